@@ -1,0 +1,172 @@
+"""`backward` and `grad`: the entry points of the backward loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import engine, modes
+from .variable import Leaf, Node, Variable, wrap
+
+
+def _as_tuple(value: Any) -> tuple:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, Variable) else (value,)
+
+
+def _roots(tensors: tuple, grads: tuple, create_graph: bool) -> list[tuple[Node, Any]]:
+    """Pairs each output with its gradient (ones for a scalar), checked."""
+    if not grads:
+        grads = (None,) * len(tensors)
+    if len(tensors) != len(grads):
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(grads)} gradients; needed: one gradient a tensor"
+        )
+    roots = []
+    for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
+        if not isinstance(t, Variable):
+            raise TypeError(f"backward: element {i} is a {t.__class__.__name__}; needed: a tensor")
+        fn = t._fn
+        if fn is None:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            )
+        if g is None:
+            if t._array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            array = t._array.copy()
+            array.fill(1)
+        else:
+            if not isinstance(g, Variable):
+                raise TypeError(
+                    f"gradients can be either Tensors or None, but got {g.__class__.__name__}"
+                )
+            array = g._array
+            if array.shape != t._array.shape:
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {_size(array)} and "
+                    f"output[{i}] has a shape of {_size(t._array)}."
+                )
+            if array.dtype != t._array.dtype:
+                array = array.astype(t._array.dtype)
+                g = None
+        if not create_graph:
+            roots.append((fn, array))
+        else:
+            roots.append((fn, wrap(array) if g is None else g))
+    return roots
+
+
+def _size(array: Any) -> str:
+    return f"torch.Size({list(array.shape)})"
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Adds to `.grad` of the leaves the gradient of `tensors`, weighted by `grad_tensors`.
+
+    `grad_tensors` may be None for tensors of one element (ones are meant). `inputs`: only these
+    get gradients. The graph is freed unless `retain_graph` (default: `create_graph`).
+    """
+    roots = _roots(_as_tuple(tensors), _as_tuple(grad_tensors), create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    wanted: dict[Node, Any] | None = None
+    if inputs is not None:
+        inputs = _as_tuple(inputs)
+        if not inputs:
+            raise RuntimeError("'inputs' argument to backward cannot be empty.")
+        wanted = {}
+        for i, t in enumerate(inputs):
+            if t._fn is None:
+                raise RuntimeError(f"One of the differentiated Tensors (inputs[{i}]) does not require grad")
+            wanted[t._fn] = None
+    before = modes.set_recording(create_graph)
+    try:
+        engine.run(roots, keep, create_graph, wanted)
+    finally:
+        modes.set_recording(before)
+    if wanted is not None:
+        _fill_non_leaves(inputs, wanted, create_graph)
+
+
+def _fill_non_leaves(inputs: tuple, wanted: dict[Node, Any], create_graph: bool) -> None:
+    """`backward(inputs=...)` accumulates in `.grad` of results, too."""
+    for t in inputs:
+        g = wanted[t._fn]
+        if t._fn.__class__ is Leaf or g is None:
+            continue
+        tensor = g if create_graph else wrap(g.copy())
+        t._grad = tensor if t._grad is None else t._grad + tensor
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The gradients of `outputs` (weighted by `grad_outputs`) with respect to `inputs`, a tuple.
+
+    RuntimeError for an input that the outputs do not depend on, unless `allow_unused` (None is
+    returned for it) or `materialize_grads` (zeros). `create_graph`: differentiable again.
+    """
+    if not only_inputs:
+        raise RuntimeError("grad: only_inputs=False is not supported; needed: True, or backward()")
+    if is_grads_batched:
+        raise RuntimeError("grad: is_grads_batched=True is not supported; needed: one call a row")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
+    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    if not inputs:
+        raise ValueError("grad requires non-empty inputs.")
+    roots = _roots(outputs, _as_tuple(grad_outputs), create_graph)
+    wanted: dict[Node, Any] = {}
+    for t in inputs:
+        if t._fn is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        wanted[t._fn] = None
+    keep = create_graph if retain_graph is None else retain_graph
+    before = modes.set_recording(create_graph)
+    try:
+        engine.run(roots, keep, create_graph, wanted, accumulate=False)
+    finally:
+        modes.set_recording(before)
+
+    given = {id(root[1]) for root in roots}
+    results = []
+    seen: set[int] = set()
+    for t in inputs:
+        g = wanted[t._fn]
+        if g is None:
+            if not allow_unused and not materialize_grads:
+                raise RuntimeError(
+                    "One of the differentiated Tensors appears to not have been used in the graph. "
+                    "Set allow_unused=True if this is the desired behavior."
+                )
+            if materialize_grads:
+                zeros = t._array.copy()
+                zeros.fill(0)
+                g = wrap(zeros)
+        elif not create_graph:
+            # Results never share memory with each other or with what the caller passed in.
+            shared = g.base is not None or id(g) in given or id(g) in seen
+            seen.add(id(g))
+            g = wrap(g.copy() if shared else g)
+        results.append(g)
+    return tuple(results)
+
+

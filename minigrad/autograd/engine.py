@@ -1,0 +1,294 @@
+"""The backward loop: gradients flow from the newest node to the oldest.
+
+Nodes are numbered as they are recorded and an input is always older than its result, so taking the
+newest pending node from a heap visits each node once, after all that use it. The loop is iterative
+and keeps its state in local variables: any depth, any number of threads.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from ..backend import as_array
+from . import modes
+from . import variable as _v
+from .record import traces
+from .variable import RELEASED, Leaf, Node, Pick, Variable
+
+_accumulate_lock = threading.Lock()
+
+
+def run(
+    roots: Iterable[tuple[Node, Any]],
+    keep_graph: bool,
+    create_graph: bool,
+    wanted: dict[Node, Any] | None = None,
+    accumulate: bool = True,
+) -> None:
+    """Runs backward from `roots`, (node, gradient) pairs of arrays (tensors if `create_graph`).
+
+    `wanted`: nodes whose complete gradient is written into the dictionary; only nodes on the way to
+    them run. `accumulate`: add to `.grad` of the leaves reached (of those in `wanted`, if given).
+    """
+    pending: dict[Node, Any] = {}
+    owned: set[Node] = set()  # nodes whose pending gradient belongs to this loop alone
+    heap: list[tuple[int, Node]] = []
+    needed = None if wanted is None else _leads_to([fn for fn, _ in roots], wanted)
+
+    for fn, grad in roots:
+        if fn.index is not None:
+            _collect(pending, heap, fn, grad)
+        elif fn in pending:
+            pending[fn] = as_array(pending[fn] + grad)
+        else:
+            pending[fn] = grad
+            heappush(heap, (fn.seq, fn))
+
+    while heap:
+        node = heappop(heap)[1]
+        grad = pending.pop(node)
+        if node.hooks:
+            grad = _run_hooks(node, grad, create_graph)
+            owned.discard(node)
+        if wanted is not None and node in wanted:
+            wanted[node] = grad
+        if node.__class__ is Leaf:
+            if accumulate and (wanted is None or node in wanted):
+                _accumulate(node, grad, node in owned, create_graph)
+            continue
+        if node.index is not None:
+            _collect(pending, heap, node.next[0], grad, node.index)
+            continue
+        if needed is not None and node not in needed:
+            continue
+
+        grads = _backward(node, grad, keep_graph, create_graph)
+        fresh = node.fresh
+        if node.hooks:
+            grads = _run_node_hooks(node, grads, grad, create_graph)
+            fresh = False
+        if grads.__class__ is not tuple:
+            grads = (grads,)
+        for fn, g in zip(node.next, grads, strict=False):
+            if fn is None or g is None or (needed is not None and fn not in needed):
+                continue
+            if fn.__class__ is Leaf and fn.hooks is None and wanted is None:
+                _accumulate(fn, g, fresh, create_graph)
+            elif fn in pending:
+                if fn not in owned or create_graph:
+                    pending[fn] = as_array(pending[fn] + g)
+                    owned.add(fn)
+                else:
+                    pending[fn] += g
+            else:
+                pending[fn] = g
+                if fresh:
+                    owned.add(fn)
+                heappush(heap, (fn.seq, fn))
+
+
+def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> Any:
+    """One node's backward, with its checks. Frees what it saved unless the graph is kept."""
+    if node.saved is RELEASED:
+        raise RuntimeError(
+            "Trying to backward through the graph a second time (or directly access saved tensors "
+            "after they have already been freed). Saved intermediate values of the graph are freed "
+            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+            "to backward through the graph a second time or if you need to access saved tensors "
+            "after calling backward."
+        )
+    if node.cells:
+        seq = node.seq
+        for cell in node.cells:
+            if cell[0] < seq:
+                _raise_modified(node)
+    if modes.anomaly:
+        grads = _checked_backward(node, grad, create_graph)
+    else:
+        grads = (_with_tensors(node) if create_graph else node).backward(grad)
+    if not keep_graph and node.saved is not None:
+        node.saved = RELEASED
+        node.cells = None
+    return grads
+
+
+def _with_tensors(node: Node) -> Node:
+    """A copy of a node whose saved arrays are tensors in the graph, to differentiate backward."""
+    if node.saved is None or not (node.saves or node.saves_output):
+        return node
+    twin = copy.copy(node)
+    kept = []
+    for position, array in enumerate(node.saved):
+        if not hasattr(array, "dtype"):
+            kept.append(array)  # a number, or None where it is not needed
+            continue
+        fn: Node | None
+        if position < len(node.saves):
+            fn = node.next[node.saves[position]]
+        else:
+            output = node.saves_output[position - len(node.saves)]
+            fn = node if node.outputs == 1 else Pick(node, output)
+        kept.append(_v.wrap(array, fn if _v.is_float(array) else None))
+    twin.saved = tuple(kept)
+    return twin
+
+
+def _collect(
+    pending: dict, heap: list, node: Node | None, grad: Any, index: int | None = None
+) -> None:
+    """Puts the gradient of one output of a node with several into its list."""
+    assert node is not None
+    if index is None:
+        index = node.index
+        node = node.next[0]
+        assert node is not None and index is not None
+    grads = pending.get(node)
+    if grads is None:
+        grads = pending[node] = [None] * node.outputs
+        heappush(heap, (node.seq, node))
+    grads[index] = grad if grads[index] is None else as_array(grads[index] + grad)
+
+
+def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool) -> None:
+    """Adds to a leaf's `.grad`, which never shares memory with anything else."""
+    assert isinstance(leaf, Leaf)
+    variable = leaf.variable_ref()
+    if variable is None:
+        return
+    with _accumulate_lock:
+        before = variable._grad
+        if create_graph:
+            variable._grad = grad if before is None else before + grad  # type: ignore[operator]
+        elif before is None:
+            variable._grad = _v.wrap(grad if owned else grad.copy())
+        elif before._fn is not None:
+            variable._grad = before + _v.wrap(grad)  # type: ignore[operator]
+        else:
+            before._array += grad
+            if before._cell is not None:
+                before._cell[0] = _v.next_seq()
+                before._cell[1] += 1
+    if leaf.post_hooks:
+        for hook in list(leaf.post_hooks.values()):
+            hook(variable)
+
+
+def _run_hooks(node: Node, grad: Any, create_graph: bool) -> Any:
+    """Calls the hooks on a complete gradient, which they see as tensors."""
+    assert node.hooks is not None
+    for kind, hook in list(node.hooks.values()):
+        if kind == "tensor":
+            given = grad if create_graph else _v.wrap(grad)
+            result = hook(given)
+            if result is not None:
+                if not isinstance(result, Variable):
+                    raise TypeError(
+                        "expected Variable, but hook returned "
+                        f"'{result.__class__.__name__}'"
+                    )
+                grad = result if create_graph else result._array
+        elif kind == "retain":
+            variable = hook()
+            if variable is not None:
+                if create_graph:
+                    old = variable._grad
+                    variable._grad = grad if old is None else old + grad
+                elif variable._grad is None:
+                    variable._grad = _v.wrap(grad.copy())
+                else:
+                    variable._grad._array += grad
+        elif kind == "node_pre":
+            grads = grad if isinstance(grad, list) else [grad]
+            given = tuple(_as_tensor(g) for g in grads)
+            result = hook(given)
+            if result is not None:
+                values = [r if create_graph else r._array for r in _as_tuple(result)]
+                grad = values if isinstance(grad, list) else values[0]
+    return grad
+
+
+def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool) -> Any:
+    """Calls the hooks of `Node.register_hook(hook)` with (grad_inputs, grad_outputs)."""
+    assert node.hooks is not None
+    for kind, hook in list(node.hooks.values()):
+        if kind != "node":
+            continue
+        inputs = tuple(_as_tensor(g) for g in _as_tuple(grads))
+        outputs = tuple(_as_tensor(g) for g in (grad if isinstance(grad, list) else [grad]))
+        result = hook(inputs, outputs)
+        if result is not None:
+            grads = tuple(
+                r if create_graph or r is None else r._array for r in _as_tuple(result)
+            )
+    return grads
+
+
+def _as_tensor(grad: Any) -> Any:
+    return grad if grad is None or isinstance(grad, Variable) else _v.wrap(grad)
+
+
+def _as_tuple(value: Any) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _leads_to(roots: Sequence[Node], wanted: dict[Node, Any]) -> set[Node]:
+    """The nodes from which a wanted node is reached (the wanted nodes included)."""
+    oldest = max((fn.seq for fn in wanted), default=0)
+    reached: set[Node] = set(wanted)
+    seen: set[Node] = set()
+    order: list[Node] = []
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen or node.seq > oldest:  # older than every wanted node: cannot reach one
+            continue
+        seen.add(node)
+        order.append(node)
+        stack.extend(fn for fn in node.next if fn is not None)
+    order.sort(key=lambda n: -n.seq)  # oldest first, so that inputs are decided before results
+    for node in order:
+        if node not in reached and any(fn in reached for fn in node.next):
+            reached.add(node)
+    return reached
+
+
+def _raise_modified(node: Node) -> None:
+    shapes = [
+        f"{tuple(a.shape)} {a.dtype}" for a in node.saved if hasattr(a, "shape")
+    ]
+    hint = (
+        f" Forward was called here:\n{traces[node]}"
+        if node in traces
+        else " Hint: enable anomaly detection to find the operation that failed to compute its "
+        "gradient, with torch.autograd.set_detect_anomaly(True)."
+    )
+    raise RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: {node.name()} saved {', '.join(shapes)}, and one of them was written to "
+        f"afterwards.{hint}"
+    )
+
+
+def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
+    """Backward under anomaly detection: errors and NaNs name the forward call."""
+    where = traces.get(node, "(recorded before anomaly detection was switched on)\n")
+    try:
+        grads = (_with_tensors(node) if create_graph else node).backward(grad)
+    except Exception as error:
+        raise RuntimeError(
+            f"Error detected in {node.name()}: {error}\nTraceback of forward call that caused the "
+            f"error:\n{where}"
+        ) from error
+    if modes.anomaly_check_nan:
+        for i, g in enumerate(_as_tuple(grads)):
+            array = g._array if isinstance(g, Variable) else g
+            if array is not None and bool((array != array).any()):
+                raise RuntimeError(
+                    f"Function '{node.name()}' returned nan values in its {i}th output.\n"
+                    f"Traceback of forward call that caused the error:\n{where}"
+                )
+    return grads

@@ -1,0 +1,215 @@
+"""Gradient modes: no_grad, enable_grad, set_grad_enabled, inference_mode, anomaly detection.
+
+The mode belongs to a thread. Operations must read it in a nanosecond, so a global counter says how
+many threads have recording off: while it is 0 nobody has to look at thread-local state.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class _ThreadState(threading.local):
+    grad = True
+    inference = False
+
+
+state = _ThreadState()
+_lock = threading.Lock()
+# Threads that have recording switched off. A thread that ends while off leaves its count behind:
+# others are then a little slower, never wrong.
+threads_off = 0
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are recorded."""
+    return threads_off == 0 or state.grad
+
+
+def set_recording(on: bool) -> bool:
+    """Switches recording for this thread and returns what it was."""
+    global threads_off
+    before = state.grad
+    if before is not on:
+        with _lock:
+            threads_off += -1 if on else 1
+        state.grad = on
+    return before
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return state.inference
+
+
+class _Mode:
+    """A context manager that is also a decorator, for functions and for generators."""
+
+    def clone(self) -> _Mode:
+        return self.__class__()
+
+    def __enter__(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def __call__(self, function: Callable) -> Callable:
+        if inspect.isclass(function):
+            function.__init__ = self(function.__init__)  # type: ignore[misc]
+            return function
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def _wrap_generator(self, function: Callable) -> Callable:
+        # The mode holds only while the generator's own code runs, not between its values.
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            sent: Any = None
+            try:
+                while True:
+                    with self.clone():
+                        value = generator.send(sent)
+                    sent = yield value
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                generator.close()
+
+        return wrapped
+
+
+class set_grad_enabled(_Mode):
+    """Switches recording on or off: at once as a function, until the block's end as a context."""
+
+    def __init__(self, mode: bool):
+        self._mode = bool(mode)
+        self._before = set_recording(self._mode)
+
+    def clone(self) -> set_grad_enabled:
+        return set_grad_enabled(self._mode)
+
+    def __call__(self, function: Callable) -> Callable:
+        set_recording(self._before)  # as a decorator it must not act before the call
+        return super().__call__(function)
+
+    def __enter__(self) -> None:
+        set_recording(self._mode)
+
+    def __exit__(self, *exc: object) -> None:
+        set_recording(self._before)
+
+
+class no_grad(_Mode):
+    """Operations inside are not recorded; results do not require grad."""
+
+    def __new__(cls, function: Callable | None = None) -> Any:
+        self = super().__new__(cls)
+        return self if function is None else self(function)
+
+    def __enter__(self) -> None:
+        self._before = set_recording(False)
+
+    def __exit__(self, *exc: object) -> None:
+        set_recording(self._before)
+
+
+class enable_grad(no_grad):
+    """Operations inside are recorded, also within `no_grad`."""
+
+    def __enter__(self) -> None:
+        self._before = set_recording(True)
+
+
+class inference_mode(_Mode):
+    """As `no_grad`, and `is_inference_mode_enabled()` says so."""
+
+    def __new__(cls, mode: bool | Callable = True) -> Any:
+        self = super().__new__(cls)
+        if isinstance(mode, bool):
+            self._mode = mode
+            return self
+        self._mode = True
+        return self(mode)
+
+    def clone(self) -> inference_mode:
+        return inference_mode(self._mode)
+
+    def __enter__(self) -> None:
+        self._before = (state.grad, state.inference)
+        if self._mode:
+            set_recording(False)
+        state.inference = self._mode
+
+    def __exit__(self, *exc: object) -> None:
+        set_recording(self._before[0])
+        state.inference = self._before[1]
+
+
+# Anomaly detection is global, as in PyTorch.
+anomaly = False
+anomaly_check_nan = True
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether backward errors name the forward operation that they belong to."""
+    return anomaly
+
+
+class set_detect_anomaly(_Mode):
+    """Switches anomaly detection: at once as a function, until the block's end as a context.
+
+    With it on, an error in backward shows where the forward operation was called, and a backward
+    that returns NaN (with `check_nan`) raises RuntimeError.
+    """
+
+    def __init__(self, mode: bool = True, check_nan: bool = True):
+        global anomaly, anomaly_check_nan
+        self._args = (mode, check_nan)
+        self._before = (anomaly, anomaly_check_nan)
+        anomaly, anomaly_check_nan = self._args
+
+    def clone(self) -> set_detect_anomaly:
+        return self.__class__(*self._args)
+
+    def __enter__(self) -> None:
+        global anomaly, anomaly_check_nan
+        anomaly, anomaly_check_nan = self._args
+
+    def __exit__(self, *exc: object) -> None:
+        global anomaly, anomaly_check_nan
+        anomaly, anomaly_check_nan = self._before
+
+
+class detect_anomaly(set_detect_anomaly):
+    """`with detect_anomaly(check_nan=True): ...`"""
+
+    def __init__(self, check_nan: bool = True):
+        before = (anomaly, anomaly_check_nan)
+        super().__init__(True, check_nan)
+        _restore(before)
+        self._before = before
+
+    def clone(self) -> detect_anomaly:
+        return detect_anomaly(self._args[1])
+
+    def __enter__(self) -> None:
+        self._before = (anomaly, anomaly_check_nan)
+        super().__enter__()
+
+
+def _restore(values: tuple[bool, bool]) -> None:
+    global anomaly, anomaly_check_nan
+    anomaly, anomaly_check_nan = values

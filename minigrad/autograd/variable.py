@@ -1,0 +1,315 @@
+"""`Variable`: an array with a place in the graph, and `Node`: a recorded operation.
+
+A variable's `_fn` is the node that its gradient goes to: the operation that made it, a `Leaf` for a
+tensor on which `requires_grad` was set, or None when no gradient is wanted. The graph points from
+results to inputs only (a leaf knows its variable weakly), so there are no reference cycles and
+memory is freed without the garbage collector.
+
+Writes in place are found out through a *cell*, a list `[written, count, views]` shared by all
+variables over the same memory and made only when somebody needs it: `written` is the sequence
+number of the last write, `count` the number of writes, `views` weak references to the views. A node
+compares `written` with its own number, so that nothing has to be copied when a value is saved.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+# Sequence numbers count downwards, so that a heap yields the newest node first.
+next_seq: Callable[[], int] = itertools.count(-1, -1).__next__
+
+Array = Any
+_new = object.__new__
+
+
+class Node:
+    """A recorded operation: base class of all of `minigrad.ops` and of user functions.
+
+    `forward(self, *arrays, *args)` computes with arrays and may keep attributes for backward.
+    `backward(self, grad)` is written with op functions and returns one gradient for each input (a
+    tuple, or the gradient itself if there is one input). It is called with arrays, or with tensors
+    when the gradient is to be differentiated again: both work, because op functions take both.
+    """
+
+    __slots__ = ("__weakref__", "cells", "hooks", "next", "saved", "seq")
+
+    # What a subclass declares:
+    saves: tuple[int, ...] = ()  # inputs that backward reads, in `self.saved` in this order ...
+    saves_output: tuple[int, ...] = ()  # ... followed by these outputs
+    cross = False  # two saved inputs, each needed only for the other one's gradient
+    fresh = False  # every gradient that backward returns is a new array, returned once
+    views_input = False  # the result shares the input's memory
+    index: int | None = None  # set on `Pick` only
+    outputs = 1
+
+    next: tuple[Node | None, ...]
+    saved: Any
+    cells: Any
+    hooks: dict[int, Callable] | None
+    seq: int
+
+    def forward(self, *args: Any) -> Any:
+        raise NotImplementedError(self.name())
+
+    def backward(self, grad: Any) -> Any:
+        raise NotImplementedError(self.name())
+
+    def name(self) -> str:
+        """PyTorch's name of the node, such as "MulBackward0"."""
+        return self.__class__.__name__ + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """(node, output number) for each input, as in PyTorch."""
+        return tuple(
+            (fn, 0) if fn is None or fn.index is None else (fn.next[0], fn.index)
+            for fn in self.next
+        )
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Calls `hook(grad_inputs, grad_outputs)` after this node's backward."""
+        return _add_hook(self, ("node", hook))
+
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
+        """Calls `hook(grad_outputs)` before this node's backward."""
+        return _add_hook(self, ("node_pre", hook))
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class Released:
+    """Stands in `Node.saved` after the graph was freed."""
+
+
+RELEASED = Released()
+
+
+class Leaf(Node):
+    """Where the gradient of a leaf variable is accumulated."""
+
+    __slots__ = ("post_hooks", "variable_ref")
+
+    def __init__(self, variable: Variable):
+        self.variable_ref = weakref.ref(variable)
+        self.seq = next_seq()
+        self.next = ()
+        self.saved = self.cells = self.hooks = None
+        self.post_hooks: dict[int, Callable] | None = None
+
+    @property
+    def variable(self) -> Variable | None:
+        return self.variable_ref()
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+
+class Pick(Node):
+    """One output of a node that has several: collects its gradient for the node."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, node: Node, index: int):
+        self.index = index
+        self.next = (node,)
+        self.seq = next_seq()
+        self.saved = self.cells = self.hooks = None
+
+    def name(self) -> str:
+        node = self.next[0]
+        assert node is not None
+        return node.name()
+
+
+class Variable:
+    """The part of a tensor that automatic differentiation sees.
+
+    Slots: `_array` the data; `_fn` where the gradient goes; `_grad` the accumulated gradient;
+    `_cell` the shared record of writes; `_view` is (parent, node class, arguments) for a view.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_cell", "_fn", "_grad", "_view")
+
+    _array: Array
+    _fn: Node | None
+    _grad: Variable | None
+    _cell: list | None
+    _view: tuple[Variable, type[Node], tuple] | None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted for this tensor."""
+        return self._fn is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        set_requires_grad(self, bool(value))
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless the tensor is the result of a recorded operation."""
+        return self._fn is None or self._fn.__class__ is Leaf
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The operation that made this tensor; None for leaves."""
+        fn = self._fn
+        if fn is None or fn.__class__ is Leaf:
+            return None
+        return fn.next[0] if fn.index is not None else fn
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of `grad_fn` this tensor is."""
+        fn = self._fn
+        return 0 if fn is None or fn.index is None else fn.index
+
+    @property
+    def _version(self) -> int:
+        return 0 if self._cell is None else self._cell[1]
+
+    @property
+    def _base(self) -> Variable | None:
+        root = self
+        while root._view is not None:
+            root = root._view[0]
+        return None if root is self else root
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+
+# The class of the results: `minigrad.tensor` puts its own subclass here.
+Tensor: type[Variable] = Variable
+
+
+def set_tensor_class(cls: type[Variable]) -> None:
+    """Makes `cls` the class of all results of operations."""
+    global Tensor
+    Tensor = cls
+
+
+def wrap(array: Array, fn: Node | None = None) -> Any:
+    """A tensor over `array` (not copied)."""
+    t = _new(Tensor)
+    t._array = array
+    t._fn = fn
+    t._grad = t._cell = t._view = None
+    return t
+
+
+def is_float(array: Array) -> bool:
+    """Whether an array's elements are floating point (bfloat16's NumPy kind is "V")."""
+    return array.dtype.kind in "fV"
+
+
+def set_requires_grad(variable: Variable, value: bool) -> None:
+    """Sets `requires_grad` of a leaf. RuntimeError for results and for integer tensors."""
+    if value:
+        if variable._fn is None:
+            if not is_float(variable._array):
+                raise RuntimeError(
+                    "only Tensors of floating point and complex dtype can require gradients"
+                )
+            variable._fn = Leaf(variable)
+    elif variable._fn is not None:
+        if variable._fn.__class__ is not Leaf:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        variable._fn = None
+
+
+def cell_of(variable: Variable) -> list:
+    """The record of writes to a variable's memory, made on first use."""
+    cell = variable._cell
+    if cell is None:
+        cell = variable._cell = [0, 0, None]
+    return cell
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again."""
+
+    __slots__ = ("_hooks", "id")
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any]):
+        self.id = next(RemovableHandle._ids)
+        self._hooks: dict[int, Any] | None = hooks
+
+    def remove(self) -> None:
+        if self._hooks is not None:
+            self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+    def __getstate__(self) -> tuple:
+        return (None, self.id)
+
+    def __setstate__(self, state: tuple) -> None:
+        self._hooks, self.id = state
+
+
+def _add_hook(node: Node, hook: tuple[str, Callable]) -> RemovableHandle:
+    if node.hooks is None:
+        node.hooks = {}
+    handle = RemovableHandle(node.hooks)
+    node.hooks[handle.id] = hook
+    return handle
+
+
+def register_hook(variable: Variable, hook: Callable) -> RemovableHandle:
+    """Calls `hook(grad)` when the variable's gradient is complete; a result replaces it."""
+    if variable._fn is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    return _add_hook(variable._fn, ("tensor", hook))
+
+
+def register_post_accumulate_grad_hook(variable: Variable, hook: Callable) -> RemovableHandle:
+    """Calls `hook(variable)` after `.grad` of a leaf was written."""
+    fn = variable._fn
+    if fn is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if fn.__class__ is not Leaf:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    assert isinstance(fn, Leaf)
+    if fn.post_hooks is None:
+        fn.post_hooks = {}
+    handle = RemovableHandle(fn.post_hooks)
+    fn.post_hooks[handle.id] = hook
+    return handle
+
+
+def retain_grad(variable: Variable) -> None:
+    """Makes backward keep the gradient of a result in its `.grad`."""
+    fn = variable._fn
+    if fn is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if fn.__class__ is Leaf:
+        return
+    if fn.hooks is not None and any(
+        kind == "retain" and ref() is variable for kind, ref in fn.hooks.values()
+    ):
+        return
+    _add_hook(fn, ("retain", weakref.ref(variable)))
+
+
+def retains_grad(variable: Variable) -> bool:
+    """Whether `retain_grad` was called on this result."""
+    fn = variable._fn
+    return (
+        fn is not None
+        and fn.hooks is not None
+        and any(kind == "retain" and ref() is variable for kind, ref in fn.hooks.values())
+    )

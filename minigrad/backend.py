@@ -1,0 +1,85 @@
+"""Devices, and which library owns an array: NumPy on the CPU, CuPy on the GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+ndarray = np.ndarray
+
+
+class device:
+    """Where a tensor's data lies: `device("cpu")`, `device("cuda", 0)`, `device("cuda:1")`."""
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type: str | int | device, index: int | None = None):
+        if isinstance(type, device):
+            self.type, self.index = type.type, type.index if index is None else index
+            return
+        if isinstance(type, int):
+            type, index = "cuda", type
+        if not isinstance(type, str):
+            raise TypeError(f"device: expected a string or a device, got {type.__class__.__name__}")
+        name, _, number = type.partition(":")
+        if name not in ("cpu", "cuda"):
+            raise RuntimeError(
+                f"Expected one of cpu, cuda device type at start of device string: {type}"
+            )
+        if number:
+            if index is not None or not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}'")
+            index = int(number)
+        self.type = name
+        self.index = index
+
+    def __repr__(self) -> str:
+        at = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{at})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, device):
+            return NotImplemented
+        return self.type == other.type and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple:
+        return (device, (self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def device_of(array: Any) -> device:
+    """The device that holds an array."""
+    return CPU
+
+
+def as_device(value: device | str | int | None) -> device:
+    """Checks a `device=` argument; None means the CPU. RuntimeError when it cannot be used."""
+    if value is None:
+        return CPU
+    chosen = value if value.__class__ is device else device(value)
+    assert isinstance(chosen, device)
+    if chosen.type == "cuda":
+        raise RuntimeError(
+            "device: 'cuda' was asked for, but this build of minigrad has no CUDA kernels; "
+            "needed: device='cpu' (minigrad.show_config() says why)"
+        )
+    return chosen
+
+
+def as_array(value: Any) -> Any:
+    """NumPy returns scalars where a result has no dimensions; this makes them 0-d arrays again."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def namespace(array: Any) -> Any:
+    """The library that an array belongs to: numpy (or cupy for arrays on a GPU)."""
+    return np

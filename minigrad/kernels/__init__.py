@@ -1,0 +1,1 @@
+"""Compute kernels: the only place that imports the compiled modules."""

@@ -1,0 +1,298 @@
+"""How elementwise operations run: promotion, broadcasting, recording, for one and two operands.
+
+`unary` and `binary` are the hot path of small models: one frame each, everything inlined, the
+general cases moved to `_slow` functions. An elementwise node names its kernel (`kernel = "mul"`)
+instead of defining forward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import modes
+from ..autograd import variable as _v
+from ..autograd.record import apply, note_trace
+from ..autograd.variable import Node, Variable, next_seq
+from ..backend import as_array, ndarray
+from ..kernels import cpu
+from ._shape import broadcast_error, sum_to
+
+_new = object.__new__
+_F32 = np.dtype(np.float32)
+_HALF = (dtypes.float16.numpy, dtypes.bfloat16.numpy)
+
+
+class Elementwise(Node):
+    """An operation done by one kernel on each element."""
+
+    __slots__ = ()
+    kernel: str
+    to_float = False  # integers are converted to the default dtype first
+    cpu: Any = None
+
+    def __init_subclass__(cls) -> None:
+        if "kernel" in cls.__dict__:
+            cls.cpu = staticmethod(getattr(cpu, cls.kernel))
+
+    def forward(self, *operands: Any) -> Any:
+        return as_array(self.cpu(*operands))
+
+
+class Unary(Elementwise):
+    """One operand. `backward` reads `self.saved[0]`: the input, the output or nothing."""
+
+    __slots__ = ()
+
+
+class Binary(Elementwise):
+    """Two operands, broadcast against each other."""
+
+    __slots__ = ("shapes",)
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None
+
+    def fit(self, grad_input: Any, grad_other: Any) -> tuple:
+        """Sums each gradient over the dimensions that its operand was broadcast along."""
+        if self.shapes is None:
+            return grad_input, grad_other
+        a, b = self.shapes
+        return (
+            None if grad_input is None else sum_to(grad_input, a),
+            None if grad_other is None else sum_to(grad_other, b),
+        )
+
+
+def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
+    """Runs a `Unary` on a tensor (recorded) or an array."""
+    if out is None and isinstance(input, Variable):
+        x = input._array
+        if x.dtype is _F32 or not cls.to_float or x.dtype.kind in "fV":
+            result = cls.cpu(x)
+            if result.__class__ is not ndarray:
+                result = as_array(result)
+            t = _new(_v.Tensor)
+            t._array = result
+            t._grad = t._cell = t._view = None
+            fn = input._fn
+            if fn is None or (modes.threads_off and not modes.state.grad):
+                t._fn = None
+                return t
+            t._fn = node = cls()
+            node.next = (fn,)
+            node.seq = next_seq()
+            node.hooks = None
+            if cls.saves:
+                cell = input._cell
+                if cell is None:
+                    cell = input._cell = [0, 0, None]
+                node.saved = (x,)
+                node.cells = (cell,)
+            elif cls.saves_output:
+                cell = t._cell = [0, 0, None]
+                node.saved = (result,)
+                node.cells = (cell,)
+            else:
+                node.saved = node.cells = None
+            if modes.anomaly:
+                note_trace(node)
+            return t
+    return _unary_slow(cls, input, out)
+
+
+def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
+    if not isinstance(input, Variable):
+        if isinstance(input, (ndarray, np.generic)):
+            return as_array(cls.cpu(input))
+        raise TypeError(
+            f"{cls.kernel}(): argument 'input' (position 1) must be Tensor, not "
+            f"{input.__class__.__name__}"
+        )
+    if cls.to_float and input._array.dtype.kind not in "fV":
+        input = to_dtype(input, dtypes.default_numpy())
+    result = unary(cls, input)
+    return result if out is None else write_out(cls.kernel, out, result)
+
+
+def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
+    """Runs a `Binary` on tensors, arrays or Python numbers, with PyTorch's promotion."""
+    if out is None and isinstance(input, Variable):
+        x = input._array
+        f = input._fn
+        if isinstance(other, Variable):
+            y = other._array
+            g = other._fn
+            plain = x.dtype is y.dtype and (not cls.to_float or x.dtype.kind in "fV")
+        else:
+            y = other
+            g = None
+            plain = y.__class__ is float and (x.dtype is _F32 or x.dtype.char == "d")
+        if plain:
+            try:
+                result = cls.cpu(x, y)
+            except ValueError:
+                raise broadcast_error(x, y) from None
+            if result.__class__ is not ndarray:
+                result = as_array(result)
+            t = _new(_v.Tensor)
+            t._array = result
+            t._grad = t._cell = t._view = None
+            if (f is None and g is None) or (modes.threads_off and not modes.state.grad):
+                t._fn = None
+                return t
+            t._fn = node = cls()
+            node.next = (f, g)
+            node.seq = next_seq()
+            node.hooks = None
+            if y.__class__ is float or x.shape == y.shape:
+                node.shapes = None
+            else:
+                node.shapes = (x.shape, y.shape)
+            if cls.saves:
+                _save_operands(cls, node, input, other, x, y)
+            elif cls.saves_output:
+                t._cell = [0, 0, None]
+                node.saved = (result,)
+                node.cells = (t._cell,)
+            else:
+                node.saved = node.cells = None
+            if modes.anomaly:
+                note_trace(node)
+            return t
+    return _binary_slow(cls, input, other, out)
+
+
+def _save_operands(cls: Any, node: Any, input: Any, other: Any, x: Any, y: Any) -> None:
+    """Keeps the operands; with `cross`, each only where the other one's gradient needs it."""
+    f, g = node.next
+    keep_x = not cls.cross or g is not None
+    keep_y = not cls.cross or f is not None
+    node.saved = (x if keep_x else None, y if keep_y else None)
+    cells = []
+    if keep_x and input.__class__ is not float:
+        if input._cell is None:
+            input._cell = [0, 0, None]
+        cells.append(input._cell)
+    if keep_y and other.__class__ is not float:
+        if other._cell is None:
+            other._cell = [0, 0, None]
+        cells.append(other._cell)
+    node.cells = cells
+
+
+def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
+    name = cls.kernel
+    if not isinstance(input, Variable) and not isinstance(other, Variable):
+        return as_array(cls.cpu(input, other))
+    dtype = result_numpy(name, input, other)
+    if cls.to_float and dtype.kind not in "fV":
+        dtype = dtypes.default_numpy()
+    if dtype in _HALF and not (isinstance(input, Variable) and isinstance(other, Variable)):
+        # PyTorch computes half precision with a number in float32 and rounds once.
+        wide = dtypes.float32.numpy
+        result = to_dtype(
+            binary(cls, operand(name, input, wide), operand(name, other, wide)), dtype
+        )
+    else:
+        result = _binary_as(cls, operand(name, input, dtype), operand(name, other, dtype))
+    return result if out is None else write_out(name, out, result)
+
+
+def _binary_as(cls: type[Binary], input: Any, other: Any) -> Any:
+    """Both operands have the result's type; a number has become a 0-d tensor outside the graph."""
+    return binary(cls, input, other)
+
+
+def operand(name: str, value: Any, dtype: np.dtype) -> Any:
+    """An operand (tensor or number) as a tensor of NumPy type `dtype`."""
+    if isinstance(value, Variable):
+        return value if value._array.dtype == dtype else to_dtype(value, dtype)
+    try:
+        return _v.wrap(np.array(value, dtype))
+    except OverflowError:
+        raise RuntimeError(
+            f"value cannot be converted to type {dtype.name}_t without overflow"
+        ) from None
+
+
+def result_numpy(name: str, *values: Any) -> np.dtype:
+    """The NumPy type of a result, by PyTorch's promotion of tensors, 0-d tensors and numbers."""
+    dims = zero = scalars = None
+    for value in values:
+        if isinstance(value, Variable):
+            d = dtypes.from_numpy(value._array.dtype)
+            if value._array.ndim:
+                dims = d if dims is None else dtypes.promote_types(dims, d)
+            else:
+                zero = d if zero is None else dtypes.promote_types(zero, d)
+        elif isinstance(value, (bool, int, float, np.number, np.bool_)):
+            d = dtypes.of_scalar(value)
+            scalars = d if scalars is None else dtypes.promote_types(scalars, d)
+        else:
+            raise TypeError(
+                f"{name}(): argument must be Tensor or a number, not {value.__class__.__name__}"
+            )
+    return dtypes.result_type_of(dims, zero, scalars).numpy
+
+
+class To(Node):
+    """Conversion to another type."""
+
+    fresh = True
+
+    def forward(self, x: Any, dtype: np.dtype) -> Any:
+        self.source = x.dtype
+        return cpu.astype(x, dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, in the input's type."""
+        return to_dtype(grad, self.source)
+
+    def name(self) -> str:
+        return "ToCopyBackward0"
+
+
+def to_dtype(input: Any, dtype: np.dtype) -> Any:
+    """`input` (tensor or array) converted to a NumPy type; always a copy."""
+    return apply(To, (input,), dtype)
+
+
+def write_out(name: str, out: Any, result: Any) -> Any:
+    """Writes a result to the tensor given as `out=`, as PyTorch: resized if the shape differs."""
+    if not isinstance(out, Variable):
+        raise TypeError(
+            f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}"
+        )
+    if modes.is_grad_enabled() and (result._fn is not None or out._fn is not None):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
+    target, source = out._array, result._array
+    from_, to = dtypes.from_numpy(source.dtype), dtypes.from_numpy(target.dtype)
+    if not dtypes.can_cast(from_, to):
+        raise RuntimeError(
+            f"result type {type_name(from_)} can't be cast to the desired output type "
+            f"{type_name(to)}"
+        )
+    if target.shape != source.shape:
+        out._array = source.astype(target.dtype)
+    else:
+        target[...] = source
+        if out._cell is not None:
+            out._cell[0] = next_seq()
+            out._cell[1] += 1
+    return out
+
+
+_CPP_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool",
+}  # fmt: skip
+
+
+def type_name(d: dtypes.dtype) -> str:
+    """PyTorch's internal name of a dtype, as its messages print it ("Float", "Long")."""
+    return _CPP_NAMES[d.name]

@@ -1,0 +1,61 @@
+"""In-place forms of ops: `x.add_(y)` from `add`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import dtypes
+from ..autograd import inplace, modes
+from ..autograd import variable as _v
+from ..autograd.variable import Variable
+from ._elementwise import to_dtype, type_name
+
+
+def in_place(op: Callable, name: str | None = None) -> Callable:
+    """The method that writes `op(self, ...)` to self and returns self."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return write(self, op, args, kwargs)
+
+    method.__name__ = method.__qualname__ = name or op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
+    """Replaces the value of `target` by `op(target, *args, **kwargs)`; recorded like the op."""
+    inplace.check_writable(target)
+    kwargs = kwargs or {}
+    old = target
+    if modes.is_grad_enabled() and any(
+        isinstance(a, Variable) and a._fn is not None for a in (target, *args, *kwargs.values())
+    ):
+        # The graph must keep what the value was: the op works on a copy of it.
+        old = _v.wrap(target._array.copy(), target._fn)
+        args = tuple([old if a is target else a for a in args])
+    return assign(target, op(old, *args, **kwargs))
+
+
+def assign(target: Any, result: Any) -> Any:
+    """Writes `result`, computed from the target's old value, to `target`, with its graph."""
+    array, value = target._array, result._array
+    if value.dtype != array.dtype:
+        from_, to = dtypes.from_numpy(value.dtype), dtypes.from_numpy(array.dtype)
+        if not dtypes.can_cast(from_, to):
+            raise RuntimeError(
+                f"result type {type_name(from_)} can't be cast to the desired output type "
+                f"{type_name(to)}"
+            )
+        result = to_dtype(result, array.dtype)
+        value = result._array
+    if value.shape != array.shape:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+            f"{list(value.shape)}"
+        )
+    array[...] = value
+    inplace.bump(target)
+    if result._fn is not None or target._fn is not None or target._view is not None:
+        inplace.rebase(target, result._fn)
+    return target

@@ -1,0 +1,140 @@
+"""What several op families need of shapes: broadcasting, its gradient, dimension arguments."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd.record import apply, apply_view
+from ..autograd.variable import Node, Variable
+from ..backend import as_array, namespace
+
+
+def array_of(value: Any) -> Any:
+    """The array of a tensor; an array as it is."""
+    return value._array if isinstance(value, Variable) else value
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of a tensor or an array."""
+    return value._array.shape if isinstance(value, Variable) else value.shape
+
+
+def broadcast_error(x: Any, y: Any) -> Exception:
+    """The error for shapes that do not broadcast, in PyTorch's words."""
+    a, b = np.shape(x), np.shape(y)
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and a[-i] != 1 and b[-i] != 1:
+            dim = max(len(a), len(b)) - i
+            return RuntimeError(
+                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                f"non-singleton dimension {dim}"
+            )
+    return RuntimeError(f"shapes {list(a)} and {list(b)} do not fit together")
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The shape that all of `shapes` broadcast to. RuntimeError if there is none."""
+    sizes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    try:
+        return np.broadcast_shapes(*sizes)
+    except ValueError:
+        raise RuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: "
+            + ", ".join(str(list(s)) for s in sizes)
+        ) from None
+
+
+def normalize_dim(dim: Any, ndim: int, name: str = "dim") -> int:
+    """A dimension counted from the front. IndexError out of range; 0-d counts as 1-d."""
+    try:
+        d = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"{name}: argument must be int, not {dim.__class__.__name__}") from None
+    n = max(ndim, 1)
+    if not -n <= d < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
+        )
+    return d + n if d < 0 else d
+
+
+def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
+    """One or several dimensions counted from the front. RuntimeError for one that is named twice."""
+    given: Sequence = dims if isinstance(dims, (tuple, list)) else (dims,)
+    result = tuple(normalize_dim(d, ndim) for d in given)
+    if len(set(result)) != len(result):
+        twice = next(d for d in result if result.count(d) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return result
+
+
+def all_or(dims: Any, ndim: int) -> tuple[int, ...]:
+    """The dimensions of a reduction: all of them where `dims` is None or empty."""
+    if dims is None or (isinstance(dims, (tuple, list)) and not dims):
+        return tuple(range(ndim))
+    return tuple(d for d in normalize_dims(dims, ndim) if ndim)
+
+
+def as_shape(size: tuple) -> tuple[int, ...]:
+    """The shape meant by `f(2, 3)`, `f((2, 3))` or `f([2, 3])`, given as the tuple of arguments."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    return tuple([operator.index(n) for n in size])
+
+
+class SumTo(Node):
+    """Sum over the dimensions that broadcasting from `shape` added or widened."""
+
+    fresh = False  # an expanded view
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        self.shape = x.shape
+        lead = x.ndim - len(shape)
+        axes = tuple(range(lead)) + tuple(
+            lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
+        )
+        half = x.dtype.itemsize == 2  # sums of 16-bit floats are kept in float32
+        total = x.sum(axis=axes, dtype=np.float32 if half else None, keepdims=True)
+        return as_array(total).astype(x.dtype, copy=False).reshape(shape)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, repeated along the summed dimensions."""
+        return expand(grad, self.shape)
+
+
+class Expand(Node):
+    """Repeats dimensions of size 1 without copying."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        self.shape = x.shape
+        xp = namespace(x)
+        return xp.lib.stride_tricks.as_strided(
+            x,
+            shape,
+            (0,) * (len(shape) - x.ndim)
+            + tuple(
+                0 if n == 1 and m != 1 else s
+                for n, m, s in zip(x.shape, shape[len(shape) - x.ndim :], x.strides, strict=True)
+            ),
+        )
+
+    def backward(self, grad: Any) -> Any:
+        """The sum of grad over the repeated dimensions."""
+        return sum_to(grad, self.shape)
+
+
+def sum_to(value: Any, shape: tuple[int, ...]) -> Any:
+    """Sums `value` (tensor or array) down to `shape`, the reverse of broadcasting."""
+    return value if shape_of(value) == shape else apply(SumTo, (value,), shape)
+
+
+def expand(value: Any, shape: tuple[int, ...]) -> Any:
+    """`value` (tensor or array) seen with a broadcast `shape`; checked by the caller."""
+    return apply_view(Expand, value, shape)

@@ -1,0 +1,178 @@
+"""`Tensor`: a `Variable` with PyTorch's methods. Each method *is* an op function: no wrapper frames.
+
+Sections follow the op families; a method that is not an op (conversion, memory, identity) stands in
+`Tensor`'s own part at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, ops
+from .autograd import api
+from .autograd import variable as _v
+from .autograd.record import alias
+from .autograd.variable import Variable
+from .backend import device, device_of
+from .ops._inplace import in_place
+from .size import Size
+
+
+class Tensor(Variable):
+    """A multi-dimensional array of one dtype, with automatic differentiation."""
+
+    __slots__ = ("__dict__",)
+    # NumPy leaves binary operators to us instead of looping over our elements.
+    __array_priority__ = 1000
+
+    @staticmethod
+    def _from_array(array: np.ndarray) -> Tensor:
+        """A tensor over an array as it is (not copied, not checked)."""
+        return _v.wrap(array)
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.from_numpy(self._array.dtype)
+
+    @property
+    def device(self) -> device:
+        return device_of(self._array)
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside the graph. Assigning replaces the values' memory."""
+        return _v.wrap(self._array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Variable):
+            raise TypeError(f"data: expected a Tensor, got {value.__class__.__name__}")
+        self._array = value._array
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient, or None."""
+        return self._grad  # type: ignore[return-value]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type "
+                    f"{value.__class__.__name__}"
+                )
+            if value._array.shape != self._array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: given {list(value.shape)}, "
+                    f"needed {list(self.shape)}"
+                )
+            if value._array.dtype != self._array.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: given {value.dtype}, "
+                    f"needed {self.dtype}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    # -- gradients -------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Adds to `.grad` of the leaves the gradient of self, weighted by `gradient`."""
+        api.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` and returns self."""
+        _v.set_requires_grad(self, requires_grad)
+        return self
+
+    detach = alias
+    retain_grad = _v.retain_grad
+    retains_grad = property(_v.retains_grad)
+    register_hook = _v.register_hook
+    register_post_accumulate_grad_hook = _v.register_post_accumulate_grad_hook
+
+    # -- conversion ------------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The NumPy array that holds the data (not copied)."""
+        if self._fn is not None and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        return self._array
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            )
+        return self._array.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(len(self))])
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"tensor({self._array})"
+
+    # -- ops: arith ------------------------------------------------------------------------------
+
+    add = __add__ = __radd__ = ops.add
+    sub = subtract = __sub__ = ops.sub
+    mul = multiply = __mul__ = __rmul__ = ops.mul
+    div = divide = true_divide = __truediv__ = ops.div
+    neg = negative = __neg__ = ops.neg
+    add_ = __iadd__ = in_place(ops.add)
+    mul_ = multiply_ = __imul__ = in_place(ops.mul)
+
+    # -- ops: unary ------------------------------------------------------------------------------
+
+    exp = ops.exp
+    exp_ = in_place(ops.exp)
+
+    # -- ops: reduce -----------------------------------------------------------------------------
+
+    sum = ops.sum
+
+    # -- ops: movement ---------------------------------------------------------------------------
+
+    reshape = ops.reshape
+
+
+_v.set_tensor_class(Tensor)
