@@ -1,12 +1,52 @@
-"""The CPU's kernels."""
+"""The compiled kernels for the CPU, under the names that `numpy_kernels` has too.
 
+Importing it applies the environment's settings, once.
+"""
+
+from __future__ import annotations
+
+import sys
 from typing import Any
 
 import numpy as np
 
+from minigrad import settings
+
+from . import _C
 from .elementwise import *  # noqa: F403
+
+empty = _C.empty
+empty_like = _C.empty_like
+cast = _C.cast
+
+_NO_CAST_SIZE = 64  # below it NumPy's own conversion is as quick
 
 
 def astype(x: Any, dtype: np.dtype) -> Any:
-    """A converted copy in C order."""
-    return x.astype(dtype, order="C")
+    """A copy of `x` in C order, converted to the NumPy type `dtype`."""
+    from_, to = x.dtype, dtype
+    single_half = {from_.itemsize, to.itemsize} == {2, 4} and from_.kind in "fV" and to.kind in "fV"
+    if single_half and x.size > _NO_CAST_SIZE and x.flags.c_contiguous:
+        out = empty(x.shape, to)
+        cast(out, x)
+        return out
+    return x.astype(to, order="C")
+
+
+def _apply(chosen: settings.Settings) -> None:
+    if chosen.cpu_isa is not None:
+        try:
+            _C.set_isa(chosen.cpu_isa)
+        except ValueError as error:
+            raise ValueError(f"MINIGRAD_CPU_ISA: {error}") from None
+    if chosen.num_threads is not None:
+        _C.set_num_threads(chosen.num_threads)
+    if chosen.pool_limit is not None:
+        _C.set_pool_limit(chosen.pool_limit)
+    if "threadpoolctl" in sys.modules:
+        from . import threadpool
+
+        threadpool.register()
+
+
+_apply(settings.read())

@@ -1,0 +1,16 @@
+// The module minigrad._C: initialises the runtime and lets each family add its functions.
+#define MG_IMPORT_NUMPY
+#include "bindings/array.h"
+#include "bindings/families.h"
+#include "runtime/memory.h"
+#include "runtime/threads.h"
+
+PYBIND11_MODULE(_C, m) {
+  m.doc() = "minigrad's compiled kernels; use them through minigrad.kernels.cpu";
+  if (_import_array() < 0) throw pybind11::error_already_set();
+  mg::init_memory();
+  mg::init_threads();
+  mg::bind_runtime(m);
+  mg::bind_memory(m);
+  mg::bind_cast(m);
+}

@@ -1,0 +1,202 @@
+// Reading and checking ndarray arguments, and the messages of what is wrong with them.
+#include "bindings/array.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+namespace mg {
+namespace {
+
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return "bool";
+    case DType::kUInt8:
+      return "uint8";
+    case DType::kInt8:
+      return "int8";
+    case DType::kInt16:
+      return "int16";
+    case DType::kInt32:
+      return "int32";
+    case DType::kInt64:
+      return "int64";
+    case DType::kFloat16:
+      return "float16";
+    case DType::kBFloat16:
+      return "bfloat16";
+    case DType::kFloat32:
+      return "float32";
+    case DType::kFloat64:
+      return "float64";
+    case DType::kOther:
+      break;
+  }
+  return "another dtype";
+}
+
+// The number NumPy gave ml_dtypes.bfloat16 when it was registered.
+int bfloat16_number() {
+  static const int number = [] {
+    namespace py = pybind11;
+    const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
+    return py::module_::import("numpy").attr("dtype")(type).attr("num").cast<int>();
+  }();
+  return number;
+}
+
+std::string describe_shape(const Array& array) {
+  std::string text = "(";
+  for (int i = 0; i < array.ndim; ++i) {
+    text += (i ? ", " : "") + std::to_string(array.shape[i]);
+  }
+  return text + (array.ndim == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+DType dtype_of(PyArray_Descr* descr) {
+  switch (descr->type_num) {
+    case NPY_BOOL:
+      return DType::kBool;
+    case NPY_UBYTE:
+      return DType::kUInt8;
+    case NPY_BYTE:
+      return DType::kInt8;
+    case NPY_SHORT:
+      return DType::kInt16;
+    case NPY_INT:
+      return DType::kInt32;
+    case NPY_LONG:
+    case NPY_LONGLONG:
+      return PyDataType_ELSIZE(descr) == 8 ? DType::kInt64 : DType::kInt32;
+    case NPY_HALF:
+      return DType::kFloat16;
+    case NPY_FLOAT:
+      return DType::kFloat32;
+    case NPY_DOUBLE:
+      return DType::kFloat64;
+    default:
+      return descr->type_num == bfloat16_number() ? DType::kBFloat16 : DType::kOther;
+  }
+}
+
+std::string describe(const Array& array) {
+  std::string text = name_of(array.dtype);
+  if (array.dtype == DType::kOther) {  // NumPy knows its name
+    namespace py = pybind11;
+    text = py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array.object))));
+  }
+  text += " " + describe_shape(array);
+  if (!array.contiguous) text += " not contiguous";
+  if (!array.writeable) text += " read-only";
+  return text;
+}
+
+PyObject* fail(PyObject* error, const char* format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  PyErr_SetString(error, text);
+  return nullptr;
+}
+
+bool check_count(const char* kernel, Py_ssize_t given, Py_ssize_t needed) {
+  if (MG_LIKELY(given == needed)) return true;
+  fail(PyExc_TypeError, "%s: %zd arguments were given; it needs %zd", kernel, given, needed);
+  return false;
+}
+
+bool read_array(const char* kernel, const char* name, PyObject* argument, Array* array) {
+  if (MG_UNLIKELY(!PyArray_Check(argument))) {
+    fail(PyExc_TypeError, "%s: %s is a %s; it must be a numpy.ndarray", kernel, name,
+         Py_TYPE(argument)->tp_name);
+    return false;
+  }
+  PyArrayObject* object = reinterpret_cast<PyArrayObject*>(argument);
+  const int flags = PyArray_FLAGS(object);
+  const bool native = PyArray_DESCR(object)->byteorder != NPY_OPPBYTE;
+  array->object = object;
+  array->data = PyArray_DATA(object);
+  array->ndim = PyArray_NDIM(object);
+  array->shape = PyArray_DIMS(object);
+  array->strides = PyArray_STRIDES(object);
+  array->size = 1;
+  for (int i = 0; i < array->ndim; ++i) array->size *= array->shape[i];
+  array->dtype = native ? dtype_of(PyArray_DESCR(object)) : DType::kOther;
+  array->writeable = flags & NPY_ARRAY_WRITEABLE;
+  array->contiguous = (flags & NPY_ARRAY_C_CONTIGUOUS) && (flags & NPY_ARRAY_ALIGNED);
+  return true;
+}
+
+bool read_optional(const char* kernel, const char* name, PyObject* argument, Array* array) {
+  if (argument == Py_None) {
+    *array = Array{};
+    return true;
+  }
+  return read_array(kernel, name, argument, array);
+}
+
+bool read_int(const char* kernel, const char* name, PyObject* argument, int64_t* value) {
+  *value = PyLong_AsLongLong(argument);
+  if (MG_LIKELY(*value != -1 || !PyErr_Occurred())) return true;
+  fail(PyExc_TypeError, "%s: %s is a %s; it must be an integer of 64 bits", kernel, name,
+       Py_TYPE(argument)->tp_name);
+  return false;
+}
+
+bool read_double(const char* kernel, const char* name, PyObject* argument, double* value) {
+  *value = PyFloat_AsDouble(argument);
+  if (MG_LIKELY(*value != -1.0 || !PyErr_Occurred())) return true;
+  fail(PyExc_TypeError, "%s: %s is a %s; it must be a number", kernel, name,
+       Py_TYPE(argument)->tp_name);
+  return false;
+}
+
+bool read_bool(const char* kernel, const char* name, PyObject* argument, bool* value) {
+  *value = argument == Py_True;
+  if (MG_LIKELY(PyBool_Check(argument))) return true;
+  fail(PyExc_TypeError, "%s: %s is a %s; it must be True or False", kernel, name,
+       Py_TYPE(argument)->tp_name);
+  return false;
+}
+
+bool need_contiguous(const char* kernel, const char* name, const Array& array) {
+  if (MG_LIKELY(array.contiguous)) return true;
+  fail(PyExc_ValueError, "%s: %s is %s; it must be C-contiguous and aligned", kernel, name,
+       describe(array).c_str());
+  return false;
+}
+
+bool need_writeable(const char* kernel, const char* name, const Array& array) {
+  if (MG_LIKELY(array.writeable)) return true;
+  fail(PyExc_ValueError, "%s: %s is %s; it must be writeable", kernel, name,
+       describe(array).c_str());
+  return false;
+}
+
+bool need_dtype(const char* kernel, const char* name, const Array& array, DType dtype) {
+  if (MG_LIKELY(array.dtype == dtype)) return true;
+  fail(PyExc_TypeError, "%s: %s is %s; it must be %s", kernel, name, describe(array).c_str(),
+       name_of(dtype));
+  return false;
+}
+
+bool need_same_shape(const char* kernel, const char* name, const Array& array,
+                     const char* other_name, const Array& other) {
+  if (MG_LIKELY(array.ndim == other.ndim &&
+                std::memcmp(array.shape, other.shape, sizeof(npy_intp) * array.ndim) == 0)) {
+    return true;
+  }
+  fail(PyExc_ValueError, "%s: %s is %s and %s is %s; their shapes must be equal", kernel, name,
+       describe(array).c_str(), other_name, describe(other).c_str());
+  return false;
+}
+
+void add_functions(pybind11::module_& m, PyMethodDef* table) {
+  if (PyModule_AddFunctions(m.ptr(), table) != 0) throw pybind11::error_already_set();
+}
+
+}  // namespace mg

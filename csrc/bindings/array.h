@@ -1,0 +1,96 @@
+// Cheap access to ndarray arguments for functions with the METH_FASTCALL convention: about ten
+// nanoseconds an array, where pybind11's own conversion costs more than a small kernel.
+//
+// These functions are called by C: they return false or nullptr with a Python error set, and never
+// let a C++ exception out.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+// NumPy's function table is shared by all binding files; bindings.cpp fills it.
+#define PY_ARRAY_UNIQUE_SYMBOL mg_numpy_api
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#ifndef MG_IMPORT_NUMPY
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include <string>
+
+#include "common.h"
+#include "runtime/denormal.h"
+
+namespace mg {
+
+// An ndarray argument. Borrowed: valid while the caller's reference is.
+struct Array {
+  PyArrayObject* object;
+  void* data;
+  int ndim;
+  const npy_intp* shape;
+  const npy_intp* strides;  // in bytes, as NumPy has them
+  int64_t size;             // elements
+  DType dtype;              // kOther also if the byte order is not the machine's
+  bool writeable;
+  bool contiguous;  // C order and aligned
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+};
+
+DType dtype_of(PyArray_Descr* descr);
+
+// "float32 (3, 4)", with the flags that are unusual: what error messages say of an array.
+std::string describe(const Array& array);
+
+// Sets a Python error from a printf format and returns nullptr: `return fail(PyExc_ValueError,
+// ..)`. Messages follow "kernel: what was given; what was needed".
+PyObject* fail(PyObject* error, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+bool check_count(const char* kernel, Py_ssize_t given, Py_ssize_t needed);
+
+// Reads the argument `name` of `kernel`; TypeError if it is not an ndarray.
+bool read_array(const char* kernel, const char* name, PyObject* argument, Array* array);
+// The same for an argument that may be None: then array->object is nullptr.
+bool read_optional(const char* kernel, const char* name, PyObject* argument, Array* array);
+bool read_int(const char* kernel, const char* name, PyObject* argument, int64_t* value);
+bool read_double(const char* kernel, const char* name, PyObject* argument, double* value);
+bool read_bool(const char* kernel, const char* name, PyObject* argument, bool* value);
+
+// Needs; each sets its error and returns false if the array is otherwise.
+bool need_contiguous(const char* kernel, const char* name, const Array& array);
+bool need_writeable(const char* kernel, const char* name, const Array& array);
+bool need_dtype(const char* kernel, const char* name, const Array& array, DType dtype);
+bool need_same_shape(const char* kernel, const char* name, const Array& array,
+                     const char* other_name, const Array& other);
+
+// Open around every kernel call: flushes denormals, and lets other Python threads run if the call
+// is long enough to pay for handing over the interpreter lock. `nanoseconds`: a rough estimate of
+// the work on one thread. Between construction and destruction no Python object may be touched.
+class KernelScope {
+ public:
+  explicit KernelScope(double nanoseconds)
+      : state_(nanoseconds > 50e3 ? PyEval_SaveThread() : nullptr) {}
+  // Python ends daemon threads here at exit, by unwinding: noexcept would end the process instead.
+  ~KernelScope() noexcept(false) {
+    if (state_) PyEval_RestoreThread(state_);
+  }
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+
+ private:
+  PyThreadState* state_;
+  DenormalGuard guard_;
+};
+
+// One row of a method table: MG_FAST(function, "doc").
+#define MG_FAST_NAMED(name, function, doc) \
+  {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function)), METH_FASTCALL, doc}
+#define MG_FAST(function, doc) MG_FAST_NAMED(#function, function, doc)
+#define MG_TABLE_END {nullptr, nullptr, 0, nullptr}
+
+void add_functions(pybind11::module_& m, PyMethodDef* table);
+
+}  // namespace mg

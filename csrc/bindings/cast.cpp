@@ -1,0 +1,48 @@
+// _C.cast(out, src): float32 to and from float16 and bfloat16.
+#include "bindings/array.h"
+#include "bindings/families.h"
+#include "kernels.h"
+
+namespace mg {
+namespace {
+
+PyObject* cast(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  Array out, src;
+  if (!check_count("cast", nargs, 2) || !read_array("cast", "out", args[0], &out) ||
+      !read_array("cast", "src", args[1], &src) ||
+      !need_same_shape("cast", "out", out, "src", src) || !need_writeable("cast", "out", out) ||
+      !need_contiguous("cast", "out", out) || !need_contiguous("cast", "src", src)) {
+    return nullptr;
+  }
+  const CastKernels& k = kernels().cast;
+  const int64_t n = src.size;
+  const bool from_float = src.dtype == DType::kFloat32, to_float = out.dtype == DType::kFloat32;
+  const DType other = from_float ? out.dtype : src.dtype;
+  if (from_float == to_float || (other != DType::kFloat16 && other != DType::kBFloat16)) {
+    return fail(PyExc_TypeError,
+                "cast: out is %s and src is %s; one must be float32, the other float16 or bfloat16",
+                describe(out).c_str(), describe(src).c_str());
+  }
+  KernelScope scope(0.1 * static_cast<double>(n));
+  if (from_float && other == DType::kFloat16) {
+    k.float_to_half(out.as<half>(), src.as<float>(), n);
+  } else if (from_float) {
+    k.float_to_bfloat16(out.as<bfloat16>(), src.as<float>(), n);
+  } else if (other == DType::kFloat16) {
+    k.half_to_float(out.as<float>(), src.as<half>(), n);
+  } else {
+    k.bfloat16_to_float(out.as<float>(), src.as<bfloat16>(), n);
+  }
+  Py_RETURN_NONE;
+}
+
+PyMethodDef kFunctions[] = {
+    MG_FAST(cast, "cast(out, src): float32 to or from float16 or bfloat16, contiguous"),
+    MG_TABLE_END,
+};
+
+}  // namespace
+
+void bind_cast(pybind11::module_& m) { add_functions(m, kFunctions); }
+
+}  // namespace mg

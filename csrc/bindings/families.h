@@ -1,0 +1,12 @@
+// One bind_ function for each file of csrc/bindings/; csrc/bindings.cpp calls them all.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace mg {
+
+void bind_cast(pybind11::module_& m);
+void bind_memory(pybind11::module_& m);
+void bind_runtime(pybind11::module_& m);
+
+}  // namespace mg

@@ -1,0 +1,16 @@
+// Collects the families of one instruction set into its KernelTable.
+#include "kernels.h"
+
+namespace mg::MG_ISA {
+
+extern const CastKernels kCast;
+
+// Members in the order of KernelTable.
+const KernelTable& table() {
+  static const KernelTable kTable = {
+      kCast,
+  };
+  return kTable;
+}
+
+}  // namespace mg::MG_ISA

@@ -1,0 +1,26 @@
+// The kernels' contract. Each family has its header in csrc/kernels/, where shapes, layout,
+// aliasing, dtypes, workspace and determinism of every kernel stand; here they become one table of
+// function pointers, filled once for each instruction set by csrc/cpu/table.cpp.
+//
+// What holds for every kernel unless its header says otherwise:
+//   - arguments come as outputs, inputs, sizes, scalars; more than eight become a struct;
+//   - sizes are int64_t and may be 0; strides count elements;
+//   - it writes only to its outputs, allocates nothing, throws nothing, and checks nothing: the
+//     bindings check;
+//   - the result is bitwise the same for every number of threads (split by fixed chunks with
+//     parallel_for, combine partial results in the order of the chunks);
+//   - denormals are flushed while it runs (KernelScope in csrc/bindings/array.h sees to it).
+#pragma once
+
+#include "kernels/cast.h"
+
+namespace mg {
+
+struct KernelTable {
+  CastKernels cast;
+};
+
+// The table of the instruction set in use; csrc/dispatch.cpp chooses it.
+const KernelTable& kernels();
+
+}  // namespace mg

@@ -1,0 +1,22 @@
+// Contract of the cast family: float32 <-> float16 and bfloat16.
+//
+//   shapes       out (n), in (n), both contiguous, n >= 0
+//   aliasing     none: out and in do not overlap
+//   values       upwards exact; downwards to nearest, ties to even, overflow to infinity;
+//                NaN stays NaN (made quiet, upper payload bits kept), subnormals are kept both ways
+//   workspace    none
+//   determinism  elementwise: bitwise equal for every thread count and instruction set
+#pragma once
+
+#include "common.h"
+
+namespace mg {
+
+struct CastKernels {
+  void (*float_to_half)(half* out, const float* in, int64_t n);
+  void (*half_to_float)(float* out, const half* in, int64_t n);
+  void (*float_to_bfloat16)(bfloat16* out, const float* in, int64_t n);
+  void (*bfloat16_to_float)(float* out, const bfloat16* in, int64_t n);
+};
+
+}  // namespace mg

@@ -1,0 +1,40 @@
+"""What this installation is and how it is set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .version import __version__
+
+
+def config() -> dict[str, Any]:
+    """Version, instruction sets, threads, memory pool (bytes) and CUDA, as a dictionary."""
+    from .kernels.cpu import _C  # this import has applied the settings
+
+    return {
+        "version": __version__,
+        "isa": _C.isa(),
+        "available_isas": _C.available_isas(),
+        "num_threads": _C.get_num_threads(),
+        "flush_denormal": _C.get_flush_denormal(),
+        "memory_pool": _C.pool_stats(),
+        "cuda": False,
+        "cuda_status": _C.cuda_status,
+    }
+
+
+def show_config() -> None:
+    """Print what was built and what is in use; `minigrad.config.config()` returns it."""
+    c = config()
+    pool = c["memory_pool"]
+    mib = {name: f"{pool[name] / 2**20:.1f} MiB" for name in ("allocated", "reserved", "peak")}
+    print(
+        f"minigrad {c['version']}\n"
+        f"instruction set: {c['isa']} (available: {', '.join(c['available_isas'])})\n"
+        f"threads: {c['num_threads']}\n"
+        f"denormals in kernels: {'flushed to zero' if c['flush_denormal'] else 'kept'}\n"
+        f"memory pool: {mib['allocated']} in use, {mib['reserved']} reserved, {mib['peak']} peak, "
+        f"{pool['hits']} hits, {pool['misses']} misses, "
+        f"caches at most {pool['limit'] / 2**20:.0f} MiB\n"
+        f"CUDA: {'built' if c['cuda'] else 'not built'} ({c['cuda_status']})"
+    )
