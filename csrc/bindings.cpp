@@ -13,4 +13,5 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_runtime(m);
   mg::bind_memory(m);
   mg::bind_cast(m);
+  mg::bind_record(m);
 }

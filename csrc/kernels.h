@@ -13,11 +13,13 @@
 #pragma once
 
 #include "kernels/cast.h"
+#include "kernels/elementwise.h"
 
 namespace mg {
 
 struct KernelTable {
   CastKernels cast;
+  ElementwiseKernels elementwise;
 };
 
 // The table of the instruction set in use; csrc/dispatch.cpp chooses it.

@@ -91,6 +91,10 @@ class KernelScope {
 #define MG_FAST(function, doc) MG_FAST_NAMED(#function, function, doc)
 #define MG_TABLE_END {nullptr, nullptr, 0, nullptr}
 
+// A C-contiguous array whose memory comes from the pool if it is large. Takes over the reference to
+// descr, also when it fails.
+PyObject* new_array(PyArray_Descr* descr, int ndim, const npy_intp* shape);
+
 void add_functions(pybind11::module_& m, PyMethodDef* table);
 
 }  // namespace mg

@@ -7,6 +7,7 @@ namespace mg {
 
 void bind_cast(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
+void bind_record(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 
 }  // namespace mg

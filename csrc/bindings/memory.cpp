@@ -39,7 +39,8 @@ bool ready_block_type() {
   return PyType_Ready(&type) == 0;
 }
 
-// Takes over the reference to descr, also when it fails.
+}  // namespace
+
 PyObject* new_array(PyArray_Descr* descr, int ndim, const npy_intp* shape) {
   // One past the limit saturates, so that NumPy's own check finds sizes that overflow.
   size_t bytes = static_cast<size_t>(PyDataType_ELSIZE(descr));
@@ -78,6 +79,8 @@ PyObject* new_array(PyArray_Descr* descr, int ndim, const npy_intp* shape) {
   }
   return array;
 }
+
+namespace {
 
 bool read_shape(PyObject* argument, npy_intp* shape, int* ndim) {
   if (PyTuple_CheckExact(argument) && PyTuple_GET_SIZE(argument) <= NPY_MAXDIMS) {

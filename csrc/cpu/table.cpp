@@ -4,11 +4,13 @@
 namespace mg::MG_ISA {
 
 extern const CastKernels kCast;
+extern const ElementwiseKernels kElementwise;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
       kCast,
+      kElementwise,
   };
   return kTable;
 }

@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..backend import as_array
+from ..kernels import fast
 from . import modes
 from . import variable as _v
 from .record import traces
@@ -51,20 +52,21 @@ def run(
     while heap:
         node = heappop(heap)[1]
         grad = pending.pop(node)
-        if node.hooks:
-            grad = _run_hooks(node, grad, create_graph)
-            owned.discard(node)
-        if wanted is not None and node in wanted:
-            wanted[node] = grad
-        if node.__class__ is Leaf:
-            if accumulate and (wanted is None or node in wanted):
-                _accumulate(node, grad, node in owned, create_graph)
-            continue
-        if node.index is not None:
-            _collect(pending, heap, node.next[0], grad, node.index)
-            continue
-        if needed is not None and node not in needed:
-            continue
+        if wanted is not None or not node.plain or node.hooks:
+            if node.hooks:
+                grad = _run_hooks(node, grad, create_graph)
+                owned.discard(node)
+            if wanted is not None and node in wanted:
+                wanted[node] = grad
+            if node.__class__ is Leaf:
+                if accumulate and (wanted is None or node in wanted):
+                    _accumulate(node, grad, node in owned, create_graph)
+                continue
+            if node.index is not None:
+                _collect(pending, heap, node.next[0], grad, node.index)
+                continue
+            if needed is not None and node not in needed:
+                continue
 
         grads = _backward(node, grad, keep_graph, create_graph)
         fresh = node.fresh
@@ -73,22 +75,23 @@ def run(
             fresh = False
         if grads.__class__ is not tuple:
             grads = (grads,)
-        for fn, g in zip(node.next, grads, strict=False):
+        for fn, g in zip(node.next, grads):
             if fn is None or g is None or (needed is not None and fn not in needed):
                 continue
-            if fn.__class__ is Leaf and fn.hooks is None and wanted is None:
+            if fn.__class__ is Leaf and wanted is None and fn.hooks is None:
                 _accumulate(fn, g, fresh, create_graph)
-            elif fn in pending:
-                if fn not in owned or create_graph:
-                    pending[fn] = as_array(pending[fn] + g)
-                    owned.add(fn)
-                else:
-                    pending[fn] += g
-            else:
+            elif fn not in pending:
                 pending[fn] = g
                 if fresh:
                     owned.add(fn)
                 heappush(heap, (fn.seq, fn))
+            elif create_graph:
+                pending[fn] = pending[fn] + g
+            elif fn not in owned:
+                pending[fn] = as_array(pending[fn] + g)
+                owned.add(fn)
+            elif not fast.add_into(pending[fn], g):
+                pending[fn] += g
 
 
 def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> Any:
@@ -159,22 +162,28 @@ def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool) -> None:
     variable = leaf.variable_ref()
     if variable is None:
         return
+    if create_graph or not fast.accumulate(variable, grad, owned):
+        _accumulate_slow(variable, grad, owned, create_graph)
+    if leaf.post_hooks:
+        for hook in list(leaf.post_hooks.values()):
+            hook(variable)
+
+
+def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool) -> None:
+    """What `fast.accumulate` does, for every kind of array and for gradients with a graph."""
     with _accumulate_lock:
         before = variable._grad
         if create_graph:
-            variable._grad = grad if before is None else before + grad  # type: ignore[operator]
+            variable._grad = grad if before is None else before + grad
         elif before is None:
             variable._grad = _v.wrap(grad if owned else grad.copy())
         elif before._fn is not None:
-            variable._grad = before + _v.wrap(grad)  # type: ignore[operator]
+            variable._grad = before + _v.wrap(grad)
         else:
             before._array += grad
             if before._cell is not None:
                 before._cell[0] = _v.next_seq()
                 before._cell[1] += 1
-    if leaf.post_hooks:
-        for hook in list(leaf.post_hooks.values()):
-            hook(variable)
 
 
 def _run_hooks(node: Node, grad: Any, create_graph: bool) -> Any:

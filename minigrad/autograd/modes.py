@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..kernels import fast
+
 
 class _ThreadState(threading.local):
     grad = True
@@ -38,6 +40,7 @@ def set_recording(on: bool) -> bool:
         with _lock:
             threads_off += -1 if on else 1
         state.grad = on
+        fast.set_recording(on)
     return before
 
 
@@ -176,21 +179,18 @@ class set_detect_anomaly(_Mode):
     """
 
     def __init__(self, mode: bool = True, check_nan: bool = True):
-        global anomaly, anomaly_check_nan
         self._args = (mode, check_nan)
         self._before = (anomaly, anomaly_check_nan)
-        anomaly, anomaly_check_nan = self._args
+        _set(self._args)
 
     def clone(self) -> set_detect_anomaly:
         return self.__class__(*self._args)
 
     def __enter__(self) -> None:
-        global anomaly, anomaly_check_nan
-        anomaly, anomaly_check_nan = self._args
+        _set(self._args)
 
     def __exit__(self, *exc: object) -> None:
-        global anomaly, anomaly_check_nan
-        anomaly, anomaly_check_nan = self._before
+        _set(self._before)
 
 
 class detect_anomaly(set_detect_anomaly):
@@ -199,7 +199,7 @@ class detect_anomaly(set_detect_anomaly):
     def __init__(self, check_nan: bool = True):
         before = (anomaly, anomaly_check_nan)
         super().__init__(True, check_nan)
-        _restore(before)
+        _set(before)
         self._before = before
 
     def clone(self) -> detect_anomaly:
@@ -210,6 +210,7 @@ class detect_anomaly(set_detect_anomaly):
         super().__enter__()
 
 
-def _restore(values: tuple[bool, bool]) -> None:
+def _set(values: tuple[bool, bool]) -> None:
     global anomaly, anomaly_check_nan
     anomaly, anomaly_check_nan = values
+    fast.set_anomaly(anomaly)

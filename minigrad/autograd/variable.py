@@ -18,11 +18,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ..kernels import fast
+
 # Sequence numbers count downwards, so that a heap yields the newest node first.
-next_seq: Callable[[], int] = itertools.count(-1, -1).__next__
+next_seq: Callable[[], int] = fast.next_seq
 
 Array = Any
-_new = object.__new__
 
 
 class Node:
@@ -34,7 +35,8 @@ class Node:
     when the gradient is to be differentiated again: both work, because op functions take both.
     """
 
-    __slots__ = ("__weakref__", "cells", "hooks", "next", "saved", "seq")
+    # `shapes`: of both operands where an elementwise operation has broadcast them, else None.
+    __slots__ = ("__weakref__", "cells", "hooks", "next", "saved", "seq", "shapes")
 
     # What a subclass declares:
     saves: tuple[int, ...] = ()  # inputs that backward reads, in `self.saved` in this order ...
@@ -43,6 +45,7 @@ class Node:
     fresh = False  # every gradient that backward returns is a new array, returned once
     views_input = False  # the result shares the input's memory
     index: int | None = None  # set on `Pick` only
+    plain = True  # False on `Leaf` and `Pick`, which the backward loop handles itself
     outputs = 1
 
     next: tuple[Node | None, ...]
@@ -92,6 +95,7 @@ class Leaf(Node):
     """Where the gradient of a leaf variable is accumulated."""
 
     __slots__ = ("post_hooks", "variable_ref")
+    plain = False
 
     def __init__(self, variable: Variable):
         self.variable_ref = weakref.ref(variable)
@@ -112,6 +116,7 @@ class Pick(Node):
     """One output of a node that has several: collects its gradient for the node."""
 
     __slots__ = ("index",)
+    plain = False
 
     def __init__(self, node: Node, index: int):
         self.index = index
@@ -191,15 +196,11 @@ def set_tensor_class(cls: type[Variable]) -> None:
     """Makes `cls` the class of all results of operations."""
     global Tensor
     Tensor = cls
+    fast.bind_classes(Variable, Node, cls)
 
 
-def wrap(array: Array, fn: Node | None = None) -> Any:
-    """A tensor over `array` (not copied)."""
-    t = _new(Tensor)
-    t._array = array
-    t._fn = fn
-    t._grad = t._cell = t._view = None
-    return t
+# wrap(array, node=None): a tensor over `array` (not copied).
+wrap: Callable[..., Any] = fast.wrap
 
 
 def is_float(array: Array) -> bool:

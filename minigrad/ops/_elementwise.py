@@ -17,7 +17,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply, note_trace
 from ..autograd.variable import Node, Variable, next_seq
 from ..backend import as_array, ndarray
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._shape import broadcast_error, sum_to
 
 _new = object.__new__
@@ -33,9 +33,13 @@ class Elementwise(Node):
     to_float = False  # integers are converted to the default dtype first
     cpu: Any = None
 
+    operands = 1
+    spec: int | None = None  # for the compiled path, None where it has no such kernel
+
     def __init_subclass__(cls) -> None:
         if "kernel" in cls.__dict__:
             cls.cpu = staticmethod(getattr(cpu, cls.kernel))
+            cls.spec = fast.spec(cls.kernel, cls.operands, cls.saves, cls.saves_output, cls.cross)
 
     def forward(self, *operands: Any) -> Any:
         return as_array(self.cpu(*operands))
@@ -50,8 +54,8 @@ class Unary(Elementwise):
 class Binary(Elementwise):
     """Two operands, broadcast against each other."""
 
-    __slots__ = ("shapes",)
-    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None
+    __slots__ = ()
+    operands = 2
 
     def fit(self, grad_input: Any, grad_other: Any) -> tuple:
         """Sums each gradient over the dimensions that its operand was broadcast along."""
@@ -66,6 +70,10 @@ class Binary(Elementwise):
 
 def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
     """Runs a `Unary` on a tensor (recorded) or an array."""
+    if out is None and cls.spec is not None:
+        t = fast.fast_unary(cls, cls.spec, input)
+        if t is not None:
+            return t
     if out is None and isinstance(input, Variable):
         x = input._array
         if x.dtype is _F32 or not cls.to_float or x.dtype.kind in "fV":
@@ -117,6 +125,10 @@ def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
 
 def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
     """Runs a `Binary` on tensors, arrays or Python numbers, with PyTorch's promotion."""
+    if out is None and cls.spec is not None:
+        t = fast.fast_binary(cls, cls.spec, input, other)
+        if t is not None:
+            return t
     if out is None and isinstance(input, Variable):
         x = input._array
         f = input._fn

@@ -1,0 +1,39 @@
+"""Compiled bookkeeping of the hot path: recording an elementwise operation in one call.
+
+`fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for contiguous float
+arrays what `minigrad.ops._elementwise` says in Python, and return None for everything else.
+`accumulate(variable, grad, owned)` and `add_into(out, array)` add gradients for the backward loop;
+they return False, having done nothing, where they do not apply.
+"""
+
+from __future__ import annotations
+
+from . import _C
+
+fast_binary = _C.fast_binary
+fast_unary = _C.fast_unary
+wrap = _C.wrap
+next_seq = _C.next_seq
+accumulate = _C.accumulate
+add_into = _C.add_into
+bind_classes = _C.bind_classes
+set_recording = _C.set_recording
+set_anomaly = _C.set_anomaly
+
+# In the order of BinaryOp and UnaryOp in csrc/kernels/elementwise.h.
+_BINARY = ("add", "sub", "mul", "div", "relu_backward")
+_UNARY = ("neg", "relu")
+_SAVES_INPUTS, _CROSS, _SAVES_OUTPUT = 0x100, 0x200, 0x400
+
+
+def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: bool) -> int | None:
+    """The number that tells the compiled code what to run and save; None if it cannot."""
+    names = _BINARY if operands == 2 else _UNARY
+    if kernel not in names:
+        return None
+    return (
+        names.index(kernel)
+        | (_SAVES_INPUTS if saves else 0)
+        | (_CROSS if cross else 0)
+        | (_SAVES_OUTPUT if saves_output else 0)
+    )
