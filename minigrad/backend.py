@@ -12,7 +12,9 @@ ndarray = np.ndarray
 class device:
     """Where a tensor's data lies: `device("cpu")`, `device("cuda", 0)`, `device("cuda:1")`."""
 
-    __slots__ = ("type", "index")
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: str | int | device, index: int | None = None):
         if isinstance(type, device):
@@ -22,7 +24,7 @@ class device:
             type, index = "cuda", type
         if not isinstance(type, str):
             raise TypeError(f"device: expected a string or a device, got {type.__class__.__name__}")
-        name, _, number = type.partition(":")
+        name, _, number = str(type).partition(":")
         if name not in ("cpu", "cuda"):
             raise RuntimeError(
                 f"Expected one of cpu, cuda device type at start of device string: {type}"

@@ -96,7 +96,7 @@ def from_numpy(numpy_type: np.dtype) -> dtype:
 def numpy_type(value: object) -> np.dtype:
     """The NumPy type for a dtype object, a Python type (float, int, bool) or a NumPy type."""
     if value.__class__ is dtype:
-        return value.numpy  # type: ignore[attr-defined, no-any-return]
+        return value.numpy  # type: ignore[attr-defined]
     if value is float:
         return _default.numpy
     if value is int:
@@ -106,9 +106,7 @@ def numpy_type(value: object) -> np.dtype:
     try:
         return from_numpy(np.dtype(value)).numpy  # type: ignore[call-overload]
     except TypeError:
-        raise TypeError(
-            f"dtype must be torch.dtype, not {value.__class__.__name__}"
-        ) from None
+        raise TypeError(f"dtype must be torch.dtype, not {value.__class__.__name__}") from None
 
 
 def get_default_dtype() -> dtype:
@@ -160,9 +158,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     return a if a.itemsize > b.itemsize else b
 
 
-def result_type_of(
-    dims: dtype | None, zero_dims: dtype | None, scalars: dtype | None
-) -> dtype:
+def result_type_of(dims: dtype | None, zero_dims: dtype | None, scalars: dtype | None) -> dtype:
     """Combines the promoted types of the three priorities (highest first) into one."""
     result = dims
     for lower in (zero_dims, scalars):
@@ -216,7 +212,8 @@ class iinfo:
     def __init__(self, type: dtype):
         if type.category != 1:
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'"
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'{type!r}'"
             )
         info = np.iinfo(type.numpy)
         self.dtype = type.name

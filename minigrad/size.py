@@ -18,7 +18,7 @@ class Size(tuple):
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
 
-    def __add__(self, other: tuple) -> Size:  # type: ignore[override]
+    def __add__(self, other: tuple) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
     def __radd__(self, other: tuple) -> Size:

@@ -1,4 +1,4 @@
-"""`Tensor`: a `Variable` with PyTorch's methods. Each method *is* an op function: no wrapper frames.
+"""`Tensor`: a `Variable` with PyTorch's methods. A method *is* an op function: no wrapper frames.
 
 Sections follow the op families; a method that is not an op (conversion, memory, identity) stands in
 `Tensor`'s own part at the top.
@@ -144,7 +144,7 @@ class Tensor(Variable):
     def __iter__(self) -> Iterator:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(len(self))])
+        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     __hash__ = object.__hash__
 

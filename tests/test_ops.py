@@ -227,7 +227,7 @@ def _directional(row: Row, f: Any) -> None:
     h = 1e-5
     sides = []
     for sign in (1, -1):
-        moved = [a + sign * h * d if i in free else a for i, (a, d) in enumerate(zip(at, direction, strict=True))]
+        moved = [a + sign * h * direction[i] if i in free else a for i, a in enumerate(at)]
         sides.append(f(moved)[0])
     numeric = (sides[0] - sides[1]) / (2 * h)
     scale = max(1.0, abs(numeric), abs(analytic))

@@ -1,6 +1,7 @@
-// The hot path of small models: an elementwise operation on contiguous float arrays, its result
-// tensor and its graph node, made in one call. Everything else returns None, and the Python code in
-// minigrad/ops/_elementwise.py, which says what happens here, does it.
+// The hot path of small models. fast_binary and fast_unary run an elementwise operation on
+// contiguous float arrays and make its result tensor and graph node in one call; for everything else
+// they return None, and minigrad/ops/_elementwise.py, which says what happens here, does it. apply
+// and apply_view record any operation around its Python forward, as minigrad/autograd/record.py says.
 //
 // The classes are Python's (minigrad/autograd/variable.py); their slots are written directly, at
 // the offsets that their member descriptors give.
@@ -403,6 +404,250 @@ PyObject* accumulate(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return PyBool_FromLong(1);
 }
 
+// ---- apply and apply_view: minigrad/autograd/record.py says in Python what they do ----
+
+struct Names {
+  PyObject *forward, *saves, *saves_output, *cross;
+  PyObject* apply_in_python;     // the whole operation, under anomaly detection
+  PyObject* record_several;      // (node, inputs, arrays, results): several outputs
+  PyObject* forget_dead_views;   // (cell)
+};
+Names n;
+
+constexpr Py_ssize_t kMaxArguments = 24;
+
+bool is_float(PyArrayObject* array) {
+  const char kind = PyArray_DESCR(array)->kind;
+  return kind == 'f' || kind == 'V';
+}
+
+// NumPy returns scalars for results without dimensions: makes them arrays. Takes the reference.
+PyObject* as_ndarray(PyObject* result) {
+  if (!result || PyArray_CheckExact(result) || !PyArray_CheckAnyScalar(result)) return result;
+  PyObject* array = PyArray_FromScalar(result, nullptr);
+  Py_DECREF(result);
+  return array;
+}
+
+// Fills node.saved and node.cells from what its class declares.
+bool save_declared(PyObject* node, PyObject* cls, PyObject* inputs, PyObject* const* arrays,
+                   PyObject* result) {
+  PyObject* saves = PyObject_GetAttr(cls, n.saves);
+  PyObject* outputs = saves ? PyObject_GetAttr(cls, n.saves_output) : nullptr;
+  PyObject* cross = outputs ? PyObject_GetAttr(cls, n.cross) : nullptr;
+  if (!cross) {
+    Py_XDECREF(saves);
+    Py_XDECREF(outputs);
+    return false;
+  }
+  const Py_ssize_t ins = PyTuple_GET_SIZE(saves), outs = PyTuple_GET_SIZE(outputs);
+  bool ok = true;
+  if (ins + outs > 0) {
+    PyObject* next = slot(node, g.next);
+    PyObject* saved = PyTuple_New(ins + outs);
+    PyObject* cells = PyList_New(0);
+    ok = saved && cells;
+    for (Py_ssize_t i = 0; ok && i < ins; ++i) {
+      const Py_ssize_t at = PyLong_AsSsize_t(PyTuple_GET_ITEM(saves, i));
+      PyObject* kept = arrays[at];
+      if (cross == Py_True) {
+        const Py_ssize_t other = PyLong_AsSsize_t(PyTuple_GET_ITEM(saves, 1 - i));
+        if (PyTuple_GET_ITEM(next, other) == Py_None) kept = Py_None;
+      }
+      Py_INCREF(kept);
+      PyTuple_SET_ITEM(saved, i, kept);
+      PyObject* input = PyTuple_GET_ITEM(inputs, at);
+      if (kept != Py_None && is_variable(input)) {
+        PyObject* cell = cell_of(input);
+        ok = cell && PyList_Append(cells, cell) == 0;
+      }
+    }
+    if (ok && outs) {  // one output: `result`
+      PyObject* array = slot(result, g.array);
+      Py_INCREF(array);
+      PyTuple_SET_ITEM(saved, ins, array);
+      PyObject* cell = cell_of(result);
+      ok = cell && PyList_Append(cells, cell) == 0;
+    }
+    if (ok) {
+      replace(node, g.saved, saved);
+      replace(node, g.cells, cells);
+    } else {
+      Py_XDECREF(saved);
+      Py_XDECREF(cells);
+    }
+  }
+  Py_DECREF(saves);
+  Py_DECREF(outputs);
+  Py_DECREF(cross);
+  return ok;
+}
+
+PyObject* wrap_all(PyObject* results) {
+  const Py_ssize_t count = PyTuple_GET_SIZE(results);
+  PyObject* out = PyTuple_New(count);
+  for (Py_ssize_t i = 0; out && i < count; ++i) {
+    PyObject* array = PyTuple_GET_ITEM(results, i);
+    Py_INCREF(array);
+    PyObject* t = new_tensor(array, Py_None);
+    if (!t) {
+      Py_DECREF(out);
+      return nullptr;
+    }
+    PyTuple_SET_ITEM(out, i, t);
+  }
+  return out;
+}
+
+// The result of several outputs: handed to Python, which makes a node for each.
+PyObject* finish_several(PyObject* node, PyObject* inputs, PyObject* const* arrays,
+                         Py_ssize_t count, PyObject* results) {
+  PyObject* list = PyTuple_New(count);
+  if (!list) return nullptr;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Py_INCREF(arrays[i]);
+    PyTuple_SET_ITEM(list, i, arrays[i]);
+  }
+  PyObject* out =
+      PyObject_CallFunctionObjArgs(n.record_several, node, inputs, list, results, nullptr);
+  Py_DECREF(list);
+  return out;
+}
+
+PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs < 2 || !PyType_Check(args[0]) || !PyTuple_CheckExact(args[1])) {
+    return fail(PyExc_TypeError, "apply: needed: a node class, a tuple of inputs, arguments");
+  }
+  if (g_anomaly) return PyObject_Vectorcall(n.apply_in_python, args, nargs, nullptr);
+  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
+  PyObject* inputs = args[1];
+  const Py_ssize_t count = PyTuple_GET_SIZE(inputs);
+  if (count + nargs > kMaxArguments) {
+    return PyObject_Vectorcall(n.apply_in_python, args, nargs, nullptr);
+  }
+
+  // call: the node, the inputs' arrays, the further arguments.
+  PyObject* call[kMaxArguments + 1];
+  PyObject** arrays = call + 1;
+  bool raw = true, tracked = false;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* input = PyTuple_GET_ITEM(inputs, i);
+    if (is_variable(input)) {
+      raw = false;
+      tracked |= slot(input, g.fn) != Py_None;
+      arrays[i] = slot(input, g.array);
+    } else {
+      arrays[i] = input;
+    }
+  }
+  tracked &= t_recording;
+  PyObject* next = PyTuple_New(count);
+  if (!next) return nullptr;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* input = PyTuple_GET_ITEM(inputs, i);
+    PyObject* fn = tracked && is_variable(input) ? slot(input, g.fn) : Py_None;
+    Py_INCREF(fn);
+    PyTuple_SET_ITEM(next, i, fn);
+  }
+  PyObject* node = new_node(cls, next);
+  if (!node) return nullptr;
+  call[0] = node;
+  for (Py_ssize_t i = 2; i < nargs; ++i) arrays[count + i - 2] = args[i];
+  PyObject* result =
+      as_ndarray(PyObject_VectorcallMethod(n.forward, call, 1 + count + nargs - 2, nullptr));
+  PyObject* out = nullptr;
+  if (!result || raw) {
+    out = result;
+  } else if (PyTuple_CheckExact(result)) {
+    out = tracked ? finish_several(node, inputs, arrays, count, result) : wrap_all(result);
+    Py_DECREF(result);
+  } else if (!PyArray_Check(result)) {
+    Py_DECREF(result);
+    PyErr_Format(PyExc_TypeError, "apply: forward of %s returned no array", cls->tp_name);
+  } else {
+    const bool recorded = tracked && is_float(reinterpret_cast<PyArrayObject*>(result));
+    out = new_tensor(result, recorded ? node : Py_None);
+    if (out && recorded && !save_declared(node, args[0], inputs, arrays, out)) {
+      Py_CLEAR(out);
+    }
+  }
+  Py_DECREF(node);
+  return out;
+}
+
+// Notes a live view in its cell, so that a write in place can renew its place in the graph.
+bool register_view(PyObject* cell, PyObject* view) {
+  PyObject* ref = PyWeakref_NewRef(view, nullptr);
+  if (!ref) return false;
+  PyObject* views = PyList_GET_ITEM(cell, 2);
+  if (views == Py_None) {
+    views = PyList_New(0);
+    if (!views || PyList_SetItem(cell, 2, views) < 0) return false;
+  }
+  const int status = PyList_Append(views, ref);
+  Py_DECREF(ref);
+  if (status < 0) return false;
+  const Py_ssize_t count = PyList_GET_SIZE(views);
+  if (count < 64 || (count & (count - 1))) return true;
+  PyObject* done = PyObject_CallOneArg(n.forget_dead_views, cell);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs < 2 || nargs > kMaxArguments || !PyType_Check(args[0])) {
+    return fail(PyExc_TypeError, "apply_view: needed: a node class, the input, arguments");
+  }
+  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
+  PyObject* input = args[1];
+  const bool variable = is_variable(input);
+  const bool recording = t_recording && variable;
+  PyObject* fn = recording ? slot(input, g.fn) : Py_None;
+  PyObject* node = new_node(cls, PyTuple_Pack(1, fn));
+  if (!node) return nullptr;
+  PyObject* call[kMaxArguments + 1] = {node, variable ? slot(input, g.array) : input};
+  for (Py_ssize_t i = 2; i < nargs; ++i) call[i] = args[i];
+  PyObject* array = as_ndarray(PyObject_VectorcallMethod(n.forward, call, nargs, nullptr));
+  if (!array || !variable) {
+    Py_DECREF(node);
+    return array;
+  }
+  PyObject* cell = cell_of(input);
+  PyObject* rest = PyTuple_New(nargs - 2);
+  PyObject* view = nullptr;
+  if (rest) {
+    for (Py_ssize_t i = 2; i < nargs; ++i) {
+      Py_INCREF(args[i]);
+      PyTuple_SET_ITEM(rest, i - 2, args[i]);
+    }
+    view = PyTuple_Pack(3, input, args[0], rest);
+    Py_DECREF(rest);
+  }
+  PyObject* out = nullptr;
+  if (cell && view) {
+    out = new_tensor(array, fn != Py_None ? node : Py_None);
+  } else {
+    Py_DECREF(array);
+  }
+  if (out) {
+    Py_INCREF(cell);
+    replace(out, g.cell, cell);
+    Py_INCREF(view);
+    replace(out, g.view, view);
+    if (recording && !register_view(cell, out)) Py_CLEAR(out);
+  }
+  Py_XDECREF(view);
+  Py_DECREF(node);
+  return out;
+}
+
+void bind_fallbacks(py::function apply_in_python, py::function record_several,
+                    py::function forget_dead_views) {
+  n.apply_in_python = apply_in_python.inc_ref().ptr();
+  n.record_several = record_several.inc_ref().ptr();
+  n.forget_dead_views = forget_dead_views.inc_ref().ptr();
+}
+
 PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (nargs != 1 && nargs != 2) {
     return fail(PyExc_TypeError, "wrap: %zd arguments were given; needed: array, node", nargs);
@@ -445,6 +690,8 @@ PyMethodDef kFunctions[] = {
     MG_FAST(accumulate, "accumulate(variable, grad, owned): adds to variable.grad; False if it can't"),
     MG_FAST(add_into, "add_into(out, array): out += array; False if it can't"),
     MG_FAST(wrap, "wrap(array, node=None): a tensor over the array"),
+    MG_FAST(apply, "apply(cls, inputs, *args): runs and records an operation"),
+    MG_FAST(apply_view, "apply_view(cls, input, *args): the same for results that share memory"),
     MG_FAST(next_seq, "next_seq(): the next sequence number, counting downwards"),
     MG_TABLE_END,
 };
@@ -453,6 +700,11 @@ PyMethodDef kFunctions[] = {
 
 void bind_record(py::module_& m) {
   add_functions(m, kFunctions);
+  n.forward = PyUnicode_InternFromString("forward");
+  n.saves = PyUnicode_InternFromString("saves");
+  n.saves_output = PyUnicode_InternFromString("saves_output");
+  n.cross = PyUnicode_InternFromString("cross");
+  m.def("bind_fallbacks", &bind_fallbacks, "Tells the Python functions for the rare cases");
   m.def("bind_classes", &bind_classes, "Tells the classes whose slots are written");
   m.def("set_recording", [](bool on) { t_recording = on; }, "Whether this thread records");
   m.def("set_anomaly", [](bool on) { g_anomaly = on; }, "Leaves recording to the Python code");

@@ -12,7 +12,11 @@ from .variable import Leaf, Node, Variable, wrap
 def _as_tuple(value: Any) -> tuple:
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, Variable) else (value,)
+    return (
+        tuple(value)
+        if isinstance(value, Sequence) and not isinstance(value, Variable)
+        else (value,)
+    )
 
 
 def _roots(tensors: tuple, grads: tuple, create_graph: bool) -> list[tuple[Node, Any]]:
@@ -84,7 +88,9 @@ def backward(
         wanted = {}
         for i, t in enumerate(inputs):
             if t._fn is None:
-                raise RuntimeError(f"One of the differentiated Tensors (inputs[{i}]) does not require grad")
+                raise RuntimeError(
+                    f"One of the differentiated Tensors (inputs[{i}]) does not require grad"
+                )
             wanted[t._fn] = None
     before = modes.set_recording(create_graph)
     try:
@@ -168,5 +174,3 @@ def grad(
             g = wrap(g.copy() if shared else g)
         results.append(g)
     return tuple(results)
-
-

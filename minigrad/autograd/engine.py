@@ -63,7 +63,7 @@ def run(
                     _accumulate(node, grad, node in owned, create_graph)
                 continue
             if node.index is not None:
-                _collect(pending, heap, node.next[0], grad, node.index)
+                _collect(pending, heap, node, grad)
                 continue
             if needed is not None and node not in needed:
                 continue
@@ -140,15 +140,10 @@ def _with_tensors(node: Node) -> Node:
     return twin
 
 
-def _collect(
-    pending: dict, heap: list, node: Node | None, grad: Any, index: int | None = None
-) -> None:
+def _collect(pending: dict, heap: list, pick: Node, grad: Any) -> None:
     """Puts the gradient of one output of a node with several into its list."""
-    assert node is not None
-    if index is None:
-        index = node.index
-        node = node.next[0]
-        assert node is not None and index is not None
+    index, node = pick.index, pick.next[0]
+    assert node is not None and index is not None
     grads = pending.get(node)
     if grads is None:
         grads = pending[node] = [None] * node.outputs
@@ -196,8 +191,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool) -> Any:
             if result is not None:
                 if not isinstance(result, Variable):
                     raise TypeError(
-                        "expected Variable, but hook returned "
-                        f"'{result.__class__.__name__}'"
+                        f"expected Variable, but hook returned '{result.__class__.__name__}'"
                     )
                 grad = result if create_graph else result._array
         elif kind == "retain":
@@ -230,9 +224,7 @@ def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool) -> An
         outputs = tuple(_as_tensor(g) for g in (grad if isinstance(grad, list) else [grad]))
         result = hook(inputs, outputs)
         if result is not None:
-            grads = tuple(
-                r if create_graph or r is None else r._array for r in _as_tuple(result)
-            )
+            grads = tuple(r if create_graph or r is None else r._array for r in _as_tuple(result))
     return grads
 
 
@@ -266,9 +258,7 @@ def _leads_to(roots: Sequence[Node], wanted: dict[Node, Any]) -> set[Node]:
 
 
 def _raise_modified(node: Node) -> None:
-    shapes = [
-        f"{tuple(a.shape)} {a.dtype}" for a in node.saved if hasattr(a, "shape")
-    ]
+    shapes = [f"{tuple(a.shape)} {a.dtype}" for a in node.saved if hasattr(a, "shape")]
     hint = (
         f" Forward was called here:\n{traces[node]}"
         if node in traces

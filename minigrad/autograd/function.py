@@ -115,14 +115,14 @@ class FunctionCtx(Node):
         shape, dtype = like
         if g._array.shape != shape:
             try:
-                g = g.sum_to_size(shape)  # type: ignore[attr-defined]
+                g = g.sum_to_size(shape)
             except RuntimeError:
                 raise RuntimeError(
                     f"Function {self.name()} returned an invalid gradient at index {i} - got "
                     f"{list(g._array.shape)} but expected shape compatible with {list(shape)}"
                 ) from None
         if g._array.dtype != dtype:
-            g = g.to(dtype)  # type: ignore[attr-defined]
+            g = g.to(dtype)
         return g
 
 
@@ -278,5 +278,3 @@ class _Once(Function):
         raise RuntimeError(
             "trying to differentiate twice a function that was marked with @once_differentiable"
         )
-
-

@@ -30,7 +30,7 @@ class CopySlices(Node):
         mask = grad._array.copy()
         mask.fill(1)
         apply_view(self.cls, mask, *self.args).fill(0)
-        return grad * _v.wrap(mask), written  # type: ignore[operator]
+        return grad * _v.wrap(mask), written
 
 
 def check_writable(variable: Variable) -> None:

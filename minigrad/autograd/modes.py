@@ -63,7 +63,7 @@ class _Mode:
 
     def __call__(self, function: Callable) -> Callable:
         if inspect.isclass(function):
-            function.__init__ = self(function.__init__)  # type: ignore[misc]
+            function.__init__ = self(function.__init__)  # type: ignore[method-assign]
             return function
         if inspect.isgeneratorfunction(function):
             return self._wrap_generator(function)
@@ -138,6 +138,8 @@ class enable_grad(no_grad):
 
 class inference_mode(_Mode):
     """As `no_grad`, and `is_inference_mode_enabled()` says so."""
+
+    _mode: bool
 
     def __new__(cls, mode: bool | Callable = True) -> Any:
         self = super().__new__(cls)

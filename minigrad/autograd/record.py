@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import traceback
 import weakref
+from collections.abc import Callable
 from typing import Any
 
+from ..backend import as_array
+from ..kernels import fast
 from . import modes
 from . import variable as _v
 from .variable import Node, Pick, Variable, cell_of, is_float, next_seq
 
-_new = object.__new__
 # Where each node was called, kept while anomaly detection is on.
 traces: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
 
 
-def apply(cls: type[Node], inputs: tuple, *args: Any) -> Any:
-    """Runs `cls` on `inputs` (tensors, arrays, numbers or None) with further plain arguments.
+def apply_in_python(cls: type[Node], inputs: tuple, *args: Any) -> Any:
+    """What `apply` does. The compiled form calls it while anomaly detection is on.
+
+    Runs `cls` on `inputs` (tensors, arrays, numbers or None) with further plain arguments.
 
     Returns a tensor, or a tuple of tensors when forward returns a tuple. Outputs that are not
     floating point never require grad.
@@ -45,7 +49,7 @@ def apply(cls: type[Node], inputs: tuple, *args: Any) -> Any:
         tracked = False
     # Set first, so that forward can leave out what no gradient will need.
     node.next = tuple(fns) if tracked else (None,) * len(fns)
-    result = node.forward(*arrays, *args)
+    result = as_array(node.forward(*arrays, *args))
     if raw:
         return result
     if not tracked:
@@ -68,7 +72,7 @@ def _record(node: Node, inputs: tuple, arrays: list, result: Any) -> Any:
     for i, out in enumerate(outs):
         if is_float(out._array):
             out._fn = Pick(node, i)
-    node.outputs = len(outs)  # type: ignore[misc]
+    node.outputs = len(outs)
     save(node, inputs, arrays, outs)
     return outs
 
@@ -95,47 +99,24 @@ def save(node: Node, inputs: tuple, arrays: list, outs: tuple) -> None:
     node.cells = tuple(cells)
 
 
-def apply_view(cls: type[Node], input: Any, *args: Any) -> Any:
-    """Runs a `cls` whose result shares its input's memory, and ties the two together."""
-    node = cls()
-    if not isinstance(input, Variable):
-        node.next = (None,)
-        return node.forward(input, *args)
-    fn = input._fn
-    recording = not modes.threads_off or modes.state.grad
-    node.next = (fn if recording else None,)
-    array = node.forward(input._array, *args)
-    out = _new(_v.Tensor)
-    out._array = array
-    out._grad = None
-    cell = input._cell
-    if cell is None:
-        cell = input._cell = [0, 0, None]
-    out._cell = cell
-    out._view = (input, cls, args)
-    if fn is not None and recording:
-        node.seq = next_seq()
-        node.saved = node.cells = node.hooks = None
-        if modes.anomaly:
-            traces[node] = "".join(traceback.format_stack()[:-1])
-        out._fn = node
-    else:
-        out._fn = None
-    if recording:
-        _register_view(cell, out)
-    return out
+def _record_several(node: Node, inputs: tuple, arrays: list, results: tuple) -> tuple:
+    """Records an operation with several outputs; each gets a node that picks its gradient."""
+    return _record(node, inputs, arrays, results)
 
 
-def _register_view(cell: list, view: Variable) -> None:
-    """Notes a live view, so that a write in place can renew its place in the graph."""
-    views = cell[2]
-    if views is None:
-        cell[2] = [weakref.ref(view)]
-        return
-    views.append(weakref.ref(view))
-    n = len(views)
-    if n >= 64 and n & (n - 1) == 0:  # forget the dead now and then: amortised constant time
-        cell[2] = [ref for ref in views if ref() is not None]
+def _forget_dead_views(cell: list) -> None:
+    """Drops weak references to views that are gone; called at doubling lengths."""
+    cell[2] = [ref for ref in cell[2] if ref() is not None]
+
+
+fast.bind_fallbacks(apply_in_python, _record_several, _forget_dead_views)
+
+# apply(cls, inputs, *args): runs `cls` on `inputs` and records it; see `apply_in_python`.
+apply: Callable[..., Any] = fast.apply
+
+# apply_view(cls, input, *args): runs a `cls` whose result shares its input's memory and ties the
+# two together: one cell for both, the view knows its parent, the cell knows the view weakly.
+apply_view: Callable[..., Any] = fast.apply_view
 
 
 def alias(variable: Variable) -> Any:

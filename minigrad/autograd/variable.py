@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernels import fast
 
@@ -51,8 +51,14 @@ class Node:
     next: tuple[Node | None, ...]
     saved: Any
     cells: Any
-    hooks: dict[int, Callable] | None
+    hooks: dict[int, tuple[str, Callable]] | None
     seq: int
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None
+
+    if TYPE_CHECKING:  # a node keeps whatever its backward needs
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def forward(self, *args: Any) -> Any:
         raise NotImplementedError(self.name())
@@ -144,6 +150,12 @@ class Variable:
     _grad: Variable | None
     _cell: list | None
     _view: tuple[Variable, type[Node], tuple] | None
+
+    if TYPE_CHECKING:  # the methods of `Tensor`, the class of all instances
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
 
     @property
     def requires_grad(self) -> bool:

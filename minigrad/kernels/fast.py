@@ -13,6 +13,9 @@ from . import _C
 fast_binary = _C.fast_binary
 fast_unary = _C.fast_unary
 wrap = _C.wrap
+apply = _C.apply
+apply_view = _C.apply_view
+bind_fallbacks = _C.bind_fallbacks
 next_seq = _C.next_seq
 accumulate = _C.accumulate
 add_into = _C.add_into

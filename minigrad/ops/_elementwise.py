@@ -273,9 +273,7 @@ def to_dtype(input: Any, dtype: np.dtype) -> Any:
 def write_out(name: str, out: Any, result: Any) -> Any:
     """Writes a result to the tensor given as `out=`, as PyTorch: resized if the shape differs."""
     if not isinstance(out, Variable):
-        raise TypeError(
-            f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}")
     if modes.is_grad_enabled() and (result._fn is not None or out._fn is not None):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "

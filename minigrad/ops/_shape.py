@@ -63,7 +63,7 @@ def normalize_dim(dim: Any, ndim: int, name: str = "dim") -> int:
 
 
 def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
-    """One or several dimensions counted from the front. RuntimeError for one that is named twice."""
+    """One or several dimensions counted from the front. RuntimeError for one named twice."""
     given: Sequence = dims if isinstance(dims, (tuple, list)) else (dims,)
     result = tuple(normalize_dim(d, ndim) for d in given)
     if len(set(result)) != len(result):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.record import apply, apply_view
+from ..autograd.record import apply_view
 from ..autograd.variable import Node
-from ._shape import as_shape, shape_of
+from ._shape import as_shape
 
 __all__ = ["reshape"]
 

@@ -27,9 +27,6 @@ ROWS = [
     *_binary("div", np.divide, lo=0.5),
     Row("add", (A(), A()), {"alpha": 3}, label="alpha"),
     Row("neg", (A(),), numpy=np.negative, bad=((3,), {}, TypeError, "must be Tensor")),
-    *[
-        Row(alias, (A(), A(lo=0.5)), label="alias")
-        for alias in ("subtract", "multiply", "divide")
-    ],
+    *[Row(alias, (A(), A(lo=0.5)), label="alias") for alias in ("subtract", "multiply", "divide")],
     Row("negative", (A(),), label="alias"),
 ]

@@ -48,7 +48,8 @@ class A:
         if "int" in name:
             low = max(self.lo, 0) if name == "uint8" else self.lo
             if not self.distinct:
-                values = rng.integers(int(np.ceil(low)), max(int(self.hi), int(low) + 1), self.shape)
+                high = max(int(self.hi), int(low) + 1)
+                values = rng.integers(int(np.ceil(low)), high, self.shape)
             return values.astype(name)
         return values
 
