@@ -1,8 +1,44 @@
 """minigrad: a small, fast deep-learning trainer with PyTorch's names, over NumPy arrays."""
 
-from . import autograd, dtypes
-from .config import show_config
-from .tensor import Tensor
-from .version import __version__
+from . import autograd as autograd
+from . import dtypes as dtypes
+from .backend import channels_last as channels_last
+from .backend import channels_last_3d as channels_last_3d
+from .backend import contiguous_format as contiguous_format
+from .backend import device as device
+from .backend import layout as layout
+from .backend import memory_format as memory_format
+from .backend import preserve_format as preserve_format
+from .backend import strided as strided
+from .config import show_config as show_config
+from .creation import *  # noqa: F403
+from .dtypes import bfloat16 as bfloat16
+from .dtypes import bool_ as bool_
+from .dtypes import dtype as dtype
+from .dtypes import finfo as finfo
+from .dtypes import float16 as float16
+from .dtypes import float32 as float32
+from .dtypes import float64 as float64
+from .dtypes import get_default_dtype as get_default_dtype
+from .dtypes import iinfo as iinfo
+from .dtypes import int8 as int8
+from .dtypes import int16 as int16
+from .dtypes import int32 as int32
+from .dtypes import int64 as int64
+from .dtypes import promote_types as promote_types
+from .dtypes import set_default_dtype as set_default_dtype
+from .dtypes import uint8 as uint8
+from .from_data import *  # noqa: F403
+from .from_data import tensor as _tensor
+from .legacy import *  # noqa: F403
+from .queries import *  # noqa: F403
+from .ranges import *  # noqa: F403
+from .size import Size as Size
+from .tensor import Tensor as Tensor
+from .version import __version__ as __version__
 
-__all__ = ["Tensor", "__version__", "autograd", "dtypes", "show_config"]
+# The name of a module of ours belongs to PyTorch's function.
+tensor = _tensor  # type: ignore[assignment]
+bool = bool_
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64

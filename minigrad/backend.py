@@ -77,6 +77,40 @@ def as_device(value: device | str | int | None) -> device:
     return chosen
 
 
+class _Named:
+    """A constant that prints as its name: memory formats and layouts."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+class memory_format(_Named):
+    """The order of a tensor's dimensions in memory."""
+
+    __slots__ = ()
+
+
+class layout(_Named):
+    """How a tensor's elements are stored; only `strided` exists here."""
+
+    __slots__ = ()
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+strided = layout("strided")
+
+
 def as_array(value: Any) -> Any:
     """NumPy returns scalars where a result has no dimensions; this makes them 0-d arrays again."""
     return np.asarray(value) if isinstance(value, np.generic) else value

@@ -98,7 +98,7 @@ def numpy_type(value: object) -> np.dtype:
     if value.__class__ is dtype:
         return value.numpy  # type: ignore[attr-defined]
     if value is float:
-        return _default.numpy
+        return float64.numpy
     if value is int:
         return int64.numpy
     if value is bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, ops
+from . import creation, dtypes, ops
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
@@ -27,6 +27,10 @@ class Tensor(Variable):
     __slots__ = ("__dict__",)
     # NumPy leaves binary operators to us instead of looping over our elements.
     __array_priority__ = 1000
+
+    def __new__(cls, *args: Any, device: Any = None) -> Any:
+        """Old constructor: `Tensor(2, 3)` is not initialised, `Tensor([2, 3])` holds values."""
+        return creation.construct(args, device, dtypes.default_numpy(), strict=False)
 
     @staticmethod
     def _from_array(array: np.ndarray) -> Tensor:
@@ -113,6 +117,16 @@ class Tensor(Variable):
     retains_grad = property(_v.retains_grad)
     register_hook = _v.register_hook
     register_post_accumulate_grad_hook = _v.register_post_accumulate_grad_hook
+
+    # -- new tensors of the same type ------------------------------------------------------------
+
+    new_tensor = creation.new_tensor
+    new_empty = creation.new_empty
+    new_zeros = creation.new_zeros
+    new_ones = creation.new_ones
+    new_full = creation.new_full
+    new_empty_strided = creation.new_empty_strided
+    new = creation.new
 
     # -- conversion ------------------------------------------------------------------------------
 

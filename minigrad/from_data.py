@@ -1,0 +1,391 @@
+"""Tensors from existing data: Python numbers and nests, NumPy arrays, buffers, DLPack."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .autograd import variable as _v
+from .autograd.record import alias
+from .autograd.variable import Variable, is_float, set_requires_grad
+from .backend import as_device
+from .ops._elementwise import to_dtype
+
+__all__ = [
+    "as_tensor",
+    "asarray",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "scalar_tensor",
+    "tensor",
+]
+
+
+def check_dtype(name: str, dtype: Any) -> np.dtype | None:
+    """The NumPy type of a `dtype=` argument, None for None. TypeError unless it is a dtype."""
+    if dtype is None:
+        return None
+    if dtype.__class__ is dtypes.dtype or dtype in (float, int, bool):
+        return dtypes.numpy_type(dtype)
+    raise TypeError(
+        f"{name}(): argument 'dtype' must be torch.dtype, not {dtype.__class__.__name__}"
+    )
+
+
+def finish(array: np.ndarray, requires_grad: bool = False) -> Any:
+    """A tensor over a new array, which may be asked to require grad."""
+    if not requires_grad:
+        return _v.wrap(array)
+    if not is_float(array):
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    t = _v.wrap(array)
+    set_requires_grad(t, True)
+    return t
+
+
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """A new tensor with a copy of `data`: a number, a nest of lists or tuples, or an array.
+
+    Python ints give int64, floats the default dtype, bools bool; arrays keep their type.
+    ValueError for ragged nests, TypeError or RuntimeError for elements that are no numbers.
+    """
+    wanted = check_dtype("tensor", dtype)
+    as_device(device)
+    if isinstance(data, Variable):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), "
+            "rather than torch.tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+        array = np.array(data._array, dtype=wanted, order="C")
+    else:
+        array = array_from(data, wanted)
+    return finish(array, requires_grad)
+
+
+_PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
+
+
+def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
+    """A new array with the values of Python or NumPy data, typed as PyTorch would."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        source = _checked(np.asarray(data))
+        return np.array(source, dtype=wanted, order="C")
+    if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
+        source = _checked(np.asarray(data))
+        return np.array(source, dtype=wanted, order="C")
+    shape = _shape_of_nest(data)
+    leaves: list = []
+    _flatten(data, shape, 0, leaves)
+    kinds = set(map(type, leaves))
+    if not leaves:
+        return np.empty(shape, dtypes.default_numpy() if wanted is None else wanted)
+    if kinds <= _PLAIN.keys():
+        found = (
+            dtypes.default_numpy()
+            if float in kinds
+            else _PLAIN[int]
+            if int in kinds
+            else _PLAIN[bool]
+        )
+        assert found is not None
+    else:
+        leaves = [number(leaf) for leaf in leaves]
+        found = _promoted(leaves)
+    return fill_from(leaves, found if wanted is None else wanted).reshape(shape)
+
+
+def _checked(array: np.ndarray) -> np.ndarray:
+    """An array that a tensor could share. TypeError or ValueError otherwise."""
+    dtypes.from_numpy(array.dtype)
+    if not array.dtype.isnative:
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion "
+            "between byte orders is currently not supported."
+        )
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a "
+            "copy of your array  with array.copy().) "
+        )
+    return array
+
+
+def _is_sequence(value: Any) -> bool:
+    cls = value.__class__
+    if cls is list or cls is tuple:
+        return True
+    if cls is float or cls is int or cls is bool or isinstance(value, (str, bytes, dict)):
+        return False
+    if isinstance(value, (Variable, np.ndarray)):
+        return value.ndim > 0  # type: ignore[union-attr]
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__")
+
+
+def _shape_of_nest(data: Any) -> tuple[int, ...]:
+    """The lengths along the first elements, which the others must have, too."""
+    shape = []
+    while _is_sequence(data):
+        shape.append(len(data))
+        if len(shape) > 64:
+            raise ValueError(f"too many dimensions '{data.__class__.__name__}'")
+        if not shape[-1]:
+            break
+        if isinstance(data, Variable):
+            # A tensor of one element within a nest counts as a number.
+            if data._array.size != 1:
+                raise ValueError("only one element tensors can be converted to Python scalars")
+            shape.pop()
+            break
+        data = data[0]
+    if isinstance(data, (str, bytes)):
+        if shape and isinstance(data, str):
+            raise ValueError(f"too many dimensions '{data.__class__.__name__}'")
+        raise TypeError(f"new(): invalid data type '{data.__class__.__name__}'")
+    return tuple(shape)
+
+
+def _flatten(data: Any, shape: tuple[int, ...], dim: int, leaves: list) -> None:
+    if dim == len(shape):
+        leaves.append(data)
+        return
+    if not _is_sequence(data):
+        raise TypeError("not a sequence")
+    if len(data) != shape[dim]:
+        if shape[dim] == 0 and dim:
+            return  # as PyTorch: nothing is read below an empty first element
+        raise ValueError(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
+    if dim + 1 < len(shape):
+        for item in data:
+            _flatten(item, shape, dim + 1, leaves)
+    elif isinstance(data, np.ndarray):
+        leaves.extend(data[i] for i in range(len(data)))
+    else:
+        leaves.extend(data)
+
+
+def number(value: Any) -> Any:
+    """A leaf of a nest as a Python or NumPy number."""
+    if isinstance(value, (bool, int, float, np.generic)):
+        return value
+    if isinstance(value, Variable):
+        if value._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return value._array.reshape(())[()]
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return value[()]
+    if isinstance(value, (list, tuple)):
+        raise TypeError(f"'{value.__class__.__name__}' object cannot be interpreted as an integer")
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{value.__class__.__name__}'")
+    if isinstance(value, complex):
+        raise TypeError(
+            "tensor: complex numbers were given; needed: real ones (minigrad has no complex dtype)"
+        )
+    if hasattr(value, "__index__"):
+        return value.__index__()
+    raise RuntimeError(f"Could not infer dtype of {value.__class__.__name__}")
+
+
+def _promoted(leaves: list) -> np.dtype:
+    found = None
+    for leaf in leaves:
+        if isinstance(leaf, np.generic):
+            d = dtypes.from_numpy(leaf.dtype)
+        else:
+            d = dtypes.of_scalar(leaf)
+        found = d if found is None else dtypes.promote_types(found, d)
+    assert found is not None
+    return found.numpy
+
+
+def fill_from(leaves: list, wanted: np.dtype) -> np.ndarray:
+    """Numbers as an array of a type. RuntimeError for one that an integer type cannot hold."""
+    if wanted.kind in "fV":
+        try:
+            with np.errstate(over="ignore"):
+                return np.array(leaves, np.float64).astype(wanted)
+        except OverflowError:
+            raise RuntimeError("int too large to convert to float") from None
+    if wanted.kind == "b":
+        return np.array([bool(leaf) for leaf in leaves], wanted)
+    try:
+        return np.array([leaf if leaf.__class__ is int else int(leaf) for leaf in leaves], wanted)
+    except (OverflowError, ValueError):
+        pass
+    info = np.iinfo(wanted)
+    return np.array([_wrapped(leaf, info) for leaf in leaves], wanted)
+
+
+def _wrapped(leaf: Any, info: np.iinfo) -> int:
+    """An out-of-range number: PyTorch lets unsigned types take negatives of their own width."""
+    if leaf == leaf and abs(leaf) != float("inf"):
+        value = int(leaf)
+        if info.min <= value <= info.max:
+            return value
+        if info.kind == "u" and -info.max <= value < 0:
+            return value + info.max + 1
+        if info.bits == 64:
+            raise ValueError("Overflow when unpacking long long")
+    name = np.dtype(info.dtype).name
+    raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """`data` as a tensor, sharing its memory if it is a tensor or an array of that type."""
+    wanted = check_dtype("as_tensor", dtype)
+    as_device(device)
+    if isinstance(data, Variable):
+        return data if wanted is None or data._array.dtype == wanted else to_dtype(data, wanted)
+    if isinstance(data, np.ndarray):
+        array = _checked(data)
+        return _v.wrap(array if wanted is None else array.astype(wanted, copy=False))
+    return _v.wrap(array_from(data, wanted))
+
+
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Any:
+    """`obj` (tensor, array, buffer, number or nest) as a tensor.
+
+    `copy`: True always copies, False never does (ValueError if it had to), None where needed.
+    """
+    wanted = check_dtype("asarray", dtype)
+    as_device(device)
+    if isinstance(obj, Variable):
+        t: Any = obj
+        if wanted is not None and obj._array.dtype != wanted:
+            _refuse_copy(copy)
+            t = to_dtype(obj, wanted)
+        elif copy:
+            t = to_dtype(obj, obj._array.dtype)
+        elif obj._fn is not None and not requires_grad:
+            t = alias(obj)
+        if requires_grad and t._fn is None:
+            set_requires_grad(t, True)
+        elif not requires_grad and t._fn is not None:
+            t = alias(t)
+        return t
+    if isinstance(obj, np.ndarray):
+        array = _checked(obj)
+        if wanted is not None and array.dtype != wanted:
+            _refuse_copy(copy)
+            array = array.astype(wanted)
+        elif copy:
+            array = array.copy()
+        return finish(array, requires_grad)
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        t = frombuffer(obj, dtype=dtypes._default if dtype is None else dtype)
+        return finish(t._array.copy() if copy else t._array, requires_grad)
+    _refuse_copy(copy)
+    return finish(array_from(obj, wanted), requires_grad)
+
+
+def _refuse_copy(copy: bool | None) -> None:
+    if copy is False:
+        raise ValueError("can't alias arbitrary sequence or convert the dtype without a copy")
+
+
+def from_numpy(ndarray: np.ndarray) -> Any:
+    """A tensor over the memory of a NumPy array. TypeError for types that no tensor has."""
+    if not isinstance(ndarray, np.ndarray):
+        cls = ndarray.__class__
+        module = "" if cls.__module__ == "builtins" else cls.__module__ + "."
+        raise TypeError(f"expected np.ndarray (got {module}{cls.__name__})")
+    array = _checked(ndarray)
+    if not array.flags.writeable:
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. minigrad refuses in-place operations on such a tensor; copy the array to "
+            "allow them.",
+            UserWarning,
+            stacklevel=2,
+        )
+    # A subclass of ndarray (a matrix, a memory map) would bring its own rules.
+    return _v.wrap(array if array.__class__ is np.ndarray else array.view(np.ndarray))
+
+
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Any:
+    """A 1-d tensor over the memory of an object with the buffer protocol.
+
+    `count` elements (-1: all) are read from byte `offset` on. ValueError where that does not fit.
+    """
+    wanted = check_dtype("frombuffer", dtype)
+    assert wanted is not None
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    size, item = view.nbytes, wanted.itemsize
+    if not size or not count:
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
+            f"({size} bytes) minus 1"
+        )
+    if count < 0:
+        if (size - offset) % item:
+            raise ValueError(
+                f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a "
+                f"multiple of element size ({item})"
+            )
+        count = (size - offset) // item
+    elif offset + count * item > size:
+        raise ValueError(
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must "
+            f"not be greater than actual buffer length ({size} bytes)"
+        )
+    if view.readonly:
+        warnings.warn(
+            "The given buffer is not writable; in-place operations on the tensor are refused.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return finish(np.frombuffer(view, wanted, count, offset), requires_grad)
+
+
+def from_dlpack(ext_tensor: Any) -> Any:
+    """A tensor over the memory of another library's array, given through DLPack."""
+    array = ext_tensor._array if isinstance(ext_tensor, Variable) else np.from_dlpack(ext_tensor)
+    dtypes.from_numpy(array.dtype)
+    return _v.wrap(array)
+
+
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False
+) -> Any:
+    """A 0-d tensor of the default dtype (or `dtype`) with the value of a number."""
+    as_device(device)
+    wanted = check_dtype("scalar_tensor", dtype) or dtypes.default_numpy()
+    return _v.wrap(fill_from([number(s)], wanted).reshape(()))
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type; of a tensor the legacy name, such as "torch.FloatTensor"."""
+    if isinstance(obj, Variable):
+        return obj.type()  # type: ignore[attr-defined, no-any-return]
+    cls = obj if isinstance(obj, type) else obj.__class__
+    module = cls.__module__
+    return cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"

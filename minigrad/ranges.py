@@ -1,0 +1,306 @@
+"""Tensors of evenly spaced numbers, the identity, and indices of triangles."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .autograd import variable as _v
+from .autograd.variable import Variable
+from .backend import as_array, as_device
+from .creation import place, typed, zeroed
+from .from_data import check_dtype
+
+__all__ = [
+    "arange",
+    "eye",
+    "linspace",
+    "logspace",
+    "range",
+    "tril_indices",
+    "triu_indices",
+]
+
+
+def arange(
+    *args: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Any:
+    """`arange(end)`, `arange(start, end)`, `arange(start, end, step)`: start, start + step, ….
+
+    `end` is not included. int64 if all are ints, else the default dtype. RuntimeError where the
+    step is zero or points away from `end`.
+    """
+    start, end, step = _arange_arguments(args, named)
+    floats = any(isinstance(v, (float, np.floating)) for v in (start, end, step))
+    wanted = typed("arange", dtype, device, out)
+    if dtype is None and out is None:
+        wanted = dtypes.default_numpy() if floats else np.dtype(np.int64)
+    if wanted.kind == "b":
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise RuntimeError(f"unsupported range: {start:g} -> {end:g}")
+    if wanted == np.int64:
+        given = step
+        start, end, step = int(start), int(end), int(step)
+        if step == 0 and given != 0:
+            raise ValueError("step must be nonzero")
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start > 0) != (step > 0) and end != start:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    return place("arange", out, _steps(start, end, step, wanted), requires_grad)
+
+
+def _steps(start: Any, end: Any, step: Any, wanted: np.dtype) -> np.ndarray:
+    if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
+        n = max(0, -((start - end) // step))
+    else:
+        n = max(0, math.ceil((end - start) / step))
+    if n > 2**60:
+        raise RuntimeError(f"arange: {n} elements were asked for, which no memory holds")
+    if wanted.kind in "iu":
+        return (np.arange(n, dtype=np.int64) * int(step) + int(start)).astype(wanted)
+    return (np.arange(n, dtype=np.float64) * step + start).astype(wanted)
+
+
+def _arange_arguments(args: tuple, named: dict) -> tuple:
+    names = (
+        ("end",) if len(args) == 1 and not (named.keys() - {"end"}) else ("start", "end", "step")
+    )
+    if len(args) == 1 and "end" in named:
+        names = ("start",)
+    values = dict(zip(names, args, strict=False))
+    for key, value in named.items():
+        if key not in ("start", "end", "step") or key in values:
+            raise TypeError(f"arange() got an unexpected keyword argument '{key}'")
+        values[key] = value
+    if len(args) > 3 or "end" not in values:
+        raise TypeError(
+            f"arange() received an invalid combination of arguments: {len(args)} positional; "
+            "needed: (end), (start, end) or (start, end, step)"
+        )
+    result = []
+    for key, default in (("start", 0), ("end", None), ("step", 1)):
+        value = values.get(key, default)
+        if not isinstance(value, (int, float, np.number, Variable)):
+            raise TypeError(
+                f"arange(): argument '{key}' must be Number, not {value.__class__.__name__}"
+            )
+        result.append(value.item() if isinstance(value, (Variable, np.number)) else value)  # type: ignore[attr-defined]
+    return tuple(result)
+
+
+def range(
+    start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, **more: Any
+) -> Any:
+    """`start, start + step, …` with `end` included, in the default dtype. Prefer `arange`."""
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start > 0) != (step > 0) and end != start:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    wanted = typed("range", dtype, more.pop("device", None), out)
+    n = int((end - start) / step + 1)
+    values = (np.arange(n, dtype=np.float64) * step + start).astype(wanted)
+    return place("range", out, values, more.pop("requires_grad", False))
+
+
+def _ends(name: str, start: Any, end: Any) -> tuple[Any, Any]:
+    values = []
+    for which, value in (("start", start), ("end", end)):
+        if isinstance(value, Variable):
+            if value._array.ndim:
+                other = end if which == "start" else start
+                dims = [v._array.ndim if isinstance(v, Variable) else 0 for v in (value, other)]
+                a, b = dims if which == "start" else reversed(dims)
+                raise RuntimeError(
+                    f"{name} only supports 0-dimensional start and end tensors, but got start "
+                    f"with {a} dimension(s) and end with {b} dimension(s)."
+                )
+            value = value._array.item()
+        elif not isinstance(value, (int, float, np.number)):
+            raise TypeError(
+                f"{name}(): argument '{which}' must be Number, not {value.__class__.__name__}"
+            )
+        values.append(value)
+    return values[0], values[1]
+
+
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """`steps` values from `start` to `end`, both included, evenly spaced.
+
+    Both halves are counted from their own end, so that the values are symmetric.
+    """
+    start, end = _ends("linspace", start, end)
+    wanted = typed("linspace", dtype, device, out)
+    array = _line(start, end, _count(steps), wanted)
+    return place("linspace", out, array.astype(wanted, copy=False), requires_grad)
+
+
+def _count(steps: Any) -> int:
+    n = operator.index(steps)
+    if n < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    return n
+
+
+def _line(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
+    """The points in the result's own precision; each product is added in one rounding."""
+    if wanted.kind in "iu":
+        start, end = int(start), int(end)
+        if n <= 1:
+            return np.full((n,), start, wanted)
+        step = np.longdouble(float(end - start) / (n - 1))
+        index = np.arange(n)
+        points = np.where(index < n // 2, start + step * index, end - step * (n - 1 - index))
+        return np.trunc(points.astype(np.float64)).astype(wanted)
+    real = wanted.type
+    lo, hi = real(start), real(end)
+    if n <= 1:
+        return np.full((n,), lo, wanted)
+    wide = {2: np.float32, 4: np.float64, 8: np.longdouble}[wanted.itemsize]
+    step = wide(real((hi - lo) / real(n - 1)))
+    index = np.arange(n)
+    if wanted.itemsize == 2:  # 16-bit types round the product, too
+        up = wide(lo) + (step * index.astype(wanted)).astype(wanted).astype(wide)
+        down = wide(hi) - (step * (n - 1 - index).astype(wanted)).astype(wanted).astype(wide)
+    else:
+        up = wide(lo) + step * index
+        down = wide(hi) - step * (n - 1 - index)
+    return np.where(index < n // 2, up, down).astype(wanted)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """`base ** x` for the `steps` values x of `linspace(start, end, steps)`."""
+    start, end = _ends("logspace", start, end)
+    wanted = typed("logspace", dtype, device, out)
+    exponents = _exponents(start, end, _count(steps), wanted)
+    with np.errstate(all="ignore"):
+        # NumPy's float64 power may be an ulp off; rounded from long double it is exact.
+        values = np.power(np.longdouble(base), exponents.astype(np.longdouble))
+        values = as_array(values).astype(np.float64)
+        if wanted.kind in "iu":
+            values = np.trunc(values)
+        array = values.astype(np.float32).astype(wanted) if wanted.itemsize == 2 else values
+    return place("logspace", out, array.astype(wanted, copy=False), requires_grad)
+
+
+def _exponents(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
+    """The points in float64; only the ends and their distance are rounded to the result's type."""
+    if n <= 1:
+        return np.full((n,), float(start))
+    if wanted.kind in "iu":
+        lo, hi = float(int(start)), float(int(end))
+        distance = hi - lo
+    else:
+        real = wanted.type
+        lo, hi, distance = (float(v) for v in (real(start), real(end), real(end) - real(start)))
+    step = distance / (n - 1)
+    index = np.arange(n)
+    return np.where(index < n // 2, lo + step * index, hi - step * (n - 1 - index))
+
+
+def eye(
+    n: Any,
+    m: Any = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """An n × m matrix (n × n by default) with ones on the diagonal."""
+    sizes = []
+    for name, value in (("n", n), ("m", n if m is None else m)):
+        try:
+            sizes.append(operator.index(value))
+        except TypeError:
+            raise TypeError(
+                f"eye(): argument '{name}' must be int, not {value.__class__.__name__}"
+            ) from None
+        if sizes[-1] < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {sizes[-1]}")
+    array = zeroed((sizes[0], sizes[1]), typed("eye", dtype, device, out))
+    np.fill_diagonal(array[: sizes[1]], 1)
+    return place("eye", out, array, requires_grad)
+
+
+def _triangle(name: str, make: Callable, row: Any, col: Any, offset: int, dtype: Any) -> Any:
+    rows, cols = operator.index(row), operator.index(col)
+    for what, value in (("row", rows), ("col", cols)):
+        if value < 0:
+            raise RuntimeError(f"{what} must be non-negative, got{value}")
+    wanted = check_dtype(name, dtype) or np.dtype(np.int64)
+    if wanted.kind != "i" or wanted.itemsize < 2:
+        cpp = {"f": "Float", "V": "BFloat16", "b": "Bool", "u": "Byte", "i": "Char"}[wanted.kind]
+        raise NotImplementedError(f"\"{name}\" not implemented for '{cpp}'")
+    # The index arrays are read-only views in some NumPy versions: stacking copies.
+    return _v.wrap(np.stack(make(rows, offset, cols)).astype(wanted, copy=False))
+
+
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """Rows and columns, shape (2, N), of the entries on or below diagonal `offset`."""
+    as_device(device)
+    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype)
+
+
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """Rows and columns, shape (2, N), of the entries on or above diagonal `offset`."""
+    as_device(device)
+    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype)
