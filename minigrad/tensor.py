@@ -183,6 +183,57 @@ class Tensor(Variable):
     # -- ops: reduce -----------------------------------------------------------------------------
 
     sum = ops.sum
+    nansum = ops.nansum
+    mean = ops.mean
+    nanmean = ops.nanmean
+    prod = ops.prod
+    logsumexp = ops.logsumexp
+    all = ops.all
+    any = ops.any
+    count_nonzero = ops.count_nonzero
+    trace = ops.trace
+
+    # -- ops: extrema ----------------------------------------------------------------------------
+
+    max = ops.max
+    min = ops.min
+    amax = ops.amax
+    amin = ops.amin
+    aminmax = ops.aminmax
+    argmax = ops.argmax
+    argmin = ops.argmin
+
+    # -- ops: stats ------------------------------------------------------------------------------
+
+    var = ops.var
+    std = ops.std
+
+    # -- ops: scan -------------------------------------------------------------------------------
+
+    cumsum = ops.cumsum
+    cumprod = ops.cumprod
+    cummax = ops.cummax
+    cummin = ops.cummin
+    cumsum_ = in_place(ops.cumsum)
+    cumprod_ = in_place(ops.cumprod)
+
+    # -- ops: sorting ----------------------------------------------------------------------------
+
+    sort = ops.sort
+    argsort = ops.argsort
+    msort = ops.msort
+    topk = ops.topk
+    kthvalue = ops.kthvalue
+    median = ops.median
+    nanmedian = ops.nanmedian
+    mode = ops.mode
+
+    # -- ops: sets -------------------------------------------------------------------------------
+
+    unique = ops.unique
+    unique_consecutive = ops.unique_consecutive
+    histc = ops.histc
+    bincount = ops.bincount
 
     # -- ops: movement ---------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
-from ..backend import as_array, namespace
+from ..backend import namespace
+from ..kernels.cpu import total
 
 
 def array_of(value: Any) -> Any:
@@ -97,9 +98,7 @@ class SumTo(Node):
         axes = tuple(range(lead)) + tuple(
             lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
         )
-        half = x.dtype.itemsize == 2  # sums of 16-bit floats are kept in float32
-        total = x.sum(axis=axes, dtype=np.float32 if half else None, keepdims=True)
-        return as_array(total).astype(x.dtype, copy=False).reshape(shape)
+        return total(x, axes, True).astype(x.dtype, copy=False).reshape(shape)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""

@@ -1,4 +1,4 @@
-"""Reductions over dimensions."""
+"""Sums, means, products and truth over dimensions."""
 
 from __future__ import annotations
 
@@ -10,36 +10,339 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..backend import as_array
-from ._elementwise import to_dtype
-from ._shape import all_or, array_of, expand
+from ..kernels import cpu
+from ._elementwise import to_dtype, type_name, write_out
+from ._reduction import (
+    constant,
+    converted,
+    divided,
+    fill,
+    finish,
+    given,
+    is_float,
+    kept_shape,
+    renamed,
+    restore,
+    shift,
+)
+from ._shape import all_or, array_of, normalize_dim
+from .arith import div, mul, sub
 from .movement import reshape
+from .unary import exp
 
-__all__ = ["sum"]
+__all__ = [
+    "sum", "nansum", "mean", "nanmean", "prod", "logsumexp", "all", "any", "count_nonzero", "trace",
+]  # fmt: skip
+
+_INT64 = np.dtype(np.int64)
 
 
 class Sum(Node):
     """Sum over dimensions. 16-bit floats are accumulated in float32."""
 
-    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
-        self.shape = x.shape
-        self.kept = tuple(1 if i in dims else n for i, n in enumerate(x.shape))
-        wide = np.float32 if x.dtype.kind in "fV" and x.dtype.itemsize == 2 else None
-        total = as_array(x.sum(axis=dims, keepdims=keepdim, dtype=wide))
-        return total.astype(x.dtype, copy=False)
+    def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
+        self.shape, self.axes = x.shape, axes
+        return cpu.total(x, axes, keepdim).astype(x.dtype, copy=False)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""
-        return expand(reshape(grad, self.kept), self.shape)
+        return restore(grad, self.axes, self.shape)
 
 
 def sum(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Sum over `dim` (an int, several, or all); integers and bools are summed in int64.
+
+    `dtype` converts the input first. The sum of no elements is 0.
+    """
+    if names:
+        given_ = {"dim": dim, "keepdim": keepdim} | renamed("sum", names)
+        return sum(input, dtype=dtype, out=out, **given_)
+    x = given("sum", input)
+    axes = all_or(dim, x.ndim)
+    if dtype is not None or out is not None:
+        input = converted("sum", input, dtype, out)
+    elif x.dtype.kind not in "fV":
+        input = to_dtype(input, _INT64)
+    result = apply(Sum, (input,), axes, keepdim)
+    return result if out is None else write_out("sum", out, result)
+
+
+class NanSum(Node):
+    """Sum of the elements that are not NaN."""
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
+        self.shape, self.axes = x.shape, axes
+        self.mask = np.isnan(x)
+        zero = np.where(self.mask, x.dtype.type(0), x)
+        return cpu.total(zero, axes, keepdim).astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, repeated along the summed dimensions; 0 at NaN."""
+        weight = np.logical_not(self.mask).astype(array_of(grad).dtype)
+        return mul(restore(grad, self.axes, self.shape), constant(grad, weight))
+
+
+def nansum(
     input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
-    """Sum over `dim` (an int, several, or all); integers are summed in int64."""
-    x = array_of(input)
+    """Sum over `dim` that counts NaN as 0."""
+    x = given("nansum", input)
+    if not is_float(x):
+        return sum(input, dim, keepdim, dtype=dtype, out=out)
     axes = all_or(dim, x.ndim)
-    if dtype is not None:
-        input = to_dtype(input, dtypes.numpy_type(dtype))
-    elif x.dtype.kind not in "fV":
-        input = to_dtype(input, np.dtype(np.int64))
-    return apply(Sum, (input,), axes, keepdim)
+    input = converted("nansum", input, dtype, out)
+    if not is_float(array_of(input)):
+        return sum(fill(input, np.isnan(x), 0), dim, keepdim, out=out)
+    result = apply(NanSum, (input,), axes, keepdim)
+    return result if out is None else write_out("nansum", out, result)
+
+
+class Mean(Node):
+    """Mean over dimensions. 16-bit floats are accumulated in float32 and rounded once."""
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
+        self.shape, self.axes = x.shape, axes
+        count = 1
+        for a in axes:
+            count *= x.shape[a]
+        self.count = count
+        total = cpu.total(x, axes, keepdim)
+        return as_array(cpu.div(total, count)).astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        """grad / n, repeated along the reduced dimensions."""
+        return restore(divided(grad, self.count or np.nan), self.axes, self.shape)
+
+
+def mean(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Mean over `dim`; NaN of no elements. RuntimeError for integers unless `dtype` is a float."""
+    if names:
+        given_ = {"dim": dim, "keepdim": keepdim} | renamed("mean", names)
+        return mean(input, dtype=dtype, out=out, **given_)
+    x = given("mean", input)
+    axes = all_or(dim, x.ndim)
+    wanted = x.dtype if dtype is None else dtypes.numpy_type(dtype)
+    if wanted.kind not in "fV":
+        which = "Input" if dtype is None else "Optional"
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point "
+            f"or complex dtype. Got: {type_name(dtypes.from_numpy(wanted))}"
+        )
+    input = converted("mean", input, dtype, out)
+    result = apply(Mean, (input,), axes, keepdim)
+    return result if out is None else write_out("mean", out, result)
+
+
+def nanmean(
+    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Any:
+    """Mean over `dim` of the elements that are not NaN."""
+    x = given("nanmean", input)
+    if not is_float(x):
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{type_name(dtypes.from_numpy(x.dtype))}"
+        )
+    axes = all_or(dim, x.ndim)
+    total = nansum(input, dim, keepdim, dtype=dtype)
+    count = np.sum(np.logical_not(np.isnan(x)), axis=axes, keepdims=keepdim)
+    result = div(total, constant(input, np.asarray(count, array_of(total).dtype)))
+    return result if out is None else write_out("nanmean", out, result)
+
+
+class Prod(Node):
+    """Product along one dimension, or of all elements seen as one (`dim` None)."""
+
+    saves = (0,)
+    saves_output = (0,)
+
+    def forward(self, x: Any, dim: int | None, keepdim: bool) -> Any:
+        axes = tuple(range(x.ndim)) if dim is None or x.ndim == 0 else (dim,)
+        self.dim, self.axes = dim, axes
+        result = cpu.product(cpu.widened(x), axis=axes, keepdims=keepdim, dtype=_prod_type(x))
+        return np.asarray(result, x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad times the product of the other elements."""
+        x, out = self.saved
+        values = array_of(x)
+        if bool((values != 0).all()):
+            product = mul(grad, out)
+            return div(restore(product, self.axes, values.shape), x)
+        grad = restore(grad, self.axes, values.shape)
+        if self.dim is not None or values.ndim == 1:
+            return mul(grad, _product_of_others(x, self.dim or 0))
+        others = _product_of_others(reshape(x, (values.size,)), 0)
+        return mul(grad, reshape(others, values.shape))
+
+
+def _prod_type(x: Any) -> Any:
+    return np.float32 if is_float(x) and x.dtype.itemsize == 2 else x.dtype
+
+
+def _product_of_others(x: Any, dim: int) -> Any:
+    """For each element the product of all others: of those before it times those after it."""
+    if array_of(x).ndim == 0:
+        return constant(x, np.ones((), array_of(x).dtype))
+    size = array_of(x).shape[dim]
+    before, after = shift(x, dim, 1, 1), shift(x, dim, -1, 1)
+    step = 1
+    while step < size:
+        before = mul(before, shift(before, dim, step, 1))
+        after = mul(after, shift(after, dim, -step, 1))
+        step *= 2
+    return mul(before, after)
+
+
+def prod(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Product over one dimension, or of all elements; integers and bools are multiplied in int64.
+
+    d input = grad * (product of the other elements), also where elements are 0.
+    """
+    if names:
+        given_ = {"dim": dim, "keepdim": keepdim} | renamed("prod", names)
+        return prod(input, dtype=dtype, out=out, **given_)
+    x = given("prod", input)
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(
+            "prod() received an invalid combination of arguments: 'dim' must be int, not "
+            f"{dim.__class__.__name__}"
+        )
+    d = None if dim is None else normalize_dim(dim, x.ndim)
+    if dtype is not None or out is not None:
+        input = converted("prod", input, dtype, out)
+    elif not is_float(x):
+        input = to_dtype(input, _INT64)
+    result = apply(Prod, (input,), d, keepdim)
+    return result if out is None else write_out("prod", out, result)
+
+
+class LogSumExp(Node):
+    """log(sum(exp(input))), computed with the maximum taken out."""
+
+    saves = (0,)
+    saves_output = (0,)
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
+        self.axes = axes
+        wide = cpu.widened(x)
+        if x.size == 0:
+            shape = [n for i, n in enumerate(x.shape) if i not in axes]
+            return np.full(kept_shape(x.shape, axes) if keepdim else shape, -np.inf, x.dtype)
+        peak = np.asarray(cpu.maximum_reduce(wide, axis=axes, keepdims=True))
+        peak = np.where(np.isinf(peak), peak.dtype.type(0), peak)
+        total = cpu.total(cpu.exp(cpu.sub(wide, peak)), axes, keepdim)
+        result = as_array(cpu.log(total)) + peak.reshape(total.shape)
+        return np.asarray(result, x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad * exp(input - output)."""
+        x, out = self.saved
+        shape = array_of(x).shape
+        ratio = exp(sub(x, restore(out, self.axes, shape)))
+        return mul(restore(grad, self.axes, shape), ratio)
+
+
+def logsumexp(
+    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+) -> Any:
+    """`log(sum(exp(input)))` over `dim`, without overflow; integers give the default float type."""
+    if names:
+        given_ = {"dim": dim, "keepdim": keepdim} | renamed("logsumexp", names)
+        return logsumexp(input, out=out, **given_)
+    x = given("logsumexp", input)
+    if dim is None:
+        raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
+    axes = all_or(dim, x.ndim)
+    if not is_float(x):
+        input = to_dtype(input, dtypes.default_numpy())
+    result = apply(LogSumExp, (input,), axes, keepdim)
+    return result if out is None else write_out("logsumexp", out, result)
+
+
+def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
+    x = given(name, input)
+    true = x != 0
+    if not (isinstance(dim, (tuple, list)) and not dim):
+        axes = all_or(dim, x.ndim)
+        true = reduce(true, axis=axes, keepdims=keepdim)
+    result = constant(input, np.asarray(true, np.uint8 if x.dtype == np.uint8 else np.bool_))
+    if out is not None and array_of(out).dtype not in (np.dtype(bool), np.dtype(np.uint8)):
+        got = type_name(dtypes.from_numpy(array_of(out).dtype))
+        raise RuntimeError(f"{name} only supports bool tensor for result, got: {got}")
+    return finish(name, result, out)
+
+
+def any(
+    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+) -> Any:
+    """Whether an element over `dim` is true (not 0; NaN is true); bool, uint8 for uint8."""
+    if names:
+        return any(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("any", names))
+    return _truth("any", np.logical_or.reduce, input, dim, keepdim, out)
+
+
+def all(
+    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+) -> Any:
+    """Whether all elements over `dim` are true (not 0; NaN is true); bool, uint8 for uint8."""
+    if names:
+        return all(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("all", names))
+    return _truth("all", np.logical_and.reduce, input, dim, keepdim, out)
+
+
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """The number of elements over `dim` that are not 0, in int64."""
+    x = given("count_nonzero", input)
+    axes = all_or(dim, x.ndim)
+    return constant(input, np.asarray(np.count_nonzero(x != 0, axis=axes), np.int64))
+
+
+class Trace(Node):
+    """Sum of the main diagonal."""
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        diagonal = np.diagonal(x)
+        return cpu.total(diagonal, (0,)).astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        """grad on the diagonal, 0 elsewhere."""
+        eye = np.eye(*self.shape, dtype=array_of(grad).dtype)
+        return mul(grad, constant(grad, eye))
+
+
+def trace(input: Any) -> Any:
+    """Sum of the diagonal of a matrix; integers are summed in int64."""
+    x = given("trace", input)
+    if x.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
+    if not is_float(x):
+        input = to_dtype(input, _INT64)
+    return apply(Trace, (input,))

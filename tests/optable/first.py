@@ -4,6 +4,5 @@ from .row import A, Row
 
 ROWS = [
     Row("exp", (A(),)),
-    Row("sum", (A((2, 3, 4)), 1)),
     Row("reshape", (A((3, 4)), (2, 6))),
 ]

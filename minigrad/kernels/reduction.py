@@ -1,0 +1,98 @@
+"""Reductions in NumPy whose rounding error does not grow with the number of elements.
+
+NumPy adds pairwise along the axis that lies closest together in memory, and one by one along all
+others. Here the other axes are added in blocks, blocks of blocks and so on, which costs no pass
+over the data more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .elementwise import quiet
+
+_BLOCK = 64
+_WIDE_ROW = 256  # bytes; narrower rows are added as whole blocks instead, for longer inner loops
+
+
+def widened(x: Any) -> Any:
+    """16-bit floats as float32, the type that they are accumulated in; others as they are."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
+
+
+def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The sum over `axes` in x's type (float32 for 16-bit floats), as an array."""
+    x = widened(x)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    if count <= _BLOCK or x.dtype.kind != "f" or x.size == 0:
+        return np.asarray(_add(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
+    result = _cascade(x, axes)
+    if keepdims:
+        return result
+    return result.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+
+
+_add = quiet(np.add.reduce)
+
+
+def _cascade(x: Any, axes: tuple[int, ...]) -> Any:
+    strides = [abs(s) for s in x.strides]
+    long = [a for a in range(x.ndim) if x.shape[a] > 1]
+    rest = [a for a in axes if x.shape[a] > 1]
+    nearest = min(long, key=strides.__getitem__)
+    if nearest in rest:
+        inner = _merged(x.shape, strides, rest, nearest)
+        x = _add(x, axis=inner, keepdims=True, dtype=x.dtype)
+        rest = [a for a in rest if a not in inner]
+    for a in sorted(rest, key=strides.__getitem__, reverse=True):
+        x = _along(x, a)
+    return np.asarray(x)
+
+
+def _merged(shape: Any, strides: list, rest: list, nearest: int) -> tuple[int, ...]:
+    """The reduced axes that form one contiguous run with the nearest one."""
+    inner = [nearest]
+    reach = strides[nearest] * shape[nearest]
+    while True:
+        following = [a for a in rest if a not in inner and strides[a] == reach]
+        if not following:
+            return tuple(inner)
+        inner.append(following[0])
+        reach *= shape[following[0]]
+
+
+def _along(x: Any, axis: int) -> Any:
+    """Sum along one axis that is not the nearest in memory, in blocks; the axis is kept."""
+    while (n := x.shape[axis]) > _BLOCK:
+        blocks = -(-n // _BLOCK)
+        whole = n // _BLOCK
+        head = _split(x, axis, whole)
+        sums = np.empty((*x.shape[:axis], blocks, *x.shape[axis + 1 :]), x.dtype)
+        at = (slice(None),) * axis
+        _add(head, axis=axis + 1, out=sums[(*at, slice(0, whole))])
+        if blocks > whole:
+            tail = x[(*at, slice(whole * _BLOCK, n))]
+            _add(tail, axis=axis, keepdims=True, out=sums[(*at, slice(whole, blocks))])
+        x = sums
+    return _add(x, axis=axis, keepdims=True)
+
+
+def _split(x: Any, axis: int, whole: int) -> Any:
+    """A view with `axis` as `whole` groups of _BLOCK elements; narrow rows are grouped apart."""
+    stride = x.strides[axis]
+    steps = (stride * _BLOCK, stride) if abs(stride) >= _WIDE_ROW else (stride, stride * whole)
+    return as_strided(
+        x,
+        (*x.shape[:axis], whole, _BLOCK, *x.shape[axis + 1 :]),
+        (*x.strides[:axis], *steps, *x.strides[axis + 1 :]),
+    )
+
+
+maximum_reduce = quiet(np.maximum.reduce)
+minimum_reduce = quiet(np.minimum.reduce)
+product = quiet(np.multiply.reduce)

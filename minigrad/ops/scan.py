@@ -1,0 +1,143 @@
+"""Running sums, products and maxima along a dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import return_types
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ..kernels.cpu import widened
+from ..kernels.elementwise import quiet
+from ._elementwise import to_dtype, write_out
+from ._reduction import (
+    constant,
+    converted,
+    finish_pair,
+    given,
+    is_float,
+    renamed,
+    shift,
+    take_along,
+)
+from ._shape import array_of, normalize_dim
+from .arith import add, div, mul
+
+__all__ = ["cumsum", "cumprod", "cummax", "cummin"]
+
+_INT64 = np.dtype(np.int64)
+_add = quiet(np.add.accumulate)
+_multiply = quiet(np.multiply.accumulate)
+
+
+def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
+    """A running ufunc along `dim`; floats run in the next wider type and are rounded once."""
+    if x.ndim == 0:
+        return x.copy()
+    if reverse:
+        return np.flip(_accumulate(scan, np.flip(x, dim), dim), dim)
+    wide = np.float64 if x.dtype.kind == "f" and x.dtype.itemsize == 4 else None
+    values = widened(x)
+    return scan(values, axis=dim, dtype=wide or values.dtype).astype(x.dtype, copy=False)
+
+
+class Cumsum(Node):
+    """Running sum along a dimension, from the end if `reverse`."""
+
+    def forward(self, x: Any, dim: int, reverse: bool = False) -> Any:
+        self.dim, self.reverse = dim, reverse
+        return _accumulate(_add, x, dim, reverse)
+
+    def backward(self, grad: Any) -> Any:
+        """The running sum of grad in the other direction."""
+        return apply(Cumsum, (grad,), self.dim, not self.reverse)
+
+
+class Cumprod(Node):
+    """Running product along a dimension."""
+
+    saves = (0,)
+    saves_output = (0,)
+
+    def forward(self, x: Any, dim: int) -> Any:
+        self.dim = dim
+        return _accumulate(_multiply, x, dim)
+
+    def backward(self, grad: Any) -> Any:
+        """d input[k] = sum over j >= k of grad[j] * (the product of input[:j+1] without [k])."""
+        x, out = self.saved
+        values = array_of(x)
+        if values.ndim == 0:
+            return mul(grad, constant(grad, np.ones((), values.dtype)))
+        if bool((values != 0).all()):
+            return div(apply(Cumsum, (mul(grad, out),), self.dim, True), x)
+        # With zeros: s[k] = grad[k] + x[k+1] s[k+1], d input[k] = (product before k) * s[k]. The
+        # recurrence is solved by doubling: each step composes the affine maps of twice the length.
+        dim, size = self.dim, values.shape[self.dim]
+        before, factor, total = shift(x, dim, 1, 1), shift(x, dim, -1, 0), grad
+        step = 1
+        while step < size:
+            before = mul(before, shift(before, dim, step, 1))
+            total = add(total, mul(factor, shift(total, dim, -step, 0)))
+            factor = mul(factor, shift(factor, dim, -step, 0))
+            step *= 2
+        return mul(before, total)
+
+
+def _running(
+    name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: Any, names: dict
+) -> Any:
+    x = given(name, input)
+    if names:
+        dim = renamed(name, names).get("dim", dim)
+    if dim is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+    d = normalize_dim(dim, x.ndim)
+    if dtype is not None or out is not None:
+        input = converted(name, input, dtype, out)
+    elif not is_float(x):
+        input = to_dtype(input, _INT64)
+    result = apply(cls, (input,), d)
+    return result if out is None else write_out(name, out, result)
+
+
+def cumsum(input: Any, dim: Any = None, *, dtype: Any = None, out: Any = None, **names: Any) -> Any:
+    """Running sum along `dim`; integers and bools are summed in int64."""
+    return _running("cumsum", Cumsum, input, dim, dtype, out, names)
+
+
+def cumprod(
+    input: Any, dim: Any = None, *, dtype: Any = None, out: Any = None, **names: Any
+) -> Any:
+    """Running product along `dim`; integers and bools are multiplied in int64."""
+    return _running("cumprod", Cumprod, input, dim, dtype, out, names)
+
+
+def _record(name: str, pick: Any, input: Any, dim: Any, out: Any, names: dict) -> Any:
+    """(values, indices) of the running extremum; of equal ones and of NaNs the latest counts."""
+    x = given(name, input)
+    if names:
+        dim = renamed(name, names).get("dim", dim)
+    if dim is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+    d = normalize_dim(dim, x.ndim)
+    wide = widened(np.atleast_1d(x))
+    best = pick(wide, axis=d)
+    position = np.arange(wide.shape[d]).reshape((-1,) + (1,) * (wide.ndim - 1 - d))
+    reached = (wide == best) | (wide != wide)
+    index = np.maximum.accumulate(np.where(reached, position, 0), axis=d).reshape(x.shape)
+    values = take_along(input, index, d, name.capitalize(), repeats=True)
+    pair = (values, constant(input, index))
+    return finish_pair(name, getattr(return_types, name), pair, out)
+
+
+def cummax(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+    """`(values, indices)` of the running maximum along `dim`; NaN is the largest."""
+    return _record("cummax", np.maximum.accumulate, input, dim, out, names)
+
+
+def cummin(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+    """`(values, indices)` of the running minimum along `dim`; NaN is the smallest."""
+    return _record("cummin", np.minimum.accumulate, input, dim, out, names)

@@ -1,0 +1,184 @@
+"""Variance and standard deviation."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ..backend import as_array
+from ..kernels import cpu
+from ..kernels.elementwise import quiet
+from ._elementwise import write_out
+from ._reduction import (
+    divided,
+    fill,
+    given,
+    is_float,
+    renamed,
+    restore,
+    scaled,
+)
+from ._shape import all_or, array_of
+from .arith import div, mul, sub
+from .reduce import mean
+
+__all__ = ["var", "std", "var_mean", "std_mean"]
+
+
+_subtract, _square = quiet(np.subtract), quiet(np.square)
+
+
+def _variance(x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
+    """The variance in float64: the sum of squared deviations from the mean, over n - correction."""
+    wide = x.astype(np.float64)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    centre = cpu.div(cpu.total(wide, axes, True), count)
+    wide = _subtract(wide, centre, out=wide)
+    squares = cpu.total(_square(wide, out=wide), axes, keepdim)
+    return as_array(cpu.div(squares, max(count - correction, 0.0)))
+
+
+class Var(Node):
+    """Variance over dimensions."""
+
+    saves = (0,)
+
+    def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
+        self.axes, self.correction = axes, correction
+        return np.asarray(_variance(x, axes, correction, keepdim), x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad * 2 (input - mean) / (n - correction)."""
+        return _backward(self, grad, self.saved[0])
+
+
+class Std(Var):
+    """Standard deviation over dimensions."""
+
+    saves_output = (0,)
+
+    def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
+        self.axes, self.correction = axes, correction
+        return np.asarray(cpu.sqrt(_variance(x, axes, correction, keepdim)), x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad * (input - mean) / ((n - correction) * output); 0 where the output is 0."""
+        x, out = self.saved
+        through = fill(div(divided(grad, 2.0), out), array_of(out) == 0, 0)
+        return _backward(self, through, x)
+
+
+def _backward(node: Var, grad: Any, x: Any) -> Any:
+    shape = array_of(x).shape
+    count = 1
+    for a in node.axes:
+        count *= shape[a]
+    rest = count - node.correction
+    grad = scaled(grad, 2.0 / rest if rest else np.inf)
+    grad = restore(grad, node.axes, shape)
+    if not rest and len(node.axes) == len(shape):
+        return grad
+    return mul(grad, sub(x, restore(mean(x, node.axes), node.axes, shape)))
+
+
+def _arguments(
+    name: str, input: Any, dim: Any, unbiased: Any, correction: Any
+) -> tuple[Any, tuple, float]:
+    """The array, the dimensions and the correction that the several call forms mean."""
+    x = given(name, input)
+    if isinstance(dim, bool):  # var(x, unbiased)
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        if correction is not None:
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments: 'unbiased' and "
+                "'correction' were both given; needed: one of them"
+            )
+        correction = int(bool(unbiased))
+    if not is_float(x):
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    correction = 1.0 if correction is None else float(correction)
+    axes = all_or(dim, x.ndim)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    if count - correction <= 0:
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input numel divided by output numel).",
+            stacklevel=3,
+        )
+    return x, axes, correction
+
+
+def var(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Variance over `dim`: squared deviations from the mean over n - correction (1 if not given).
+
+    Also `var(input, unbiased)`; `unbiased=False` is `correction=0`.
+    """
+    if names:
+        more = {"dim": dim, "keepdim": keepdim} | renamed("var", names)
+        return var(input, unbiased=unbiased, correction=correction, out=out, **more)
+    _, axes, c = _arguments("var", input, dim, unbiased, correction)
+    result = apply(Var, (input,), axes, c, keepdim)
+    return result if out is None else write_out("var", out, result)
+
+
+def std(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Standard deviation over `dim`: the square root of `var` with the same arguments."""
+    if names:
+        more = {"dim": dim, "keepdim": keepdim} | renamed("std", names)
+        return std(input, unbiased=unbiased, correction=correction, out=out, **more)
+    _, axes, c = _arguments("std", input, dim, unbiased, correction)
+    result = apply(Std, (input,), axes, c, keepdim)
+    return result if out is None else write_out("std", out, result)
+
+
+def var_mean(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Any, Any]:
+    """`(var, mean)` over `dim`, with the arguments of `var`."""
+    _, axes, c = _arguments("var_mean", input, dim, unbiased, correction)
+    return apply(Var, (input,), axes, c, keepdim), mean(input, axes, keepdim)
+
+
+def std_mean(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Any, Any]:
+    """`(std, mean)` over `dim`, with the arguments of `std`."""
+    _, axes, c = _arguments("std_mean", input, dim, unbiased, correction)
+    return apply(Std, (input,), axes, c, keepdim), mean(input, axes, keepdim)

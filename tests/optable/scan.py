@@ -1,0 +1,24 @@
+"""Rows of `ops/scan.py`: running sums, products, extrema."""
+
+from .row import ALL, ALL_INTS, FLOATS, HALVES, A, Row
+
+NUMBERS = (*ALL_INTS, *HALVES, *FLOATS)
+X = A((2, 5, 3))
+NO_DIM = ((A(),), {}, TypeError, "missing 1 required")
+D = A((2, 5, 3), distinct=True)
+TIES = A((3, 6), lo=0, hi=3)
+
+ROWS = [
+    Row("cumsum", (X, 1), dtypes=ALL, bad=NO_DIM),
+    Row("cumsum", (X,), {"dim": -3}, label="negative"),
+    Row("cumsum", (A(()), 0), label="0d"),
+    Row("cumprod", (X, 1), dtypes=ALL, bad=NO_DIM, rtol={"bfloat16": 3e-2}),
+    Row("cumprod", (X, -1), label="negative"),
+    Row("cumprod", (A(()), 0), label="0d"),
+    Row("cummax", (D, 1), dtypes=NUMBERS, bad=NO_DIM),
+    Row("cummax", (TIES, 1), dtypes=("bool", *ALL_INTS), grad=False, label="ties"),
+    Row("cummax", (A(()), 0), label="0d"),
+    Row("cummin", (D, -1), dtypes=NUMBERS, bad=NO_DIM),
+    Row("cummin", (TIES, 1), dtypes=("bool", *ALL_INTS), grad=False, label="ties"),
+    Row("cummin", (A(()), -1), label="0d"),
+]
