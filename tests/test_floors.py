@@ -36,6 +36,7 @@ FLOORS = [
     ("backend", 0),
     ("dtypes", 0),
     ("settings", 0),
+    ("return_types", 0),
     ("size", 0),
     ("version", 0),
     ("config", 5),
