@@ -193,7 +193,7 @@ class Tensor(Variable):
     count_nonzero = ops.count_nonzero
     trace = ops.trace
 
-    # -- ops: extrema ----------------------------------------------------------------------------
+    # -- ops: maxima -----------------------------------------------------------------------------
 
     max = ops.max
     min = ops.min

@@ -21,7 +21,7 @@ from ._reduction import (
     take_along,
 )
 from ._shape import normalize_dim
-from .extrema import Shared
+from .maxima import Shared
 
 __all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"]
 

@@ -1,4 +1,4 @@
-"""Rows of `ops/extrema.py`: maxima and minima."""
+"""Rows of `ops/maxima.py`: maxima and minima."""
 
 from .reduce import NOT_TENSOR
 from .row import ALL, ALL_INTS, FLOATS, HALVES, A, Row
