@@ -17,6 +17,7 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable
 from .backend import device, device_of
+from .ops import movement
 from .ops._inplace import in_place
 from .size import Size
 
@@ -237,7 +238,61 @@ class Tensor(Variable):
 
     # -- ops: movement ---------------------------------------------------------------------------
 
+    T = property(movement.reversed_dims)
+    mT = mH = property(movement.matrix_transpose)
+    H = property(movement.hermitian)
     reshape = ops.reshape
+    reshape_as = ops.reshape_as
+    view = ops.view
+    view_as = ops.view_as
+    flatten = ops.flatten
+    unflatten = ops.unflatten
+    ravel = ops.ravel
+    t = ops.t
+    transpose = swapaxes = swapdims = ops.transpose
+    permute = ops.permute
+    movedim = moveaxis = ops.movedim
+    squeeze = ops.squeeze
+    unsqueeze = ops.unsqueeze
+    expand = ops.expand
+    expand_as = ops.expand_as
+    broadcast_to = ops.broadcast_to
+
+    # -- ops: slices -----------------------------------------------------------------------------
+
+    narrow = ops.narrow
+    select = ops.select
+    diagonal = ops.diagonal
+    unfold = ops.unfold
+    as_strided = ops.as_strided
+    split = ops.split
+    split_with_sizes = ops.split_with_sizes
+    chunk = ops.chunk
+    tensor_split = ops.tensor_split
+    hsplit = ops.hsplit
+    vsplit = ops.vsplit
+    dsplit = ops.dsplit
+    unbind = ops.unbind
+
+    # -- ops: rearrange --------------------------------------------------------------------------
+
+    clone = ops.clone
+    contiguous = ops.contiguous
+    flip = ops.flip
+    fliplr = ops.fliplr
+    flipud = ops.flipud
+    rot90 = ops.rot90
+    roll = ops.roll
+    repeat = ops.repeat
+    tile = ops.tile
+    tril = ops.tril
+    triu = ops.triu
+    tril_ = in_place(ops.tril)
+    triu_ = in_place(ops.triu)
+    diag = ops.diag
+    diag_embed = ops.diag_embed
+    select_scatter = ops.select_scatter
+    slice_scatter = ops.slice_scatter
 
 
 _v.set_tensor_class(Tensor)

@@ -119,6 +119,52 @@ apply: Callable[..., Any] = fast.apply
 apply_view: Callable[..., Any] = fast.apply_view
 
 
+def apply_views(
+    cls: type[Node], input: Any, view: type[Node], each: list[tuple], *args: Any
+) -> tuple:
+    """Runs a `cls` that returns several arrays which share its input's memory.
+
+    One node serves all results. For writes in place, result i is also the view
+    `view.forward(input, *each[i])`.
+    """
+    if not isinstance(input, Variable):
+        return cls().forward(input, *args)
+    node = cls()
+    fn = input._fn
+    recording = modes.is_grad_enabled()
+    tracked = fn is not None and recording
+    node.next = (fn if recording else None,)
+    arrays = node.forward(input._array, *args)
+    if tracked:
+        node.seq = next_seq()
+        node.saved = node.cells = node.hooks = None
+        node.outputs = len(arrays)
+        if modes.anomaly:
+            traces[node] = "".join(traceback.format_stack()[:-1])
+    cell = cell_of(input)
+    outs = []
+    for i, array in enumerate(arrays):
+        out = _v.wrap(array, Pick(node, i) if tracked else None)
+        out._cell = cell
+        out._view = (input, view, each[i])
+        if recording:
+            _register_view(cell, out)
+        outs.append(out)
+    return tuple(outs)
+
+
+def _register_view(cell: list, view: Variable) -> None:
+    """Notes a live view, so that a write in place can renew its place in the graph."""
+    views = cell[2]
+    if views is None:
+        cell[2] = [weakref.ref(view)]
+        return
+    views.append(weakref.ref(view))
+    n = len(views)
+    if n >= 64 and n & (n - 1) == 0:
+        _forget_dead_views(cell)
+
+
 def alias(variable: Variable) -> Any:
     """`detach()`: the same memory and record of writes, outside the graph."""
     out = _v.wrap(variable._array)

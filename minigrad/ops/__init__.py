@@ -3,18 +3,34 @@
 `CATALOGUE` names every public operation; each has a row in the op table of the tests.
 """
 
-from . import arith, maxima, movement, reduce, scan, sets, sorting, stats, unary
+from . import arith, join, maxima, movement, rearrange, reduce, scan, sets, slices, sorting, stats, unary
 from .arith import *  # noqa: F403
+from .join import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .sets import *  # noqa: F403
+from .slices import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .stats import *  # noqa: F403
 from .unary import *  # noqa: F403
 
-FAMILIES = (arith, maxima, movement, reduce, scan, sets, sorting, stats, unary)
+FAMILIES = (
+    arith,
+    join,
+    maxima,
+    movement,
+    rearrange,
+    reduce,
+    scan,
+    sets,
+    slices,
+    sorting,
+    stats,
+    unary,
+)
 CATALOGUE: dict[str, object] = {
     name: getattr(family, name) for family in FAMILIES for name in family.__all__
 }

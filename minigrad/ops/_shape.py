@@ -24,6 +24,18 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return value._array.shape if isinstance(value, Variable) else value.shape
 
 
+def array_arg(name: str, value: Any, position: int = 1, argument: str = "input") -> Any:
+    """The array of an argument that must be a tensor (or an array). TypeError for others."""
+    if isinstance(value, Variable):
+        return value._array
+    if isinstance(value, np.ndarray):
+        return value
+    raise TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
+        f"{value.__class__.__name__}"
+    )
+
+
 def broadcast_error(x: Any, y: Any) -> Exception:
     """The error for shapes that do not broadcast, in PyTorch's words."""
     a, b = np.shape(x), np.shape(y)
@@ -113,6 +125,8 @@ class Expand(Node):
 
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         self.shape = x.shape
+        if shape == x.shape:
+            self.fresh = False  # backward passes its gradient on as it is
         xp = namespace(x)
         return xp.lib.stride_tricks.as_strided(
             x,

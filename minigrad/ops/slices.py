@@ -1,0 +1,519 @@
+"""Views of parts of a tensor: slices, diagonals, windows, and the pieces of a split."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..autograd import variable as _v
+from ..autograd.record import apply, apply_view, apply_views
+from ..autograd.variable import Node, Variable
+from ._shape import array_arg, array_of, normalize_dim
+from .movement import reshape
+
+__all__ = [
+    "as_strided", "chunk", "diagonal", "dsplit", "hsplit", "narrow", "select", "split",
+    "split_with_sizes", "tensor_split", "unbind", "unfold", "vsplit",
+]  # fmt: skip
+
+_FULL = slice(None)
+
+
+class Slice(Node):
+    """What a NumPy basic index (a tuple that ends in `...`) selects."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, index: tuple) -> Any:
+        self.shape = x.shape
+        self.at = index
+        return x[index]
+
+    def backward(self, grad: Any) -> Any:
+        """Zeros of the input's shape, with grad at the selected places."""
+        return apply(Placed, (grad,), self.shape, self.at)
+
+
+class Select(Slice):
+    """One place along a dimension."""
+
+
+class Alias(Slice):
+    """The whole tensor."""
+
+
+class Placed(Node):
+    """Zeros, with the input at the places that a basic index selects."""
+
+    def forward(self, x: Any, shape: tuple[int, ...], index: tuple) -> Any:
+        self.at = index
+        out = np.zeros(shape, x.dtype)
+        out[index] = x
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """The places of grad."""
+        return apply_view(Slice, grad, self.at)
+
+
+def at_dim(dim: int, part: Any) -> tuple:
+    """The basic index that takes `part` (an int or a slice) of dimension `dim`."""
+    return (_FULL,) * dim + (part, ...)
+
+
+def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+    """The `length` places from `start` on of dimension `dim`. Shares memory."""
+    x = array_arg("narrow", input)
+    if not x.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    d = normalize_dim(dim, x.ndim)
+    n, first = x.shape[d], operator.index(start)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -n <= first <= n:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-n}, {n}], but got {first})"
+        )
+    if first < 0:
+        first += n
+    if first + length > n:
+        raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({n}).")
+    return apply_view(Slice, input, at_dim(d, slice(first, first + length)))
+
+
+def select(input: Any, dim: int, index: Any) -> Any:
+    """Place `index` of dimension `dim`, which disappears. Shares memory."""
+    x = array_arg("select", input)
+    if not x.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    d, i = normalize_dim(dim, x.ndim), operator.index(index)
+    if not -x.shape[d] <= i < x.shape[d]:
+        raise IndexError(
+            f"select(): index {i} out of range for tensor of size {list(x.shape)} at dimension {d}"
+        )
+    return apply_view(Select, input, at_dim(d, i))
+
+
+# -- diagonals and windows ---------------------------------------------------------------------
+
+
+def _diagonal_view(x: Any, offset: int, dim1: int, dim2: int) -> Any:
+    rows, columns = x.shape[dim1], x.shape[dim2]
+    n = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    start: list = [_FULL] * x.ndim
+    if n:
+        start[dim1 if offset < 0 else dim2] = slice(abs(offset), None)
+    x = x[tuple(start)]
+    rest = [d for d in range(x.ndim) if d not in (dim1, dim2)]
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (*[x.shape[d] for d in rest], n),
+        (*[x.strides[d] for d in rest], x.strides[dim1] + x.strides[dim2]),
+    )
+
+
+class Diagonal(Node):
+    """The diagonal of two dimensions, as the last dimension."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, *where: int) -> Any:
+        self.shape = x.shape
+        self.where = where
+        return _diagonal_view(x, *where)
+
+    def backward(self, grad: Any) -> Any:
+        """Zeros of the input's shape, with grad on the diagonal."""
+        return apply(OnDiagonal, (grad,), self.shape, self.where)
+
+
+class OnDiagonal(Node):
+    """Zeros, with the input on a diagonal."""
+
+    def forward(self, x: Any, shape: tuple[int, ...], where: tuple) -> Any:
+        self.where = where
+        out = np.zeros(shape, x.dtype)
+        _diagonal_view(out, *where)[...] = x
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """The diagonal of grad."""
+        return apply_view(Diagonal, grad, *self.where)
+
+    def name(self) -> str:
+        return "DiagEmbedBackward0"
+
+
+def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """The diagonal over `dim1` and `dim2`, as the last dimension. Shares memory."""
+    ndim = array_arg("diagonal", input).ndim
+    a, b = normalize_dim(dim1, ndim), normalize_dim(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return apply_view(Diagonal, input, operator.index(offset), a, b)
+
+
+class Unfold(Node):
+    """Windows along a dimension, as a new last dimension."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, dim: int, size: int, step: int) -> Any:
+        self.shape = x.shape
+        self.args = (dim, size, step)
+        count = (x.shape[dim] - size) // step + 1
+        return np.lib.stride_tricks.as_strided(
+            x,
+            (*x.shape[:dim], count, *x.shape[dim + 1 :], size),
+            (*x.strides[:dim], x.strides[dim] * step, *x.strides[dim + 1 :], x.strides[dim]),
+        )
+
+    def backward(self, grad: Any) -> Any:
+        """The sum of grad over the windows that contain a place."""
+        return apply(UnfoldBackward, (grad,), self.shape, *self.args)
+
+
+class UnfoldBackward(Node):
+    """The sum of windows at their places."""
+
+    def forward(self, x: Any, shape: tuple[int, ...], dim: int, size: int, step: int) -> Any:
+        self.args = (dim, size, step)
+        out = np.zeros(shape, np.float32 if x.dtype.itemsize == 2 else x.dtype)
+        span = (x.shape[dim] - 1) * step + 1
+        for k in range(size):
+            out[at_dim(dim, slice(k, k + span, step))] += x[..., k]
+        return out.astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        """The windows of grad."""
+        return apply_view(Unfold, grad, *self.args)
+
+
+def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
+    """All windows of `size` places, `step` apart, of a dimension: (..., count, ..., size).
+
+    Shares memory. RuntimeError if `size` exceeds the dimension.
+    """
+    x = array_arg("unfold", input)
+    d = normalize_dim(dimension, x.ndim)
+    n = x.shape[d] if x.ndim else 1
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    if not x.ndim:
+        return apply_view(Slice, reshape(input, (1,)), (slice(0, size), ...))
+    return apply_view(Unfold, input, d, size, step)
+
+
+def _strided(x: Any, size: tuple, stride: tuple, offset: int) -> Any:
+    step = x.dtype.itemsize
+    span = sum((n - 1) * s for n, s in zip(size, stride)) + 1 if 0 not in size else 0
+    if offset < 0 or (span and offset + span > x.size):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} "
+            f"require {offset + span} elements and are out of bounds for the {x.size} elements "
+            "of the input"
+        )
+    return np.lib.stride_tricks.as_strided(
+        x.reshape(-1)[offset:], size, tuple([s * step for s in stride])
+    )
+
+
+class AsStrided(Node):
+    """Elements of a contiguous tensor at given strides; they may overlap."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, size: tuple, stride: tuple, offset: int) -> Any:
+        self.shape = x.shape
+        self.args = (size, stride, offset)
+        return _strided(x, size, stride, offset)
+
+    def backward(self, grad: Any) -> Any:
+        """At each place of the input, the sum of grad over the elements that lie there."""
+        return apply(AsStridedBackward, (grad,), self.shape, self.args)
+
+
+class AsStridedBackward(Node):
+    """The sum at each place of the elements that strides put there."""
+
+    def forward(self, x: Any, shape: tuple[int, ...], args: tuple) -> Any:
+        self.args = args
+        out = np.zeros(shape, np.float32 if x.dtype.itemsize == 2 else x.dtype)
+        places = _strided(np.arange(out.size).reshape(shape), *args)
+        np.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1).astype(out.dtype))
+        return out.astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        """grad at the same strides."""
+        if isinstance(grad, np.ndarray):
+            grad = np.ascontiguousarray(grad)
+        return apply_view(AsStrided, grad, *self.args)
+
+
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """A view of a contiguous tensor's elements with given sizes and strides (in elements).
+
+    `storage_offset` counts from the tensor's first element. RuntimeError if the view would leave
+    the tensor's elements or the tensor is not contiguous.
+    """
+    x = array_arg("as_strided", input)
+    shape, steps = tuple(size), tuple(stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: given {len(shape)} sizes and {len(steps)} "
+            "strides; needed: as many of each"
+        )
+    if any(s < 0 for s in steps):
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(steps)}"
+        )
+    if not x.flags.c_contiguous:
+        raise RuntimeError(
+            "as_strided: the input is not contiguous; needed: a contiguous tensor (contiguous())"
+        )
+    return apply_view(AsStrided, input, shape, steps, storage_offset or 0)
+
+
+# -- splitting ---------------------------------------------------------------------------------
+
+
+def gradients(grads: list, arrays_like: Any) -> list:
+    """The gradients of a node's outputs, with zeros where none arrived.
+
+    `arrays_like`: (shape, NumPy type) of each.
+    """
+    tensors = any(isinstance(g, Variable) for g in grads)
+    result = []
+    for g, (shape, dtype) in zip(grads, arrays_like):
+        if g is None:
+            g = np.zeros(shape, dtype)
+            if tensors:
+                g = _v.wrap(g)
+        result.append(g)
+    return result
+
+
+class Cat(Node):
+    """Pieces put together along a dimension: the reverse of a split."""
+
+    def forward(self, *pieces: Any) -> Any:
+        *arrays, dim = pieces
+        self.dim = dim
+        self.sizes = [a.shape[dim] for a in arrays]
+        return np.concatenate(arrays, dim)
+
+    def backward(self, grad: Any) -> Any:
+        """The pieces of grad."""
+        ends = itertools.accumulate(self.sizes)
+        return tuple(
+            [
+                None if fn is None else apply_view(Slice, grad, at_dim(self.dim, slice(e - n, e)))
+                for fn, n, e in zip(self.next, self.sizes, ends)
+            ]
+        )
+
+
+class Split(Node):
+    """Neighbouring pieces of a dimension."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, dim: int, bounds: tuple[tuple[int, int], ...]) -> tuple:
+        self.dim = dim
+        pieces = tuple([x[at_dim(dim, slice(a, b))] for a, b in bounds])
+        self.like = [(p.shape, x.dtype) for p in pieces]
+        return pieces
+
+    def backward(self, grads: Any) -> Any:
+        """The gradients of the pieces, joined."""
+        return apply(Cat, tuple(gradients(grads, self.like)), self.dim)
+
+
+class SplitWithSizes(Split):
+    """Pieces of given sizes."""
+
+
+class Stack(Node):
+    """Tensors of one shape put together along a new dimension."""
+
+    def forward(self, *pieces: Any) -> Any:
+        *arrays, dim = pieces
+        self.dim = dim
+        return np.stack(arrays, dim)
+
+    def backward(self, grad: Any) -> Any:
+        """The places of grad along the dimension."""
+        return tuple(
+            [
+                None if fn is None else apply_view(Select, grad, at_dim(self.dim, i))
+                for i, fn in enumerate(self.next)
+            ]
+        )
+
+
+class Unbind(Node):
+    """The places along a dimension."""
+
+    fresh = True
+    views_input = True
+
+    def forward(self, x: Any, dim: int) -> tuple:
+        self.dim = dim
+        pieces = tuple([x[at_dim(dim, i)] for i in range(x.shape[dim])])
+        self.like = [(p.shape, x.dtype) for p in pieces]
+        return pieces
+
+    def backward(self, grads: Any) -> Any:
+        """The gradients of the places, stacked."""
+        return apply(Stack, tuple(gradients(grads, self.like)), self.dim)
+
+
+def _split(input: Any, dim: int, bounds: list[tuple[int, int]], cls: type[Split] = Split) -> tuple:
+    each = [(at_dim(dim, slice(a, b)),) for a, b in bounds]
+    return apply_views(cls, input, Slice, each, dim, tuple(bounds))
+
+
+def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
+    """Pieces of a size (the last may be smaller), or of the given sizes, of dimension `dim`.
+
+    The pieces share memory. RuntimeError if given sizes do not sum up to the dimension.
+    """
+    x = array_arg("split", input)
+    if not x.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    d = normalize_dim(dim, x.ndim)
+    if isinstance(split_size_or_sections, (tuple, list)):
+        return split_with_sizes(input, split_size_or_sections, d)
+    n, size = x.shape[d], operator.index(split_size_or_sections)
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    if size == 0 and n:
+        raise RuntimeError(
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
+        )
+    starts = range(0, n, size) if n else (0,)
+    return _split(input, d, [(a, min(a + size, n)) for a in starts])
+
+
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:
+    """Pieces of the given sizes of dimension `dim`. They share memory."""
+    x = array_arg("split_with_sizes", input)
+    if not x.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    d = normalize_dim(dim, x.ndim)
+    sizes = [operator.index(n) for n in split_sizes]
+    if any(n < 0 for n in sizes):
+        raise RuntimeError(
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"split_sizes={sizes}"
+        )
+    if sum(sizes) != x.shape[d]:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {x.shape[d]} (input "
+            f"tensor's size at dimension {d}), but got split_sizes={sizes}"
+        )
+    ends = itertools.accumulate(sizes)
+    return _split(input, d, [(e - n, e) for n, e in zip(sizes, ends)], SplitWithSizes)
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
+    """At most `chunks` pieces of one size (the last may be smaller) of dimension `dim`."""
+    x = array_arg("chunk", input)
+    if not x.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    d = normalize_dim(dim, x.ndim)
+    if not x.shape[d]:
+        return split_with_sizes(input, [0] * chunks, d)
+    return split(input, -(-x.shape[d] // chunks), d)
+
+
+def unbind(input: Any, dim: int = 0) -> tuple:
+    """The places along a dimension, each without it. They share memory."""
+    x = array_arg("unbind", input)
+    if not x.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    d = normalize_dim(dim, x.ndim)
+    return apply_views(Unbind, input, Select, [(at_dim(d, i),) for i in range(x.shape[d])], d)
+
+
+def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
+    """`indices_or_sections` pieces as equal as possible, or the pieces between given indices."""
+    x = array_arg("tensor_split", input)
+    if not x.ndim:
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
+    d = normalize_dim(dim, x.ndim)
+    n = x.shape[d]
+    asked = array_of(indices_or_sections)
+    if isinstance(asked, np.ndarray):
+        if asked.dtype != np.int64 or asked.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                f"one-dimensional int64 tensor, but got {asked.ndim} dims of {asked.dtype}"
+            )
+        asked = asked.tolist()
+    if isinstance(asked, (tuple, list)):
+        cuts = [0, *[operator.index(i) for i in asked], n]
+        cuts = [min(max(c + n if c < 0 else c, 0), n) for c in cuts]
+        return tuple(
+            [
+                apply_view(Slice, input, at_dim(d, slice(a, max(a, b))))
+                for a, b in itertools.pairwise(cuts)
+            ]
+        )
+    sections = operator.index(asked)
+    if sections <= 0:
+        raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+    small, extra = divmod(n, sections)
+    sizes = [small + (i < extra) for i in range(sections)]
+    ends = itertools.accumulate(sizes)
+    return tuple(
+        [apply_view(Slice, input, at_dim(d, slice(e - s, e))) for s, e in zip(sizes, ends)]
+    )
+
+
+def _named_split(name: str, least: int, input: Any, asked: Any, dim: int) -> tuple:
+    x = array_arg(name, input)
+    if x.ndim < least:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension"
+            f"{'s' if least > 1 else ''}, but got a tensor with {x.ndim} dimensions!"
+        )
+    if isinstance(asked, int) and (asked <= 0 or x.shape[dim] % asked):
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the "
+            f"dimension {x.shape[dim]} is not divisible by the split_size {asked}!"
+        )
+    return tensor_split(input, asked, dim)
+
+
+def hsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """`tensor_split` along dimension 1 (0 for a vector); equal pieces only."""
+    dim = 0 if array_arg("hsplit", input).ndim == 1 else 1
+    return _named_split("hsplit", 1, input, indices_or_sections, dim)
+
+
+def vsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """`tensor_split` along dimension 0; equal pieces only."""
+    return _named_split("vsplit", 2, input, indices_or_sections, 0)
+
+
+def dsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """`tensor_split` along dimension 2; equal pieces only."""
+    return _named_split("dsplit", 3, input, indices_or_sections, 2)
