@@ -3,7 +3,20 @@
 `CATALOGUE` names every public operation; each has a row in the op table of the tests.
 """
 
-from . import arith, join, maxima, movement, rearrange, reduce, scan, sets, slices, sorting, stats, unary
+from . import (
+    arith,
+    join,
+    maxima,
+    movement,
+    rearrange,
+    reduce,
+    scan,
+    sets,
+    slices,
+    sorting,
+    stats,
+    unary,
+)
 from .arith import *  # noqa: F403
 from .join import *  # noqa: F403
 from .maxima import *  # noqa: F403
