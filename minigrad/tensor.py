@@ -19,6 +19,7 @@ from .autograd.variable import Variable
 from .backend import device, device_of
 from .ops import movement
 from .ops._inplace import in_place
+from .ops.linalg import operator_matmul, operator_rmatmul
 from .size import Size
 
 
@@ -235,6 +236,29 @@ class Tensor(Variable):
     unique_consecutive = ops.unique_consecutive
     histc = ops.histc
     bincount = ops.bincount
+
+    # -- ops: linalg -----------------------------------------------------------------------------
+
+    matmul = ops.matmul
+    __matmul__ = operator_matmul
+    __rmatmul__ = operator_rmatmul
+    mm = ops.mm
+    bmm = ops.bmm
+    mv = ops.mv
+    dot = ops.dot
+    vdot = ops.vdot
+    inner = ops.inner
+    outer = ger = ops.outer
+    addmm = ops.addmm
+    addmv = ops.addmv
+    addbmm = ops.addbmm
+    baddbmm = ops.baddbmm
+    addr = ops.addr
+    addmm_ = in_place(ops.addmm)
+    addmv_ = in_place(ops.addmv)
+    addbmm_ = in_place(ops.addbmm)
+    baddbmm_ = in_place(ops.baddbmm)
+    addr_ = in_place(ops.addr)
 
     # -- ops: movement ---------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from minigrad import settings
 
 from . import _C
 from .elementwise import *  # noqa: F403
+from .products import addmm, linear, matmul  # noqa: F401
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
 
 empty = _C.empty

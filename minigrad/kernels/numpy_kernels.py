@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.kernels.cpu import empty, empty_like
+from .cpu import empty, empty_like
+from .products import addmm, linear, matmul
 
-__all__ = ["cast", "empty", "empty_like"]
+__all__ = ["addmm", "cast", "empty", "empty_like", "linear", "matmul"]
 
 
 def cast(out: np.ndarray, src: np.ndarray) -> None:

@@ -6,6 +6,7 @@
 from . import (
     arith,
     join,
+    linalg,
     maxima,
     movement,
     rearrange,
@@ -19,6 +20,7 @@ from . import (
 )
 from .arith import *  # noqa: F403
 from .join import *  # noqa: F403
+from .linalg import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
 from .rearrange import *  # noqa: F403
@@ -33,6 +35,7 @@ from .unary import *  # noqa: F403
 FAMILIES = (
     arith,
     join,
+    linalg,
     maxima,
     movement,
     rearrange,

@@ -1,0 +1,406 @@
+"""Products of matrices and vectors: matmul and its relatives, and linear.
+
+`MatMul` is one node for all cases of rank; `AddMatMul` adds an input and two factors; `Linear` is
+the layer's product with the weight as (out, in) and a fused bias.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node, Variable
+from ..kernels import cpu
+from ._elementwise import result_numpy, to_dtype, write_out
+from ._matrices import (
+    check_addmv,
+    check_bmm,
+    check_bool,
+    check_dot,
+    check_expands,
+    check_input_type,
+    check_linear,
+    check_matmul,
+    check_mm,
+    check_same_type,
+    check_tensors,
+    cxx_name,
+    mt,
+    size_text,
+)
+from ._shape import SumTo, array_of, shape_of, sum_to
+from .arith import add, mul
+from .movement import reshape
+
+__all__ = [
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "inner", "linear", "matmul",
+    "mm", "mv", "outer", "vdot",
+]  # fmt: skip
+
+
+def _left(grad: Any, y: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of x, of `shape`, in x @ y."""
+    y_shape = shape_of(y)
+    if len(y_shape) == 1:  # each row of x met y once
+        return mul(reshape(grad, (*shape_of(grad), 1)), y)
+    if len(shape) == 1:
+        grad = reshape(grad, (*shape_of(grad), 1))
+        rows = matmul(y, grad)
+        return sum_to(reshape(rows, shape_of(rows)[:-1]), shape)
+    return sum_to(matmul(grad, mt(y)), shape)
+
+
+def _right(grad: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of y, of `shape`, in x @ y."""
+    x_shape = shape_of(x)
+    if len(x_shape) == 1:
+        if len(shape) == 1:
+            return mul(grad, x)
+        grad_shape = shape_of(grad)
+        return mul(reshape(x, (*x_shape, 1)), reshape(grad, (*grad_shape[:-1], 1, grad_shape[-1])))
+    if len(shape) <= 2 and len(x_shape) > 2:  # all batches met the same y: one product
+        rows = math.prod(x_shape[:-1])
+        x = reshape(x, (rows, x_shape[-1]))
+        grad = reshape(grad, (rows,) if len(shape) == 1 else (rows, shape[1]))
+    return sum_to(matmul(mt(x), grad), shape)
+
+
+class MatMul(Node):
+    """x @ y for 1 to n dimensions."""
+
+    saves = (0, 1)
+    cross = True
+    fresh = True
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.shapes = x.shape, y.shape
+        return cpu.matmul(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad @ other^T, d other = input^T @ grad, summed over broadcast batches."""
+        x, y = self.saved
+        f, g = self.next
+        return (
+            None if f is None else _left(grad, y, self.shapes[0]),
+            None if g is None else _right(grad, x, self.shapes[1]),
+        )
+
+    def name(self) -> str:
+        x, y = self.shapes
+        if len(x) == 1 and len(y) == 1:
+            return "DotBackward0"
+        if len(y) == 1:
+            return "MvBackward0"
+        return "MmBackward0" if len(x) <= 2 and len(y) == 2 else "BmmBackward0"
+
+
+def _product(input: Any, other: Any, out: Any = None, name: str = "") -> Any:
+    """The product of operands that have been checked."""
+    result = apply(MatMul, (input, other))
+    return result if out is None else write_out(name, out, result)
+
+
+def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
+    """`input @ other`: (..., m, k) with (..., k, n) gives (..., m, n), batches broadcast.
+
+    A 1-d operand is a row on the left, a column on the right; its dimension is then left out.
+    RuntimeError for 0-d operands, sizes that do not fit and unequal dtypes.
+    """
+    x = input._array if isinstance(input, Variable) else input
+    y = other._array if isinstance(other, Variable) else other
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray:
+        check_tensors("matmul", input=input, other=other)
+    s, t = x.shape, y.shape
+    if not (
+        x.dtype is y.dtype
+        and len(s) > 1
+        and (len(t) == 2 or (len(t) > 2 and s[:-2] == t[:-2]))
+        and s[-1] == t[-2]
+        and x.dtype.kind != "b"
+    ):
+        check_matmul(x, y)
+    result = apply(MatMul, (input, other))
+    return result if out is None else write_out("matmul", out, result)
+
+
+def operator_matmul(input: Any, other: Any) -> Any:
+    """`input @ other`; other types than tensors are left to their own `__rmatmul__`."""
+    return matmul(input, other) if isinstance(other, Variable) else NotImplemented
+
+
+def operator_rmatmul(input: Any, other: Any) -> Any:
+    """`other @ input`."""
+    return matmul(other, input) if isinstance(other, Variable) else NotImplemented
+
+
+def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
+    """`input @ mat2` of two matrices, (n, m) and (m, p); no broadcasting. Gradients: `matmul`."""
+    check_mm(*check_tensors("mm", input=input, mat2=mat2))
+    return _product(input, mat2, out, "mm")
+
+
+def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
+    """Products of the matrices of two batches, (b, n, m) and (b, m, p). Gradients: `matmul`."""
+    a, b = check_tensors("bmm", input=input, mat2=mat2)
+    check_bmm(a, b)
+    check_same_type(a, b, "expected scalar type {0} but found {1}")
+    return _product(input, mat2, out, "bmm")
+
+
+def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
+    """The product of a matrix (n, m) and a vector (m,). Gradients: `matmul`."""
+    check_addmv(None, *check_tensors("mv", input=input, vec=vec))
+    return _product(input, vec, out, "mv")
+
+
+def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
+    """The inner product of two vectors of the same length. Gradients: each the other, times grad.
+
+    RuntimeError unless both are 1-d, of the same length and dtype.
+    """
+    check_dot(*check_tensors("dot", input=input, tensor=tensor))
+    return _product(input, tensor, out, "dot")
+
+
+def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
+    """`dot`, for real numbers."""
+    check_dot(*check_tensors("vdot", input=input, other=other))
+    return _product(input, other, out, "vdot")
+
+
+def inner(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Inner products over the last dimension: (..., k) and (*, k) give (..., *).
+
+    A 0-d operand multiplies every element. RuntimeError if the last dimensions differ.
+    """
+    x, y = check_tensors("inner", input=input, other=other)
+    if x.ndim == 0 or y.ndim == 0:
+        return mul(input, other, out=out)
+    if x.dtype != y.dtype:
+        raise RuntimeError("both inputs should have same dtype")
+    if x.shape[-1] != y.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(x.shape)} and {list(y.shape)}"
+        )
+    check_bool(x, "dot" if x.ndim == y.ndim == 1 else "addmm_impl_cpu_")
+    rows = reshape(input, (math.prod(x.shape[:-1]), x.shape[-1]))
+    columns = reshape(other, (math.prod(y.shape[:-1]), y.shape[-1]))
+    result = reshape(_product(rows, mt(columns)), (*x.shape[:-1], *y.shape[:-1]))
+    return result if out is None else write_out("inner", out, result)
+
+
+def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
+    """All products of two vectors, (n,) and (m,), as (n, m); dtypes are promoted.
+
+    Gradients: d input = grad @ vec2, d vec2 = grad^T @ input. RuntimeError unless both are 1-d.
+    """
+    a, b = check_tensors("outer", input=input, vec2=vec2)
+    for name, x in (("self", a), ("vec2", b)):
+        if x.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x.ndim}-D")
+    return mul(reshape(input, (a.size, 1)), vec2, out=out)
+
+
+ger = outer
+
+
+class AddMatMul(Node):
+    """beta * input + alpha * (a @ b)."""
+
+    saves = (1, 2)
+    cross = True
+
+    def forward(self, input: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+        self.shapes = input.shape, a.shape, b.shape
+        self.beta, self.alpha = beta, alpha
+        return cpu.addmm(input, a, b, beta, alpha)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = beta grad, d a = alpha grad @ b^T, d b = alpha a^T @ grad."""
+        a, b = self.saved
+        e, f, g = self.next
+        scaled = mul(grad, self.alpha) if self.alpha != 1 and (f or g) else grad
+        return (
+            e and sum_to(mul(grad, self.beta), self.shapes[0]),
+            f and _left(scaled, b, self.shapes[1]),
+            g and _right(scaled, a, self.shapes[2]),
+        )
+
+
+def _factors(x: Any, beta: Any, alpha: Any) -> tuple:
+    """beta and alpha as numbers; for integers they are cut to integers, as in PyTorch."""
+    beta, alpha = (v.item() if hasattr(v, "item") else v for v in (beta, alpha))
+    for name, value in (("beta", beta), ("alpha", alpha)):
+        if not isinstance(value, (bool, int, float)):
+            raise TypeError(
+                f"addmm(): argument '{name}' must be Number, not {value.__class__.__name__}"
+            )
+    return (int(beta), int(alpha)) if x.dtype.kind in "iu" else (beta, alpha)
+
+
+def _add_product(
+    name: str, input: Any, a: Any, b: Any, beta: Any, alpha: Any, out: Any, shape: tuple
+) -> Any:
+    x = input._array if isinstance(input, Variable) else input
+    check_expands(x.shape, shape)
+    result = apply(AddMatMul, (input, a, b), *_factors(x, beta, alpha))
+    return result if out is None else write_out(name, out, result)
+
+
+def addmm(
+    input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Any:
+    """`beta * input + alpha * (mat1 @ mat2)`: input broadcasts to (n, p), mat1 (n, m), mat2 (m, p).
+
+    With beta = 0 input is not read. Gradients: beta grad; alpha grad @ mat2^T; alpha mat1^T @ grad.
+    """
+    x, a, b = check_tensors("addmm", input=input, mat1=mat1, mat2=mat2)
+    for name, m in (("mat1", a), ("mat2", b)):
+        if m.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {m.ndim}-D tensor")
+    check_input_type(x, a, b)
+    check_mm(a, b)
+    return _add_product("addmm", input, mat1, mat2, beta, alpha, out, (a.shape[0], b.shape[1]))
+
+
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """`beta * input + alpha * (mat @ vec)`: input broadcasts to (n,), mat (n, m), vec (m,)."""
+    x, a, b = check_tensors("addmv", input=input, mat=mat, vec=vec)
+    check_addmv(x, a, b)
+    return _add_product("addmv", input, mat, vec, beta, alpha, out, (a.shape[0],))
+
+
+def baddbmm(
+    input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Any:
+    """`beta * input + alpha * (batch1 @ batch2)`: input broadcasts to (b, n, p)."""
+    x, a, b = check_tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
+    check_bmm(a, b, typed=False)
+    if not x.dtype == a.dtype == b.dtype:
+        raise RuntimeError(
+            f"Input dtypes must be the same, got: input {cxx_name(x)}, batch1: {cxx_name(a)}, "
+            f"batch2: {cxx_name(b)}"
+        )
+    check_bool(a, "baddbmm")
+    shape = (*a.shape[:2], b.shape[2])
+    return _add_product("baddbmm", input, batch1, batch2, beta, alpha, out, shape)
+
+
+def addbmm(
+    input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Any:
+    """`beta * input + alpha * sum_i batch1[i] @ batch2[i]`: input broadcasts to (n, p)."""
+    x, a, b = check_tensors("addbmm", input=input, batch1=batch1, batch2=batch2)
+    for name, m in (("batch1", a), ("batch2", b)):
+        if m.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor")
+    if a.shape[0] != b.shape[0]:
+        raise RuntimeError(
+            f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"
+        )
+    if a.shape[2] != b.shape[1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for bmm ({size_text(a.shape[1:])} and "
+            f"{size_text(b.shape[1:])})"
+        )
+    check_input_type(x, a, b)
+    check_bool(a, "addmm_impl_cpu_")
+    count, n, m = a.shape
+    p = b.shape[2]
+    # The sum over the batch is part of the contraction: one product of (n, b m) and (b m, p).
+    wide = reshape(mt(reshape(mt(batch1), (count * m, n))), (n, count * m))
+    tall = reshape(batch2, (count * m, p))
+    return _add_product("addbmm", input, wide, tall, beta, alpha, out, (n, p))
+
+
+def addr(
+    input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Any:
+    """`beta * input + alpha * outer(vec1, vec2)`: input broadcasts to (n, m); dtypes promote."""
+    x, a, b = check_tensors("addr", input=input, vec1=vec1, vec2=vec2)
+    for name, v in (("vec1", a), ("vec2", b)):
+        if v.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {v.ndim}-D")
+    check_expands(x.shape, (a.size, b.size))
+    if all(v.dtype.kind not in "fV" for v in (x, a, b)):
+        for name, value in (("beta", beta), ("alpha", alpha)):
+            if isinstance(value, float):
+                raise RuntimeError(
+                    f"For integral input tensors, argument {name} must not be a floating point "
+                    "number."
+                )
+    rows, columns = reshape(vec1, (a.size, 1)), reshape(vec2, (1, b.size))
+    if x.dtype.kind == a.dtype.kind == b.dtype.kind == "b":
+        product = mul(mul(rows, columns), bool(alpha))
+        return add(mul(input, bool(beta)), product, out=out)
+    dtype = result_numpy("addr", *[_v.wrap(v) for v in (x, a, b)])
+    operands = [
+        v if array_of(v).dtype == dtype else to_dtype(v, dtype) for v in (input, rows, columns)
+    ]
+    return _add_product("addr", *operands, beta, alpha, out, (a.size, b.size))
+
+
+class Linear(Node):
+    """input @ weight^T + bias."""
+
+    saves = (0, 1)
+    cross = True
+    fresh = True
+
+    def forward(self, input: Any, weight: Any, bias: Any) -> Any:
+        self.shape = input.shape
+        return cpu.linear(input, weight, bias)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad @ weight, d weight = grad^T @ input, d bias = grad summed over rows."""
+        x, w = self.saved
+        f, g, h = self.next
+        d_input = None if f is None else matmul(grad, w)
+        d_weight = d_bias = None
+        if g is not None or h is not None:
+            shape = self.shape
+            out_features = shape_of(grad)[-1]
+            if len(shape) != 2:
+                grad = reshape(grad, (math.prod(shape[:-1]), out_features))
+            if g is not None:
+                assert x is not None
+                if len(shape) != 2:
+                    x = reshape(x, (math.prod(shape[:-1]), shape[-1]))
+                d_weight = matmul(mt(grad), x)
+            if h is not None:
+                d_bias = apply(SumTo, (grad,), (out_features,))
+        return d_input, d_weight, d_bias
+
+    def name(self) -> str:
+        return "AddmmBackward0" if len(self.shape) == 2 else "LinearBackward0"
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """`input @ weight^T + bias`: input (..., in), weight (out, in), bias (out,); gives (..., out).
+
+    A 1-d weight (in,) gives (...). RuntimeError for sizes that do not fit and unequal dtypes.
+    """
+    x = input._array if isinstance(input, Variable) else input
+    w = weight._array if isinstance(weight, Variable) else weight
+    b = bias._array if isinstance(bias, Variable) else bias
+    if x.__class__ is not np.ndarray or w.__class__ is not np.ndarray:
+        check_tensors("linear", input=input, weight=weight)
+    if not (
+        x.dtype is w.dtype
+        and w.ndim == 2
+        and x.ndim
+        and x.shape[-1] == w.shape[1]
+        and x.dtype.kind != "b"
+        and (b is None or (b.dtype is x.dtype and b.shape == w.shape[:1]))
+    ):
+        check_linear(x, w, b)
+        if w.ndim == 1:
+            return matmul(input, weight)
+        if b is not None and b.shape != w.shape[:1]:  # broadcasts to the result
+            return add(apply(Linear, (input, weight, None)), bias)
+    return apply(Linear, (input, weight, bias))
