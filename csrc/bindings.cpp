@@ -13,5 +13,8 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_runtime(m);
   mg::bind_memory(m);
   mg::bind_cast(m);
+  mg::bind_elementwise(m);
+  mg::bind_graph(m);
   mg::bind_record(m);
+  mg::bind_engine(m);
 }

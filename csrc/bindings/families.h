@@ -6,6 +6,9 @@
 namespace mg {
 
 void bind_cast(pybind11::module_& m);
+void bind_elementwise(pybind11::module_& m);
+void bind_engine(pybind11::module_& m);
+void bind_graph(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_record(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);

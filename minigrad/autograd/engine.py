@@ -2,7 +2,8 @@
 
 Nodes are numbered as they are recorded and an input is always older than its result, so taking the
 newest pending node from a heap visits each node once, after all that use it. The loop is iterative
-and keeps its state in local variables: any depth, any number of threads.
+and keeps its state in local variables: any depth, any number of threads. A plain `backward()` runs
+the same loop in compiled form (csrc/bindings/engine.cpp), which calls back here for the rare cases.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def run(
     `wanted`: nodes whose complete gradient is written into the dictionary; only nodes on the way to
     them run. `accumulate`: add to `.grad` of the leaves reached (of those in `wanted`, if given).
     """
+    if wanted is None and not create_graph and not modes.anomaly:
+        fast.run_backward(list(roots), keep_graph)  # the same loop, compiled
+        return
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()  # nodes whose pending gradient belongs to this loop alone
     heap: list[tuple[int, Node]] = []
@@ -97,13 +101,7 @@ def run(
 def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> Any:
     """One node's backward, with its checks. Frees what it saved unless the graph is kept."""
     if node.saved is RELEASED:
-        raise RuntimeError(
-            "Trying to backward through the graph a second time (or directly access saved tensors "
-            "after they have already been freed). Saved intermediate values of the graph are freed "
-            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
-            "to backward through the graph a second time or if you need to access saved tensors "
-            "after calling backward."
-        )
+        _raise_released()
     if node.cells:
         seq = node.seq
         for cell in node.cells:
@@ -151,7 +149,7 @@ def _collect(pending: dict, heap: list, pick: Node, grad: Any) -> None:
     grads[index] = grad if grads[index] is None else as_array(grads[index] + grad)
 
 
-def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool) -> None:
+def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool = False) -> None:
     """Adds to a leaf's `.grad`, which never shares memory with anything else."""
     assert isinstance(leaf, Leaf)
     variable = leaf.variable_ref()
@@ -160,11 +158,16 @@ def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool) -> None:
     if create_graph or not fast.accumulate(variable, grad, owned):
         _accumulate_slow(variable, grad, owned, create_graph)
     if leaf.post_hooks:
-        for hook in list(leaf.post_hooks.values()):
-            hook(variable)
+        _run_post_hooks(leaf, variable)
 
 
-def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool) -> None:
+def _run_post_hooks(leaf: Leaf, variable: Variable) -> None:
+    assert leaf.post_hooks is not None
+    for hook in list(leaf.post_hooks.values()):
+        hook(variable)
+
+
+def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool = False) -> None:
     """What `fast.accumulate` does, for every kind of array and for gradients with a graph."""
     with _accumulate_lock:
         before = variable._grad
@@ -181,7 +184,7 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool) 
                 before._cell[1] += 1
 
 
-def _run_hooks(node: Node, grad: Any, create_graph: bool) -> Any:
+def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
     """Calls the hooks on a complete gradient, which they see as tensors."""
     assert node.hooks is not None
     for kind, hook in list(node.hooks.values()):
@@ -214,7 +217,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool) -> Any:
     return grad
 
 
-def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool) -> Any:
+def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool = False) -> Any:
     """Calls the hooks of `Node.register_hook(hook)` with (grad_inputs, grad_outputs)."""
     assert node.hooks is not None
     for kind, hook in list(node.hooks.values()):
@@ -257,6 +260,16 @@ def _leads_to(roots: Sequence[Node], wanted: dict[Node, Any]) -> set[Node]:
     return reached
 
 
+def _raise_released() -> None:
+    raise RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+        "to backward through the graph a second time or if you need to access saved tensors "
+        "after calling backward."
+    )
+
+
 def _raise_modified(node: Node) -> None:
     shapes = [f"{tuple(a.shape)} {a.dtype}" for a in node.saved if hasattr(a, "shape")]
     hint = (
@@ -291,3 +304,14 @@ def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
                     f"Traceback of forward call that caused the error:\n{where}"
                 )
     return grads
+
+
+fast.bind_engine(
+    _run_hooks,
+    _run_node_hooks,
+    _accumulate,
+    _accumulate_slow,
+    _run_post_hooks,
+    _raise_released,
+    _raise_modified,
+)

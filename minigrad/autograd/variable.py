@@ -208,7 +208,7 @@ def set_tensor_class(cls: type[Variable]) -> None:
     """Makes `cls` the class of all results of operations."""
     global Tensor
     Tensor = cls
-    fast.bind_classes(Variable, Node, cls)
+    fast.bind_classes(Variable, Node, Leaf, Pick, RELEASED, cls)
 
 
 # wrap(array, node=None): a tensor over `array` (not copied).

@@ -1,0 +1,232 @@
+// The slots of the graph's classes, and the small objects that are made for every operation.
+#include "bindings/graph.h"
+
+#include "bindings/families.h"
+#include "kernels.h"
+
+// After Python.h, which array.h includes.
+#include <structmember.h>
+
+namespace py = pybind11;
+
+namespace mg {
+
+Classes g;
+bool g_anomaly = false;
+thread_local bool t_recording = true;
+
+namespace {
+
+int64_t g_seq = 0;  // counts downwards: see minigrad/autograd/variable.py
+
+}  // namespace
+
+PyObject* new_seq() { return PyLong_FromLongLong(--g_seq); }
+
+PyObject* new_tensor(PyObject* array, PyObject* fn) {
+  PyObject* t = g.tensor->tp_alloc(g.tensor, 0);
+  if (!t) {
+    Py_DECREF(array);
+    return nullptr;
+  }
+  slot(t, g.array) = array;
+  Py_INCREF(fn);
+  slot(t, g.fn) = fn;
+  slot(t, g.grad) = new_none();
+  slot(t, g.cell) = new_none();
+  slot(t, g.view) = new_none();
+  return t;
+}
+
+PyObject* cell_of(PyObject* variable) {
+  PyObject* cell = slot(variable, g.cell);
+  if (cell != Py_None) return cell;
+  cell = PyList_New(3);
+  if (!cell) return nullptr;
+  PyList_SET_ITEM(cell, 0, PyLong_FromLong(0));
+  PyList_SET_ITEM(cell, 1, PyLong_FromLong(0));
+  PyList_SET_ITEM(cell, 2, new_none());
+  replace(variable, g.cell, cell);
+  return cell;
+}
+
+PyObject* new_node(PyTypeObject* cls, PyObject* next) {
+  if (!next) return nullptr;
+  PyObject* node = cls->tp_alloc(cls, 0);
+  if (!node) {
+    Py_DECREF(next);
+    return nullptr;
+  }
+  slot(node, g.next) = next;
+  slot(node, g.seq) = new_seq();
+  slot(node, g.hooks) = new_none();
+  slot(node, g.saved) = new_none();
+  slot(node, g.cells) = new_none();
+  slot(node, g.shapes) = new_none();
+  return node;
+}
+
+PyObject* array_like(PyArrayObject* like) {
+  PyArray_Descr* descr = PyArray_DESCR(like);
+  Py_INCREF(descr);
+  return new_array(descr, PyArray_NDIM(like), PyArray_DIMS(like));
+}
+
+PyObject* as_ndarray(PyObject* result) {
+  if (!result || PyArray_CheckExact(result) || !PyArray_CheckAnyScalar(result)) return result;
+  PyObject* array = PyArray_FromScalar(result, nullptr);
+  Py_DECREF(result);
+  return array;
+}
+
+bool is_fast(PyObject* object) {
+  if (!PyArray_CheckExact(object)) return false;
+  PyArrayObject* array = reinterpret_cast<PyArrayObject*>(object);
+  const int type = PyArray_TYPE(array);
+  return (type == NPY_FLOAT || type == NPY_DOUBLE) && PyArray_ISCARRAY_RO(array);
+}
+
+bool add_arrays(PyObject* out, PyObject* array) {
+  if (!is_fast(out) || !is_fast(array)) return false;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(out);
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(array);
+  if (PyArray_TYPE(x) != PyArray_TYPE(y) || !PyArray_SAMESHAPE(x, y) || !PyArray_ISWRITEABLE(x)) {
+    return false;
+  }
+  const int op = static_cast<int>(BinaryOp::kAdd);
+  const int64_t n = PyArray_SIZE(x);
+  KernelScope scope(0);  // keeps the lock: two threads may add to the same gradient
+  if (PyArray_TYPE(x) == NPY_FLOAT) {
+    float* p = static_cast<float*>(PyArray_DATA(x));
+    kernels().elementwise.f32.binary[op](p, p, static_cast<const float*>(PyArray_DATA(y)), n, 1,
+                                         Form::kSame);
+  } else {
+    double* p = static_cast<double*>(PyArray_DATA(x));
+    kernels().elementwise.f64.binary[op](p, p, static_cast<const double*>(PyArray_DATA(y)), n, 1,
+                                         Form::kSame);
+  }
+  return true;
+}
+
+namespace {
+
+// Notes a write in a variable's cell, if it has one.
+bool note_write(PyObject* variable) {
+  PyObject* cell = slot(variable, g.cell);
+  if (cell == Py_None) return true;
+  PyObject* seq = new_seq();
+  PyObject* count = PyLong_FromLong(PyLong_AsLong(PyList_GET_ITEM(cell, 1)) + 1);
+  if (!seq || !count) return false;
+  return PyList_SetItem(cell, 0, seq) == 0 && PyList_SetItem(cell, 1, count) == 0;
+}
+
+}  // namespace
+
+int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
+  if (!g.tensor || !is_variable(variable) || !PyArray_CheckExact(grad)) return 0;
+  PyObject* before = slot(variable, g.grad);
+  if (before != Py_None) {
+    if (!is_variable(before) || slot(before, g.fn) != Py_None ||
+        !add_arrays(slot(before, g.array), grad)) {
+      return 0;
+    }
+    return note_write(before) ? 1 : -1;
+  }
+  PyArrayObject* array = reinterpret_cast<PyArrayObject*>(grad);
+  PyObject* own = grad;
+  if (owned && PyArray_IS_C_CONTIGUOUS(array)) {
+    Py_INCREF(own);
+  } else {
+    own = array_like(array);
+    if (!own) return -1;
+    if (PyArray_CopyInto(reinterpret_cast<PyArrayObject*>(own), array) < 0) {
+      Py_DECREF(own);
+      return -1;
+    }
+  }
+  PyObject* t = new_tensor(own, Py_None);
+  if (!t) return -1;
+  replace(variable, g.grad, t);
+  return 1;
+}
+
+namespace {
+
+PyObject* add_into(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("add_into", nargs, 2)) return nullptr;
+  return PyBool_FromLong(add_arrays(args[0], args[1]));
+}
+
+PyObject* accumulate(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("accumulate", nargs, 3)) return nullptr;
+  const int done = accumulate_grad(args[0], args[1], args[2] == Py_True);
+  return done < 0 ? nullptr : PyBool_FromLong(done);
+}
+
+PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs != 1 && nargs != 2) {
+    return fail(PyExc_TypeError, "wrap: %zd arguments were given; needed: array, node", nargs);
+  }
+  Py_INCREF(args[0]);
+  return new_tensor(args[0], nargs == 2 ? args[1] : Py_None);
+}
+
+PyObject* next_seq(PyObject*, PyObject* const*, Py_ssize_t) { return new_seq(); }
+
+Py_ssize_t offset_of(PyTypeObject* cls, const char* name) {
+  PyObject* found = PyDict_GetItemString(cls->tp_dict, name);
+  if (!found || Py_TYPE(found) != &PyMemberDescr_Type) {
+    throw py::type_error(std::string("bind_classes: the class has no slot ") + name);
+  }
+  return reinterpret_cast<PyMemberDescrObject*>(found)->d_member->offset;
+}
+
+PyTypeObject* keep(py::type cls) {  // the classes live for ever
+  return reinterpret_cast<PyTypeObject*>(cls.inc_ref().ptr());
+}
+
+void bind_classes(py::type variable, py::type node, py::type leaf, py::type pick,
+                  py::object released, py::type tensor) {
+  Classes c;
+  c.variable = keep(variable);
+  c.tensor = keep(tensor);
+  c.leaf = keep(leaf);
+  c.pick = keep(pick);
+  c.released = released.inc_ref().ptr();
+  c.array = offset_of(c.variable, "_array");
+  c.fn = offset_of(c.variable, "_fn");
+  c.grad = offset_of(c.variable, "_grad");
+  c.cell = offset_of(c.variable, "_cell");
+  c.view = offset_of(c.variable, "_view");
+  PyTypeObject* n = reinterpret_cast<PyTypeObject*>(node.ptr());
+  c.seq = offset_of(n, "seq");
+  c.next = offset_of(n, "next");
+  c.saved = offset_of(n, "saved");
+  c.cells = offset_of(n, "cells");
+  c.hooks = offset_of(n, "hooks");
+  c.shapes = offset_of(n, "shapes");
+  c.variable_ref = offset_of(c.leaf, "variable_ref");
+  c.post_hooks = offset_of(c.leaf, "post_hooks");
+  c.index = offset_of(c.pick, "index");
+  g = c;
+}
+
+PyMethodDef kFunctions[] = {
+    MG_FAST(accumulate,
+            "accumulate(variable, grad, owned): adds to variable.grad; False if it can't"),
+    MG_FAST(add_into, "add_into(out, array): out += array; False if it can't"),
+    MG_FAST(wrap, "wrap(array, node=None): a tensor over the array"),
+    MG_FAST(next_seq, "next_seq(): the next sequence number, counting downwards"),
+    MG_TABLE_END,
+};
+
+}  // namespace
+
+void bind_graph(py::module_& m) {
+  add_functions(m, kFunctions);
+  m.def("bind_classes", &bind_classes, "Tells the classes whose slots are written");
+  m.def("set_recording", [](bool on) { t_recording = on; }, "Whether this thread records");
+  m.def("set_anomaly", [](bool on) { g_anomaly = on; }, "Leaves recording to the Python code");
+}
+
+}  // namespace mg

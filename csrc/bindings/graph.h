@@ -1,0 +1,65 @@
+// The graph's Python objects as C++ sees them: the slots of minigrad.autograd.variable's classes
+// are read and written directly, at the offsets that their member descriptors give. All under the
+// interpreter lock.
+#pragma once
+
+#include "bindings/array.h"
+
+namespace mg {
+
+struct Classes {
+  PyTypeObject* variable = nullptr;
+  PyTypeObject* tensor = nullptr;
+  PyTypeObject* leaf = nullptr;
+  PyTypeObject* pick = nullptr;
+  PyObject* released = nullptr;            // stands in Node.saved after the graph was freed
+  Py_ssize_t array, fn, grad, cell, view;  // slots of Variable
+  Py_ssize_t seq, next, saved, cells, hooks, shapes;  // slots of Node
+  Py_ssize_t variable_ref, post_hooks;                // slots of Leaf
+  Py_ssize_t index;                                   // slot of Pick
+};
+
+// What bind_classes has told; g.tensor is nullptr before.
+extern Classes g;
+extern bool g_anomaly;                 // leave recording and backward to the Python code
+extern thread_local bool t_recording;  // whether this thread records
+
+static inline PyObject*& slot(PyObject* object, Py_ssize_t offset) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
+}
+static inline PyObject* new_none() {
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+static inline bool is_variable(PyObject* object) { return PyObject_TypeCheck(object, g.variable); }
+
+// Puts `value` (its reference is taken; may be nullptr) in a slot in place of what is there.
+static inline void replace(PyObject* object, Py_ssize_t offset, PyObject* value) {
+  PyObject*& place = slot(object, offset);
+  PyObject* old = place;
+  place = value;
+  Py_XDECREF(old);
+}
+
+PyObject* new_seq();
+// A tensor over `array`, whose reference it takes; `fn` is borrowed.
+PyObject* new_tensor(PyObject* array, PyObject* fn);
+// A node of class `cls` that has saved nothing yet; takes the reference to `next`.
+PyObject* new_node(PyTypeObject* cls, PyObject* next);
+// The record of writes of a variable, made on first use. Borrowed.
+PyObject* cell_of(PyObject* variable);
+
+// An array shaped and typed like `like`, from the pool if large.
+PyObject* array_like(PyArrayObject* like);
+// NumPy returns scalars for results without dimensions: makes them arrays. Takes the reference.
+PyObject* as_ndarray(PyObject* result);
+// Whether an ndarray is one that the float kernels take: contiguous float32 or float64.
+bool is_fast(PyObject* array);
+
+// out += array, where both are fast and of one shape and type; false if not, nothing done.
+bool add_arrays(PyObject* out, PyObject* array);
+// Adds to variable.grad, taking over the first one if `owned` (else copying it): 1 done, 0 where
+// Python has to do it, -1 error.
+int accumulate_grad(PyObject* variable, PyObject* grad, bool owned);
+
+}  // namespace mg
