@@ -197,7 +197,9 @@ def main() -> None:
         mean = statistics.geometric_mean(ratios)
         print(f"geometric mean {mean:.2f}, worst {min(ratios):.2f} (PyTorch's time over ours)")
     if options.json:
-        options.json.write_text(json.dumps({"machine": about, "threads": 1, "rows": rows}, indent=1))
+        options.json.write_text(
+            json.dumps({"machine": about, "threads": 1, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":

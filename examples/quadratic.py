@@ -48,9 +48,7 @@ def main() -> None:
     paths = {
         "gradient descent": minimise(sgd, 0.0, options.steps, lr=0.1),
         "SGD": minimise(sgd, NOISE, options.steps, lr=0.1),
-        "momentum 0.9": minimise(
-            sgd, NOISE, options.steps, lr=0.1, momentum=0.9, dampening=0.9
-        ),
+        "momentum 0.9": minimise(sgd, NOISE, options.steps, lr=0.1, momentum=0.9, dampening=0.9),
         "Adam": minimise(adam, NOISE, options.steps, lr=0.3),
     }
     print("optimiser         first steps                      last theta     loss")
@@ -63,7 +61,9 @@ def main() -> None:
     grid = [START * (i / 50 - 1) * 1.1 for i in range(101)]
     curve.plot(grid, [value**2 for value in grid], color="0.7")
     for name, path in paths.items():
-        curve.plot(path, [value**2 for value in path], ".-", markersize=4, linewidth=0.8, label=name)
+        curve.plot(
+            path, [value**2 for value in path], ".-", markersize=4, linewidth=0.8, label=name
+        )
         time.plot(path, label=name)
     curve.set(xlabel="θ", ylabel="θ²", title="on the curve")
     time.set(xlabel="step", ylabel="θ", title="over time")

@@ -1,6 +1,6 @@
 """Runs every Python block of a Markdown file, each in a process and a folder of its own.
 
-    python tests/readme_examples.py README.md
+python tests/readme_examples.py README.md
 """
 
 from __future__ import annotations

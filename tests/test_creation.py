@@ -51,7 +51,8 @@ Tensor(np.array([1, 2])) | FloatTensor([1, 2]) | LongTensor([1.5, 2]) | BoolTens
 LongTensor(T.tensor([1.5])) | HalfTensor([1]) | is_tensor(3) | is_floating_point(3) | numel(3)
 numel(T.tensor([1, 2])) | set_default_dtype(T.int32) | tensor([1.0]).new_zeros(2, dtype=T.int32)
 tensor([1.0]).new_tensor([1, 2]) | tensor([1]).new_tensor([1.5, 2])
-tensor([1.0]).new_full((2,), 3) | tensor([1.0]).new_ones(2, 3) | zeros(2, out=T.ones(3, dtype=T.int32))
+tensor([1.0]).new_full((2,), 3) | tensor([1.0]).new_ones(2, 3)
+zeros(2, out=T.ones(3, dtype=T.int32))
 arange(3, out=T.zeros(3))
 """
 LIST = [c.strip() for line in CALLS.strip().split("\n") for c in line.split(" | ")]
