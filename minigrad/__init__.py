@@ -2,6 +2,7 @@
 
 from . import autograd as autograd
 from . import dtypes as dtypes
+from . import random as random
 from .backend import channels_last as channels_last
 from .backend import channels_last_3d as channels_last_3d
 from .backend import contiguous_format as contiguous_format
@@ -32,6 +33,7 @@ from .from_data import *  # noqa: F403
 from .from_data import tensor as _tensor
 from .legacy import *  # noqa: F403
 from .queries import *  # noqa: F403
+from .random import *  # noqa: F403
 from .ranges import *  # noqa: F403
 from .size import Size as Size
 from .tensor import Tensor as Tensor

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import creation, dtypes, ops
+from . import creation, dtypes, fills, ops, random
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
@@ -129,6 +129,19 @@ class Tensor(Variable):
     new_full = creation.new_full
     new_empty_strided = creation.new_empty_strided
     new = creation.new
+
+    # -- random numbers, in place ----------------------------------------------------------------
+
+    uniform_ = fills.uniform_
+    normal_ = fills.normal_
+    bernoulli_ = fills.bernoulli_
+    random_ = fills.random_
+    exponential_ = fills.exponential_
+    log_normal_ = fills.log_normal_
+    geometric_ = fills.geometric_
+    cauchy_ = fills.cauchy_
+    bernoulli = random.bernoulli
+    multinomial = random.multinomial
 
     # -- conversion ------------------------------------------------------------------------------
 

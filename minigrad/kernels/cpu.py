@@ -16,6 +16,12 @@ from . import _C
 from .elementwise import *  # noqa: F403
 from .products import addmm, linear, matmul  # noqa: F401
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
+from .streams import draw32 as draw32
+from .streams import draw64 as draw64
+from .streams import mt_seed as mt_seed
+from .streams import shuffle as shuffle
+from .streams import uniform32 as uniform32
+from .streams import uniform64 as uniform64
 
 empty = _C.empty
 empty_like = _C.empty_like

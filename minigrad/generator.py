@@ -1,0 +1,255 @@
+"""`Generator`: the state of random numbers, with PyTorch's CPU stream, and the default one.
+
+PyTorch's stream is serial. What may be faster than it (dropout) draws from a counter-based stream
+instead, of which a generator only hands out ranges: `Generator.reserve`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from .autograd import variable as _v
+from .autograd.variable import Variable
+from .backend import as_device, device
+from .kernels import cpu
+from .kernels.streams import WORDS, normal_blocks, normal_pairs
+
+_DEFAULT_SEED = 67280421310721
+
+# The layout of PyTorch's CPU generator state, so that states can be exchanged with it.
+_STATE = np.dtype(
+    [
+        ("seed", "<u8"),
+        ("left", "<i4"),
+        ("seeded", "<i4"),
+        ("next", "<u8"),
+        ("words", "<u8", (WORDS,)),
+        ("normal_x", "<f8"),
+        ("normal_y", "<f8"),
+        ("normal_rho", "<f8"),
+        ("normal_valid", "<i8"),
+        ("float_normal", "<f4"),
+        ("float_valid", "<i4"),
+    ]
+)
+
+
+class Generator:
+    """A source of random numbers on the CPU. Safe to be used by several threads.
+
+    `_state` is the engine's (624 words and their number used; None until the first draw),
+    `_normal` the second value of the last pair of normals, if it was not handed out yet.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_normal", "_offset", "_seed", "_state")
+
+    def __init__(self, device: Any = "cpu"):
+        as_device(device)
+        self._lock = threading.RLock()
+        self._seed = _DEFAULT_SEED
+        self._restart()
+
+    def _restart(self) -> None:
+        self._state: np.ndarray | None = None
+        self._normal: float | None = None
+        self._offset = 0  # of the counter-based stream
+
+    @property
+    def device(self) -> device:
+        """Where the numbers are made: the CPU."""
+        return device("cpu")
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts the stream of `seed`, from -2**63 to 2**64 - 1, and returns self."""
+        if not isinstance(seed, (int, np.integer)):
+            raise RuntimeError(f"manual_seed expected a long, but got {seed.__class__.__name__}")
+        if not -(1 << 63) <= seed < 1 << 64:
+            raise ValueError("Overflow when unpacking long long")
+        with self._lock:
+            self._seed = int(seed) % (1 << 64)
+            self._restart()
+        return self
+
+    def seed(self) -> int:
+        """Starts a stream nobody can foresee and returns its seed."""
+        value = int.from_bytes(os.urandom(8), "little")
+        self.manual_seed(value)
+        return value
+
+    def initial_seed(self) -> int:
+        """The seed of the stream."""
+        return self._seed
+
+    def reserve(self, n: int) -> tuple[int, int]:
+        """(seed, offset) for `n` numbers of the counter-based stream, which nobody else gets."""
+        with self._lock:
+            offset = self._offset
+            self._offset += n
+            return self._seed, offset
+
+    # -- state -----------------------------------------------------------------------------------
+
+    def get_state(self) -> Any:
+        """The state as a uint8 tensor, in PyTorch's layout (of the counter-based stream: none)."""
+        with self._lock:
+            record = np.zeros((), _STATE)
+            record["seed"] = self._seed & 0xFFFFFFFF
+            record["seeded"] = 1
+            state = self._engine()
+            used = int(state[WORDS])
+            fresh = used > WORDS
+            record["left"] = 1 if fresh else WORDS + 1 - used
+            record["next"] = 0 if fresh else used
+            record["words"] = state[:WORDS]
+            record["normal_rho"] = self._offset
+            if self._normal is not None:
+                record["normal_y"] = self._normal
+                record["normal_valid"] = 1
+            return _v.wrap(np.frombuffer(bytearray(record.tobytes()), np.uint8))
+
+    def set_state(self, new_state: Any) -> Generator:
+        """Continues from a state that `get_state` gave. RuntimeError for one that is damaged."""
+        if not isinstance(new_state, Variable):
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+        array = new_state._array
+        if array.dtype != np.uint8:
+            raise TypeError("RNG state must be a torch.ByteTensor")
+        if array.size != _STATE.itemsize:
+            raise RuntimeError(
+                f"Expected a CPUGeneratorImplState of size {_STATE.itemsize} but found the input "
+                f"RNG state size to be {array.size}"
+            )
+        record = np.frombuffer(array.tobytes(), _STATE)[0]
+        left, used = int(record["left"]), int(record["next"])
+        fresh = left == 1 and used == 0
+        words = record["words"]
+        valid = record["seeded"] == 1 and used <= WORDS and (fresh or left == WORDS + 1 - used)
+        if not valid or (words >> np.uint64(32)).any() or not words.any():
+            raise RuntimeError("Invalid mt19937 state")
+        state = np.empty(WORDS + 1, np.uint32)
+        state[:WORDS] = words
+        state[WORDS] = WORDS + 1 if fresh else used
+        with self._lock:
+            self._state = state
+            self._seed = int(record["seed"])
+            rho = float(record["normal_rho"])
+            self._offset = int(rho) if 0 <= rho < 2**53 else 0
+            self._normal = float(record["normal_y"]) if record["normal_valid"] else None
+        return self
+
+    def clone_state(self) -> Generator:
+        """A generator that continues as this one would."""
+        other = Generator()
+        with self._lock:
+            other._seed, other._offset, other._normal = self._seed, self._offset, self._normal
+            other._state = None if self._state is None else self._state.copy()
+        return other
+
+    graphsafe_get_state = clone_state
+
+    def __deepcopy__(self, memo: dict) -> Generator:
+        return self.clone_state()
+
+    def __reduce__(self) -> tuple:
+        return (_restored, (self._seed, self.get_state().numpy()))
+
+    # -- draws: arrays of a shape ----------------------------------------------------------------
+
+    def _engine(self) -> np.ndarray:
+        """The engine's state; 625 words used mean that none was drawn since seeding."""
+        if self._state is None:
+            state = np.empty(WORDS + 1, np.uint32)
+            cpu.mt_seed(state, self._seed)
+            state[WORDS] = WORDS + 1
+            self._state = state
+        return self._state
+
+    def _draw(self, kernel: Any, out: np.ndarray) -> np.ndarray:
+        if out.size:
+            with self._lock:
+                kernel(self._engine(), out)
+        return out
+
+    def raw32(self, shape: Any) -> np.ndarray:
+        """The next outputs of the engine, uint32."""
+        return self._draw(cpu.draw32, np.empty(shape, np.uint32))
+
+    def raw64(self, shape: Any) -> np.ndarray:
+        """Pairs of outputs as uint64, the first of a pair in the high half."""
+        return self._draw(cpu.draw64, np.empty(shape, np.uint64))
+
+    def uniform32(self, shape: Any) -> np.ndarray:
+        """float32 in [0, 1): multiples of 2**-24, one output each."""
+        return self._draw(cpu.uniform32, np.empty(shape, np.float32))
+
+    def uniform64(self, shape: Any) -> np.ndarray:
+        """float64 in [0, 1): multiples of 2**-53, two outputs each."""
+        return self._draw(cpu.uniform64, np.empty(shape, np.float64))
+
+    def normals(self, n: int) -> np.ndarray:
+        """`n` float64 normals, made in pairs of which one may be kept for the next call."""
+        with self._lock:
+            kept = [] if self._normal is None or not n else [self._normal]
+            if kept:
+                self._normal = None
+            pairs = (n - len(kept) + 1) // 2
+            values = normal_pairs(self.uniform64((pairs, 2)))
+            if kept:
+                values = np.concatenate((kept, values))
+            if len(values) > n:
+                self._normal = float(values[n])
+            return values[:n]
+
+    def normal_fill(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """`n` >= 16 normals of a dtype (of 16-bit types in float32), made in blocks of 16."""
+        draw = self.uniform64 if dtype == np.float64 else self.uniform32
+        with self._lock:
+            if dtype.itemsize == 2:  # these draw nothing for a block that is not full
+                out = np.empty(n, np.float32)
+                full = n // 16 * 16
+                out[:full] = draw(full)
+            else:
+                out = draw(n)
+                full = n // 16 * 16
+            out[:full] = normal_blocks(out[:full].reshape(-1, 16)).ravel()
+            if full != n:
+                out[n - 16 :] = normal_blocks(draw((1, 16))).ravel()
+            return out
+
+    def permutation(self, n: int) -> np.ndarray:
+        """The numbers below `n` in random order, int64."""
+        return self._draw(cpu.shuffle, np.arange(n))
+
+
+def _restored(seed: int, state: np.ndarray) -> Generator:
+    generator = Generator().set_state(_v.wrap(state))
+    generator._seed = seed
+    return generator
+
+
+default_generator = Generator()
+default_generator._seed = int.from_bytes(os.urandom(8), "little")
+
+
+class _Settings:
+    """Which stream dropout draws from."""
+
+    dropout_follows_torch = False
+
+
+settings = _Settings()
+
+
+def chosen(generator: Generator | None) -> Generator:
+    """The generator given as `generator=`, or the default one. TypeError for other things."""
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise TypeError(
+            f"argument 'generator' must be torch.Generator, not {generator.__class__.__name__}"
+        )
+    return generator

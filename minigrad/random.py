@@ -1,0 +1,425 @@
+"""Random tensors, seeds and states: `manual_seed`, `rand`, `randn`, `randint`, `randperm`, ….
+
+For a seed these give the numbers of PyTorch's CPU generator (float32 normals to 1 ulp).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, fills
+from . import generator as _generator
+from .autograd import variable as _v
+from .autograd.variable import Variable, is_float
+from .backend import as_device
+from .creation import like_array, out_array, size_of, typed
+from .from_data import check_dtype, finish
+from .generator import Generator, chosen, default_generator
+from .ops._shape import broadcast_shapes
+
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "multinomial",
+    "normal",
+    "poisson",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "seed",
+    "set_rng_state",
+]
+
+
+def manual_seed(seed: Any) -> Generator:
+    """Starts the default generator's streams from a seed and returns the generator."""
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Starts the default generator from a seed nobody can foresee and returns it."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """The state of the default generator as a uint8 tensor."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Sets the state of the default generator to one that `get_rng_state` gave."""
+    default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(
+    devices: Any = None,
+    enabled: bool = True,
+    _caller: str = "fork_rng",
+    _devices_kw: str = "devices",
+    device_type: str = "cpu",
+) -> Iterator[None]:
+    """Restores the default generator's state at the end of the block (if `enabled`)."""
+    if not enabled:
+        yield
+        return
+    g = default_generator
+    before, first = g.clone_state(), g._seed
+    try:
+        yield
+    finally:
+        with g._lock:
+            g._state, g._normal, g._offset = before._state, before._normal, before._offset
+            g._seed = first
+
+
+def match_torch(mode: bool | None = None) -> bool:
+    """Whether dropout draws from PyTorch's serial stream (slower) instead of the fast one.
+
+    With an argument it is set; the setting before is returned. False at the start.
+    """
+    before = _generator.settings.dropout_follows_torch
+    if mode is not None:
+        _generator.settings.dropout_follows_torch = bool(mode)
+    return before
+
+
+def _target(name: str, size: tuple, options: dict) -> tuple[np.ndarray, Any, bool, Generator]:
+    """The array to fill, `out`, `requires_grad` and the generator, from a function's options."""
+    generator = chosen(options.pop("generator", None))
+    out = options.pop("out", None)
+    requires_grad = options.pop("requires_grad", False)
+    dtype, device = options.pop("dtype", None), options.pop("device", None)
+    for ignored in ("layout", "pin_memory", "names"):
+        options.pop(ignored, None)
+    named = options.pop("size", None)
+    if options:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
+    if named is not None:
+        size = (named,)
+    elif not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    shape = size_of(name, size)
+    wanted = typed(name, dtype, device, out)
+    array = np.empty(shape, wanted) if out is None else out_array(name, out, shape)
+    return array, out, requires_grad, generator
+
+
+def rand(*size: Any, **options: Any) -> Any:
+    """Uniform numbers in [0, 1).
+
+    Options: generator, out, dtype, layout, device, pin_memory, requires_grad.
+    """
+    array, out, requires_grad, generator = _target("rand", size, options)
+    fills.fill_uniform(array, 0.0, 1.0, generator)
+    return finish(array, requires_grad) if out is None else out
+
+
+def randn(*size: Any, **options: Any) -> Any:
+    """Normal numbers of mean 0 and standard deviation 1; options as `rand`."""
+    array, out, requires_grad, generator = _target("randn", size, options)
+    fills.fill_normal(array, 0.0, 1.0, generator)
+    return finish(array, requires_grad) if out is None else out
+
+
+def randint(*args: Any, **options: Any) -> Any:
+    """`randint(high, size)`, `randint(low, high, size)`: integers in [low, high), int64.
+
+    Options as `rand`. RuntimeError if low >= high.
+    """
+    values = dict(zip(("low", "high", "size")[3 - len(args) :], args, strict=False))
+    if len(args) == 2 and not isinstance(args[1], (tuple, list)):
+        values = dict(zip(("low", "high"), args, strict=True))
+    elif len(args) == 1:
+        values = {"low" if "high" in options else "high": args[0]}
+    for key in ("low", "high", "size"):
+        if key in options:
+            values[key] = options.pop(key)
+    size = values.get("size")
+    if len(args) > 3 or "high" not in values or not isinstance(size, (tuple, list)):
+        raise TypeError(
+            "randint() received an invalid combination of arguments; needed: (int high, tuple of "
+            "ints size) or (int low, int high, tuple of ints size)"
+        )
+    low, high = _bound("low", values.get("low", 0)), _bound("high", values["high"])
+    if options.get("dtype") is None and options.get("out") is None:
+        options["dtype"] = dtypes.int64
+    array, out, requires_grad, generator = _target("randint", (tuple(size),), options)
+    fills.fill_integers(array, low, high, generator)
+    return finish(array, requires_grad) if out is None else out
+
+
+def _bound(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"randint(): argument '{name}' must be int, not {value.__class__.__name__}"
+        ) from None
+
+
+def randperm(
+    n: Any,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """The numbers below `n` in random order, int64 unless `dtype` is given."""
+    try:
+        count = operator.index(n)
+    except TypeError:
+        raise TypeError(
+            f"randperm(): argument 'n' (position 1) must be int, not {n.__class__.__name__}"
+        ) from None
+    if count < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {count}: [{count}]")
+    as_device(device)
+    wanted = check_dtype("randperm", dtype) or np.dtype(np.int64)
+    if out is not None:
+        wanted = out._array.dtype
+    most = np.iinfo(wanted).max if wanted.kind in "iu" else {2: 2**8, 4: 2**24, 8: 2**53}.get(
+        wanted.itemsize, 1
+    )  # fmt: skip
+    if wanted == np.float16:
+        most = 2**11
+    if count > most + (wanted.kind in "fV"):
+        name = wanted.name + ("_t" if wanted.kind in "iu" else "")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    values = chosen(generator).permutation(count).astype(wanted, copy=False)
+    if out is None:
+        return finish(values, requires_grad)
+    out_array("randperm", out, (count,))[...] = values
+    return out
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None,
+    **options: Any,
+) -> Any:  # fmt: skip
+    """Normal numbers: of tensors of means and deviations, or of two numbers and a `size`.
+
+    RuntimeError for a negative `std`.
+    """
+    means, stds = isinstance(mean, Variable), isinstance(std, Variable)
+    if not means and not stds:
+        if size is None:
+            raise TypeError(
+                "normal() received an invalid combination of arguments - got (float, float); "
+                "needed: a tensor, or two numbers and a size"
+            )
+        size = (size,) if isinstance(size, int) else tuple(size)
+        options |= {"generator": generator, "out": out}
+        array, out, requires_grad, g = _target("normal", (size,), options)
+        fills.fill_normal(array, float(mean), float(std), g)
+        return finish(array, requires_grad) if out is None else out
+    if stds and bool((std._array < 0).any()):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    given = [v._array for v in (mean, std) if isinstance(v, Variable)]
+    try:
+        shape = broadcast_shapes(*(a.shape for a in given))
+    except RuntimeError:
+        # PyTorch also takes different shapes of equally many elements; that was long deprecated.
+        a, b = given[0].shape, given[1].shape
+        raise RuntimeError(
+            f"normal: mean of shape {list(a)} and std of shape {list(b)} were given; needed: "
+            "shapes that broadcast"
+        ) from None
+    wanted = given[0].dtype if out is None else out._array.dtype
+    array = np.empty(shape, wanted)
+    g = chosen(generator)
+    if stds:
+        fills.fill_normal(array, 0.0, 1.0, g)
+        array *= std._array
+    else:
+        fills.fill_normal(array, 0.0, float(std), g)
+    array += mean._array if means else wanted.type(mean)
+    if out is None:
+        return _v.wrap(array)
+    out_array("normal", out, shape)[...] = array
+    return out
+
+
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
+    """1 with the probability that stands in `input` (or `p`), else 0, in the input's type."""
+    if not isinstance(input, Variable):
+        raise TypeError(
+            f"bernoulli(): argument 'input' (position 1) must be Tensor, not "
+            f"{input.__class__.__name__}"
+        )
+    x = input._array
+    chance: Any = x if p is None else p._array if isinstance(p, Variable) else float(p)
+    array = np.empty(x.shape, x.dtype) if out is None else out_array("bernoulli", out, x.shape)
+    fills.fill_bernoulli(array, chance, chosen(generator))
+    return _v.wrap(array) if out is None else out
+
+
+def multinomial(
+    input: Any,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Any = None,
+    out: Any = None,
+) -> Any:
+    """Indices drawn with the probabilities (weights) of each row of `input`, int64.
+
+    `input` is 1-d or 2-d; the result has `num_samples` in its last dimension. RuntimeError for
+    weights that are negative or not finite, and for more samples than there are, without
+    `replacement`.
+    """
+    if not isinstance(input, Variable):
+        raise TypeError(
+            f"multinomial(): argument 'input' (position 1) must be Tensor, not "
+            f"{input.__class__.__name__}"
+        )
+    weights, n = input._array, operator.index(num_samples)
+    if not is_float(weights):
+        raise RuntimeError(
+            "multinomial only supports floating-point dtypes for input, got: "
+            f"{fills.type_name(dtypes.from_numpy(weights.dtype))}"
+        )
+    if weights.ndim not in (1, 2):
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    if n <= 0:
+        raise RuntimeError("cannot sample n_sample <= 0 samples")
+    if not replacement and n > weights.shape[-1]:
+        raise RuntimeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    rows = weights.reshape(-1, weights.shape[-1])
+    if not (rows.sum(axis=1) > 0).all():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    g = chosen(generator)
+    if replacement and n > 1:
+        picked = _with_replacement(rows, n, g)
+    else:
+        # The smallest of exponential waiting times; as many as are wanted, the first ones.
+        q = np.empty(rows.shape, rows.dtype)
+        fills.fill_exponential(q, 1.0, g)
+        with np.errstate(all="ignore"):
+            q = (rows / q).astype(np.float64)
+        if n == 1:
+            picked = q.argmax(axis=1)[:, None]
+        else:
+            picked = np.argsort(-q, axis=1, kind="stable")[:, :n]
+    result = np.ascontiguousarray(picked.reshape((*weights.shape[:-1], n)), np.int64)
+    if out is None:
+        return _v.wrap(result)
+    out_array("multinomial", out, result.shape)[...] = result
+    return out
+
+
+def _with_replacement(rows: np.ndarray, n: int, g: Generator) -> np.ndarray:
+    """Searches uniforms in each row's cumulative sums, kept in the row's type as PyTorch does."""
+    real = rows.dtype if rows.dtype.itemsize >= 4 else np.dtype(np.float32)
+    sums = np.cumsum(rows.astype(real), axis=1, dtype=real)
+    sums /= sums[:, -1:]
+    sums[:, -1] = 1
+    u = g.uniform64((len(rows), n))
+    return np.stack([np.searchsorted(s, v, side="left") for s, v in zip(sums, u, strict=True)])
+
+
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Poisson numbers whose rates stand in `input`, in its type."""
+    if not isinstance(input, Variable):
+        raise TypeError(
+            f"poisson(): argument 'input' (position 1) must be Tensor, not "
+            f"{input.__class__.__name__}"
+        )
+    rates = input._array
+    if not is_float(rates):
+        raise fills.unsupported("poisson_cpu", rates.dtype)
+    if (rates < 0).any():
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    g = chosen(generator)
+    with g._lock:
+        values = [_poisson(rate, g) for rate in rates.astype(np.float64).ravel().tolist()]
+    return _v.wrap(np.array(values, np.float64).astype(rates.dtype).reshape(rates.shape))
+
+
+def _poisson(rate: float, g: Generator) -> int:
+    """One number: products of uniforms for small rates, Hörmann's rejection (1993) from 10 on."""
+    if rate == 0:
+        return 0
+    if rate < 10:
+        bound, product, count = math.exp(-rate), 1.0, 0
+        while True:
+            product *= float(g.uniform64(1)[0])
+            if product <= bound:
+                return count
+            count += 1
+    root, log_rate = math.sqrt(rate), math.log(rate)
+    b = 0.931 + 2.53 * root
+    a = -0.059 + 0.02483 * b
+    inverse = 1.1239 + 1.1328 / (b - 3.4)
+    limit = 0.9277 - 3.6224 / (b - 2)
+    while True:
+        u, v = (float(x) for x in g.uniform64(2))
+        u -= 0.5
+        distance = 0.5 - abs(u)
+        k = math.floor((2 * a / distance + b) * u + rate + 0.43)
+        if distance >= 0.07 and v <= limit:
+            return k
+        if k < 0 or (distance < 0.013 and v > distance) or v == 0:
+            continue
+        left = math.log(v) + math.log(inverse) - math.log(a / (distance * distance) + b)
+        if left <= k * log_rate - rate - math.lgamma(k + 1):
+            return k
+
+
+def rand_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, generator: Any = None, **ignored: Any,
+) -> Any:  # fmt: skip
+    """Uniform numbers in [0, 1) in the input's shape, type and memory order."""
+    array = like_array("rand_like", input, dtype, device, memory_format)
+    fills.fill_uniform(array, 0.0, 1.0, chosen(generator))
+    return finish(array, requires_grad)
+
+
+def randn_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, generator: Any = None, **ignored: Any,
+) -> Any:  # fmt: skip
+    """Standard normal numbers in the input's shape, type and memory order."""
+    array = like_array("randn_like", input, dtype, device, memory_format)
+    fills.fill_normal(array, 0.0, 1.0, chosen(generator))
+    return finish(array, requires_grad)
+
+
+def randint_like(
+    input: Any, low: Any, high: Any = None, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, generator: Any = None, **ignored: Any,
+) -> Any:  # fmt: skip
+    """`randint_like(x, high)`, `randint_like(x, low, high)`: integers in the input's shape."""
+    if high is None:
+        low, high = 0, low
+    array = like_array("randint_like", input, dtype, device, memory_format)
+    fills.fill_integers(array, _bound("low", low), _bound("high", high), chosen(generator))
+    return finish(array, requires_grad)
