@@ -13,6 +13,7 @@ import numpy as np
 from minigrad import settings
 
 from . import _C
+from .conv import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .products import addmm, linear, matmul  # noqa: F401
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401

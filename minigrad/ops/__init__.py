@@ -5,6 +5,7 @@
 
 from . import (
     arith,
+    conv,
     join,
     linalg,
     maxima,
@@ -19,6 +20,7 @@ from . import (
     unary,
 )
 from .arith import *  # noqa: F403
+from .conv import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .maxima import *  # noqa: F403
@@ -34,6 +36,7 @@ from .unary import *  # noqa: F403
 
 FAMILIES = (
     arith,
+    conv,
     join,
     linalg,
     maxima,
