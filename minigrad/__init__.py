@@ -35,6 +35,10 @@ from .legacy import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
 from .ranges import *  # noqa: F403
+from .serialization import load as load
+from .serialization import load_safetensors as load_safetensors
+from .serialization import save as save
+from .serialization import save_safetensors as save_safetensors
 from .size import Size as Size
 from .tensor import Tensor as Tensor
 from .version import __version__ as __version__

@@ -1,0 +1,273 @@
+"""Reading: every number in the file is checked before it is used, and no code is run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import mmap as _mmap
+import os
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import variable as _v
+from ..autograd.variable import set_requires_grad
+from ..backend import as_device, device
+from ..size import Size
+from .names import class_named
+from .write import STRUCTURE, VERSION, swapped
+
+_CHUNK = 1 << 24
+_DAMAGE = (
+    zipfile.BadZipFile, struct.error, EOFError, KeyError, IndexError, TypeError, ValueError,
+    AttributeError, OverflowError, RecursionError, NotImplementedError, MemoryError,
+)  # fmt: skip
+
+
+def load(
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **ignored: Any,
+) -> Any:
+    """Reads what `save` wrote from a path or a file object. No code of the file is ever run.
+
+    `mmap`: tensors see the file's pages, read when touched (writes stay private; the checksums of
+    the tensors are not verified). RuntimeError for a damaged file, or one of another format.
+    """
+    if map_location is not None and not callable(map_location):
+        places = map_location.values() if isinstance(map_location, dict) else (map_location,)
+        for place in places:
+            as_device(place)
+    with _opened(f) as (stream, name):
+        if mmap and not isinstance(f, (str, os.PathLike)):
+            raise ValueError("load: mmap=True needs a path; given: a file object")
+        try:
+            return _read(stream, bool(mmap))
+        except _Refused as error:
+            raise RuntimeError(f"load: {name}: {error}") from None
+        except _DAMAGE as error:
+            raise RuntimeError(
+                f"load: {name} is damaged or no file of minigrad.save "
+                f"({error.__class__.__name__}: {error})"
+            ) from error
+
+
+@contextlib.contextmanager
+def _opened(f: Any) -> Iterator[tuple[Any, str]]:
+    if hasattr(f, "read"):
+        if not (hasattr(f, "seek") and hasattr(f, "tell")):
+            raise AttributeError(
+                "load: the file object has no seek and tell; needed: io.BytesIO(f.read())"
+            )
+        # An archive in the middle of a stream begins where the stream stands.
+        yield f if f.tell() == 0 else io.BytesIO(f.read()), "the stream"
+        return
+    with open(f, "rb") as stream:
+        yield stream, repr(os.fspath(f))
+
+
+class _Refused(Exception):
+    """A file that is understood, but not accepted."""
+
+
+def _read(stream: Any, mapped: bool) -> Any:
+    stream.seek(0, io.SEEK_END)
+    total = stream.tell()
+    stream.seek(0)
+    if stream.read(1) == b"\x80":
+        raise _Refused(
+            "this is a pickle, which can run any code when it is read; needed: a file of "
+            "minigrad.save, or one of safetensors (minigrad.load_safetensors)"
+        )
+    archive = zipfile.ZipFile(stream)
+    members = {info.filename: info for info in archive.infolist()}
+    if len(members) != len(archive.infolist()):
+        raise _Refused("two members have one name")
+    if STRUCTURE not in members:
+        if any(name.endswith("data.pkl") for name in members):
+            raise _Refused(
+                "this is a file of torch.save, a pickle, which can run any code when it is read; "
+                "needed: a file of minigrad.save (in PyTorch, save the state dict with safetensors "
+                "and use minigrad.load_safetensors)"
+            )
+        raise _Refused("it is a ZIP archive, but not one of minigrad.save")
+    _check_members(members, total)
+    tree = json.loads(archive.read(STRUCTURE), parse_constant=_no_constant)
+    if not isinstance(tree, dict) or tree.get("format") != "minigrad":
+        raise _Refused("its structure is not minigrad's")
+    if tree["version"] != VERSION:
+        raise _Refused(
+            f"it has format version {tree['version']!r}; this minigrad reads version {VERSION}"
+        )
+    sizes = tree["storages"]
+    storages = []
+    for i, size in enumerate(sizes):
+        info = members[f"data/{i}"]
+        if info.file_size != size:
+            raise _Refused(f"data/{i} has {info.file_size} bytes; {size!r} were announced")
+        storages.append((archive, info))
+    reader = _Reader(tree["tensors"], storages, stream if mapped else None)
+    return reader.decode(tree["root"])
+
+
+def _check_members(members: dict[str, zipfile.ZipInfo], total: int) -> None:
+    """Uncompressed, inside the file, without overlap: nothing can grow when it is read."""
+    end = 0
+    for info in sorted(members.values(), key=lambda m: m.header_offset):
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+            raise _Refused(f"member {info.filename!r} is compressed")
+        if info.flag_bits & 1:
+            raise _Refused(f"member {info.filename!r} is encrypted")
+        if info.header_offset < end or info.header_offset + 30 + info.file_size > total:
+            raise _Refused(f"member {info.filename!r} overlaps another or the end of the file")
+        end = info.header_offset + 30 + info.file_size
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+class _Reader:
+    """Builds the nest again; every number in the file is checked before it is used."""
+
+    def __init__(self, records: list, storages: list, mapped: Any):
+        self.records = records
+        self.storages = storages
+        self.mapped = mapped
+        self.memory: dict[int, np.ndarray] = {}
+        self.tensors: dict[int, Any] = {}
+        self.arrays: dict[int, np.ndarray] = {}
+
+    def decode(self, node: Any) -> Any:
+        """The value of a JSON form."""
+        cls = node.__class__
+        if node is None or cls in (bool, str, int, float):
+            return node
+        if cls is not dict or len(node) != 1:
+            raise ValueError(f"a {cls.__name__} of {len(node)} stands where a value should")
+        ((tag, value),) = node.items()
+        if tag == "T":
+            return self._tensor(value)
+        if tag in ("d", "o"):
+            made: dict = {} if tag == "d" else OrderedDict()
+            for key, item in value:
+                made[self.decode(key)] = self.decode(item)
+            return made
+        sequence = _SEQUENCES.get(tag)
+        if sequence is not None:
+            return sequence([self.decode(item) for item in value])
+        if tag == "A":
+            return self._array(value)
+        if tag == "slice":
+            return slice(*(self.decode(item) for item in value))
+        return _ATOMS[tag](value)
+
+    def _tensor(self, number: int) -> Any:
+        t = self.tensors.get(number)
+        if t is None:
+            record = self._record(number)
+            t = _v.wrap(self._view(record))
+            if record["class"] != "Tensor":
+                t = class_named(record["class"])(t)
+            wanted = record["requires_grad"] is True
+            if wanted != (t._fn is not None):
+                set_requires_grad(t, wanted)
+            self.tensors[number] = t
+        return t
+
+    def _array(self, number: int) -> np.ndarray:
+        array = self.arrays.get(number)
+        if array is None:
+            array = self.arrays[number] = self._view(self._record(number))
+        return array
+
+    def _record(self, number: int) -> dict:
+        if number.__class__ is not int or not 0 <= number < len(self.records):
+            raise _Refused(f"tensor {number!r} is not in the file")
+        return self.records[number]
+
+    def _view(self, record: dict) -> np.ndarray:
+        dtype = dtypes.from_name(record["dtype"]).numpy
+        shape, stride, offset = record["shape"], record["stride"], record["offset"]
+        numbers = (*shape, *stride, offset)
+        if any(n.__class__ is not int or n < 0 for n in numbers) or len(shape) != len(stride):
+            raise _Refused("a tensor has an impossible shape, stride or offset")
+        raw = self._memory(record["storage"], dtype.itemsize)
+        item = dtype.itemsize
+        reach = sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) * item + item
+        if 0 in shape:
+            reach = 0
+        if offset + reach > raw.size or len(shape) > 64 or math.prod(shape) * item >= 1 << 62:
+            raise _Refused("a tensor reaches beyond its storage")
+        if not reach:
+            return np.empty(shape, dtype)
+        nbytes = tuple(s * item for s in stride)
+        return np.ndarray(shape, dtype, raw.data, offset, nbytes)
+
+    def _memory(self, number: int, itemsize: int) -> np.ndarray:
+        raw = self.memory.get(number)
+        if raw is None:
+            if number.__class__ is not int or not 0 <= number < len(self.storages):
+                raise _Refused(f"storage {number!r} is not in the file")
+            archive, info = self.storages[number]
+            if self.mapped is None:
+                raw = np.empty(info.file_size, np.uint8)
+                with archive.open(info) as member:
+                    view, at = memoryview(raw), 0
+                    while at < raw.size:
+                        got = member.readinto(view[at : at + _CHUNK])
+                        if not got:
+                            raise EOFError(f"{info.filename} ends early")
+                        at += got
+                    member.read(1)  # past the end: the checksum is compared
+            else:
+                raw = _map(self.mapped, info)
+            raw = self.memory[number] = swapped(raw, itemsize)
+        return raw
+
+
+def _map(stream: Any, info: zipfile.ZipInfo) -> np.ndarray:
+    stream.seek(info.header_offset)
+    header = stream.read(30)
+    if header[:4] != b"PK\x03\x04":
+        raise _Refused(f"member {info.filename!r} has no header")
+    name, extra = struct.unpack("<HH", header[26:30])
+    start = info.header_offset + 30 + name + extra
+    whole = _mmap.mmap(stream.fileno(), 0, access=_mmap.ACCESS_COPY)
+    if start + info.file_size > len(whole):
+        raise _Refused(f"member {info.filename!r} reaches beyond the file")
+    return np.frombuffer(whole, np.uint8, info.file_size, start)
+
+
+def _number(parts: list) -> np.generic:
+    kind = dtypes.from_name(parts[0]).numpy
+    return np.frombuffer(bytes.fromhex(parts[1]), kind, 1)[0]
+
+
+_SEQUENCES: dict[str, Callable] = {
+    "l": list,
+    "t": tuple,
+    "size": Size,
+    "set": set,
+    "frozenset": frozenset,
+}
+_ATOMS: dict[str, Callable] = {
+    "f": float,
+    "dtype": dtypes.from_name,
+    "device": device,
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "complex": lambda parts: complex(float(parts[0]), float(parts[1])),
+    "number": _number,
+}
