@@ -211,6 +211,7 @@ def test_pickles_are_refused() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as z:
         z.writestr("archive/data.pkl", pickle.dumps(_Bomb()))
+    stream.seek(0)
     with pytest.raises(RuntimeError, match=r"torch\.save"):
         mg.load(stream)
     assert not os.path.exists("/tmp/minigrad-was-here")
@@ -293,6 +294,7 @@ def test_names_that_leave_the_folder_are_never_written(tmp_path: Path) -> None:
     stream = forged()
     with zipfile.ZipFile(stream, "a") as z:
         z.writestr("../../escaped", b"x")
+    stream.seek(0)
     mg.load(stream)
     assert not (tmp_path.parent.parent / "escaped").exists()
 

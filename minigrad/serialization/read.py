@@ -27,7 +27,7 @@ from .write import STRUCTURE, VERSION, swapped
 _CHUNK = 1 << 24
 _DAMAGE = (
     zipfile.BadZipFile, struct.error, EOFError, KeyError, IndexError, TypeError, ValueError,
-    AttributeError, OverflowError, RecursionError, NotImplementedError, MemoryError,
+    AttributeError, OverflowError, MemoryError, RuntimeError,
 )  # fmt: skip
 
 
