@@ -231,6 +231,7 @@ class Tensor(Variable):
     cummin = ops.cummin
     cumsum_ = in_place(ops.cumsum)
     cumprod_ = in_place(ops.cumprod)
+    diff = ops.diff
 
     # -- ops: sorting ----------------------------------------------------------------------------
 
@@ -242,6 +243,11 @@ class Tensor(Variable):
     median = ops.median
     nanmedian = ops.nanmedian
     mode = ops.mode
+
+    # -- ops: quantiles --------------------------------------------------------------------------
+
+    quantile = ops.quantile
+    nanquantile = ops.nanquantile
 
     # -- ops: sets -------------------------------------------------------------------------------
 

@@ -5,11 +5,12 @@
 
 from . import (
     arith,
-    conv,
+    difference,
     join,
     linalg,
     maxima,
     movement,
+    quantiles,
     rearrange,
     reduce,
     scan,
@@ -20,11 +21,12 @@ from . import (
     unary,
 )
 from .arith import *  # noqa: F403
-from .conv import *  # noqa: F403
+from .difference import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .scan import *  # noqa: F403
@@ -36,11 +38,12 @@ from .unary import *  # noqa: F403
 
 FAMILIES = (
     arith,
-    conv,
+    difference,
     join,
     linalg,
     maxima,
     movement,
+    quantiles,
     rearrange,
     reduce,
     scan,

@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..backend import as_array, ndarray
+from ..backend import as_array
 from ..kernels.cpu import widened
 from ..kernels.elementwise import quiet
 from ._elementwise import to_dtype, write_out
@@ -25,17 +25,6 @@ _C_NAMES = {
     "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
     "uint8": "unsigned char", "bool": "bool",
 }  # fmt: skip
-
-
-def given(name: str, input: Any) -> Any:
-    """The array of an operation's first argument. TypeError unless it is a tensor (or array)."""
-    if isinstance(input, Variable):
-        return input._array
-    if isinstance(input, ndarray):
-        return input
-    raise TypeError(
-        f"{name}(): argument 'input' (position 1) must be Tensor, not {input.__class__.__name__}"
-    )
 
 
 def renamed(name: str, names: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from ._reduction import (
     constant,
     finish,
     finish_pair,
-    given,
     is_float,
     kept_shape,
     need_dim,
@@ -25,7 +24,7 @@ from ._reduction import (
     renamed,
     restore,
 )
-from ._shape import all_or, array_of, normalize_dim
+from ._shape import all_or, array_arg, array_of, normalize_dim
 from .arith import mul
 
 __all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin"]
@@ -80,7 +79,7 @@ class Min(Amin):
 
 
 def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     axes = all_or(dim, x.ndim)
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         need_dim(name, x)
@@ -114,7 +113,7 @@ def amin(
 
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
     """`(min, max)` over one dimension, or of all elements."""
-    x = given("aminmax", input)
+    x = array_arg("aminmax", input)
     if dim is None:
         if x.size == 0:
             raise RuntimeError(
@@ -137,7 +136,7 @@ def _first(find: Any, x: Any, dim: int) -> Any:
 
 
 def _with_index(name: str, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     if isinstance(dim, (tuple, list)):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: 'dim' must be int or a "
@@ -172,7 +171,7 @@ def max(
         raise NotImplementedError("max(a, b)")
     if dim is not None:
         return _with_index("max", input, dim, keepdim, out)
-    x = given("max", input)
+    x = array_arg("max", input)
     need_dim("max", x)
     return finish("max", apply(Max, (input,), tuple(range(x.ndim)), False), out)
 
@@ -199,13 +198,13 @@ def min(
         raise NotImplementedError("min(a, b)")
     if dim is not None:
         return _with_index("min", input, dim, keepdim, out)
-    x = given("min", input)
+    x = array_arg("min", input)
     need_dim("min", x)
     return finish("min", apply(Min, (input,), tuple(range(x.ndim)), False), out)
 
 
 def _arg(name: str, find: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     if x.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:

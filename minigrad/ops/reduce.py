@@ -18,14 +18,13 @@ from ._reduction import (
     divided,
     fill,
     finish,
-    given,
     is_float,
     kept_shape,
     renamed,
     restore,
     shift,
 )
-from ._shape import all_or, array_of, normalize_dim
+from ._shape import all_or, array_arg, array_of, normalize_dim
 from .arith import div, mul, sub
 from .movement import reshape
 from .unary import exp
@@ -63,9 +62,9 @@ def sum(
     `dtype` converts the input first. The sum of no elements is 0.
     """
     if names:
-        given_ = {"dim": dim, "keepdim": keepdim} | renamed("sum", names)
-        return sum(input, dtype=dtype, out=out, **given_)
-    x = given("sum", input)
+        again = {"dim": dim, "keepdim": keepdim} | renamed("sum", names)
+        return sum(input, dtype=dtype, out=out, **again)
+    x = array_arg("sum", input)
     axes = all_or(dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted("sum", input, dtype, out)
@@ -94,7 +93,7 @@ def nansum(
     input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
     """Sum over `dim` that counts NaN as 0."""
-    x = given("nansum", input)
+    x = array_arg("nansum", input)
     if not is_float(x):
         return sum(input, dim, keepdim, dtype=dtype, out=out)
     axes = all_or(dim, x.ndim)
@@ -133,9 +132,9 @@ def mean(
 ) -> Any:
     """Mean over `dim`; NaN of no elements. RuntimeError for integers unless `dtype` is a float."""
     if names:
-        given_ = {"dim": dim, "keepdim": keepdim} | renamed("mean", names)
-        return mean(input, dtype=dtype, out=out, **given_)
-    x = given("mean", input)
+        again = {"dim": dim, "keepdim": keepdim} | renamed("mean", names)
+        return mean(input, dtype=dtype, out=out, **again)
+    x = array_arg("mean", input)
     axes = all_or(dim, x.ndim)
     wanted = x.dtype if dtype is None else dtypes.numpy_type(dtype)
     if wanted.kind not in "fV":
@@ -153,7 +152,7 @@ def nanmean(
     input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
     """Mean over `dim` of the elements that are not NaN."""
-    x = given("nanmean", input)
+    x = array_arg("nanmean", input)
     if not is_float(x):
         raise RuntimeError(
             "nanmean(): expected input to have floating point or complex dtype but got "
@@ -224,9 +223,9 @@ def prod(
     d input = grad * (product of the other elements), also where elements are 0.
     """
     if names:
-        given_ = {"dim": dim, "keepdim": keepdim} | renamed("prod", names)
-        return prod(input, dtype=dtype, out=out, **given_)
-    x = given("prod", input)
+        again = {"dim": dim, "keepdim": keepdim} | renamed("prod", names)
+        return prod(input, dtype=dtype, out=out, **again)
+    x = array_arg("prod", input)
     if isinstance(dim, (tuple, list)):
         raise TypeError(
             "prod() received an invalid combination of arguments: 'dim' must be int, not "
@@ -272,9 +271,9 @@ def logsumexp(
 ) -> Any:
     """`log(sum(exp(input)))` over `dim`, without overflow; integers give the default float type."""
     if names:
-        given_ = {"dim": dim, "keepdim": keepdim} | renamed("logsumexp", names)
-        return logsumexp(input, out=out, **given_)
-    x = given("logsumexp", input)
+        again = {"dim": dim, "keepdim": keepdim} | renamed("logsumexp", names)
+        return logsumexp(input, out=out, **again)
+    x = array_arg("logsumexp", input)
     if dim is None:
         raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
     axes = all_or(dim, x.ndim)
@@ -285,7 +284,7 @@ def logsumexp(
 
 
 def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     true = x != 0
     if not (isinstance(dim, (tuple, list)) and not dim):
         axes = all_or(dim, x.ndim)
@@ -317,7 +316,7 @@ def all(
 
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """The number of elements over `dim` that are not 0, in int64."""
-    x = given("count_nonzero", input)
+    x = array_arg("count_nonzero", input)
     axes = all_or(dim, x.ndim)
     return constant(input, np.asarray(np.count_nonzero(x != 0, axis=axes), np.int64))
 
@@ -338,7 +337,7 @@ class Trace(Node):
 
 def trace(input: Any) -> Any:
     """Sum of the diagonal of a matrix; integers are summed in int64."""
-    x = given("trace", input)
+    x = array_arg("trace", input)
     if x.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
     if x.dtype.kind == "b":

@@ -16,13 +16,12 @@ from ._reduction import (
     constant,
     converted,
     finish_pair,
-    given,
     is_float,
     renamed,
     shift,
     take_along,
 )
-from ._shape import array_of, normalize_dim
+from ._shape import array_arg, array_of, normalize_dim
 from .arith import add, div, mul
 
 __all__ = ["cumsum", "cumprod", "cummax", "cummin"]
@@ -89,7 +88,7 @@ class Cumprod(Node):
 def _running(
     name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: Any, names: dict
 ) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     if names:
         dim = renamed(name, names).get("dim", dim)
     if dim is None:
@@ -117,7 +116,7 @@ def cumprod(
 
 def _record(name: str, pick: Any, input: Any, dim: Any, out: Any, names: dict) -> Any:
     """(values, indices) of the running extremum; of equal ones and of NaNs the latest counts."""
-    x = given(name, input)
+    x = array_arg(name, input)
     if names:
         dim = renamed(name, names).get("dim", dim)
     if dim is None:

@@ -11,8 +11,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels.cpu import widened
 from ._elementwise import type_name
-from ._reduction import constant, finish, given, is_float
-from ._shape import array_of, normalize_dim
+from ._reduction import constant, finish, is_float
+from ._shape import array_arg, array_of, normalize_dim
 
 __all__ = ["unique", "unique_consecutive", "histc", "bincount", "searchsorted", "bucketize"]
 
@@ -36,7 +36,7 @@ def _distinct(
     name: str, input: Any, ordered: bool, inverse: bool, counts: bool, dim: int | None
 ) -> Any:
     """Runs of equal elements (slices along `dim`), after sorting unless they are `ordered`."""
-    x = given(name, input)
+    x = array_arg(name, input)
     if dim is None:
         rows = x.reshape(-1, 1)
         shape: Any = x.shape
@@ -106,7 +106,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
 
     With min equal to max the range is that of the data. NaN and elements outside are not counted.
     """
-    x = given("histc", input)
+    x = array_arg("histc", input)
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if not is_float(x) or x.dtype.itemsize == 2:
@@ -130,7 +130,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
 
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each number from 0 up comes, or the sum of its `weights`; at least `minlength`."""
-    x = given("bincount", input)
+    x = array_arg("bincount", input)
     if is_float(x) or x.dtype.kind == "b":
         kind = type_name(dtypes.from_numpy(x.dtype))
         raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind}'")
@@ -140,7 +140,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return constant(input, np.bincount(x, minlength=minlength).astype(np.int64))
-    w = given("bincount", weights)
+    w = array_arg("bincount", weights, 2, "weights")
     if w.shape != x.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     if x.size == 0:
@@ -166,7 +166,7 @@ def searchsorted(
     input's leading dimensions. `sorter`: the indices that sort it.
     """
     name = "torch.searchsorted()"
-    sequence = given("searchsorted", sorted_sequence)
+    sequence = array_arg("searchsorted", sorted_sequence, 1, "sorted_sequence")
     if side is not None:
         if side not in ("left", "right"):
             raise RuntimeError(f"{name}: side can only be 'left' or 'right' but got {side}")
@@ -211,7 +211,7 @@ def bucketize(
     input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False, out: Any = None
 ) -> Any:
     """The index of the bucket, between sorted 1-d `boundaries`, that each value falls into."""
-    edges = given("bucketize", boundaries)
+    edges = array_arg("bucketize", boundaries, 2, "boundaries")
     if edges.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({edges.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)

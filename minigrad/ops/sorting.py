@@ -14,13 +14,12 @@ from ._reduction import (
     constant,
     finish,
     finish_pair,
-    given,
     is_float,
     not_empty,
     renamed,
     take_along,
 )
-from ._shape import normalize_dim
+from ._shape import array_arg, normalize_dim
 from .maxima import Shared
 
 __all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"]
@@ -47,7 +46,7 @@ def sort(
     **names: Any,
 ) -> Any:
     """`(values, indices)` of the elements sorted along `dim`; NaN is the largest; always stable."""
-    x = given("sort", input)
+    x = array_arg("sort", input)
     if names:
         dim = renamed("sort", names).get("dim", dim)
     _check_flag("sort", dim, descending)
@@ -70,7 +69,7 @@ def argsort(
     input: Any, dim: int = -1, descending: bool = False, stable: bool = False, **names: Any
 ) -> Any:
     """The indices that sort along `dim`; NaN is the largest; always stable."""
-    x = given("argsort", input)
+    x = array_arg("argsort", input)
     if names:
         dim = renamed("argsort", names).get("dim", dim)
     _check_flag("argsort", dim, descending)
@@ -79,7 +78,7 @@ def argsort(
 
 def msort(input: Any, *, out: Any = None) -> Any:
     """The elements sorted along the first dimension."""
-    x = given("msort", input)
+    x = array_arg("msort", input)
     d = normalize_dim(0, x.ndim)
     return finish("msort", take_along(input, order_of(x, d), d, "Sort"), out)
 
@@ -92,7 +91,7 @@ def topk(
 
     NaN is the largest. RuntimeError when k is out of range.
     """
-    x = given("topk", input)
+    x = array_arg("topk", input)
     d = normalize_dim(dim, x.ndim)
     size = x.shape[d] if x.ndim else 1
     if not 0 <= k <= size:
@@ -128,7 +127,7 @@ def _supported(name: str, x: Any) -> None:
 
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """`(values, indices)` of the k-th smallest element along `dim` (k counts from 1)."""
-    x = given("kthvalue", input)
+    x = array_arg("kthvalue", input)
     d = normalize_dim(dim, x.ndim)
     not_empty("kthvalue", x.shape, (d,))
     if not 1 <= k <= (x.shape[d] if x.ndim else 1):
@@ -166,7 +165,7 @@ class Median(Shared):
 
 
 def _median(name: str, input: Any, dim: Any, keepdim: bool, out: Any, ignore_nan: bool) -> Any:
-    x = given(name, input)
+    x = array_arg(name, input)
     _supported("median", x)
     if dim is None:
         return finish(name, apply(Median, (input,), ignore_nan), out)
@@ -211,7 +210,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
 
     The index is that of its last occurrence.
     """
-    x = given("mode", input)
+    x = array_arg("mode", input)
     d = normalize_dim(dim, x.ndim)
     not_empty("mode", x.shape, (d,))
     if x.ndim == 0:

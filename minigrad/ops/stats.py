@@ -16,13 +16,12 @@ from ._elementwise import write_out
 from ._reduction import (
     divided,
     fill,
-    given,
     is_float,
     renamed,
     restore,
     scaled,
 )
-from ._shape import all_or, array_of
+from ._shape import all_or, array_arg, array_of
 from .arith import div, mul, sub
 from .reduce import mean
 
@@ -91,7 +90,7 @@ def _arguments(
     name: str, input: Any, dim: Any, unbiased: Any, correction: Any
 ) -> tuple[Any, tuple, float]:
     """The array, the dimensions and the correction that the several call forms mean."""
-    x = given(name, input)
+    x = array_arg(name, input)
     if isinstance(dim, bool):  # var(x, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None:
