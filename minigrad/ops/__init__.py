@@ -5,6 +5,7 @@
 
 from . import (
     arith,
+    conv,
     difference,
     join,
     linalg,
@@ -21,6 +22,7 @@ from . import (
     unary,
 )
 from .arith import *  # noqa: F403
+from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
@@ -38,6 +40,7 @@ from .unary import *  # noqa: F403
 
 FAMILIES = (
     arith,
+    conv,
     difference,
     join,
     linalg,

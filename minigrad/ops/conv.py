@@ -1,0 +1,410 @@
+"""Convolutions and transposed convolutions in one and two dimensions, with their bias.
+
+Input x, weight w and output g are tied by one trilinear form (see `kernels/numpy_conv.py`). Three
+nodes compute one of the three from the other two, and the gradients of each are the other two
+nodes: so every order of gradient is again a convolution. One dimension is a height of 1.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, NamedTuple
+
+from .. import dtypes
+from ..autograd.record import apply
+from ..autograd.variable import Node, Variable
+from ..backend import ndarray
+from ..kernels import cpu
+from ._elementwise import type_name
+from .reduce import sum
+
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
+
+
+class Geometry(NamedTuple):
+    """How x, w and g lie to each other: their own shapes, their 4-d forms, and the steps."""
+
+    x_shape: tuple[int, ...]
+    w_shape: tuple[int, ...]
+    g_shape: tuple[int, ...]
+    x: tuple[int, ...]
+    w: tuple[int, ...]
+    g: tuple[int, ...]
+    steps: tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
+
+
+def _bias_gradient(grad: Any, geometry: Geometry) -> Any:
+    """grad, summed over all but the channels."""
+    spatial = len(geometry.w_shape) - 2
+    n = len(geometry.x_shape)
+    return sum(grad, tuple(d for d in range(n) if d != n - 1 - spatial))
+
+
+class Convolution(Node):
+    """g from x and w, with a bias for each output channel."""
+
+    saves = (0, 1)
+    cross = True
+    fresh = True
+
+    def forward(self, x: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
+        self.geometry = geometry
+        x, w = x.reshape(geometry.x), w.reshape(geometry.w)
+        return cpu.conv2d(x, w, bias, geometry.g, *geometry.steps).reshape(geometry.g_shape)
+
+    def backward(self, grad: Any) -> Any:
+        """d x = transposed convolution of grad with w; d w = correlation of x with grad."""
+        x, w = self.saved
+        f, g, b = self.next
+        return (
+            f and apply(ConvolutionInput, (grad, w, None), self.geometry),
+            g and apply(ConvolutionWeight, (x, grad), self.geometry),
+            b and _bias_gradient(grad, self.geometry),
+        )
+
+
+class ConvolutionInput(Node):
+    """x's gradient from g and w (a transposed convolution), with a bias for each channel of x."""
+
+    saves = (0, 1)
+    cross = True
+    fresh = True
+
+    def forward(self, g: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
+        self.geometry = geometry
+        g, w = g.reshape(geometry.g), w.reshape(geometry.w)
+        return cpu.conv2d_input(g, w, bias, geometry.x, *geometry.steps).reshape(geometry.x_shape)
+
+    def backward(self, grad: Any) -> Any:
+        """d g = convolution of grad with w; d w = correlation of grad with g."""
+        g, w = self.saved
+        f, h, b = self.next
+        return (
+            f and apply(Convolution, (grad, w, None), self.geometry),
+            h and apply(ConvolutionWeight, (grad, g), self.geometry),
+            b and _bias_gradient(grad, self.geometry),
+        )
+
+    def name(self) -> str:
+        return "ConvolutionBackward0"
+
+
+class ConvolutionWeight(Node):
+    """w's gradient from x and g."""
+
+    saves = (0, 1)
+    cross = True
+    fresh = True
+
+    def forward(self, x: Any, g: Any, geometry: Geometry) -> Any:
+        self.geometry = geometry
+        x, g = x.reshape(geometry.x), g.reshape(geometry.g)
+        return cpu.conv2d_weight(x, g, geometry.w, *geometry.steps).reshape(geometry.w_shape)
+
+    def backward(self, grad: Any) -> Any:
+        """d x = transposed convolution of g with grad; d g = convolution of x with grad."""
+        x, g = self.saved
+        f, h = self.next
+        return (
+            f and apply(ConvolutionInput, (g, grad, None), self.geometry),
+            h and apply(Convolution, (x, grad, None), self.geometry),
+        )
+
+
+def _array(name: str, role: str, position: int, value: Any) -> Any:
+    """The array of a tensor argument (or the array itself)."""
+    if isinstance(value, Variable):
+        return value._array
+    if isinstance(value, ndarray):
+        return value
+    raise TypeError(
+        f"{name}(): argument '{role}' (position {position}) must be Tensor, not "
+        f"{value.__class__.__name__}"
+    )
+
+
+def _sizes(name: str, role: str, value: Any, n: int) -> tuple[int, ...]:
+    """An int for each of n dimensions, from an int or a list of one or n ints."""
+    items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    try:
+        sizes = tuple([operator.index(i) for i in items])
+    except TypeError:
+        wrong = next(i for i in items if not isinstance(i, int))
+        raise TypeError(
+            f"{name}(): argument '{role}' must be tuple of ints, not {wrong.__class__.__name__}"
+        ) from None
+    if len(sizes) not in (1, n):
+        raise RuntimeError(
+            f"expected {role} to be a single integer value or a list of {n} values to match the "
+            f"convolution dimensions, but got {role}={list(sizes)}"
+        )
+    return sizes * n if len(sizes) == 1 else sizes
+
+
+def _show(sizes: tuple[int, ...]) -> str:
+    return "(" + " x ".join(map(str, sizes)) + ")"
+
+
+def _check_types(name: str, x: Any, w: Any, bias: Any, transposed: bool) -> None:
+    a, b = (type_name(dtypes.from_numpy(t.dtype)) for t in (x, w))
+    if a != b:
+        raise RuntimeError(f"{name}(): expected scalar type {a} but found {b}")
+    if bias is not None and bias.dtype != x.dtype:
+        a, b = (dtypes.from_numpy(t.dtype).name for t in (x, bias))
+        raise RuntimeError(f"Input type ({a}) and bias type ({b}) should be the same")
+    kind = "slow_conv_transpose2d_out_cpu" if transposed else "slow_conv2d_cpu"
+    if a == "Bool" or (transposed and x.dtype.kind in "iu" and x.dtype.itemsize < 8):
+        raise NotImplementedError(f"\"{kind}\" not implemented for '{a}'")
+
+
+def _check_shapes(name: str, x: Any, w: Any, bias: Any, groups: int, transposed: bool) -> None:
+    """PyTorch's checks of channels and groups, in its order; x is batched or not."""
+    n = 1 if "1d" in name else 2
+    if x.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input "
+            f"of size: {list(x.shape)}"
+        )
+    if w.ndim != n + 2:
+        raise RuntimeError(
+            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight "
+            f"{list(w.shape)}, but got {x.ndim}-dimensional input of size {list(x.shape)} instead"
+        )
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    size = list(w.shape)
+    if w.shape[0] < groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
+            f"got weight of size {size} instead"
+        )
+    if w.shape[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            f"but got weight of size [{size}] instead"
+        )
+    channels = x.shape[-n - 1]
+    needed = w.shape[0] if transposed else w.shape[1] * groups
+    if channels != needed:
+        given = f"transposed={transposed:d}" if transposed else f"groups={groups}"
+        raise RuntimeError(
+            f"Given {given}, weight of size {size}, expected input{list(x.shape)} to have "
+            f"{needed} channels, but got {channels} channels instead"
+        )
+    out = w.shape[1] * groups if transposed else w.shape[0]
+    if bias is not None and bias.shape != (out,):
+        raise RuntimeError(
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {size}, expected bias "
+            f"to be 1-dimensional with {out} elements, but got bias of size {list(bias.shape)} "
+            "instead"
+        )
+    if 0 in w.shape[2:]:
+        raise RuntimeError(f"{name}: weight of size {size} given; the kernel must not be empty")
+
+
+def _check_steps(stride: tuple, padding: tuple, dilation: tuple) -> None:
+    if min(padding) < 0:
+        raise RuntimeError("negative padding is not supported")
+    if min(stride) <= 0:
+        raise RuntimeError("non-positive stride is not supported")
+    if min(dilation) <= 0:
+        raise RuntimeError("non-positive dilation is not supported")
+
+
+def _geometry(
+    x: tuple, w: tuple, g: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int
+) -> Geometry:
+    """The geometry of shapes that may lack a batch and a height."""
+    flat = len(w) == 3
+
+    def four(shape: tuple) -> tuple:
+        shape = shape if len(shape) == len(w) else (1, *shape)
+        return (*shape[:2], 1, shape[2]) if flat else shape
+
+    if flat:
+        stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
+    return Geometry(x, w, g, four(x), four(w), four(g), (stride, padding, dilation, groups))
+
+
+def _pads(
+    name: str, padding: Any, stride: tuple, dilation: tuple, kernel: tuple
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The padding before and after along each dimension."""
+    n = len(kernel)
+    if not isinstance(padding, str):
+        pads = _sizes(name, "padding", padding, n)
+        return pads, pads
+    if padding == "valid":
+        return (0,) * n, (0,) * n
+    if padding != "same":
+        raise RuntimeError(f"Invalid padding string: '{padding}'")
+    if any(s != 1 for s in stride):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    return tuple([t // 2 for t in total]), tuple([t - t // 2 for t in total])
+
+
+def _conv(
+    name: str, n: int, input: Any, weight: Any, bias: Any,
+    stride: Any, padding: Any, dilation: Any, groups: int,
+) -> Any:  # fmt: skip
+    x, w = _array(name, "input", 1, input), _array(name, "weight", 2, weight)
+    b = None if bias is None else _array(name, "bias", 3, bias)
+    steps = _sizes(name, "stride", stride, n)
+    dilations = _sizes(name, "dilation", dilation, n)
+    _check_shapes(name, x, w, b, groups, False)
+    before, after = _pads(name, padding, steps, dilations, w.shape[2:])
+    _check_steps(steps, before, dilations)
+    _check_types(name, x, w, b, False)
+    padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after, strict=True)])
+    reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:], strict=True)])
+    if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach, strict=True)):
+        raise RuntimeError(
+            f"Calculated padded input size per channel: {_show(padded)}. Kernel size: "
+            f"{_show(reach)}. Kernel size can't be greater than actual input size"
+        )
+    size = [(i - k) // s + 1 for i, k, s in zip(padded, reach, steps, strict=True)]
+    out = (*x.shape[: -n - 1], w.shape[0], *size)
+    geometry = _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
+    return apply(Convolution, (input, weight, bias), geometry)
+
+
+def conv1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution of `input` (N, C, L) or (C, L) with `weight` (K, C / groups, R), plus bias (K).
+
+    `padding` is a size, "same" or "valid". RuntimeError for shapes that do not fit together.
+    """
+    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution of `input` ([N,] C, H, W) with `weight` (K, C / groups, R, S), plus bias (K).
+
+    `padding` is a size, a pair, "same" or "valid". RuntimeError for shapes that do not fit.
+    """
+    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _conv_transpose(
+    name: str, n: int, input: Any, weight: Any, bias: Any,
+    stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any,
+) -> Any:  # fmt: skip
+    x, w = _array(name, "input", 1, input), _array(name, "weight", 2, weight)
+    b = None if bias is None else _array(name, "bias", 3, bias)
+    steps, pads, more, dilations = (
+        _sizes(name, role, value, n)
+        for role, value in (
+            ("stride", stride),
+            ("padding", padding),
+            ("output_padding", output_padding),
+            ("dilation", dilation),
+        )
+    )
+    _check_shapes(name, x, w, b, groups, True)
+    _check_steps(steps, pads, dilations)
+    _check_types(name, x, w, b, True)
+    if min(more) < 0:
+        raise RuntimeError("negative output_padding is not supported")
+    if any(o >= s and o >= d for o, s, d in zip(more, steps, dilations, strict=True)):
+        axes = ("height", "width")[2 - n :]
+        told = [
+            f"{role}_{axis}: {v}"
+            for role, values in (
+                ("output_padding", more),
+                ("stride", steps),
+                ("dilation", dilations),
+            )
+            for axis, v in zip(axes, values, strict=True)
+        ]
+        raise RuntimeError(
+            "output padding must be smaller than either stride or dilation, but got "
+            + " ".join(told)
+        )
+    size = tuple(
+        [
+            (i - 1) * s - 2 * p + d * (k - 1) + o + 1
+            for i, s, p, d, k, o in zip(
+                x.shape[-n:], steps, pads, dilations, w.shape[2:], more, strict=True
+            )
+        ]
+    )
+    if min(size) < 1 or 0 in x.shape[-n:]:
+        raise RuntimeError(
+            f"Given input size per channel: {_show(x.shape[-n:])}. Calculated output size per "
+            f"channel: {_show(size)}. Output size is too small"
+        )
+    out = (*x.shape[: -n - 1], w.shape[1] * groups, *size)
+    geometry = _geometry(out, w.shape, x.shape, steps, pads, dilations, groups)
+    return apply(ConvolutionInput, (input, weight, bias), geometry)
+
+
+def conv_transpose1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """Transposed convolution of `input` ([N,] C, L) with `weight` (C, K / groups, R), plus bias.
+
+    It is the gradient of `conv1d` to its input. RuntimeError for shapes that do not fit together.
+    """
+    return _conv_transpose(
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
+
+
+def conv_transpose2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """Transposed convolution of `input` ([N,] C, H, W), `weight` (C, K / groups, R, S), plus bias.
+
+    It is the gradient of `conv2d` to its input. RuntimeError for shapes that do not fit together.
+    """
+    return _conv_transpose(
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
