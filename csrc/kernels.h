@@ -14,12 +14,14 @@
 
 #include "kernels/cast.h"
 #include "kernels/elementwise.h"
+#include "kernels/optim.h"
 
 namespace mg {
 
 struct KernelTable {
   CastKernels cast;
   ElementwiseKernels elementwise;
+  OptimKernels optim;
 };
 
 // The table of the instruction set in use; csrc/dispatch.cpp chooses it.

@@ -2,6 +2,8 @@
 
 from . import autograd as autograd
 from . import dtypes as dtypes
+from . import nn as nn
+from . import optim as optim
 from . import random as random
 from .backend import channels_last as channels_last
 from .backend import channels_last_3d as channels_last_3d

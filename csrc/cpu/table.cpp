@@ -5,12 +5,14 @@ namespace mg::MG_ISA {
 
 extern const CastKernels kCast;
 extern const ElementwiseKernels kElementwise;
+extern const OptimKernels kOptim;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
       kCast,
       kElementwise,
+      kOptim,
   };
   return kTable;
 }

@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from .cpu import empty, empty_like
+from .numpy_optim import adagrad_step, adam_step, rmsprop_step, sgd_step
 from .products import addmm, linear, matmul
 
-__all__ = ["addmm", "cast", "empty", "empty_like", "linear", "matmul"]
+__all__ = [
+    "adagrad_step",
+    "adam_step",
+    "addmm",
+    "cast",
+    "empty",
+    "empty_like",
+    "linear",
+    "matmul",
+    "rmsprop_step",
+    "sgd_step",
+]
 
 
 def cast(out: np.ndarray, src: np.ndarray) -> None:

@@ -1,0 +1,95 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kernels import cpu
+from .optimizer import (
+    Optimizer,
+    check_fused,
+    check_lr,
+    check_not_negative,
+    new_step,
+    number,
+    zeros_like,
+)
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al., 2011): p -= rate * g / (sqrt(sum of g^2) + eps).
+
+    The rate of step t is lr / (1 + (t - 1) * lr_decay); the sums start at
+    `initial_accumulator_value`. `foreach` and `fused` change nothing: one kernel updates the whole
+    group.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_lr(lr)
+        check_not_negative("lr_decay value", lr_decay)
+        check_not_negative("weight_decay value", weight_decay)
+        check_not_negative("initial_accumulator_value value", initial_accumulator_value)
+        check_not_negative("epsilon value", eps)
+        check_fused(fused, foreach, differentiable)
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+        for group in self.param_groups:
+            for p in group["params"]:
+                self._start(p)
+
+    def _start(self, p: Any) -> None:
+        state = self.state[p]
+        state["step"] = new_step()
+        state["sum"] = zeros_like(p, self.defaults["initial_accumulator_value"])
+
+    def _missing_options(self) -> dict[str, Any]:
+        return {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
+
+    def share_memory(self) -> None:
+        """For PyTorch's sake: memory is shared with forked processes as it is."""
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        tensors, params, grads = self._gather(group)
+        if not params:
+            return
+        sums, steps = [], []
+        for p in tensors:
+            if not self.state[p]:  # a group that was added later
+                self._start(p)
+            state = self.state[p]
+            sums.append(state["sum"]._array)
+            steps.append(state["step"]._array)
+        cpu.adagrad_step(
+            params,
+            grads,
+            sums,
+            steps,
+            number(group["lr"]),
+            group["lr_decay"],
+            group["eps"],
+            number(group["weight_decay"]),
+            group["maximize"],
+        )

@@ -1,0 +1,167 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.variable import Variable
+from ..kernels import cpu
+from .optimizer import (
+    Optimizer,
+    check_fused,
+    check_lr,
+    check_not_negative,
+    new_step,
+    number,
+    zeros_like,
+)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015): p -= lr * m' / (sqrt(v') + eps).
+
+    m and v are exponential averages of g and g^2 with `betas`, m' and v' corrected for their start
+    at 0. `weight_decay` is added to g, or shrinks p directly with `decoupled_weight_decay` (AdamW).
+    `amsgrad` divides by the largest v so far. `foreach`, `fused` and `capturable` change nothing:
+    one kernel updates the whole group.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        if isinstance(lr, Variable) and foreach and not capturable:
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        check_lr(lr)
+        check_not_negative("epsilon value", eps)
+        for i in (0, 1):
+            if isinstance(betas[i], Variable) and betas[i]._array.size != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
+            if not 0.0 <= number(betas[i]) < 1.0:
+                raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
+        check_not_negative("weight_decay value", weight_decay)
+        for kind in (float, Variable):
+            if isinstance(betas[0], kind) and isinstance(betas[1], kind):
+                break
+        else:
+            raise ValueError("betas must be either both floats or both Tensors")
+        check_fused(fused, foreach, differentiable)
+        defaults = {
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _missing_options(self) -> dict[str, Any]:
+        return {
+            "amsgrad": False,
+            "maximize": False,
+            "foreach": None,
+            "capturable": False,
+            "differentiable": False,
+            "decoupled_weight_decay": False,
+            "fused": None,
+        }
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        tensors, params, grads = self._gather(group)
+        if not params:
+            return
+        amsgrad = group["amsgrad"]
+        averages, squares, steps = [], [], []
+        largest: list | None = [] if amsgrad else None
+        for p in tensors:
+            state = self.state[p]
+            if not state:
+                self._start(state, p, amsgrad)
+            averages.append(state["exp_avg"]._array)
+            squares.append(state["exp_avg_sq"]._array)
+            steps.append(state["step"]._array)
+            if largest is not None:
+                largest.append(state["max_exp_avg_sq"]._array)
+        beta1, beta2 = group["betas"]
+        cpu.adam_step(
+            params,
+            grads,
+            averages,
+            squares,
+            largest,
+            steps,
+            number(group["lr"]),
+            number(beta1),
+            number(beta2),
+            group["eps"],
+            number(group["weight_decay"]),
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )
+
+    @staticmethod
+    def _start(state: dict, p: Any, amsgrad: bool) -> None:
+        state["step"] = new_step()
+        state["exp_avg"] = zeros_like(p)
+        state["exp_avg_sq"] = zeros_like(p)
+        if amsgrad:
+            state["max_exp_avg_sq"] = zeros_like(p)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): p *= 1 - lr * decay."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,145 @@
+"""The compiled optimizer steps against their NumPy forms, for every instruction set."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from minigrad.kernels import cpu, numpy_optim
+from minigrad.kernels.cpu import _C
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+SIZES = [0, 1, 3, 7, 8, 9, 15, 16, 17, 33, 1000]
+BF16 = np.dtype(ml_dtypes.bfloat16)
+DTYPES = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BF16]
+TOLERANCE = {"float32": 3e-6, "float64": 1e-14, "float16": 4e-3, "bfloat16": 3e-2}
+
+# kernel, number of states, whether it counts steps, positions of absent states, the other options
+CALLS = [
+    ("sgd_step", 1, False, (0,), (0.1, 0.0, 0.0, 0.1, False, False, False)),
+    ("sgd_step", 1, False, (), (0.1, 0.9, 0.5, 0.0, False, True, False)),
+    ("sgd_step", 1, False, (), (0.1, 0.9, 0.0, 0.1, True, False, True)),
+    ("adam_step", 3, True, (2,), (0.01, 0.9, 0.999, 1e-8, 0.0, False, False)),
+    ("adam_step", 3, True, (), (0.01, 0.3, 0.8, 1e-3, 0.1, True, True)),
+    ("adam_step", 3, True, (), (0.01, 0.9, 0.999, 1e-8, 0.1, False, False)),
+    ("rmsprop_step", 3, True, (1, 2), (0.01, 0.99, 1e-8, 0.0, 0.0, False)),
+    ("rmsprop_step", 3, True, (2,), (0.01, 0.99, 1e-8, 0.1, 0.9, False)),
+    ("rmsprop_step", 3, True, (1,), (0.01, 0.9, 1e-8, 0.0, 0.0, True)),
+    ("rmsprop_step", 3, True, (), (0.01, 0.4, 1e-8, 0.1, 0.9, False)),
+    ("adagrad_step", 1, True, (), (0.1, 0.1, 1e-10, 0.1, False)),
+]
+
+
+def arguments(call, dtype, sizes, seed=0):
+    name, states, counts, absent, options = call
+    rng = np.random.default_rng(seed)
+
+    def arrays(low=None):
+        made = [rng.standard_normal(n) if low is None else rng.uniform(low, 2, n) for n in sizes]
+        return [a.astype(dtype) for a in made]
+
+    args = [arrays(), arrays()]
+    # Averages of squares are positive, and large enough for the centered root.
+    args += [None if i in absent else arrays(1.5) for i in range(states)]
+    if name == "rmsprop_step" and 2 not in absent:
+        args[4] = [(a * 0.5).astype(dtype) for a in args[4]]
+    if counts:
+        args.append([np.array(i % 3 + 2, np.float32) for i in range(len(sizes))])
+    return [*args, *options]
+
+
+def flat(args):
+    return [a for arg in args if isinstance(arg, list) for a in arg]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("call", CALLS)
+def test_equals_the_numpy_form(call, dtype):
+    got, want = arguments(call, dtype, SIZES), arguments(call, dtype, SIZES)
+    assert getattr(_C, call[0])(*got) is True
+    getattr(numpy_optim, call[0])(*want)
+    tolerance = TOLERANCE[dtype.name]
+    for a, b in zip(flat(got), flat(want), strict=True):
+        np.testing.assert_allclose(
+            a.astype(np.float64), b.astype(np.float64), rtol=tolerance, atol=tolerance
+        )
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_threads_and_the_list_do_not_matter(call, num_threads):
+    sizes = [5, 100_003, 0, 40_000, 3]
+    results = []
+    for threads in (1, 2, 3):
+        num_threads(threads)
+        args = arguments(call, np.float32, sizes)
+        assert getattr(_C, call[0])(*args)
+        results.append(flat(args))
+    args = arguments(call, np.float32, sizes)
+    for i in range(len(sizes)):  # one tensor a call, misaligned
+        single = [[_misaligned(a[i])] if isinstance(a, list) else a for a in args]
+        getattr(_C, call[0])(*single)
+        for whole, part in zip(args, single, strict=True):
+            if isinstance(whole, list):
+                whole[i] = part[0]
+    results.append(flat(args))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def _misaligned(array):
+    if array.ndim == 0:
+        return array
+    room = np.empty(array.size + 1, array.dtype)
+    room[1:] = array
+    return room[1:]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_nan_and_infinity_go_where_numpy_has_them(call):
+    for value in (np.nan, np.inf, -np.inf):
+        got, want = (arguments(call, np.float32, [40, 2]) for _ in range(2))
+        for args in (got, want):
+            args[1][0][17] = value
+            args[0][1][0] = value
+        getattr(_C, call[0])(*got)
+        getattr(numpy_optim, call[0])(*want)
+        for a, b in zip(flat(got), flat(want), strict=True):
+            np.testing.assert_allclose(a, b, rtol=3e-6, atol=3e-6)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_refused_layouts_change_nothing_and_fall_back(call):
+    name = call[0]
+    args = arguments(call, np.float32, [12, 12])
+    args[0][1] = args[0][1].reshape(3, 4).T
+    args[1][1] = args[1][1].reshape(3, 4).T
+    before = [a.copy() for a in flat(args)]
+    args = [
+        [a if a.ndim == 0 or a.shape == (4, 3) or i == 0 else a.reshape(3, 4).T
+         for i, a in enumerate(arg)] if isinstance(arg, list) else arg
+        for arg in args
+    ]  # fmt: skip
+    assert getattr(_C, name)(*args) is False
+    for a, b in zip(flat(args), before, strict=True):
+        np.testing.assert_array_equal(a.T.ravel() if b.ndim == 1 and a.ndim == 2 else a, b)
+    want = arguments(call, np.float32, [12, 12])
+    getattr(numpy_optim, name)(*want)
+    getattr(cpu, name)(*args)
+    for a, b in zip(flat(args), flat(want), strict=True):
+        np.testing.assert_allclose(a.T.ravel() if a.ndim == 2 else a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_bad_arguments_are_named():
+    f = np.ones(3, np.float32)
+    rest = (0.1, 0.0, 0.0, 0.0, False, False, False)
+    with pytest.raises(TypeError, match="sgd_step: 2 arguments were given; it needs 10"):
+        _C.sgd_step([f], [f])
+    with pytest.raises(TypeError, match="grads is a tuple; it must be a list"):
+        _C.sgd_step([f], (f,), None, *rest)
+    with pytest.raises(ValueError, match="grads has 2 arrays and params has 1"):
+        _C.sgd_step([f], [f, f], None, *rest)
+    with pytest.raises(ValueError, match=r"grads\[0\] is float32 \(2,\)"):
+        _C.sgd_step([f], [f[:2].copy()], None, *rest)
+    with pytest.raises(ValueError, match=r"steps\[0\] is float32 \(3,\)"):
+        _C.adagrad_step([f], [f], [f], [f], 0.1, 0.0, 0.0, 0.0, False)

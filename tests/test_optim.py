@@ -1,0 +1,281 @@
+"""Optimizers against PyTorch: values over many steps, state dicts, groups, hooks, errors."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import optim
+from minigrad.nn.parameter import Parameter
+
+torch = pytest.importorskip("torch")
+
+CASES = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.01, "maximize": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.9, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.01}),
+    ("Adam", {"lr": 0.01, "betas": (0.3, 0.8), "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.01, "amsgrad": True, "maximize": True}),
+    ("AdamW", {"lr": 0.01}),
+    ("AdamW", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.3}),
+    ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"centered": True, "alpha": 0.9, "maximize": True}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-6}),
+    ("Adagrad", {"initial_accumulator_value": 0.5, "maximize": True}),
+]
+SHAPES = [(3, 5), (17,), (), (0, 2), (2, 3, 4), (1,)]
+
+
+def parameter(array, transposed=False):
+    t = mg.Tensor._from_array(array.T.copy().T if transposed else array.copy())
+    return Parameter(t)
+
+
+def grads_of(p, step, which):
+    rng = np.random.default_rng([step, which])
+    return np.asarray(rng.standard_normal(p.shape)).astype(p.dtype)
+
+
+def run(name, options, dtype=np.float32, steps=50, transposed=False):
+    rng = np.random.default_rng(0)
+    start = [np.asarray(rng.standard_normal(s)).astype(dtype) for s in SHAPES]
+    ours = [parameter(a, transposed) for a in start]
+    theirs = [torch.nn.Parameter(torch.from_numpy(a.copy())) for a in start]
+    opt = getattr(optim, name)(ours, **options)
+    ref = getattr(torch.optim, name)(theirs, **options)
+    for step in range(steps):
+        for i, (p, q) in enumerate(zip(ours, theirs, strict=True)):
+            if (step + i) % 7 == 3:  # a parameter that had no part in this step
+                p.grad = q.grad = None
+                continue
+            g = grads_of(start[i], step, i)
+            p.grad = mg.Tensor._from_array(g.copy())
+            q.grad = torch.from_numpy(g.copy())
+        opt.step()
+        ref.step()
+    return opt, ref, ours, theirs
+
+
+def assert_same_state(opt, ref, rtol, atol):
+    ours, theirs = opt.state_dict(), ref.state_dict()
+    assert ours["param_groups"] == theirs["param_groups"]
+    assert ours["state"].keys() == theirs["state"].keys()
+    for key, state in theirs["state"].items():
+        assert list(ours["state"][key]) == list(state)
+        for name, value in state.items():
+            mine = ours["state"][key][name]
+            assert str(mine.dtype) == str(value.dtype)
+            np.testing.assert_allclose(mine.numpy(), value.numpy(), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_fifty_steps_equal_pytorch(name, options, dtype):
+    rtol, atol = (2e-5, 2e-6) if dtype is np.float32 else (1e-12, 1e-13)
+    opt, ref, ours, theirs = run(name, options, dtype)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=rtol, atol=atol)
+    assert_same_state(opt, ref, rtol, atol)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES[::3])
+def test_layouts_that_the_kernel_refuses_give_the_same(name, options):
+    _, _, plain, _ = run(name, options, np.float64, steps=5)
+    _, _, other, _ = run(name, options, np.float64, steps=5, transposed=True)
+    assert not other[0].detach().numpy().flags.c_contiguous
+    for p, q in zip(plain, other, strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-12)
+
+
+def quadratic(cls, **options):
+    p = Parameter(mg.tensor([1.0, -2.0]))
+    return p, cls([p], **options)
+
+
+def values(t):
+    return t.detach().numpy().tolist()
+
+
+def backward(p):
+    loss = (p * p).sum()
+    loss.backward()
+    return loss
+
+
+def test_state_dict_goes_to_pytorch_and_back():
+    for name, options in CASES:
+        opt, ref, ours, theirs = run(name, options, np.float64, steps=3)
+        state = opt.state_dict()
+        as_torch = copy.deepcopy(state)
+        for values in as_torch["state"].values():
+            for key, value in values.items():
+                values[key] = torch.from_numpy(value.numpy())
+        ref.load_state_dict(as_torch)
+        new = getattr(optim, name)(ours, **options)
+        new.load_state_dict(state)
+        assert_same_state(new, ref, 1e-12, 1e-13)
+
+
+def test_loading_converts_state_but_not_the_step():
+    p, opt = quadratic(optim.Adam)
+    backward(p)
+    opt.step()
+    wide = Parameter(mg.tensor([1.0, 2.0], dtype=mg.float64))
+    new = optim.Adam([wide], lr=0.5)
+    new.load_state_dict(opt.state_dict())
+    assert new.state[wide]["exp_avg"].dtype == mg.float64
+    assert new.state[wide]["step"].dtype == mg.float32
+    assert new.param_groups[0]["lr"] == 1e-3
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        new.load_state_dict({"state": {}, "param_groups": []})
+    with pytest.raises(ValueError, match="doesn't match the size"):
+        new.load_state_dict({"state": {}, "param_groups": [{"params": [0, 1]}]})
+
+
+def test_old_state_dicts_have_a_number_for_the_step():
+    p, opt = quadratic(optim.Adam)
+    backward(p)
+    opt.step()
+    state = opt.state_dict()
+    state["state"][0]["step"] = 4
+    opt.load_state_dict(state)
+    assert opt.state[p]["step"].item() == 4.0
+
+
+def test_pickling_and_deepcopy():
+    p, opt = quadratic(optim.SGD, lr=0.1, momentum=0.9)
+    backward(p)
+    opt.step()
+    for twin in (copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))):
+        (q,) = twin.param_groups[0]["params"]
+        assert q is not p and values(q) == values(p)
+        assert twin.state[q]["momentum_buffer"].numpy().tolist() == [2.0, -4.0]
+        q.grad = mg.tensor([1.0, 1.0])
+        twin.step()
+
+
+def test_groups():
+    a, b = Parameter(mg.ones(2)), Parameter(mg.ones(2))
+    opt = optim.SGD([{"params": a}, {"params": [b], "lr": 0.5}], lr=0.1)
+    a.grad, b.grad = mg.ones(2), mg.ones(2)
+    opt.step()
+    np.testing.assert_allclose(a.detach().numpy(), 0.9)
+    np.testing.assert_allclose(b.detach().numpy(), 0.5)
+    c = Parameter(mg.ones(1))
+    opt.add_param_group({"params": c, "momentum": 0.9})
+    assert opt.param_groups[2]["lr"] == 0.1
+    with pytest.raises(ValueError, match="more than one parameter group"):
+        opt.add_param_group({"params": [c]})
+    with pytest.raises(TypeError, match="param_group must be a dict"):
+        opt.add_param_group([c])
+
+
+def test_named_parameters():
+    a, b = Parameter(mg.ones(2)), Parameter(mg.ones(2))
+    opt = optim.Adam([("a", a), ("b", b)])
+    assert opt.state_dict()["param_groups"][0]["param_names"] == ["a", "b"]
+    with pytest.raises(ValueError, match="with/without names"):
+        optim.Adam([("a", a), b])
+
+
+def test_bad_arguments():
+    p = Parameter(mg.ones(2))
+    with pytest.raises(ValueError, match="empty parameter list"):
+        optim.SGD([])
+    with pytest.raises(TypeError, match="iterable of Tensors or dicts"):
+        optim.SGD(p)
+    with pytest.raises(TypeError, match="can only optimize Tensors"):
+        optim.SGD([1.0])
+    with pytest.raises(TypeError, match="ordered collections"):
+        optim.SGD([{"params": {p}}])
+    with pytest.raises(ValueError, match="non-leaf"):
+        optim.SGD([p * 2])
+    with pytest.raises(ValueError, match="Invalid learning rate: -1"):
+        optim.Adam([p], lr=-1)
+    with pytest.raises(ValueError, match="index 1: 1.0"):
+        optim.Adam([p], betas=(0.9, 1.0))
+    with pytest.raises(ValueError, match="Nesterov"):
+        optim.SGD([p], nesterov=True)
+    with pytest.raises(NotImplementedError, match="differentiable"):
+        optim.SGD([p], differentiable=True)
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        optim.SGD([p, p])
+
+
+def test_closure_and_hooks():
+    p, opt = quadratic(optim.SGD, lr=0.25)
+    calls = []
+    opt.register_step_pre_hook(lambda o, args, kwargs: calls.append("pre"))
+    handle = opt.register_step_post_hook(lambda o, args, kwargs: calls.append("post"))
+
+    def closure():
+        calls.append("closure")
+        opt.zero_grad()
+        return backward(p)
+
+    with mg.autograd.no_grad():
+        assert opt.step(closure).item() == 5.0
+    assert calls == ["pre", "closure", "post"]
+    assert values(p) == [0.5, -1.0]
+    handle.remove()
+    opt.step(closure=closure)
+    assert calls[3:] == ["pre", "closure"]
+    opt.register_state_dict_post_hook(lambda o, state: {**state, "more": 1})
+    assert opt.state_dict()["more"] == 1
+
+
+def test_user_optimizer():
+    class Halve(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {})
+
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data = p.data * 0.5
+            return "done"
+
+    p = Parameter(mg.ones(2))
+    assert Halve([p]).step() == "done"
+    assert values(p) == [0.5, 0.5]
+
+
+def test_zero_grad():
+    p, opt = quadratic(optim.SGD)
+    backward(p)
+    grad = p.grad
+    opt.zero_grad(set_to_none=False)
+    assert p.grad is grad and values(grad) == [0.0, 0.0]
+    opt.zero_grad()
+    assert p.grad is None
+
+
+def test_repr_is_pytorchs():
+    p, opt = quadratic(optim.AdamW)
+    assert repr(opt) == repr(torch.optim.AdamW([torch.ones(2, requires_grad=True)]))
+
+
+def test_a_step_is_a_write_that_backward_notices():
+    p = Parameter(mg.ones(2))
+    y = (p * p).sum()
+    p.grad = mg.ones(2)
+    optim.SGD([p], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
+def test_lr_may_be_a_tensor():
+    p, opt = quadratic(optim.Adam, lr=mg.tensor(0.1))
+    q, ref = quadratic(optim.Adam, lr=0.1)
+    for x, o in ((p, opt), (q, ref)):
+        backward(x)
+        o.step()
+    np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-6)
