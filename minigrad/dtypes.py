@@ -74,7 +74,18 @@ _BY_NUM = {d.numpy.num: d for d in ALL}
 for _alias in (np.longlong, np.intc, np.int_):
     _BY_NUM.setdefault(np.dtype(_alias).num, _BY_NAME[f"int{8 * np.dtype(_alias).itemsize}"])
 
+_CPP_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool",
+}  # fmt: skip
+
 _default = float32
+
+
+def type_name(d: dtype) -> str:
+    """PyTorch's internal name of a dtype, as its messages print it ("Float", "Long")."""
+    return _CPP_NAMES[d.name]
 
 
 def from_name(name: str) -> dtype:

@@ -61,8 +61,13 @@ def as_double(t: Any) -> Any:
     if isinstance(t, Variable):
         return t._array.astype(np.float64)
     if torch is not None and isinstance(t, torch.Tensor):
-        return t.detach().to(torch.float64).numpy()
+        return t.detach().to(torch.float64).numpy(force=True)
     return np.asarray(t, np.float64)
+
+
+def name_of(t: Any) -> str:
+    """The dtype's name of a tensor; integers may give floats, which need a tolerance."""
+    return str(getattr(t, "dtype", "")).split(".")[-1]
 
 
 def check(row: Row, got: Any, expected: Any, dtype: str, what: str) -> None:
@@ -72,7 +77,7 @@ def check(row: Row, got: Any, expected: Any, dtype: str, what: str) -> None:
         if isinstance(g, Variable) and hasattr(e, "dtype"):
             assert str(g.dtype) == str(e.dtype), f"{what}: dtype"
             assert tuple(g.shape) == tuple(e.shape), f"{what}: shape"
-        tol = row.rtol.get(dtype, RTOL.get(dtype, 0))
+        tol = row.rtol.get(dtype, max(RTOL.get(dtype, 0), RTOL.get(name_of(g), 0)))
         np.testing.assert_allclose(as_double(g), as_double(e), rtol=tol, atol=tol, err_msg=what)
 
 

@@ -4,56 +4,83 @@
 """
 
 from . import (
+    activation,
     arith,
+    blend,
+    compare,
     conv,
     difference,
+    extrema,
     join,
     linalg,
     maxima,
     movement,
+    pairs,
+    power,
     quantiles,
     rearrange,
     reduce,
+    rounding,
     scan,
     sets,
     slices,
     sorting,
+    special,
     stats,
+    trigonometric,
     unary,
 )
+from .activation import *  # noqa: F403
 from .arith import *  # noqa: F403
+from .blend import *  # noqa: F403
+from .compare import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
+from .extrema import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .pairs import *  # noqa: F403
+from .power import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
+from .rounding import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .slices import *  # noqa: F403
 from .sorting import *  # noqa: F403
+from .special import *  # noqa: F403
 from .stats import *  # noqa: F403
+from .trigonometric import *  # noqa: F403
 from .unary import *  # noqa: F403
 
 FAMILIES = (
+    activation,
     arith,
+    blend,
+    compare,
     conv,
     difference,
+    extrema,
     join,
     linalg,
     maxima,
     movement,
+    pairs,
+    power,
     quantiles,
     rearrange,
     reduce,
+    rounding,
     scan,
     sets,
     slices,
     sorting,
+    special,
     stats,
+    trigonometric,
     unary,
 )
 CATALOGUE: dict[str, object] = {

@@ -7,6 +7,7 @@ instead of defining forward.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from ..autograd import variable as _v
 from ..autograd.record import apply, note_trace
 from ..autograd.variable import Node, Variable, next_seq
 from ..backend import as_array, ndarray
+from ..dtypes import type_name as type_name
 from ..kernels import cpu, fast
-from ._shape import broadcast_error, sum_to
+from ..kernels._quiet import unsupported
+from ._shape import array_of, broadcast_error, shape_of, sum_to
 
 _new = object.__new__
 _F32 = np.dtype(np.float32)
+_ARRAYS = (ndarray, np.generic)
 _HALF = (dtypes.float16.numpy, dtypes.bfloat16.numpy)
 
 
@@ -32,6 +36,7 @@ class Elementwise(Node):
     kernel: str
     to_float = False  # integers are converted to the default dtype first
     cpu: Any = None
+    title = ""  # the name in messages, where it is not the kernel's
 
     operands = 1
     spec: int | None = None  # for the compiled path, None where it has no such kernel
@@ -40,6 +45,7 @@ class Elementwise(Node):
         if "kernel" in cls.__dict__:
             cls.cpu = staticmethod(getattr(cpu, cls.kernel))
             cls.spec = fast.spec(cls.kernel, cls.operands, cls.saves, cls.saves_output, cls.cross)
+            cls.title = cls.__dict__.get("title", cls.kernel)
 
     def forward(self, *operands: Any) -> Any:
         return as_array(self.cpu(*operands))
@@ -56,6 +62,11 @@ class Binary(Elementwise):
 
     __slots__ = ()
     operands = 2
+    tensors_only = False  # numbers are refused, as PyTorch does
+
+    @staticmethod
+    def check(*arrays: Any) -> None:
+        """Refuses operands (arrays, numbers) before they are promoted, or once the kernel did."""
 
     def fit(self, grad_input: Any, grad_other: Any) -> tuple:
         """Sums each gradient over the dimensions that its operand was broadcast along."""
@@ -113,14 +124,11 @@ def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
     if not isinstance(input, Variable):
         if isinstance(input, (ndarray, np.generic)):
             return as_array(cls.cpu(input))
-        raise TypeError(
-            f"{cls.kernel}(): argument 'input' (position 1) must be Tensor, not "
-            f"{input.__class__.__name__}"
-        )
+        raise not_a_tensor(cls.title, "input", 1, input)
     if cls.to_float and input._array.dtype.kind not in "fV":
         input = to_dtype(input, dtypes.default_numpy())
     result = unary(cls, input)
-    return result if out is None else write_out(cls.kernel, out, result)
+    return result if out is None else write_out(cls.title, out, result)
 
 
 def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
@@ -145,6 +153,9 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
                 result = cls.cpu(x, y)
             except ValueError:
                 raise broadcast_error(x, y) from None
+            except TypeError:
+                cls.check(x, y)
+                raise
             if result.__class__ is not ndarray:
                 result = as_array(result)
             t = _new(_v.Tensor)
@@ -194,47 +205,102 @@ def _save_operands(cls: Any, node: Any, input: Any, other: Any, x: Any, y: Any) 
 
 
 def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
-    name = cls.kernel
-    if not isinstance(input, Variable) and not isinstance(other, Variable):
-        return as_array(cls.cpu(input, other))
+    name = cls.title
+    raw = not isinstance(input, Variable) and not isinstance(other, Variable)
+    if raw and (isinstance(input, _ARRAYS) or isinstance(other, _ARRAYS)):
+        return _binary_arrays(cls, input, other)
+    if cls.tensors_only:
+        for position, value in enumerate((input, other), 1):
+            if not isinstance(value, (Variable, ndarray)):
+                raise not_a_tensor(name, ("input", "other")[position - 1], position, value)
     dtype = result_numpy(name, input, other)
+    cls.check(array_of(input), array_of(other))
     if cls.to_float and dtype.kind not in "fV":
         dtype = dtypes.default_numpy()
-    if dtype in _HALF and not (isinstance(input, Variable) and isinstance(other, Variable)):
+    if dtype in _HALF and (is_scalar(input) or is_scalar(other)):
         # PyTorch computes half precision with a number in float32 and rounds once.
         wide = dtypes.float32.numpy
         result = to_dtype(
             binary(cls, operand(name, input, wide), operand(name, other, wide)), dtype
         )
+    elif (
+        other.__class__ is int
+        and isinstance(input, Variable)
+        and dtype.kind == "f"
+        and dtype is input._array.dtype
+    ):
+        result = binary(cls, input, float(other))
     else:
-        result = _binary_as(cls, operand(name, input, dtype), operand(name, other, dtype))
+        result = binary(cls, operand(name, input, dtype), operand(name, other, dtype))
     return result if out is None else write_out(name, out, result)
 
 
-def _binary_as(cls: type[Binary], input: Any, other: Any) -> Any:
-    """Both operands have the result's type; a number has become a 0-d tensor outside the graph."""
-    return binary(cls, input, other)
+def _binary_arrays(cls: type[Binary], x: Any, y: Any) -> Any:
+    """What backward calls. NumPy would round a number to half precision, or widen bfloat16."""
+    scalar = y.__class__ is float or x.__class__ is float
+    if scalar and getattr(x if y.__class__ is float else y, "dtype", None) in _HALF:
+        half = (x if y.__class__ is float else y).dtype
+        x, y = (v if v.__class__ is float else v.astype(np.float32) for v in (x, y))
+        return as_array(cls.cpu(x, y)).astype(half)
+    return as_array(cls.cpu(x, y))
+
+
+def misfit(*operands: Any) -> Exception:
+    """The error for several operands (None is left out) that cannot be broadcast together."""
+    shapes = [shape_of(v) for v in operands if v is not None]
+    for a, b in itertools.combinations(shapes, 2):
+        if any(n != m and n != 1 and m != 1 for n, m in zip(a[::-1], b[::-1], strict=False)):
+            return broadcast_error(np.empty(a, np.bool_), np.empty(b, np.bool_))
+    return RuntimeError(f"shapes {shapes} do not fit together")
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is a number or a tensor without dimensions."""
+    return not isinstance(value, (Variable, ndarray)) or not array_of(value).ndim
+
+
+def not_a_tensor(name: str, argument: str, position: int, value: Any) -> TypeError:
+    """The error for an argument of the wrong class, in PyTorch's words."""
+    return TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
+        f"{value.__class__.__name__}"
+    )
 
 
 def operand(name: str, value: Any, dtype: np.dtype) -> Any:
-    """An operand (tensor or number) as a tensor of NumPy type `dtype`."""
+    """An operand (tensor, array or number) as a tensor of NumPy type `dtype`; integers wrap."""
     if isinstance(value, Variable):
-        return value if value._array.dtype == dtype else to_dtype(value, dtype)
-    try:
-        return _v.wrap(np.array(value, dtype))
-    except OverflowError:
-        raise RuntimeError(
-            f"value cannot be converted to type {dtype.name}_t without overflow"
-        ) from None
+        return value if value._array.dtype is dtype else to_dtype(value, dtype)
+    return _v.wrap(operand_array(value, dtype))
+
+
+def converted(name: str, value: Any, dtype: np.dtype) -> Any:
+    """Like `operand`, but an array stays an array."""
+    if isinstance(value, ndarray):
+        return operand_array(value, dtype)
+    return operand(name, value, dtype)
+
+
+def operand_array(value: Any, dtype: np.dtype) -> Any:
+    """An operand (tensor, array or number) as an array of NumPy type `dtype`; integers wrap."""
+    if isinstance(value, (Variable, ndarray)):
+        array = array_of(value)
+        return array if array.dtype is dtype else cpu.astype(array, dtype)
+    if isinstance(value, int) and dtype.kind != "b":
+        if not -(2**63) <= value < 2**63:
+            raise OverflowError("int too big to convert")
+        value = np.int64(value)
+    return cpu.astype(np.array(value), dtype)
 
 
 def result_numpy(name: str, *values: Any) -> np.dtype:
     """The NumPy type of a result, by PyTorch's promotion of tensors, 0-d tensors and numbers."""
     dims = zero = scalars = None
-    for value in values:
-        if isinstance(value, Variable):
-            d = dtypes.from_numpy(value._array.dtype)
-            if value._array.ndim:
+    for position, value in enumerate(values, 1):
+        if isinstance(value, (Variable, ndarray)):
+            array = array_of(value)
+            d = dtypes.from_numpy(array.dtype)
+            if array.ndim:
                 dims = d if dims is None else dtypes.promote_types(dims, d)
             else:
                 zero = d if zero is None else dtypes.promote_types(zero, d)
@@ -242,10 +308,70 @@ def result_numpy(name: str, *values: Any) -> np.dtype:
             d = dtypes.of_scalar(value)
             scalars = d if scalars is None else dtypes.promote_types(scalars, d)
         else:
-            raise TypeError(
-                f"{name}(): argument must be Tensor or a number, not {value.__class__.__name__}"
-            )
+            argument = {1: "input", 2: "other"}.get(position, "value")
+            raise not_a_tensor(name, argument, position, value)
     return dtypes.result_type_of(dims, zero, scalars).numpy
+
+
+def unrecorded(
+    name: str, kernel: Any, operands: tuple, dtype: np.dtype | None = None, out: Any = None
+) -> Any:
+    """An elementwise function without a gradient: of promoted operands, of arrays or tensors.
+
+    `dtype` is the type that the operands are converted to: by default the promoted one.
+    """
+    raw = not any(isinstance(v, Variable) for v in operands)
+    if raw:
+        arrays = operands
+    else:
+        if dtype is None:
+            dtype = result_numpy(name, *operands)
+        arrays = tuple([operand_array(v, dtype) for v in operands])
+    try:
+        result = as_array(kernel(*arrays))
+    except ValueError:
+        raise broadcast_error(arrays[0], arrays[-1]) from None
+    if raw:
+        return result
+    return _v.wrap(result) if out is None else write_out(name, out, _v.wrap(result))
+
+
+def floating(name: str, input: Any) -> Any:
+    """`input` converted to the default dtype if it is not floating point. TypeError: no tensor."""
+    if not isinstance(input, (Variable, ndarray)):
+        raise not_a_tensor(name, "input", 1, input)
+    if array_of(input).dtype.kind in "fV":
+        return input
+    return to_dtype(input, dtypes.default_numpy())
+
+
+def only_floats(name: str, kernel: str, input: Any) -> None:
+    """Refuses what is not a floating-point tensor, naming PyTorch's kernel."""
+    if not isinstance(input, (Variable, ndarray)):
+        raise not_a_tensor(name, "input", 1, input)
+    if array_of(input).dtype.kind not in "fV":
+        raise unsupported(kernel, array_of(input))
+
+
+def number(name: str, argument: str, position: int, value: Any) -> Any:
+    """A Python number, given perhaps as a NumPy number or a 0-d tensor. TypeError otherwise."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, np.generic) or (
+        isinstance(value, (Variable, ndarray)) and not array_of(value).ndim
+    ):
+        return array_of(value).item()
+    raise TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be Number, not "
+        f"{value.__class__.__name__}"
+    )
+
+
+def zeros_of(value: Any) -> Any:
+    """Zeros outside the graph, in the shape and type of `value` (tensor or array)."""
+    array = array_of(value)
+    zeros = np.zeros(array.shape, array.dtype)
+    return _v.wrap(zeros) if isinstance(value, Variable) else zeros
 
 
 class To(Node):
@@ -294,15 +420,3 @@ def write_out(name: str, out: Any, result: Any) -> Any:
             out._cell[0] = next_seq()
             out._cell[1] += 1
     return out
-
-
-_CPP_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
-    "bool": "Bool",
-}  # fmt: skip
-
-
-def type_name(d: dtypes.dtype) -> str:
-    """PyTorch's internal name of a dtype, as its messages print it ("Float", "Long")."""
-    return _CPP_NAMES[d.name]

@@ -1,12 +1,30 @@
-"""Arithmetic of two operands: add, sub, mul, div."""
+"""Arithmetic of two operands: sums, products, quotients and remainders."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ._elementwise import Binary, Unary, binary, unary
+import numpy as np
 
-__all__ = ["add", "div", "divide", "mul", "multiply", "neg", "negative", "sub", "subtract"]
+from ..autograd.variable import Variable
+from ._elementwise import (
+    Binary,
+    Unary,
+    binary,
+    not_a_tensor,
+    operand,
+    result_numpy,
+    to_dtype,
+    unary,
+    write_out,
+    zeros_of,
+)
+from ._shape import array_of
+
+__all__ = [
+    "add", "div", "divide", "floor_divide", "fmod", "mul", "multiply", "neg", "negative",
+    "positive", "remainder", "rsub", "sub", "subtract", "true_divide",
+]  # fmt: skip
 
 
 class Add(Binary):
@@ -22,8 +40,8 @@ class Add(Binary):
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """`input + alpha * other`, elementwise, broadcast."""
-    if alpha != 1:
-        other = mul(other, alpha)
+    if alpha.__class__ is not int or alpha != 1:
+        return _scaled(Add, input, other, alpha, out)
     return binary(Add, input, other, out)
 
 
@@ -33,6 +51,21 @@ class Sub(Binary):
     __slots__ = ()
     kernel = "sub"
 
+    @staticmethod
+    def check(*arrays: Any) -> None:
+        """Bools have no difference."""
+        bools = [np.asarray(a).dtype.kind == "b" for a in arrays]
+        if all(bools):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead."
+            )
+        if any(bools):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
+
     def backward(self, grad: Any) -> Any:
         """d input = grad, d other = -grad."""
         f, g = self.next
@@ -40,10 +73,40 @@ class Sub(Binary):
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """`input - alpha * other`, elementwise, broadcast."""
-    if alpha != 1:
-        other = mul(other, alpha)
+    """`input - alpha * other`, elementwise, broadcast. RuntimeError for bools."""
+    if alpha.__class__ is not int or alpha != 1:
+        return _scaled(Sub, input, other, alpha, out)
     return binary(Sub, input, other, out)
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """`other - alpha * input`, elementwise, broadcast."""
+    if alpha.__class__ is not int or alpha != 1:
+        return _scaled(Sub, other, input, alpha, out)
+    return binary(Sub, other, input, out)
+
+
+def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> Any:
+    """`input ± alpha * other`; half precision is computed in float32 and rounded once."""
+    name = cls.title
+    if isinstance(alpha, Variable):
+        alpha = alpha.item()  # type: ignore[attr-defined]
+    if not isinstance(alpha, (bool, int, float, np.number, np.bool_)):
+        raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    dtype = result_numpy(name, input, other)
+    cls.check(array_of(input), array_of(other))
+    if isinstance(alpha, (bool, np.bool_)) and dtype.kind != "b":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, (float, np.floating)) and dtype.kind not in "fV":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    wide = np.dtype(np.float32) if dtype.kind in "fV" and dtype.itemsize == 2 else dtype
+    scaled = binary(Mul, operand(name, other, wide), operand(name, alpha, wide))
+    result = binary(cls, operand(name, input, wide), scaled)
+    if wide is not dtype:
+        result = to_dtype(result, dtype)
+    return result if out is None else write_out(name, out, result)
 
 
 class Mul(Binary):
@@ -89,8 +152,105 @@ class Div(Binary):
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
-    """`input / other`, elementwise, broadcast; integers give the default float type."""
-    return binary(Div, input, other, out)
+    """`input / other`, elementwise, broadcast; integers give the default float type.
+
+    `rounding_mode` "trunc" rounds towards zero, "floor" downwards; integers then stay integers.
+    """
+    if rounding_mode is None:
+        return binary(Div, input, other, out)
+    if rounding_mode == "floor":
+        return binary(DivFloor, input, other, out)
+    if rounding_mode == "trunc":
+        return binary(DivTrunc, input, other, out)
+    raise RuntimeError(
+        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+        f"'{rounding_mode}'"
+    )
+
+
+class _Step(Binary):
+    """A piecewise constant function."""
+
+    __slots__ = ()
+    fresh = True
+
+    def backward(self, grad: Any) -> Any:
+        """0."""
+        f, g = self.next
+        return self.fit(f and zeros_of(grad), g and zeros_of(grad))
+
+
+class DivFloor(_Step):
+    """floor(input / other)."""
+
+    __slots__ = ()
+    kernel = "div_floor"
+    title = "div"
+
+
+class DivTrunc(_Step):
+    """trunc(input / other)."""
+
+    __slots__ = ()
+    kernel = "div_trunc"
+    title = "div"
+
+
+class FloorDivide(Binary):
+    """floor(input / other), which PyTorch gives no gradient."""
+
+    __slots__ = ()
+    kernel = "div_floor"
+    title = "floor_divide"
+
+    def backward(self, grad: Any) -> Any:
+        """None: an error, as in PyTorch."""
+        raise RuntimeError("derivative for aten::floor_divide is not implemented")
+
+
+def floor_divide(input: Any, other: Any, *, out: Any = None) -> Any:
+    """`floor(input / other)`, elementwise, broadcast. RuntimeError: an integer divided by 0."""
+    return binary(FloorDivide, input, other, out)
+
+
+class Remainder(Binary):
+    """input - other * floor(input / other)."""
+
+    __slots__ = ()
+    kernel = "remainder"
+    saves = (0, 1)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad, d other = -grad * floor(input / other)."""
+        x, y = self.saved
+        f, g = self.next
+        return self.fit(f and grad, g and neg(mul(grad, div(x, y, rounding_mode="floor"))))
+
+
+def remainder(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The remainder with the sign of `other` (Python's `%`), elementwise, broadcast."""
+    return binary(Remainder, input, other, out)
+
+
+class Fmod(Binary):
+    """input - other * trunc(input / other)."""
+
+    __slots__ = ()
+    kernel = "fmod"
+    saves = (0, 1)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad, d other = -grad * trunc(input / other)."""
+        x, y = self.saved
+        f, g = self.next
+        return self.fit(f and grad, g and neg(mul(grad, div(x, y, rounding_mode="trunc"))))
+
+
+def fmod(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The remainder with the sign of `input` (C's fmod), elementwise, broadcast."""
+    if not isinstance(input, (Variable, np.ndarray)):
+        raise not_a_tensor("fmod", "input", 1, input)
+    return binary(Fmod, input, other, out)
 
 
 class Neg(Unary):
@@ -106,11 +266,20 @@ class Neg(Unary):
 
 
 def neg(input: Any, *, out: Any = None) -> Any:
-    """`-input`."""
+    """`-input`. RuntimeError for bools."""
     return unary(Neg, input, out)
+
+
+def positive(input: Any) -> Any:
+    """`input` itself. RuntimeError for bools."""
+    if not isinstance(input, (Variable, np.ndarray)):
+        raise not_a_tensor("positive", "input", 1, input)
+    if array_of(input).dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
 
 
 subtract = sub
 multiply = mul
-divide = div
+divide = true_divide = div
 negative = neg

@@ -48,8 +48,8 @@ class A:
         if "int" in name:
             low = max(self.lo, 0) if name == "uint8" else self.lo
             if not self.distinct:
-                high = max(int(self.hi), int(low) + 1)
-                values = rng.integers(int(np.ceil(low)), high, self.shape)
+                low = int(np.ceil(low))
+                values = rng.integers(low, max(int(self.hi), low + 1), self.shape)
             return values.astype(name)
         return values
 

@@ -1,0 +1,52 @@
+"""Methods behind Python's operators where they are not the op functions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.variable import Variable
+from ._shape import array_of
+from .compare import bitwise_not, where
+from .special import polygamma
+
+_OPERANDS = (Variable, bool, int, float, np.ndarray, np.generic)
+
+
+def comparing(op: Callable) -> Callable:
+    """`__eq__` and the like: `t == None` and `t == "a"` are left to Python, as in PyTorch."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return method
+
+
+def reflected(op: Callable) -> Callable:
+    """`__rsub__` and the like: the operands the other way round."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return method
+
+
+def invert(self: Any) -> Any:
+    """`~t`. TypeError for floating point."""
+    if array_of(self).dtype.kind in "fV":
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
+    return bitwise_not(self)
+
+
+def where_method(self: Any, condition: Any, other: Any) -> Any:
+    """`where(condition, self, other)`."""
+    return where(condition, self, other)
+
+
+def polygamma_method(self: Any, n: int) -> Any:
+    """`polygamma(n, self)`."""
+    return polygamma(n, self)
