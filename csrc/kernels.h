@@ -15,6 +15,7 @@
 #include "kernels/cast.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
+#include "kernels/softmax.h"
 
 namespace mg {
 
@@ -22,6 +23,7 @@ struct KernelTable {
   CastKernels cast;
   ElementwiseKernels elementwise;
   OptimKernels optim;
+  SoftmaxKernels softmax;
 };
 
 // The table of the instruction set in use; csrc/dispatch.cpp chooses it.

@@ -3,7 +3,7 @@
 #include "kernels/elementwise.h"
 
 #include "runtime/threads.h"
-#include "simd.h"
+#include "vmath.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -41,6 +41,18 @@ struct ReluBackward {
     return out > V{} ? grad : V{};
   }
 };
+struct TanhBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V y) {
+    return grad * (1 - y * y);
+  }
+};
+struct SigmoidBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V y) {
+    return grad * y * (1 - y);
+  }
+};
 struct Neg {
   template <class V>
   MG_INLINE V apply(V a) {
@@ -51,6 +63,26 @@ struct Relu {
   template <class V>
   MG_INLINE V apply(V a) {
     return a < V{} ? V{} : a;
+  }
+};
+
+#define MG_UNARY(Name, function) \
+  struct Name {                  \
+    template <class V>           \
+    MG_INLINE V apply(V a) {     \
+      return function(a);        \
+    }                            \
+  };
+MG_UNARY(Exp, exp)
+MG_UNARY(Log, log)
+MG_UNARY(Sqrt, sqrt)
+MG_UNARY(Tanh, tanh)
+MG_UNARY(Sigmoid, sigmoid)
+#undef MG_UNARY
+struct Reciprocal {
+  template <class V>
+  MG_INLINE V apply(V a) {
+    return 1 / a;
   }
 };
 
@@ -125,11 +157,19 @@ void unary(T* out, const T* a, int64_t n) {
 }  // namespace
 
 // In the order of BinaryOp and UnaryOp.
-#define MG_ELEMENTWISE(T)                                                                        \
-  {                                                                                              \
-    {binary<Add, T>, binary<Sub, T>, binary<Mul, T>, binary<Div, T>, binary<ReluBackward, T>}, { \
-      unary<Neg, T>, unary<Relu, T>                                                              \
-    }                                                                                            \
+#define MG_ELEMENTWISE(T)                                                                          \
+  {                                                                                                \
+    {binary<Add, T>,                                                                               \
+     binary<Sub, T>,                                                                               \
+     binary<Mul, T>,                                                                               \
+     binary<Div, T>,                                                                               \
+     binary<ReluBackward, T>,                                                                      \
+     binary<TanhBackward, T>,                                                                      \
+     binary<SigmoidBackward, T>},                                                                  \
+    {                                                                                              \
+      unary<Neg, T>, unary<Relu, T>, unary<Exp, T>, unary<Log, T>, unary<Sqrt, T>, unary<Tanh, T>, \
+          unary<Sigmoid, T>, unary<Reciprocal, T>                                                  \
+    }                                                                                              \
   }
 
 extern const ElementwiseKernels kElementwise = {MG_ELEMENTWISE(float), MG_ELEMENTWISE(double)};

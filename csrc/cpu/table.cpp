@@ -6,6 +6,7 @@ namespace mg::MG_ISA {
 extern const CastKernels kCast;
 extern const ElementwiseKernels kElementwise;
 extern const OptimKernels kOptim;
+extern const SoftmaxKernels kSoftmax;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
@@ -13,6 +14,7 @@ const KernelTable& table() {
       kCast,
       kElementwise,
       kOptim,
+      kSoftmax,
   };
   return kTable;
 }

@@ -6,7 +6,9 @@
 //                  kRight b (1), kLeft a (1): a single value as that operand
 //                the arrays are contiguous, n >= 0
 //   aliasing     out may be a or b (same start); otherwise no overlap
-//   values       IEEE; relu keeps NaN; relu_backward(grad, out) is grad where out > 0, else 0
+//   values       IEEE; relu keeps NaN; exp, log, tanh, sigmoid as csrc/cpu/vmath.h states;
+//                relu_backward(grad, out) is grad where out > 0, else 0; tanh_backward(grad, y) is
+//                grad (1 - y^2), sigmoid_backward(grad, y) is grad y (1 - y)
 //   workspace    none
 //   determinism  elementwise: bitwise equal for every thread count
 #pragma once
@@ -15,8 +17,17 @@
 
 namespace mg {
 
-enum class BinaryOp { kAdd, kSub, kMul, kDiv, kReluBackward, kCount };
-enum class UnaryOp { kNeg, kRelu, kCount };
+enum class BinaryOp {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kReluBackward,
+  kTanhBackward,
+  kSigmoidBackward,
+  kCount
+};
+enum class UnaryOp { kNeg, kRelu, kExp, kLog, kSqrt, kTanh, kSigmoid, kReciprocal, kCount };
 enum class Form { kSame, kRow, kRight, kLeft };
 
 template <class T>

@@ -26,8 +26,8 @@ set_recording = _C.set_recording
 set_anomaly = _C.set_anomaly
 
 # In the order of BinaryOp and UnaryOp in csrc/kernels/elementwise.h.
-_BINARY = ("add", "sub", "mul", "div", "relu_backward")
-_UNARY = ("neg", "relu")
+_BINARY = ("add", "sub", "mul", "div", "relu_backward", "tanh_backward", "sigmoid_backward")
+_UNARY = ("neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT = 0x100, 0x200, 0x400
 
 

@@ -1,0 +1,100 @@
+// Elementary functions of float vectors. Include only from csrc/cpu/*.cpp.
+// Argument reduction and a minimax polynomial each (fitted for this file in 40-digit arithmetic);
+// stated errors are against the exact value and hold for all finite arguments, results that are
+// subnormal apart. Special values are IEEE's. Doubles go through the C library, lane by lane.
+#pragma once
+
+#include <math.h>
+
+#include "simd.h"
+
+namespace mg::MG_ISA {
+
+// e^x, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
+MG_INLINE vf exp(vf x) {
+  // Beyond these the result is infinite or zero; NaN compares false and stays.
+  x = x > 89.0f ? set1(89.0f) : x;
+  x = x < -104.0f ? set1(-104.0f) : x;
+  const vf magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const vf n = fma(x, set1(1.44269504f), magic) - magic;
+  vf r = fma(n, set1(-0x1.62e4p-1f), x);
+  r = fma(n, set1(-1.42860677e-6f), r);
+  vf q = set1(0x1.6db4e4p-10f);
+  q = fma(q, r, set1(0x1.123bep-7f));
+  q = fma(q, r, set1(0x1.55545ep-5f));
+  q = fma(q, r, set1(0x1.55548ep-3f));
+  q = fma(q, r, set1(0.5f));
+  const vf y = fma(r * r, q, r) + 1.0f;
+  // 2^n in two factors, so that neither leaves the range. NaN gives any n, and y is NaN.
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vi half_k = k >> 1;
+  const vf first = (vf)((half_k + 127) << 23);
+  const vf second = (vf)((k - half_k + 127) << 23);
+  return y * first * second;
+}
+
+// ln x, 1 ulp. x = 2^e m with m in [sqrt(1/2), sqrt(2)), s = f / (2 + f), f = m - 1.
+MG_INLINE vf log(vf x) {
+  const vi given = (vi)x;
+  // A subnormal's bits are an integer k with x = k 2^-149.
+  const vi tiny = (given > 0) & (given < 0x00800000);
+  const vf scaled = tiny ? __builtin_convertvector(given, vf) : x;
+  const vi bits = (vi)scaled;
+  const vi e = (bits - 0x3f3504f3) >> 23;
+  const vf f = (vf)(bits - (e << 23)) - 1.0f;
+  const vf exponent = __builtin_convertvector(e, vf) - (tiny ? set1(149.0f) : vf{});
+  const vf s = f / (f + 2.0f);
+  const vf z = s * s;
+  vf p = set1(0.23670303f);
+  p = fma(p, z, set1(0.28531986f));
+  p = fma(p, z, set1(0.40000435f));
+  p = fma(p, z, set1(0.66666665f));
+  const vf half_square = 0.5f * f * f;
+  const vf tail = fma(s, half_square + p * z, exponent * 1.42860677e-6f);
+  vf y = fma(exponent, set1(0x1.62e4p-1f), f - (half_square - tail));
+  y = given == 0x7f800000 ? x : y;
+  y = given < 0 ? set1(__builtin_nanf("")) : y;
+  y = (given & 0x7fffffff) == 0 ? set1(-__builtin_inff()) : y;
+  return x == x ? y : x;
+}
+
+// tanh x, 2 ulp.
+MG_INLINE vf tanh(vf x) {
+  const vf a = abs(x);
+  const vf z = x * x;
+  vf p = set1(-0.00571468f);
+  p = fma(p, z, set1(0.02064857f));
+  p = fma(p, z, set1(-0.05374291f));
+  p = fma(p, z, set1(0.13331485f));
+  p = fma(p, z, set1(-0.33333284f));
+  const vf small = fma(x * z, p, x);
+  const vf large = 1.0f - 2.0f / (exp(a + a) + 1.0f);
+  const vf signed_large = (vf)((vi)large | ((vi)x & set1(static_cast<int32_t>(0x80000000))));
+  return a > 0.625f ? signed_large : small;
+}
+
+// 1 / (1 + e^-x), 3 ulp.
+MG_INLINE vf sigmoid(vf x) {
+  const vf e = exp(-abs(x));
+  const vf y = 1.0f / (e + 1.0f);
+  return x >= 0.0f ? y : e * y;
+}
+
+#define MG_BY_LANE(name, expression)      \
+  MG_INLINE vd name(vd v) {               \
+    double lane[kD];                      \
+    __builtin_memcpy(lane, &v, sizeof v); \
+    for (int i = 0; i < kD; ++i) {        \
+      const double x = lane[i];           \
+      lane[i] = expression;               \
+    }                                     \
+    __builtin_memcpy(&v, lane, sizeof v); \
+    return v;                             \
+  }
+MG_BY_LANE(exp, ::exp(x))
+MG_BY_LANE(log, ::log(x))
+MG_BY_LANE(tanh, ::tanh(x))
+MG_BY_LANE(sigmoid, x >= 0 ? 1 / (1 + ::exp(-x)) : ::exp(x) / (1 + ::exp(x)))
+#undef MG_BY_LANE
+
+}  // namespace mg::MG_ISA
