@@ -17,7 +17,7 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable
 from .backend import device, device_of
-from .ops import movement
+from .ops import movement, subscript
 from .ops._inplace import in_place
 from .ops._operators import comparing, invert, polygamma_method, reflected, where_method
 from .ops.linalg import operator_matmul, operator_rmatmul
@@ -486,6 +486,39 @@ class Tensor(Variable):
     diag_embed = ops.diag_embed
     select_scatter = ops.select_scatter
     slice_scatter = ops.slice_scatter
+
+    # -- ops: index, scatter, masked -------------------------------------------------------------
+
+    __getitem__ = subscript.getitem
+    __setitem__ = subscript.setitem
+    index_put = ops.index_put
+    index_put_ = in_place(ops.index_put)
+    gather = ops.gather
+    scatter = ops.scatter
+    scatter_ = in_place(ops.scatter)
+    scatter_add = ops.scatter_add
+    scatter_add_ = in_place(ops.scatter_add)
+    scatter_reduce = ops.scatter_reduce
+    scatter_reduce_ = in_place(ops.scatter_reduce)
+    index_select = ops.index_select
+    index_add = ops.index_add
+    index_add_ = in_place(ops.index_add)
+    index_copy = ops.index_copy
+    index_copy_ = in_place(ops.index_copy)
+    index_fill = ops.index_fill
+    index_fill_ = in_place(ops.index_fill)
+    take = ops.take
+    put = ops.put
+    put_ = in_place(ops.put)
+    take_along_dim = ops.take_along_dim
+    repeat_interleave = ops.repeat_interleave
+    masked_fill = ops.masked_fill
+    masked_fill_ = in_place(ops.masked_fill)
+    masked_select = ops.masked_select
+    masked_scatter = ops.masked_scatter
+    masked_scatter_ = in_place(ops.masked_scatter)
+    nonzero = ops.nonzero
+    argwhere = ops.argwhere
 
 
 _v.set_tensor_class(Tensor)

@@ -11,8 +11,10 @@ from . import (
     conv,
     difference,
     extrema,
+    index,
     join,
     linalg,
+    masked,
     maxima,
     movement,
     pairs,
@@ -20,8 +22,10 @@ from . import (
     quantiles,
     rearrange,
     reduce,
+    reduce_at,
     rounding,
     scan,
+    scattering,
     sets,
     slices,
     sorting,
@@ -37,8 +41,10 @@ from .compare import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .extrema import *  # noqa: F403
+from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
+from .masked import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
 from .pairs import *  # noqa: F403
@@ -46,8 +52,10 @@ from .power import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
+from .reduce_at import *  # noqa: F403
 from .rounding import *  # noqa: F403
 from .scan import *  # noqa: F403
+from .scattering import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .slices import *  # noqa: F403
 from .sorting import *  # noqa: F403
@@ -64,8 +72,10 @@ FAMILIES = (
     conv,
     difference,
     extrema,
+    index,
     join,
     linalg,
+    masked,
     maxima,
     movement,
     pairs,
@@ -73,8 +83,10 @@ FAMILIES = (
     quantiles,
     rearrange,
     reduce,
+    reduce_at,
     rounding,
     scan,
+    scattering,
     sets,
     slices,
     sorting,

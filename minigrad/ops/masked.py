@@ -1,0 +1,193 @@
+"""Operations with masks: fill, select and scatter where a mask is True; where a tensor is not 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node, Variable
+from ._elementwise import operand, write_out
+from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
+from .index import Index, take_at
+from .join import combination_indices
+
+__all__ = [
+    "argwhere", "combinations", "masked_fill", "masked_scatter", "masked_select", "nonzero",
+]  # fmt: skip
+
+
+def _mask_arg(name: str, mask: Any) -> Any:
+    m = array_arg(name, mask, 2, "mask")
+    if m.dtype != np.bool_:
+        raise RuntimeError(
+            f"{name}: mask of dtype {dtypes.from_numpy(m.dtype)} given; expected BoolTensor "
+            "(only supports boolean masks)"
+        )
+    return m
+
+
+def _common_shape(x: Any, m: Any) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(x.shape, m.shape)
+    except ValueError:
+        raise broadcast_error(x, m) from None
+
+
+class MaskedFill(Node):
+    """A value where the mask is True, the input elsewhere."""
+
+    saves = (1,)
+    fresh = True
+
+    def forward(self, x: Any, mask: Any, value: Any) -> Any:
+        out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)), order="C")
+        np.copyto(out, value, where=mask)
+        self.shape = x.shape
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad where the mask is False; d value = the sum of grad where it is True."""
+        mask = self.saved[0]
+        zero = np.zeros((), array_of(grad).dtype)
+        kept = value = None
+        if self.next[0] is not None:
+            kept = sum_to(apply(MaskedFill, (grad, mask, zero)), self.shape)
+        if self.next[2] is not None:
+            value = sum_to(apply(MaskedFill, (grad, ~array_of(mask), zero)), ())
+        return kept, None, value
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """`input` with `value` (a number or 0-d tensor) where `mask` is True; both are broadcast.
+
+    Gradient: grad where the mask is False; of a tensor `value`, the sum of grad where it is True.
+    """
+    x, m = array_arg("masked_fill", input), _mask_arg("masked_fill", mask)
+    _common_shape(x, m)
+    if isinstance(value, Variable):
+        if value._array.ndim:
+            raise RuntimeError(
+                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value._array.ndim} dimension(s)."
+            )
+        if dtypes.from_numpy(value._array.dtype).category > dtypes.from_numpy(x.dtype).category:
+            raise RuntimeError(f"value cannot be converted to type {x.dtype.name} without overflow")
+    value = operand("masked_fill", value, x.dtype)
+    if value._fn is None:
+        value = value._array
+    return apply(MaskedFill, (input, mask, value))
+
+
+class MaskedSelect(Index):
+    """The elements where a mask is True."""
+
+
+def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
+    """The elements of `input` where `mask` is True, as a vector; both are broadcast.
+
+    Gradient: grad at the places that were selected.
+    """
+    x, m = array_arg("masked_select", input), _mask_arg("masked_select", mask)
+    shape = _common_shape(x, m)
+    if x.shape != shape:
+        input = expand(input, shape)
+    found = np.broadcast_to(m, shape)
+    if shape:
+        indices = list(found.nonzero())
+    else:
+        input, indices = expand(input, (1,)), [np.zeros(int(found), np.int64)]
+    result = take_at(input, indices, tuple(range(max(len(shape), 1))), MaskedSelect)
+    return result if out is None else write_out("masked_select", out, result)
+
+
+class MaskedScatter(Node):
+    """The first elements of a source at the places where a mask is True."""
+
+    saves = (1,)
+
+    def forward(self, x: Any, mask: Any, source: Any) -> Any:
+        shape = np.broadcast_shapes(x.shape, mask.shape)
+        out = np.array(np.broadcast_to(x, shape), order="C")
+        full = np.broadcast_to(mask, shape)
+        out[full] = source.reshape(-1)[: np.count_nonzero(full)]
+        self.shapes_in = (x.shape, source.shape)
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad where the mask is False; d source = its first elements' places of grad."""
+        mask = self.saved[0]
+        kept = source = None
+        if self.next[0] is not None:
+            zero = np.zeros((), array_of(grad).dtype)
+            kept = sum_to(apply(MaskedFill, (grad, mask, zero)), self.shapes_in[0])
+        if self.next[2] is not None:
+            source = apply(Leading, (masked_select(grad, mask),), self.shapes_in[1])
+        return kept, None, source
+
+
+class Leading(Node):
+    """A vector at the front of zeros of a shape."""
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        self.count = x.size
+        out = np.zeros(shape, x.dtype)
+        out.reshape(-1)[: x.size] = x
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """The first elements of grad."""
+        index = np.unravel_index(np.arange(self.count), array_of(grad).shape)
+        return take_at(grad, list(index), tuple(range(len(index))))
+
+
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """`input` with the elements of `source`, in order, where `mask` is True.
+
+    Gradient: of `input`, grad where the mask is False; of `source`, grad where it is True.
+    RuntimeError if `source` has too few elements.
+    """
+    x, m = array_arg("masked_scatter", input), _mask_arg("masked_scatter", mask)
+    s = array_arg("masked_scatter", source, 3, "source")
+    if s.dtype != x.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got "
+            f"{dtypes.from_numpy(x.dtype)} and {dtypes.from_numpy(s.dtype)}"
+        )
+    count = np.count_nonzero(np.broadcast_to(m, _common_shape(x, m)))
+    if s.size < count:
+        raise RuntimeError(
+            f"Number of elements of source < number of ones in mask: given {s.size}, needed {count}"
+        )
+    return apply(MaskedScatter, (input, mask, source))
+
+
+def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
+    """The places (count, ndim) of the elements that are not 0; `as_tuple`: one vector each dim."""
+    x = array_arg("nonzero", input)
+    found = np.atleast_1d(x).nonzero()
+    if as_tuple:
+        return tuple([_v.wrap(np.ascontiguousarray(f)) for f in found])
+    places = np.stack(found, 1) if x.ndim else np.zeros((found[0].size, 0), np.int64)
+    result = _v.wrap(places)
+    return result if out is None else write_out("nonzero", out, result)
+
+
+def argwhere(input: Any) -> Any:
+    """The places (count, ndim) of the elements that are not 0."""
+    return nonzero(input)
+
+
+def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """All combinations of `r` elements of a vector, as rows (count, r), in order."""
+    x = array_arg("combinations", input)
+    if x.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return _v.wrap(np.zeros(0, x.dtype))
+    return take_at(input, [combination_indices(x.size, r, with_replacement)], (0,))

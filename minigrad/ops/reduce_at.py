@@ -1,0 +1,186 @@
+"""`scatter_reduce`: values combined at an index by sum, product, mean, maximum or minimum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node, Variable
+from ._elementwise import write_out
+from ._shape import array_arg, array_of
+from .arith import div, mul
+from .masked import masked_fill
+from .rearrange import clone
+from .scattering import (
+    along,
+    as_1d,
+    gather,
+    grid,
+    reshape_like,
+    scatter,
+    source_for,
+)
+
+__all__ = ["scatter_reduce"]
+
+_LEAST: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+
+
+def _start(x: Any, reduce: str, keys: tuple, include_self: bool) -> Any:
+    """A copy of x in which the places to be written hold what changes nothing, if asked for."""
+    out = x.copy()
+    if include_self:
+        return out
+    if reduce in ("sum", "mean"):
+        out[keys] = 0
+    elif reduce == "prod":
+        out[keys] = 1
+    elif x.dtype.kind in "fV":
+        out[keys] = -np.inf if reduce == "amax" else np.inf
+    elif x.dtype == np.bool_:
+        out[keys] = reduce == "amin"
+    else:
+        info = np.iinfo(x.dtype)
+        out[keys] = info.min if reduce == "amax" else info.max
+    return out
+
+
+def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
+    arrays, _ = grid(index, dim)
+    keys = tuple(arrays)
+    half = x.dtype.kind in "fV" and x.dtype.itemsize == 2
+    wide = x.astype(np.float32) if half else x
+    out = _start(wide, reduce, keys, include_self)
+    values = src.astype(np.float32) if half else src
+    if reduce in _LEAST:
+        with np.errstate(all="ignore"):
+            _LEAST[reduce].at(out, keys, values)
+    else:
+        np.add.at(out, keys, values)
+        if reduce == "mean":
+            count = _counts(out.shape, keys, index.shape, include_self)
+            with np.errstate(all="ignore"):
+                out = out / count if out.dtype.kind == "f" else out // count.astype(out.dtype)
+    return out.astype(x.dtype, copy=False)
+
+
+def _counts(shape: tuple, keys: tuple, index_shape: tuple, include_self: bool) -> Any:
+    """How many values go into each place of a mean (1 where there are none)."""
+    count = np.ones(shape) if include_self else np.zeros(shape)
+    np.add.at(count, keys, np.ones(index_shape))
+    return np.maximum(count, 1)
+
+
+class ScatterReduce(Node):
+    """Values combined with the input at their index along a dimension."""
+
+    saves = (0, 1, 2)
+    saves_output = (0,)
+
+    def forward(
+        self, x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool
+    ) -> Any:
+        self.args = (dim, reduce, include_self)
+        return _reduce_at(x, index, src, dim, reduce, include_self)
+
+    def backward(self, grad: Any) -> Any:
+        """By the reduction:
+
+        sum: grad, and grad at the places for src; mean: that over the number of values;
+        prod: grad * output / value (the product of the others where a value is 0);
+        amax, amin: grad shared equally by the values that equal the output.
+        Without `include_self` the input's places that were written get none.
+        """
+        x, index, src, output = self.saved
+        dim, reduce, include_self = self.args
+        i = array_of(index)
+        if reduce == "sum":
+            d_x, d_src = grad, gather(grad, dim, i)
+        elif reduce == "mean":
+            keys = tuple(grid(i, dim)[0])
+            count = _counts(array_of(x).shape, keys, i.shape, include_self)
+            d_x = div(grad, beside(grad, count))
+            d_src = gather(d_x, dim, i)
+        elif reduce == "prod":
+            d_x, d_src = _product_gradients(grad, x, i, src, output, dim, include_self)
+        else:
+            d_x, d_src = _extremum_gradients(grad, x, i, src, output, dim, include_self)
+        if not include_self:
+            d_x = scatter(d_x, dim, i, 0)
+        return d_x if self.next[0] else None, None, d_src if self.next[2] else None
+
+
+def _product_gradients(
+    grad: Any, x: Any, i: Any, src: Any, output: Any, dim: int, include_self: bool
+) -> tuple:
+    x_zero, src_zero = array_of(x) == 0, array_of(src) == 0
+    full = masked_fill(x, x_zero, 1)
+    others = apply(ScatterReduce, (full, i, src), dim, "prod", include_self)
+    d_x = div(mul(grad, others), full)
+    zeros = np.zeros(array_of(x).shape, np.int64)
+    np.add.at(zeros, tuple(grid(i, dim)[0]), src_zero.astype(np.int64))
+    lone = src_zero & (np.take_along_axis(_fit(zeros, i, dim), i, dim) == 1)
+    without = apply(ScatterReduce, (x, i, masked_fill(src, lone, 1)), dim, "prod", include_self)
+    at_lone = gather(mul(grad, without), dim, i)
+    elsewhere = div(gather(mul(grad, output), dim, i), masked_fill(src, src_zero, 1))
+    d_src = masked_fill(elsewhere, lone, 0) + masked_fill(at_lone, ~lone, 0)
+    return d_x, d_src
+
+
+def beside(grad: Any, constant: Any) -> Any:
+    """A constant array in grad's type; as a tensor if grad is one."""
+    constant = constant.astype(array_of(grad).dtype)
+    return _v.wrap(constant) if isinstance(grad, Variable) else constant
+
+
+def _fit(x: Any, i: Any, dim: int) -> Any:
+    """The part of x that an index covers, whole along dim."""
+    return x[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(i.shape)])]
+
+
+def _extremum_gradients(
+    grad: Any, x: Any, i: Any, src: Any, output: Any, dim: int, include_self: bool
+) -> tuple:
+    top = array_of(output)
+    own = array_of(x) == top
+    theirs = array_of(src) == np.take_along_axis(_fit(top, i, dim), i, dim)
+    count = (own if include_self else np.zeros_like(own)).astype(np.int64)
+    np.add.at(count, tuple(grid(i, dim)[0]), theirs.astype(np.int64))
+    if not include_self:
+        count = np.maximum(count, own)
+    share = div(grad, beside(grad, np.maximum(count, 1)))
+    return mul(share, beside(grad, own)), mul(gather(share, dim, i), beside(grad, theirs))
+
+
+def scatter_reduce(
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Any,
+    reduce: str,
+    *,
+    include_self: bool = True,
+    out: Any = None,
+) -> Any:
+    """A copy of `input` with `src` combined at `index` along `dim`.
+
+    `reduce`: "sum", "prod", "mean", "amax" or "amin"; without `include_self` the old values at the
+    written places do not count. Gradient: see `ScatterReduce.backward`.
+    """
+    x = array_arg("scatter_reduce", input)
+    array_arg("scatter_reduce", src, 4, "src")
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
+        )
+    d, _ = along("scatter", input, dim, index)
+    values = source_for("scatter", input, index, src, d)
+    if not array_of(index).size:
+        result = clone(input)
+    else:
+        args = (as_1d(input), as_1d(index), values)
+        result = reshape_like(apply(ScatterReduce, args, d, reduce, bool(include_self)), x.shape)
+    return result if out is None else write_out("scatter_reduce", out, result)

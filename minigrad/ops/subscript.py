@@ -1,0 +1,359 @@
+"""`x[...]` and `x[...] = y`: PyTorch's rules over NumPy's basic and advanced indexing.
+
+An index is taken apart into a basic part, which makes a view (ints, slices, None, `...`), and the
+index arrays that are left for dimensions of that view. PyTorch applies ints before it decides where
+the dimensions of index arrays go, NumPy does not: that is why the two parts are separate.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import inplace, modes, record
+from ..autograd import variable as _v
+from ..autograd.record import apply_view
+from ..autograd.variable import Node, Variable, next_seq
+from ..kernels import cpu
+from ._elementwise import operand, to_dtype
+from ._shape import array_of, sum_to
+from .index import (
+    IndexPut,
+    check_mask,
+    check_values,
+    dtype_error,
+    put,
+    result_shape,
+    saving,
+    take_at,
+)
+from .movement import Unsqueeze, reshape
+from .slices import Alias, Select, Slice
+
+_FULL = slice(None)
+_NOTHING = np.zeros(0, np.int64)
+_MEANS_TUPLE = (slice, list, tuple, range, Variable, np.ndarray)
+_FIRST = np.zeros(1, np.int64)
+
+
+class _Parsed:
+    """An index taken apart: `key` for the view (None if it is the whole tensor), `cls` its node,
+    `arrays` at the view's dimensions `positions`.
+    """
+
+    __slots__ = ("arrays", "cls", "dim", "key", "out", "positions", "shape")
+
+    def __init__(self, shape: tuple[int, ...], items: tuple):
+        self.shape = shape
+        self.key: list = []
+        self.cls: type[Slice] | type[Unsqueeze] | None = None
+        self.arrays: list = []
+        self.positions: list[int] = []
+        self.dim = self.out = 0
+        for item in items:
+            self.add(item)
+
+    def add(self, item: Any) -> None:
+        if isinstance(item, (bool, np.bool_)):
+            self.flag(bool(item))
+        elif isinstance(item, (int, np.integer)):
+            self.integer(int(item))
+        elif isinstance(item, slice):
+            self.room(1)
+            self.key.append(_checked_slice(item))
+            self.cls = Slice
+            self.dim += 1
+            self.out += 1
+        elif item is None:
+            self.key.append(None)
+            self.cls = Unsqueeze if self.cls in (None, Unsqueeze) else Slice
+            self.out += 1
+        else:
+            self.array(item)
+
+    def room(self, count: int) -> None:
+        if self.dim + count > len(self.shape):
+            raise IndexError(f"too many indices for tensor of dimension {len(self.shape)}")
+
+    def skip(self, count: int) -> None:
+        """`...` stands for `count` dimensions."""
+        self.key.extend((_FULL,) * count)
+        self.dim += count
+        self.out += count
+
+    def integer(self, i: int) -> None:
+        self.room(1)
+        n = self.shape[self.dim]
+        if not -n <= i < n:
+            raise IndexError(f"index {i} is out of bounds for dimension {self.dim} with size {n}")
+        self.key.append(i)
+        self.cls = Select
+        self.dim += 1
+
+    def flag(self, on: bool) -> None:
+        """True and False are masks without dimensions: a new one of size 1 or 0."""
+        self.key.append(None)
+        self.cls = Unsqueeze if self.cls in (None, Unsqueeze) else Slice
+        self.index(_FIRST if on else _NOTHING)
+
+    def index(self, array: Any) -> None:
+        self.arrays.append(array)
+        self.positions.append(self.out)
+        self.out += 1
+
+    def array(self, item: Any) -> None:
+        given = as_index(item)
+        a = array_of(given)
+        if a.dtype == np.bool_ or a.dtype == np.uint8:
+            if not a.ndim:
+                return self.flag(bool(a))
+            self.room(a.ndim)
+            check_mask(a.shape, self.shape, self.dim, self.dim)
+            for found in a.nonzero():
+                self.key.append(_FULL)
+                self.dim += 1
+                self.index(found)
+            return None
+        if a.dtype.kind not in "iu":
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if not a.ndim:
+            return self.integer(int(a))
+        if a.dtype.itemsize < 4:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        self.room(1)
+        self.key.append(_FULL)
+        self.dim += 1
+        return self.index(given)
+
+
+def _checked_slice(item: slice) -> slice:
+    if item.step is not None and operator.index(item.step) <= 0:
+        raise ValueError("step must be greater than zero")
+    return item
+
+
+def as_index(item: Any) -> Any:
+    """An index tensor: tensors as they are, arrays and sequences of numbers as arrays."""
+    if isinstance(item, (Variable, np.ndarray)):
+        return item
+    if hasattr(item, "__len__") and hasattr(item, "__getitem__") and not isinstance(item, str):
+        if len(item) == 0:
+            return _NOTHING
+        return np.asarray(_plain(item))
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+        f"indices (got {item.__class__.__name__})"
+    )
+
+
+def _plain(item: Any) -> Any:
+    """Nested sequences with the 0-d tensors in them as numbers."""
+    if isinstance(item, Variable):
+        return item._array
+    if isinstance(item, (list, tuple, range)):
+        return [_plain(i) for i in item]
+    return item
+
+
+def _parse(shape: tuple[int, ...], index: Any) -> _Parsed:
+    if index.__class__ is tuple:
+        items = index
+    elif isinstance(index, list) and len(index) < 32 and _means_tuple(index):
+        items = tuple(index)
+    else:
+        items = (index,)
+    if not any(i is Ellipsis for i in items):
+        parsed = _Parsed(shape, items)
+    else:
+        at = next(n for n, i in enumerate(items) if i is Ellipsis)
+        parsed = _Parsed(shape, items[:at])
+        after = items[at + 1 :]
+        if any(i is Ellipsis for i in after):
+            raise IndexError("an index can only have a single ellipsis ('...')")
+        named = sum(_dims(i) for i in after)
+        missing = len(shape) - parsed.dim - named
+        if missing < 0:
+            raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
+        if parsed.cls is None and not after:
+            parsed.cls = Alias
+        parsed.skip(missing)
+        for item in after:
+            parsed.add(item)
+    parsed.key.append(Ellipsis)
+    return parsed
+
+
+def _means_tuple(index: list) -> bool:
+    """Whether a list is read as a tuple of indices (PyTorch's rule of old)."""
+    return any(i is None or i is Ellipsis or isinstance(i, _MEANS_TUPLE) for i in index)
+
+
+def _dims(item: Any) -> int:
+    """How many dimensions of the tensor an item of an index stands for."""
+    if item is None or isinstance(item, (bool, np.bool_)):
+        return 0
+    if isinstance(item, (int, np.integer, slice)):
+        return 1
+    a = array_of(as_index(item))
+    return a.ndim if a.dtype == np.bool_ or a.dtype == np.uint8 else 1
+
+
+def getitem(input: Any, index: Any) -> Any:
+    """`input[index]`: a view for ints, slices, None and `...`; a copy for index arrays and masks.
+
+    Gradient: grad at the places of `input`, summed where one is named several times. IndexError for
+    places that do not exist.
+    """
+    x = input._array
+    if index.__class__ is int and x.ndim:
+        n = x.shape[0]
+        if not -n <= index < n:
+            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
+        return apply_view(Select, input, (index, ...))
+    parsed = _parse(x.shape, index)
+    if not parsed.arrays:
+        return apply_view(parsed.cls or Alias, input, tuple(parsed.key))
+    base = input if parsed.cls is None else apply_view(parsed.cls, input, tuple(parsed.key))
+    return take_at(base, parsed.arrays, tuple(parsed.positions))
+
+
+# -- writing -------------------------------------------------------------------------------------
+
+
+class CopyBackwards(Node):
+    """Values written over a tensor."""
+
+    __slots__ = ("dtype", "shape")
+
+    def backward(self, grad: Any) -> Any:
+        """d self = 0; d values = grad, summed over what they were repeated along, in their type."""
+        zeros = values = None
+        if self.next[0] is not None:
+            zeros = np.zeros_like(array_of(grad))
+            if isinstance(grad, Variable):
+                zeros = _v.wrap(zeros)
+        if self.next[1] is not None:
+            values = sum_to(grad, self.shape)
+            if array_of(values).dtype != self.dtype:
+                values = to_dtype(values, self.dtype)
+        return zeros, values
+
+    def name(self) -> str:
+        return "CopyBackwards"
+
+
+def write_values(target: Any, source: Any) -> None:
+    """Copies `source` (a tensor that broadcasts) over `target`, converted to its type; recorded."""
+    array, values = target._array, source._array
+    shape = values.shape
+    lead = len(shape) - array.ndim
+    for i, (n, m) in enumerate(zip(shape[max(lead, 0) :][::-1], array.shape[::-1])):
+        if n not in (1, m) or lead > 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({m}) must match the existing size ({n}) at "
+                f"non-singleton dimension {array.ndim - 1 - i}.  Target sizes: "
+                f"{list(array.shape)}.  Tensor sizes: {list(shape)}"
+            )
+    if lead > 0:
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({array.ndim}) must be greater or equal to the "
+            f"number of dimensions in the tensor ({len(shape)})"
+        )
+    array[...] = values if values.dtype == array.dtype else cpu.astype(values, array.dtype)
+    inplace.bump(target)
+    f, g = target._fn, source._fn
+    if (f is None and g is None) or not modes.is_grad_enabled() or array.dtype.kind not in "fV":
+        return
+    node = CopyBackwards()
+    # Over a view, the parent's CopySlices is what takes the old values out of the graph.
+    node.next = (f if target._view is None else None, g)
+    node.shape, node.dtype = shape, values.dtype
+    node.seq = next_seq()
+    node.saved = node.cells = node.hooks = None
+    if modes.anomaly:
+        record.note_trace(node)
+    inplace.rebase(target, node)
+
+
+def _same_memory(x: Any, y: Any) -> bool:
+    return (
+        x.__array_interface__["data"] == y.__array_interface__["data"]
+        and x.shape == y.shape
+        and x.strides == y.strides
+        and x.dtype == y.dtype
+    )
+
+
+def _as_values(target: Any, value: Any) -> Any:
+    """What is assigned, as a tensor. TypeError for what is no tensor or number."""
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        return operand("__setitem__", value, target._array.dtype)
+    name = dtypes.from_numpy(target._array.dtype).name
+    raise TypeError(
+        f"can't assign a {_class_name(value)} to a torch tensor of {name}; needed: a Tensor or a "
+        "number"
+    )
+
+
+def _class_name(value: Any) -> str:
+    cls = value.__class__
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+
+
+def _without_leading_ones(values: Any, ndim: int) -> Any:
+    shape = values._array.shape
+    extra = len(shape) - ndim
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return reshape(values, shape[extra:])
+    return values
+
+
+def setitem(input: Any, index: Any, value: Any) -> None:
+    """`input[index] = value`: writes a number or a tensor that broadcasts to the indexed places.
+
+    Recorded: `value` gets the gradient at the places, the old values none. RuntimeError for shapes
+    that do not fit, leaves that require grad, and (with index arrays) values of another dtype.
+    """
+    inplace.check_writable(input)
+    values = _as_values(input, value)
+    parsed = _parse(input._array.shape, index)
+    target = input
+    if parsed.cls is not None:
+        target = apply_view(parsed.cls, input, tuple(parsed.key))
+    if parsed.arrays:
+        _write_at(target, values, parsed.arrays, tuple(parsed.positions))
+        return
+    view = values._view
+    if view is not None and view[0] is input and _same_memory(values._array, target._array):
+        return  # the end of `x[i] += y`: the view was written already
+    write_values(target, _without_leading_ones(values, target._array.ndim))
+
+
+def _write_at(target: Any, values: Any, indices: list, positions: tuple[int, ...]) -> None:
+    array = target._array
+    arrays = [array_of(i) for i in indices]
+    places = result_shape(array.shape, arrays, positions)
+    check_values(values, places)
+    if values._array.dtype != array.dtype:
+        raise dtype_error(array, values._array)
+    values = _without_leading_ones(values, len(places))
+    f, g = target._fn, values._fn
+    tracked = (f is not None or g is not None) and modes.is_grad_enabled()
+    put(array, values._array, arrays, positions)
+    inplace.bump(target)
+    if not tracked:
+        return
+    node = saving(IndexPut, 2, len(indices))()
+    node.next = (f, g, *(None,) * len(indices))
+    node.positions, node.adds, node.shape = positions, False, values._array.shape
+    node.seq = next_seq()
+    node.hooks = None
+    record.save(node, (target, values, *indices), [array, values._array, *arrays], ())
+    if modes.anomaly:
+        record.note_trace(node)
+    inplace.rebase(target, node)
