@@ -17,7 +17,7 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable
 from .backend import device, device_of
-from .ops import movement, subscript
+from .ops import assign, movement, subscript
 from .ops._inplace import in_place
 from .ops._operators import comparing, invert, polygamma_method, reflected, where_method
 from .ops.linalg import operator_matmul, operator_rmatmul
@@ -491,6 +491,9 @@ class Tensor(Variable):
 
     __getitem__ = subscript.getitem
     __setitem__ = subscript.setitem
+    copy_ = assign.copy_
+    fill_ = assign.fill_
+    zero_ = assign.zero_
     index_put = ops.index_put
     index_put_ = in_place(ops.index_put)
     gather = ops.gather

@@ -33,12 +33,22 @@ class CopySlices(Node):
         return grad * _v.wrap(mask), written
 
 
-def check_writable(variable: Variable) -> None:
-    """Refuses writes that gradients could not follow, or that would hit memory twice."""
+def _repeats(array: Any) -> bool:
+    """Whether an array has places that share memory by a stride of 0."""
+    return (
+        0 in array.strides
+        and array.size > 0
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape))
+    )
+
+
+def check_writable(variable: Variable, filled: bool = False) -> None:
+    """Refuses writes that gradients could not follow, or that would hit memory twice.
+
+    `filled`: every place gets the same value, so that repeated memory does no harm.
+    """
     array = variable._array
-    if 0 in array.strides and any(
-        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
-    ):
+    if not filled and _repeats(array):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
@@ -58,6 +68,14 @@ def check_writable(variable: Variable) -> None:
     if root is not None and root._fn.__class__ is Leaf:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    if root is not None and root._fn is not None and variable._fn is None:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
+            "can clarify your code by moving both the view and the inplace either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+            "want the inplace to be tracked)."
         )
 
 
@@ -88,6 +106,12 @@ def rebase(variable: Variable, fn: Node | None) -> None:
 def _rebase_parents(variable: Variable, fn: Node | None) -> Variable:
     while variable._view is not None:
         parent, cls, args = variable._view
+        if fn is not None and _repeats(parent._array):
+            raise RuntimeError(
+                "in-place operation: a part of an expanded tensor was written, so that several "
+                "elements of the expanded one have changed and gradients cannot follow; needed: "
+                "clone() the expanded tensor first"
+            )
         node = CopySlices()
         node.cls, node.args = cls, args
         node.next = (parent._fn, fn)

@@ -56,6 +56,7 @@ def assign(target: Any, result: Any) -> Any:
         )
     array[...] = value
     inplace.bump(target)
-    if result._fn is not None or target._fn is not None or target._view is not None:
+    changed = result._fn is not None or target._fn is not None or target._view is not None
+    if changed and modes.is_grad_enabled():
         inplace.rebase(target, result._fn)
     return target

@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..autograd import inplace, modes, record
-from ..autograd import variable as _v
 from ..autograd.record import apply_view
-from ..autograd.variable import Node, Variable, next_seq
-from ..kernels import cpu
-from ._elementwise import operand, to_dtype
-from ._shape import array_of, sum_to
+from ..autograd.variable import Variable, next_seq
+from ._shape import array_of
+from .assign import as_values, without_leading_ones, write_values
 from .index import (
     IndexPut,
     check_mask,
@@ -30,7 +27,7 @@ from .index import (
     saving,
     take_at,
 )
-from .movement import Unsqueeze, reshape
+from .movement import Unsqueeze
 from .slices import Alias, Select, Slice
 
 _FULL = slice(None)
@@ -223,61 +220,6 @@ def getitem(input: Any, index: Any) -> Any:
 # -- writing -------------------------------------------------------------------------------------
 
 
-class CopyBackwards(Node):
-    """Values written over a tensor."""
-
-    __slots__ = ("dtype", "shape")
-
-    def backward(self, grad: Any) -> Any:
-        """d self = 0; d values = grad, summed over what they were repeated along, in their type."""
-        zeros = values = None
-        if self.next[0] is not None:
-            zeros = np.zeros_like(array_of(grad))
-            if isinstance(grad, Variable):
-                zeros = _v.wrap(zeros)
-        if self.next[1] is not None:
-            values = sum_to(grad, self.shape)
-            if array_of(values).dtype != self.dtype:
-                values = to_dtype(values, self.dtype)
-        return zeros, values
-
-    def name(self) -> str:
-        return "CopyBackwards"
-
-
-def write_values(target: Any, source: Any) -> None:
-    """Copies `source` (a tensor that broadcasts) over `target`, converted to its type; recorded."""
-    array, values = target._array, source._array
-    shape = values.shape
-    lead = len(shape) - array.ndim
-    for i, (n, m) in enumerate(zip(shape[max(lead, 0) :][::-1], array.shape[::-1])):
-        if n not in (1, m) or lead > 0:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({m}) must match the existing size ({n}) at "
-                f"non-singleton dimension {array.ndim - 1 - i}.  Target sizes: "
-                f"{list(array.shape)}.  Tensor sizes: {list(shape)}"
-            )
-    if lead > 0:
-        raise RuntimeError(
-            f"expand: the number of sizes provided ({array.ndim}) must be greater or equal to the "
-            f"number of dimensions in the tensor ({len(shape)})"
-        )
-    array[...] = values if values.dtype == array.dtype else cpu.astype(values, array.dtype)
-    inplace.bump(target)
-    f, g = target._fn, source._fn
-    if (f is None and g is None) or not modes.is_grad_enabled() or array.dtype.kind not in "fV":
-        return
-    node = CopyBackwards()
-    # Over a view, the parent's CopySlices is what takes the old values out of the graph.
-    node.next = (f if target._view is None else None, g)
-    node.shape, node.dtype = shape, values.dtype
-    node.seq = next_seq()
-    node.saved = node.cells = node.hooks = None
-    if modes.anomaly:
-        record.note_trace(node)
-    inplace.rebase(target, node)
-
-
 def _same_memory(x: Any, y: Any) -> bool:
     return (
         x.__array_interface__["data"] == y.__array_interface__["data"]
@@ -287,51 +229,25 @@ def _same_memory(x: Any, y: Any) -> bool:
     )
 
 
-def _as_values(target: Any, value: Any) -> Any:
-    """What is assigned, as a tensor. TypeError for what is no tensor or number."""
-    if isinstance(value, Variable):
-        return value
-    if isinstance(value, (bool, int, float, np.number, np.bool_)):
-        return operand("__setitem__", value, target._array.dtype)
-    name = dtypes.from_numpy(target._array.dtype).name
-    raise TypeError(
-        f"can't assign a {_class_name(value)} to a torch tensor of {name}; needed: a Tensor or a "
-        "number"
-    )
-
-
-def _class_name(value: Any) -> str:
-    cls = value.__class__
-    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
-
-
-def _without_leading_ones(values: Any, ndim: int) -> Any:
-    shape = values._array.shape
-    extra = len(shape) - ndim
-    if extra > 0 and shape[:extra] == (1,) * extra:
-        return reshape(values, shape[extra:])
-    return values
-
-
 def setitem(input: Any, index: Any, value: Any) -> None:
     """`input[index] = value`: writes a number or a tensor that broadcasts to the indexed places.
 
     Recorded: `value` gets the gradient at the places, the old values none. RuntimeError for shapes
     that do not fit, leaves that require grad, and (with index arrays) values of another dtype.
     """
-    inplace.check_writable(input)
-    values = _as_values(input, value)
+    values = as_values(input, value)
     parsed = _parse(input._array.shape, index)
     target = input
     if parsed.cls is not None:
         target = apply_view(parsed.cls, input, tuple(parsed.key))
+    inplace.check_writable(target)
     if parsed.arrays:
         _write_at(target, values, parsed.arrays, tuple(parsed.positions))
         return
     view = values._view
     if view is not None and view[0] is input and _same_memory(values._array, target._array):
         return  # the end of `x[i] += y`: the view was written already
-    write_values(target, _without_leading_ones(values, target._array.ndim))
+    write_values(target, without_leading_ones(values, target._array.ndim))
 
 
 def _write_at(target: Any, values: Any, indices: list, positions: tuple[int, ...]) -> None:
@@ -341,7 +257,7 @@ def _write_at(target: Any, values: Any, indices: list, positions: tuple[int, ...
     check_values(values, places)
     if values._array.dtype != array.dtype:
         raise dtype_error(array, values._array)
-    values = _without_leading_ones(values, len(places))
+    values = without_leading_ones(values, len(places))
     f, g = target._fn, values._fn
     tracked = (f is not None or g is not None) and modes.is_grad_enabled()
     put(array, values._array, arrays, positions)

@@ -1,0 +1,151 @@
+"""Overwriting tensors: copy_, fill_, zero_ and the values of `x[i] = y`; recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import inplace, modes, record
+from ..autograd import variable as _v
+from ..autograd.variable import Node, Variable, next_seq
+from ..kernels import cpu
+from ._elementwise import operand, to_dtype, type_name
+from ._shape import array_of, sum_to
+from .movement import reshape
+
+
+class CopyBackwards(Node):
+    """Values written over a tensor."""
+
+    __slots__ = ("dtype", "shape")
+
+    def backward(self, grad: Any) -> Any:
+        """d self = 0; d values = grad, summed over what they were repeated along, in their type."""
+        zeros = values = None
+        if self.next[0] is not None:
+            zeros = np.zeros_like(array_of(grad))
+            if isinstance(grad, Variable):
+                zeros = _v.wrap(zeros)
+        if self.next[1] is not None:
+            values = sum_to(grad, self.shape)
+            if array_of(values).dtype != self.dtype:
+                values = to_dtype(values, self.dtype)
+        return zeros, values
+
+    def name(self) -> str:
+        return "CopyBackwards"
+
+
+def write_values(target: Any, source: Any) -> None:
+    """Copies `source` (a tensor that broadcasts) over `target`, converted to its type; recorded."""
+    array, values = target._array, source._array
+    shape = values.shape
+    lead = len(shape) - array.ndim
+    for i, (n, m) in enumerate(zip(shape[max(lead, 0) :][::-1], array.shape[::-1])):
+        if n not in (1, m) or lead > 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({m}) must match the existing size ({n}) at "
+                f"non-singleton dimension {array.ndim - 1 - i}.  Target sizes: "
+                f"{list(array.shape)}.  Tensor sizes: {list(shape)}"
+            )
+    if lead > 0:
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({array.ndim}) must be greater or equal to the "
+            f"number of dimensions in the tensor ({len(shape)})"
+        )
+    array[...] = values if values.dtype == array.dtype else cpu.astype(values, array.dtype)
+    inplace.bump(target)
+    f, g = target._fn, source._fn
+    if (f is None and g is None) or not modes.is_grad_enabled() or array.dtype.kind not in "fV":
+        return
+    node = CopyBackwards()
+    # Over a view, the parent's CopySlices is what takes the old values out of the graph.
+    node.next = (f if target._view is None else None, g)
+    node.shape, node.dtype = shape, values.dtype
+    node.seq = next_seq()
+    node.saved = node.cells = node.hooks = None
+    if modes.anomaly:
+        record.note_trace(node)
+    inplace.rebase(target, node)
+
+
+def number_for(dtype: np.dtype, value: Any) -> Any:
+    """A number as a 0-d tensor of a NumPy type. RuntimeError if the type cannot hold it."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        # A negative number wraps around in an unsigned type, as in PyTorch.
+        low = -info.max if dtype.kind == "u" else info.min
+        if value != value or not low <= value <= info.max:
+            raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
+        value = int(value)
+        if dtype.kind == "u" and value < 0:
+            value += info.max + 1
+    return operand("fill_", value, dtype)
+
+
+def as_values(target: Any, value: Any) -> Any:
+    """What is assigned, as a tensor. TypeError for what is no tensor or number."""
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        return number_for(target._array.dtype, value)
+    name = type_name(dtypes.from_numpy(target._array.dtype))
+    raise TypeError(f"can't assign a {_class_name(value)} to a torch.{name}Tensor")
+
+
+def _class_name(value: Any) -> str:
+    cls = value.__class__
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+
+
+def without_leading_ones(values: Any, ndim: int) -> Any:
+    shape = values._array.shape
+    extra = len(shape) - ndim
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return reshape(values, shape[extra:])
+    return values
+
+
+def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
+    """Copies `src` (broadcast, converted) over self and returns self.
+
+    Gradient: of `src`, grad summed to its shape; of the old values, zero.
+    """
+    if not isinstance(src, Variable):
+        raise TypeError(
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
+        )
+    inplace.check_writable(self)
+    if src is not self:
+        write_values(self, src)
+    return self
+
+
+def fill_(self: Any, value: Any) -> Any:
+    """Fills self with a number or a 0-d tensor and returns self.
+
+    Gradient: of a tensor `value`, the sum of grad; of the old values, zero.
+    """
+    inplace.check_writable(self, filled=True)
+    if isinstance(value, Variable):
+        if value._array.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value._array.ndim} dimensions."
+            )
+    elif isinstance(value, (bool, int, float, np.number, np.bool_)):
+        value = number_for(self._array.dtype, value)
+    else:
+        raise TypeError(
+            "fill_(): argument 'value' (position 1) must be a number or a 0-d Tensor, not "
+            f"{value.__class__.__name__}"
+        )
+    write_values(self, value)
+    return self
+
+
+def zero_(self: Any) -> Any:
+    """Fills self with zeros and returns self."""
+    return fill_(self, 0)
