@@ -3,6 +3,9 @@
 This package knows no operation: operations are `Node` subclasses in `minigrad.ops`.
 """
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from .api import backward, grad
 from .function import Function, FunctionCtx, once_differentiable
 from .modes import (
@@ -37,3 +40,16 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+# What few programs use is imported when it is first asked for.
+_LAZY = {"GradcheckError": "checks", "gradcheck": "checks", "gradgradcheck": "checks"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in ("functional", "checks"):
+        return _import_module(f"{__name__}.{name}")
+    if name in _LAZY:
+        value = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

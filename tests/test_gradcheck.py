@@ -1,0 +1,145 @@
+"""`gradcheck`, `gradgradcheck`, and `autograd.functional` against PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import autograd
+from minigrad.autograd import functional, gradcheck, gradgradcheck
+
+
+def double(*shape: Any) -> Any:
+    return mg.randn(*shape, dtype=mg.float64, requires_grad=True)
+
+
+class WrongGradient(autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * ctx.saved_tensors[0] * 3
+
+
+class WrongSecond(autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * (ctx.saved_tensors[0].detach() * ctx.saved_tensors[0] * 3)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_right_gradients_pass(fast: bool) -> None:
+    x, y = double(3, 4), double(3, 1)
+    assert gradcheck(lambda a, b: (a * b).exp(), (x, y), fast_mode=fast)
+    assert gradcheck(lambda a: (a.exp(), a * 2, a.detach()), x, fast_mode=fast)
+    assert gradgradcheck(lambda a, b: (a * b).exp(), (x, y), fast_mode=fast)
+    assert gradcheck(lambda a, k: a * k, (x, 3.0), fast_mode=fast)
+    assert gradcheck(lambda a: a * 2, (double(0),))
+    assert gradcheck(lambda a: a * 2, (double(()),))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_wrong_gradients_fail(fast: bool) -> None:
+    x = double(3)
+    with pytest.raises(autograd.GradcheckError, match="output 0 with respect to input 0"):
+        gradcheck(WrongGradient.apply, (x,), fast_mode=fast)
+    assert not gradcheck(WrongGradient.apply, (x,), fast_mode=fast, raise_exception=False)
+    assert gradcheck(WrongSecond.apply, (x,), fast_mode=fast)
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        gradgradcheck(WrongSecond.apply, (x,), fast_mode=fast)
+
+
+def test_a_detached_result_is_noticed() -> None:
+    with pytest.raises(autograd.GradcheckError, match="expected to be zero"):
+        gradcheck(lambda a: a.detach() * 2, (double(3),))
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+        gradcheck(lambda a: a, (mg.ones(2),))
+    with pytest.warns(UserWarning, match="not a double precision"):
+        gradcheck(lambda a: a * 2, (mg.ones(2, requires_grad=True),), atol=0.1, rtol=0.1, eps=1e-2)
+    spread = mg.from_numpy(np.broadcast_to(np.ones(1), (3,))).requires_grad_()
+    with pytest.raises(RuntimeError, match="stride 0"):
+        gradcheck(lambda a: a * 2, (spread,))
+
+
+torch = pytest.importorskip("torch")
+
+
+def compare(name: str, function: Any, *args: Any, **options: Any) -> None:
+    def run(module: Any, where: Any) -> Any:
+        converted = [_convert(module, a) for a in args]
+        return getattr(where, name)(lambda *a: function(module, *a), *converted, **options)
+
+    _same(run(mg, functional), run(torch, torch.autograd.functional))
+
+
+def _convert(module: Any, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_convert(module, v) for v in value)
+    return module.tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def _same(ours: Any, theirs: Any) -> None:
+    if isinstance(ours, tuple):
+        assert isinstance(theirs, tuple)
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs, strict=True):
+            _same(a, b)
+        return
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    assert ours.requires_grad == theirs.requires_grad
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-12)
+
+
+X = np.linspace(-1, 1, 6).reshape(2, 3)
+Y = np.linspace(0.5, 2, 3)
+
+
+def test_jacobian() -> None:
+    compare("jacobian", lambda m, a: (a * a).exp(), X)
+    compare("jacobian", lambda m, a, b: (a * b, b.exp().sum(), a * 2), (X, Y))
+    compare("jacobian", lambda m, a, b: a * 2, (X, Y))
+    compare("jacobian", lambda m, a: (a * a).exp(), X, create_graph=True)
+
+
+def test_hessian() -> None:
+    compare("hessian", lambda m, a: (a * a * a).sum(), X)
+    compare("hessian", lambda m, a, b: (a * b * b).exp().sum(), (X, Y))
+
+
+def test_products() -> None:
+    compare("vjp", lambda m, a: (a * a).exp(), X, X + 1)
+    compare("vjp", lambda m, a: (a * a).sum(), X)
+    compare("jvp", lambda m, a: (a * a).exp(), X, X + 1)
+    compare("jvp", lambda m, a, b: (a * b, b.exp()), (X, Y), (X + 1, Y - 1))
+    compare("vhp", lambda m, a: (a * a).exp().sum(), X, X + 1)
+    compare("hvp", lambda m, a, b: (a * b * b).exp().sum(), (X, Y), (X + 1, Y - 1))
+
+
+def test_strict_and_wrong_arguments() -> None:
+    x = mg.tensor(X)
+    with pytest.raises(RuntimeError, match="independent of input"):
+        functional.vjp(lambda a, b: (a * 2).sum(), (x, x), strict=True)
+    with pytest.raises(RuntimeError, match="does not require gradients"):
+        functional.jacobian(lambda a: a.detach(), x, strict=True)
+    with pytest.raises(RuntimeError, match="single element"):
+        functional.hessian(lambda a: a * 2, x)
+    with pytest.raises(TypeError, match="must be either a Tensor"):
+        functional.jacobian(lambda a: a, 3.0)
+    with pytest.raises(RuntimeError, match="v"):
+        functional.vjp(lambda a: a * 2, x)
+    with pytest.raises(RuntimeError, match="invalid size"):
+        functional.vjp(lambda a: a * 2, x, mg.ones(1))
