@@ -1,10 +1,20 @@
 """minigrad: a small, fast deep-learning trainer with PyTorch's names, over NumPy arrays."""
 
+import importlib
+from typing import Any
+
 from . import autograd as autograd
 from . import dtypes as dtypes
 from . import nn as nn
 from . import optim as optim
+from . import ops as ops
 from . import random as random
+from .autograd import enable_grad as enable_grad
+from .autograd import inference_mode as inference_mode
+from .autograd import is_grad_enabled as is_grad_enabled
+from .autograd import is_inference_mode_enabled as is_inference_mode_enabled
+from .autograd import no_grad as no_grad
+from .autograd import set_grad_enabled as set_grad_enabled
 from .backend import channels_last as channels_last
 from .backend import channels_last_3d as channels_last_3d
 from .backend import contiguous_format as contiguous_format
@@ -13,6 +23,9 @@ from .backend import layout as layout
 from .backend import memory_format as memory_format
 from .backend import preserve_format as preserve_format
 from .backend import strided as strided
+from .config import get_num_threads as get_num_threads
+from .config import set_flush_denormal as set_flush_denormal
+from .config import set_num_threads as set_num_threads
 from .config import show_config as show_config
 from .creation import *  # noqa: F403
 from .dtypes import bfloat16 as bfloat16
@@ -34,6 +47,7 @@ from .dtypes import uint8 as uint8
 from .from_data import *  # noqa: F403
 from .from_data import tensor as _tensor
 from .legacy import *  # noqa: F403
+from .ops import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
 from .ranges import *  # noqa: F403
@@ -50,3 +64,12 @@ tensor = _tensor  # type: ignore[assignment]
 bool = bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
+
+# Packages that are loaded when first asked for: a program that does not use them does not pay.
+_LAZY = ("testing", "utils")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

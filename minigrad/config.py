@@ -23,6 +23,31 @@ def config() -> dict[str, Any]:
     }
 
 
+def get_num_threads() -> int:
+    """Threads that one operation may use, the caller included."""
+    from .kernels.cpu import _C
+
+    return _C.get_num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Sets the number of threads for operations; results do not depend on it.
+
+    ValueError for a number below 1.
+    """
+    from .kernels.cpu import _C
+
+    _C.set_num_threads(count)
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Whether kernels flush denormal numbers to zero (they do by default). Returns True."""
+    from .kernels.cpu import _C
+
+    _C.set_flush_denormal(mode)
+    return True
+
+
 def show_config() -> None:
     """Print what was built and what is in use; `minigrad.config.config()` returns it."""
     c = config()
