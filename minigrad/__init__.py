@@ -6,8 +6,8 @@ from typing import Any
 from . import autograd as autograd
 from . import dtypes as dtypes
 from . import nn as nn
-from . import optim as optim
 from . import ops as ops
+from . import optim as optim
 from . import random as random
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
