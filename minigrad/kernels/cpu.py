@@ -16,6 +16,7 @@ from . import _C
 from .conv import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .optim import *  # noqa: F403
+from .pool import *  # noqa: F403
 from .products import addmm, linear, matmul  # noqa: F401
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
 from .streams import draw32 as draw32

@@ -5,6 +5,7 @@
 
 from . import (
     activation,
+    adaptive,
     arith,
     blend,
     compare,
@@ -18,6 +19,7 @@ from . import (
     maxima,
     movement,
     pairs,
+    pool,
     power,
     quantiles,
     rearrange,
@@ -35,6 +37,7 @@ from . import (
     unary,
 )
 from .activation import *  # noqa: F403
+from .adaptive import *  # noqa: F403
 from .arith import *  # noqa: F403
 from .blend import *  # noqa: F403
 from .compare import *  # noqa: F403
@@ -48,6 +51,7 @@ from .masked import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
 from .pairs import *  # noqa: F403
+from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
@@ -66,6 +70,7 @@ from .unary import *  # noqa: F403
 
 FAMILIES = (
     activation,
+    adaptive,
     arith,
     blend,
     compare,
@@ -79,6 +84,7 @@ FAMILIES = (
     maxima,
     movement,
     pairs,
+    pool,
     power,
     quantiles,
     rearrange,
