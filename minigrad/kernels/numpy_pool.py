@@ -41,7 +41,7 @@ def scatter_planes(out: Any, values: Any, index: Any) -> None:
     """out = 0, then out[plane][index] += value for each value, plane by plane."""
     n, c = out.shape[:2]
     plane = out.shape[2] * out.shape[3]
-    flat = index.reshape(n * c, -1).astype(np.int64)
+    flat = index.reshape(n * c, index.shape[2] * index.shape[3]).astype(np.int64)
     flat += np.arange(n * c, dtype=np.int64).reshape(-1, 1) * plane
     out[...] = 0
     np.add.at(out.reshape(-1), flat.reshape(-1), values.reshape(-1))

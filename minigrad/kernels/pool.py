@@ -45,8 +45,8 @@ def scatter_planes(values: Any, index: Any, shape: tuple) -> Any:
 def gather_planes(x: Any, index: Any) -> Any:
     """The elements of x (N, C, H, W) at the places that index (N, C, P, Q) names in its planes."""
     n, c, h, w = x.shape
-    flat = np.take_along_axis(x.reshape(n, c, h * w), index.reshape(n, c, -1), axis=2)
-    return flat.reshape(index.shape)
+    flat = index.reshape(n, c, index.shape[2] * index.shape[3])
+    return np.take_along_axis(x.reshape(n, c, h * w), flat, axis=2).reshape(index.shape)
 
 
 def avg_pool2d(

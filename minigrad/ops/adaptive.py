@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+_divide = quiet(np.divide)
+
+
 def _bins(size: int, out: int) -> list[slice]:
     """The part of a dimension that each output covers; parts may overlap by one."""
     return [slice(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
@@ -47,7 +50,8 @@ class AdaptiveAvgPool(Node):
         out = np.empty(window.out, wide.dtype)
         for o, i in _each(window):
             part = wide[i]
-            out[o] = cpu.total(part, (2, 3)) / wide.dtype.type(part.shape[2] * part.shape[3])
+            count = wide.dtype.type(part.shape[2] * part.shape[3])
+            out[o] = _divide(cpu.total(part, (2, 3)), count)
         return out.astype(x.dtype, copy=False).reshape(window.out_shape)
 
     def backward(self, grad: Any) -> Any:
@@ -100,7 +104,8 @@ class AdaptiveMaxPool(Node):
         for o, i in _each(window):
             part = planes[i]
             width = part.shape[3]
-            best = _last_nan_or_first_maximum(part.reshape(*part.shape[:2], -1))
+            flat = part.reshape(*part.shape[:2], part.shape[2] * width)
+            best = _last_nan_or_first_maximum(flat)
             row, column = best // width + i[1].start, best % width + i[2].start
             self.where[o] = row * window.x[3] + column
         values = cpu.gather_planes(x.reshape(window.x), self.where)
@@ -145,8 +150,9 @@ def _adaptive(name: str, n: int, input: Any, output_size: Any) -> Window:
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
             f"{{{', '.join(map(str, size))}}}"
         )
-    for d in range(x.ndim - n, x.ndim):
-        if x.shape[d] == 0:
+    mean = "avg" in name and set(size) == {1}  # of no elements: NaN
+    for d in range(1 if "max" in name else x.ndim - n, x.ndim):
+        if x.shape[d] == 0 and not mean:
             raise RuntimeError(
                 f"{name}(): Expected input to have non-zero size for non-batch dimensions, but "
                 f"input has sizes {list(x.shape)} with dimension {d} being empty"
@@ -188,13 +194,6 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
 
 
-def _place(out: Any, index: Any, values: Any) -> None:
-    np.put_along_axis(out, index, values, axis=2)
-
-
-_put = quiet(_place)
-
-
 class MaxUnpool(Node):
     """Zeros with the elements written at `index` (the last one, where two meet)."""
 
@@ -204,7 +203,9 @@ class MaxUnpool(Node):
         self.where, self.window = index, window
         n, c, h, w = window.x
         out = np.zeros((n, c, h * w), x.dtype)
-        _put(out, index.reshape(n, c, -1), x.reshape(n, c, -1))
+        count = window.out[2] * window.out[3]
+        index = index.reshape(n, c, count)
+        np.put_along_axis(out, index, x.reshape(n, c, count), axis=2)
         return out.reshape(window.x_shape)
 
     def backward(self, grad: Any) -> Any:
@@ -230,8 +231,8 @@ def _max_unpool(
         )
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(
-            f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with dimension: "
-            f"{x.ndim}"
+            f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with "
+            f"dimension: {x.ndim}"
         )
     k, p = _pair(kernel, n), _pair(padding, n)
     s = k if stride is None else _pair(stride, n)
@@ -275,9 +276,7 @@ def max_unpool1d(
     output_size: Any = None,
 ) -> Any:
     """The reverse of `max_pool1d`: the maxima at their places, zero elsewhere."""
-    return _max_unpool(
-        "max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size
-    )
+    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
@@ -289,6 +288,4 @@ def max_unpool2d(
     output_size: Any = None,
 ) -> Any:
     """The reverse of `max_pool2d`: the maxima at their places, zero elsewhere."""
-    return _max_unpool(
-        "max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size
-    )
+    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)

@@ -38,7 +38,8 @@ def _rows(name: str, n: int) -> list[Row]:
     if is_max:
         return [
             *rows,
-            Row(name, (x, 2), {"dilation": 2, "stride": 1, "padding": 1}, torch=f, label="dilation"),
+            Row(name, (x, 2), {"dilation": 2, "stride": 1, "padding": 1}, torch=f,
+                label="dilation"),
             Row(name, (x, 3), {"stride": 2, "padding": 1, "return_indices": True}, torch=f,
                 dtypes=(*ALL_INTS, *NUMBERS), label="indices"),
             Row(name, (A((2, 3, *size), lo=0, hi=2, dtype="float32"), 3),
@@ -105,10 +106,10 @@ ROWS = [
     *_adaptive("adaptive_max_pool2d", 2),
     _unpool("max_unpool1d", 1),
     _unpool("max_unpool2d", 2),
-    Row("max_unpool1d", (A((1, 1, 2)), A((1, 1, 2), lo=0, hi=4, dtype="int64"), 2), grad=False,
+    Row("max_unpool1d", (A((2, 3, 1)), A((2, 3, 1), lo=0, hi=2, dtype="int64"), 2), grad=False,
         torch=_torch("max_unpool1d"), label="plain", empty=(A((3,)), A((3,), dtype="int64"), 2),
         bad=((A((1, 2)), A((1, 2)), 2), {}, RuntimeError, "int64")),
-    Row("max_unpool2d", (A((1, 1, 2, 2)), A((1, 1, 2, 2), lo=0, hi=1, dtype="int64"), 2),
+    Row("max_unpool2d", (A((2, 3, 1, 1)), A((2, 3, 1, 1), lo=0, hi=4, dtype="int64"), 2),
         torch=_torch("max_unpool2d"), label="plain", grad=False,
         empty=(A((3,)), A((3,), dtype="int64"), 2),
         bad=((A((1, 2, 2)), A((1, 2, 2)), 2), {}, RuntimeError, "int64")),
