@@ -373,10 +373,15 @@ class Tensor(Variable):
     var = ops.var
     std = ops.std
 
+    # -- ops: norms ------------------------------------------------------------------------------
+
+    norm = ops.norm
+
     # -- ops: scan -------------------------------------------------------------------------------
 
     cumsum = ops.cumsum
     cumprod = ops.cumprod
+    logcumsumexp = ops.logcumsumexp
     cummax = ops.cummax
     cummin = ops.cummin
     cumsum_ = in_place(ops.cumsum)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .elementwise import quiet
+from ._quiet import quiet
 
 _BLOCK = 64
 _WIDE_ROW = 256  # bytes; narrower rows are added as whole blocks instead, for longer inner loops

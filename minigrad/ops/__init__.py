@@ -18,6 +18,7 @@ from . import (
     masked,
     maxima,
     movement,
+    norms,
     pairs,
     pool,
     power,
@@ -50,6 +51,7 @@ from .linalg import *  # noqa: F403
 from .masked import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .norms import *  # noqa: F403
 from .pairs import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
@@ -83,6 +85,7 @@ FAMILIES = (
     masked,
     maxima,
     movement,
+    norms,
     pairs,
     pool,
     power,

@@ -10,7 +10,7 @@ from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
-from ..kernels.elementwise import quiet
+from ..kernels._quiet import quiet
 from ._elementwise import type_name
 from ._reduction import (
     choose,
@@ -26,6 +26,7 @@ from ._reduction import (
 )
 from ._shape import all_or, array_arg, array_of, normalize_dim
 from .arith import mul
+from .extrema import maximum, minimum
 
 __all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin"]
 
@@ -38,6 +39,7 @@ class Shared(Node):
     saves = (0,)
     saves_output = (0,)
     axes: tuple[int, ...]
+    nan_equal = False  # whether NaNs share the gradient of a NaN result
 
     def backward(self, grad: Any) -> Any:
         """grad / (number of elements equal to the output) at these elements, 0 elsewhere."""
@@ -45,7 +47,7 @@ class Shared(Node):
         values, best = array_of(x), array_of(out)
         best = best.reshape(kept_shape(values.shape, self.axes))
         equal = values == best
-        if is_float(values) and best.size == 1 and bool(np.isnan(best).any()):
+        if self.nan_equal and is_float(values) and bool(np.isnan(best).any()):
             equal = np.isnan(values)
         count = np.count_nonzero(equal, axis=self.axes, keepdims=True)
         wide = np.float32 if values.dtype.itemsize == 2 else values.dtype
@@ -73,9 +75,13 @@ class Amin(Amax):
 class Max(Amax):
     """Maximum of all elements."""
 
+    nan_equal = True
+
 
 class Min(Amin):
     """Minimum of all elements."""
+
+    nan_equal = True
 
 
 def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
@@ -168,7 +174,7 @@ def max(
     if other is None and isinstance(dim, Variable):
         other = dim
     if other is not None:
-        raise NotImplementedError("max(a, b)")
+        return maximum(input, other, out=out)
     if dim is not None:
         return _with_index("max", input, dim, keepdim, out)
     x = array_arg("max", input)
@@ -195,7 +201,7 @@ def min(
     if other is None and isinstance(dim, Variable):
         other = dim
     if other is not None:
-        raise NotImplementedError("min(a, b)")
+        return minimum(input, other, out=out)
     if dim is not None:
         return _with_index("min", input, dim, keepdim, out)
     x = array_arg("min", input)

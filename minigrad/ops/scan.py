@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import return_types
+from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
-from ..kernels.elementwise import quiet
-from ._elementwise import to_dtype, write_out
+from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
     constant,
     converted,
+    fill,
     finish_pair,
     is_float,
     renamed,
@@ -22,13 +23,15 @@ from ._reduction import (
     take_along,
 )
 from ._shape import array_arg, array_of, normalize_dim
-from .arith import add, div, mul
+from .arith import add, div, mul, sub
+from .unary import exp, log
 
-__all__ = ["cumsum", "cumprod", "cummax", "cummin"]
+__all__ = ["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"]
 
 _INT64 = np.dtype(np.int64)
 _add = quiet(np.add.accumulate)
 _multiply = quiet(np.multiply.accumulate)
+_logaddexp = quiet(np.logaddexp.accumulate)
 
 
 def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
@@ -112,6 +115,45 @@ def cumprod(
 ) -> Any:
     """Running product along `dim`; integers and bools are multiplied in int64."""
     return _running("cumprod", Cumprod, input, dim, dtype, out, names)
+
+
+class Logcumsumexp(Node):
+    """log of the running sum of exp(input), from the end if `reverse`."""
+
+    saves = (0,)
+    saves_output = (0,)
+
+    def forward(self, x: Any, dim: int, reverse: bool = False) -> Any:
+        self.dim, self.reverse = dim, reverse
+        return _accumulate(_logaddexp, x, dim, reverse)
+
+    def backward(self, grad: Any) -> Any:
+        """exp(input) * the running sum, from the other end, of grad * exp(-output).
+
+        Positive and negative gradients are summed apart, as logarithms: nothing overflows.
+        """
+        x, out = self.saved
+        values = array_of(grad)
+        # Stands for log 0: finite, so that differentiating once more makes no inf - inf.
+        none = -1e4 if values.dtype == np.float16 else -1e30
+
+        def part(signed: Any, outside: Any) -> Any:
+            logs = fill(log(fill(signed, outside, 1)), outside, none)
+            total = apply(Logcumsumexp, (sub(logs, out),), self.dim, not self.reverse)
+            return exp(add(total, x))
+
+        positive = part(grad, values <= 0)
+        negative = part(sub(constant(grad, np.zeros((), values.dtype)), grad), values >= 0)
+        return sub(positive, negative)
+
+
+def logcumsumexp(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+    """`log(cumsum(exp(input), dim))` without overflow. NotImplementedError for integers."""
+    x = array_arg("logcumsumexp", input)
+    if not is_float(x):
+        kind = type_name(dtypes.from_numpy(x.dtype))
+        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'")
+    return _running("logcumsumexp", Logcumsumexp, input, dim, None, out, names)
 
 
 def _record(name: str, pick: Any, input: Any, dim: Any, out: Any, names: dict) -> Any:

@@ -149,6 +149,8 @@ def _ranked(x: Any, rank: int, d: int) -> Any:
 class Median(Shared):
     """The lower median of all elements; equal elements share the gradient."""
 
+    nan_equal = True
+
     def forward(self, x: Any, ignore_nan: bool) -> Any:
         self.axes = tuple(range(x.ndim))
         values = cpu.widened(x).ravel()

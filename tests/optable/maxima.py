@@ -15,6 +15,8 @@ def _rows(name: str) -> list[Row]:
         Row(name, (X, 1), dtypes=ORDERED, label="dim"),
         Row(name, (A(dtype="bool"), 1), label="bool", grad=False),
         Row(name, (X,), {"dim": -1, "keepdim": True}, label="keepdim"),
+        Row(name, (A(), A()), dtypes=ALL, label="pair"),
+        Row(name, (A((3, 1)),), {"other": A((4,))}, label="other"),
         Row(name, (A(()),), label="0d"),
         Row(name, (A(()), 0), label="0d-dim", bad=NOT_TENSOR),
     ]

@@ -1,0 +1,135 @@
+"""Vector norms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ..kernels import cpu
+from ..kernels._quiet import quiet
+from ._elementwise import type_name
+from ._reduction import (
+    constant,
+    converted,
+    fill,
+    finish,
+    is_float,
+    kept_shape,
+    restore,
+)
+from ._shape import all_or, array_arg, array_of
+from .arith import div, mul
+from .power import pow
+
+__all__ = ["norm"]
+
+
+class Norm(Node):
+    """The p-norm over dimensions: (sum of |input|^p)^(1/p)."""
+
+    saves = (0,)
+    saves_output = (0,)
+
+    def forward(self, x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+        self.p, self.axes = p, axes
+        return np.asarray(_norm(cpu.widened(x), p, axes, keepdim), x.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        """grad * sign(input) * (|input| / output)^(p - 1); 0 where the output is 0.
+
+        p = 0 has no gradient. For p = inf and -inf the elements that reach it share grad evenly.
+        """
+        x, out = self.saved
+        p, values, result = self.p, array_of(x), array_of(out)
+        shape = values.shape
+        if p == 0:
+            return None
+        sign = np.sign(cpu.widened(values)).astype(values.dtype)
+        if p == 1:
+            return mul(restore(grad, self.axes, shape), constant(grad, sign))
+        if np.isinf(p):
+            best = np.abs(values) == result.reshape(kept_shape(shape, self.axes))
+            count = np.count_nonzero(best, axis=self.axes, keepdims=True)
+            weight = cpu.div(sign, np.maximum(count, 1).astype(values.dtype))
+            weight = np.where(best, weight, values.dtype.type(0))
+            return mul(restore(grad, self.axes, shape), constant(grad, weight))
+        zero = result == 0
+        if p == 2:
+            scale = fill(div(grad, out), zero, 0)
+            return mul(x, restore(scale, self.axes, shape))
+        size = mul(x, constant(x, sign))
+        if p < 2:
+            # |x|^(p-1) is infinite (or not differentiable) at 0: no gradient goes there.
+            none = values == 0
+            powers = fill(pow(fill(size, none, 1), p - 1), none, 0)
+            powers = mul(powers, constant(powers, sign))
+        else:
+            powers = mul(x, pow(size, p - 2))
+        if p < 1:
+            scale = mul(grad, fill(pow(fill(out, zero, 1), 1 - p), zero, 0))
+        else:
+            scale = fill(div(grad, pow(fill(out, zero, 1), p - 1)), zero, 0)
+        return mul(powers, restore(scale, self.axes, shape))
+
+    def name(self) -> str:
+        return "LinalgVectorNormBackward0"
+
+
+_square, _power = quiet(np.square), quiet(np.power)
+
+
+def _norm(x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+    if p == 2:
+        return cpu.sqrt(cpu.total(_square(x), axes, keepdim))
+    size = np.abs(x)
+    if p == 1:
+        return cpu.total(size, axes, keepdim)
+    if p == 0:
+        return cpu.total((x != 0).astype(x.dtype), axes, keepdim)
+    if np.isinf(p):
+        reduce = cpu.maximum_reduce if p > 0 else cpu.minimum_reduce
+        return reduce(size, axis=axes, keepdims=keepdim, **({"initial": 0} if p > 0 else {}))
+    powers = _power(size, x.dtype.type(p))
+    return _power(cpu.total(powers, axes, keepdim), x.dtype.type(1 / p))
+
+
+def norm(
+    input: Any,
+    p: Any = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Any = None,
+    dtype: Any = None,
+) -> Any:
+    """The p-norm of all elements or over `dim`: p a number, inf, -inf, 0 (count), or "fro" (2)."""
+    x = array_arg("norm", input)
+    if isinstance(p, str):
+        if p == "nuc":
+            raise NotImplementedError(
+                "norm: p='nuc' (the sum of singular values) was asked for; minigrad has vector "
+                "norms only: p a number or 'fro'"
+            )
+        if p != "fro":
+            raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+    order = 2.0 if p is None or p == "fro" else float(p)
+    if dtype is not None:
+        input = converted("norm", input, dtype, None)
+        x = array_of(input)
+    if not is_float(x):
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{type_name(dtypes.from_numpy(x.dtype))}"
+        )
+    axes = all_or(dim, x.ndim)
+    if (order < 0 or order == np.inf) and 0 in [x.shape[a] for a in axes]:
+        label = "inf" if order == np.inf else f"{order:g}"
+        where = "tensor" if dim is None else "dimension"
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {label} norm on an empty {where} because the "
+            "operation does not have an identity"
+        )
+    return finish("norm", apply(Norm, (input,), order, axes, keepdim), out)
