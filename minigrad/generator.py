@@ -151,6 +151,12 @@ class Generator:
 
     graphsafe_get_state = clone_state
 
+    def assign(self, other: Generator) -> None:
+        """Continues as `other` would, which may be used again."""
+        with self._lock:
+            self._seed, self._offset, self._normal = other._seed, other._offset, other._normal
+            self._state = None if other._state is None else other._state.copy()
+
     def __deepcopy__(self, memo: dict) -> Generator:
         return self.clone_state()
 

@@ -82,14 +82,11 @@ def fork_rng(
     if not enabled:
         yield
         return
-    g = default_generator
-    before, first = g.clone_state(), g._seed
+    before = default_generator.clone_state()
     try:
         yield
     finally:
-        with g._lock:
-            g._state, g._normal, g._offset = before._state, before._normal, before._offset
-            g._seed = first
+        default_generator.assign(before)
 
 
 def match_torch(mode: bool | None = None) -> bool:

@@ -30,11 +30,13 @@ def run(
     create_graph: bool,
     wanted: dict[Node, Any] | None = None,
     accumulate: bool = True,
+    stop_at_wanted: bool = False,
 ) -> None:
     """Runs backward from `roots`, (node, gradient) pairs of arrays (tensors if `create_graph`).
 
     `wanted`: nodes whose complete gradient is written into the dictionary; only nodes on the way to
     them run. `accumulate`: add to `.grad` of the leaves reached (of those in `wanted`, if given).
+    `stop_at_wanted`: another loop goes on from the wanted nodes, and calls their hooks.
     """
     if wanted is None and not create_graph and not modes.anomaly:
         fast.run_backward(list(roots), keep_graph)  # the same loop, compiled
@@ -57,6 +59,9 @@ def run(
         node = heappop(heap)[1]
         grad = pending.pop(node)
         if wanted is not None or not node.plain or node.hooks:
+            if stop_at_wanted and wanted is not None and node in wanted:
+                wanted[node] = grad
+                continue
             if node.hooks:
                 grad = _run_hooks(node, grad, create_graph)
                 owned.discard(node)
