@@ -411,6 +411,11 @@ class Tensor(Variable):
     histc = ops.histc
     bincount = ops.bincount
 
+    # -- ops: softmaxes --------------------------------------------------------------------------
+
+    softmax = ops.softmax
+    log_softmax = ops.log_softmax
+
     # -- ops: linalg -----------------------------------------------------------------------------
 
     matmul = ops.matmul

@@ -7,17 +7,25 @@ from . import (
     activation,
     adaptive,
     arith,
+    attention,
     blend,
+    class_losses,
     compare,
     conv,
     difference,
+    distance,
+    dropouts,
+    embeddings,
     extrema,
     index,
     join,
     linalg,
+    loss,
+    margin_loss,
     masked,
     maxima,
     movement,
+    normalization,
     norms,
     pairs,
     pool,
@@ -31,6 +39,7 @@ from . import (
     scattering,
     sets,
     slices,
+    softmaxes,
     sorting,
     special,
     stats,
@@ -40,17 +49,25 @@ from . import (
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
 from .arith import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .blend import *  # noqa: F403
+from .class_losses import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
+from .distance import *  # noqa: F403
+from .dropouts import *  # noqa: F403
+from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
+from .loss import *  # noqa: F403
+from .margin_loss import *  # noqa: F403
 from .masked import *  # noqa: F403
 from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .pairs import *  # noqa: F403
 from .pool import *  # noqa: F403
@@ -64,6 +81,7 @@ from .scan import *  # noqa: F403
 from .scattering import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .slices import *  # noqa: F403
+from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .special import *  # noqa: F403
 from .stats import *  # noqa: F403
@@ -74,17 +92,25 @@ FAMILIES = (
     activation,
     adaptive,
     arith,
+    attention,
     blend,
+    class_losses,
     compare,
     conv,
     difference,
+    distance,
+    dropouts,
+    embeddings,
     extrema,
     index,
     join,
     linalg,
+    loss,
+    margin_loss,
     masked,
     maxima,
     movement,
+    normalization,
     norms,
     pairs,
     pool,
@@ -98,6 +124,7 @@ FAMILIES = (
     scattering,
     sets,
     slices,
+    softmaxes,
     sorting,
     special,
     stats,

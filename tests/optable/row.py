@@ -31,12 +31,15 @@ class A:
     dtype: str | None = None
     distinct: bool = False
     grad: bool = True
+    sign: bool = False  # values -1 and 1
 
     def make(self, rng: np.random.Generator, dtype: str) -> np.ndarray:
         """The values as float64 or integers that the dtype holds exactly enough."""
         name = self.dtype or dtype
         if name == "bool":
             return rng.random(self.shape) < 0.5
+        if self.sign:
+            return rng.choice(np.array([-1.0, 1.0]), self.shape)
         if self.distinct:
             n = int(np.prod(self.shape))
             values = (rng.permutation(n) + 0.5) / max(n, 1) * (self.hi - self.lo) + self.lo
@@ -117,3 +120,12 @@ def build(spec: Any, rng: np.random.Generator, dtype: str, convert: Callable) ->
 def to_numpy(values: np.ndarray, dtype: str) -> np.ndarray:
     """Values in minigrad's NumPy type for a dtype name."""
     return np.asarray(values).astype(mg.dtypes.from_name(dtype).numpy)
+
+
+def functional(name: str) -> Callable | None:
+    """PyTorch's function of `torch.nn.functional` (`torch` has some with other arguments)."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return getattr(torch.nn.functional, name)

@@ -1,0 +1,144 @@
+"""Dropout: elements, whole channels, and the self-normalising (alpha) forms.
+
+Which elements stay is a function of (seed, offset): backward computes the mask again instead of
+keeping it. On request the masks follow PyTorch's serial stream (`minigrad.random.match_torch`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import generator
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ..kernels import cpu
+from ._inplace import write
+from ._nn import need_tensor, torch_name
+from .arith import add, mul
+
+__all__ = ["alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout"]
+
+_ALPHA = 1.7580993408473766  # -(scale * alpha) of SELU, to which alpha dropout sets elements
+
+
+class Noise:
+    """A mask of a shape that broadcasts to the input's, which can be had again and again."""
+
+    __slots__ = ("drawn", "keep", "scale", "shape")
+
+    def __init__(self, shape: tuple[int, ...], keep: float, scale: float):
+        self.shape, self.keep, self.scale = shape, keep, scale
+        n = math.prod(shape)
+        if generator.settings.dropout_follows_torch:
+            self.drawn: Any = generator.default_generator.uniform64(n) < keep
+        else:
+            self.drawn = generator.default_generator.reserve(-(-n // 4))  # blocks of four words
+
+    def mask(self) -> Any:
+        """The booleans: True stays."""
+        if isinstance(self.drawn, tuple):
+            seed, offset = self.drawn
+            return cpu.philox_mask(seed, offset, math.prod(self.shape), self.keep).reshape(
+                self.shape
+            )
+        return self.drawn.reshape(self.shape)
+
+
+class Dropout(Node):
+    """input * mask * scale."""
+
+    fresh = True
+
+    def forward(self, x: Any, noise: Noise) -> Any:
+        self.noise = noise
+        return cpu.dropout(x, noise.mask(), noise.scale)
+
+    def backward(self, grad: Any) -> Any:
+        """grad * mask * scale."""
+        return apply(Dropout, (grad,), self.noise)
+
+
+def _checked(name: str, input: Any, p: float, kind: type[Exception] = ValueError) -> Any:
+    x = need_tensor(name, "input", input)
+    if not 0.0 <= p <= 1.0:
+        raise kind(f"dropout probability has to be between 0 and 1, but got {p}")
+    return x
+
+
+def _drop(name: str, input: Any, p: float, training: bool, feature: bool, alpha: bool) -> Any:
+    x = _checked(name, input, p)
+    if p == 0 or not training or not x.size:
+        return input
+    if feature and x.ndim < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    if p == 1:
+        return mul(input, _v.wrap(np.zeros((), x.dtype)))
+    if x.dtype.kind not in "fV":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {torch_name(x)}"
+        )
+    shape = x.shape[:2] + (1,) * (x.ndim - 2) if feature else x.shape
+    keep = 1.0 - p
+    if not alpha:
+        return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep))
+    a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * keep)
+    noise = Noise(shape, keep, a)
+    # Dropped elements become -alpha'; the affine map restores mean 0 and variance 1.
+    shift = np.where(noise.mask(), _ALPHA * a * p, _ALPHA * a * (p - 1)).astype(x.dtype)
+    return add(apply(Dropout, (input,), noise), _v.wrap(shift))
+
+
+def _in_place(input: Any, drop: Any, p: float, training: bool) -> Any:
+    """The in-place form: the tensor itself, rewritten if anything is dropped."""
+    if p == 0 or not training or not input._array.size:
+        return input
+    return write(input, drop, (p, True))
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Sets each element to 0 with probability `p` and divides the others by 1 - p.
+
+    The input itself when not training. ValueError for p outside [0, 1]; RuntimeError for integers.
+    """
+    if inplace:
+        _checked("dropout", input, p)
+        return _in_place(input, dropout, p, training)
+    return _drop("dropout", input, p, training, False, False)
+
+
+def feature_dropout(
+    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Any:
+    """Sets whole channels of `input` (N, C, ...) to 0 with probability `p`; others over 1 - p.
+
+    RuntimeError for fewer than two dimensions; else as of `dropout`.
+    """
+    if inplace:
+        _checked("feature_dropout", input, p)
+        return _in_place(input, feature_dropout, p, training)
+    return _drop("feature_dropout", input, p, training, True, False)
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """Dropout for SELU networks: keeps mean 0 and variance 1. (Klambauer et al. 2017.)
+
+    Errors as of `dropout`.
+    """
+    if inplace:
+        _checked("alpha_dropout", input, p)
+        return _in_place(input, alpha_dropout, p, training)
+    return _drop("alpha_dropout", input, p, training, False, True)
+
+
+def feature_alpha_dropout(
+    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Any:
+    """Alpha dropout of whole channels of `input` (N, C, ...); errors as of `feature_dropout`."""
+    if inplace:
+        _checked("feature_alpha_dropout", input, p)
+        return _in_place(input, feature_alpha_dropout, p, training)
+    return _drop("feature_alpha_dropout", input, p, training, True, True)
