@@ -18,5 +18,6 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_optim(m);
   mg::bind_record(m);
   mg::bind_engine(m);
+  mg::bind_reduce(m);
   mg::bind_softmax(m);
 }

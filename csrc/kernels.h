@@ -15,6 +15,7 @@
 #include "kernels/cast.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
+#include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
 namespace mg {
@@ -23,6 +24,7 @@ struct KernelTable {
   CastKernels cast;
   ElementwiseKernels elementwise;
   OptimKernels optim;
+  ReduceKernels reduce;
   SoftmaxKernels softmax;
 };
 

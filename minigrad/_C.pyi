@@ -93,3 +93,6 @@ def cross_entropy_backward(
     denominator: float,
     /,
 ) -> Any: ...
+
+# reduce: None where NumPy has to do it
+def sum(x: np.ndarray, axes: tuple[int, ...], keepdims: bool, /) -> Any: ...

@@ -6,6 +6,7 @@ namespace mg::MG_ISA {
 extern const CastKernels kCast;
 extern const ElementwiseKernels kElementwise;
 extern const OptimKernels kOptim;
+extern const ReduceKernels kReduce;
 extern const SoftmaxKernels kSoftmax;
 
 // Members in the order of KernelTable.
@@ -14,6 +15,7 @@ const KernelTable& table() {
       kCast,
       kElementwise,
       kOptim,
+      kReduce,
       kSoftmax,
   };
   return kTable;
