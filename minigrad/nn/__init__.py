@@ -1,6 +1,6 @@
 """Neural network modules, their functions, initialisers and utilities."""
 
-from . import utils
+from . import functional, utils
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .module import Module
 from .parameter import Buffer, Parameter
@@ -14,5 +14,6 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "Sequential",
+    "functional",
     "utils",
 ]

@@ -1,0 +1,253 @@
+"""`minigrad.nn.functional`: PyTorch's functions of neural networks, bound to the operations.
+
+Names whose arguments agree with the operation's *are* the operation. The functions defined here are
+those that have other arguments than the operation of the name, or none of that name.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .. import ops
+from ..ops._inplace import in_place
+
+# -- activations -----------------------------------------------------------------------------------
+
+celu = ops.celu
+elu = ops.elu
+gelu = ops.gelu
+glu = ops.glu
+hardshrink = ops.hardshrink
+hardsigmoid = ops.hardsigmoid
+hardswish = ops.hardswish
+hardtanh = ops.hardtanh
+leaky_relu = ops.leaky_relu
+logsigmoid = ops.logsigmoid
+mish = ops.mish
+prelu = ops.prelu
+relu = ops.relu
+relu6 = ops.relu6
+rrelu = ops.rrelu
+selu = ops.selu
+sigmoid = ops.sigmoid
+silu = ops.silu
+softplus = ops.softplus
+softshrink = ops.softshrink
+softsign = ops.softsign
+tanh = ops.tanh
+tanhshrink = ops.tanhshrink
+threshold = ops.threshold
+celu_ = in_place(ops.celu)
+elu_ = in_place(ops.elu)
+hardtanh_ = in_place(ops.hardtanh)
+leaky_relu_ = in_place(ops.leaky_relu)
+relu_ = in_place(ops.relu)
+rrelu_ = in_place(ops.rrelu)
+selu_ = in_place(ops.selu)
+threshold_ = in_place(ops.threshold)
+
+
+def _implicit_dim(name: str, input: Any, stacklevel: int) -> int:
+    """The dimension that PyTorch's softmax once took by default."""
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """`exp(input) / sum(exp(input))` along `dim`, computed in `dtype` if given."""
+    if dim is None:
+        dim = _implicit_dim("softmax", input, _stacklevel)
+    return ops.softmax(input, dim, dtype)
+
+
+def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """`log(softmax(input, dim))`, without overflow; computed in `dtype` if given."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input, _stacklevel)
+    return ops.log_softmax(input, dim, dtype)
+
+
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """`softmax(-input, dim)`, computed in `dtype` if given."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input, _stacklevel)
+    return ops.softmin(input, dim, dtype)
+
+
+# -- linear maps, convolutions, pools --------------------------------------------------------------
+
+linear = ops.linear
+conv1d = ops.conv1d
+conv2d = ops.conv2d
+conv_transpose1d = ops.conv_transpose1d
+conv_transpose2d = ops.conv_transpose2d
+avg_pool1d = ops.avg_pool1d
+avg_pool2d = ops.avg_pool2d
+max_pool1d = ops.max_pool1d
+max_pool2d = ops.max_pool2d
+max_unpool1d = ops.max_unpool1d
+max_unpool2d = ops.max_unpool2d
+adaptive_avg_pool1d = ops.adaptive_avg_pool1d
+adaptive_avg_pool2d = ops.adaptive_avg_pool2d
+adaptive_max_pool1d = ops.adaptive_max_pool1d
+adaptive_max_pool2d = ops.adaptive_max_pool2d
+
+
+def max_pool1d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple:
+    """`max_pool1d` with the positions of the maxima: (values, int64 indices)."""
+    return ops.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool2d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple:
+    """`max_pool2d` with the positions of the maxima: (values, int64 indices)."""
+    return ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def adaptive_max_pool1d_with_indices(
+    input: Any, output_size: Any, return_indices: bool = False
+) -> tuple:
+    """`adaptive_max_pool1d` with the positions of the maxima: (values, int64 indices)."""
+    return ops.adaptive_max_pool1d(input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(
+    input: Any, output_size: Any, return_indices: bool = False
+) -> tuple:
+    """`adaptive_max_pool2d` with the positions of the maxima: (values, int64 indices)."""
+    return ops.adaptive_max_pool2d(input, output_size, True)
+
+
+# -- normalisation ---------------------------------------------------------------------------------
+
+batch_norm = ops.batch_norm
+group_norm = ops.group_norm
+instance_norm = ops.instance_norm
+layer_norm = ops.layer_norm
+normalize = ops.normalize
+rms_norm = ops.rms_norm
+
+# -- embeddings, attention, distances --------------------------------------------------------------
+
+embedding = ops.embedding
+one_hot = ops.one_hot
+scaled_dot_product_attention = ops.scaled_dot_product_attention
+cosine_similarity = ops.cosine_similarity
+pairwise_distance = ops.pairwise_distance
+
+# -- losses ----------------------------------------------------------------------------------------
+
+binary_cross_entropy = ops.binary_cross_entropy
+binary_cross_entropy_with_logits = ops.binary_cross_entropy_with_logits
+cosine_embedding_loss = ops.cosine_embedding_loss
+cross_entropy = ops.cross_entropy
+gaussian_nll_loss = ops.gaussian_nll_loss
+hinge_embedding_loss = ops.hinge_embedding_loss
+huber_loss = ops.huber_loss
+kl_div = ops.kl_div
+l1_loss = ops.l1_loss
+margin_ranking_loss = ops.margin_ranking_loss
+mse_loss = ops.mse_loss
+multi_margin_loss = ops.multi_margin_loss
+multilabel_soft_margin_loss = ops.multilabel_soft_margin_loss
+nll_loss = ops.nll_loss
+poisson_nll_loss = ops.poisson_nll_loss
+smooth_l1_loss = ops.smooth_l1_loss
+soft_margin_loss = ops.soft_margin_loss
+triplet_margin_loss = ops.triplet_margin_loss
+triplet_margin_with_distance_loss = ops.triplet_margin_with_distance_loss
+
+# -- dropout ---------------------------------------------------------------------------------------
+
+dropout = ops.dropout
+alpha_dropout = ops.alpha_dropout
+feature_alpha_dropout = ops.feature_alpha_dropout
+
+
+def _batched_dropout(input: Any, p: float, training: bool, inplace: bool, batched: bool) -> Any:
+    """Channel-wise dropout of (N, C, ...), or of one sample (C, ...)."""
+    if batched:
+        return ops.feature_dropout(input, p, training, inplace)
+    sample = ops.feature_dropout(ops.unsqueeze(input, 0), p, training, inplace)
+    return input if inplace else ops.squeeze(sample, 0)
+
+
+def _check_probability(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Sets whole channels of (N, C, L) or (C, L) to 0 with probability `p`; others over 1 - p.
+
+    ValueError for p outside [0, 1]; RuntimeError for other numbers of dimensions.
+    """
+    _check_probability(p)
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that "
+            "dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, "
+            "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
+        )
+    return _batched_dropout(input, p, training, inplace, input.ndim == 3)
+
+
+def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Sets whole channels of (N, C, H, W) to 0 with probability `p`; others over 1 - p.
+
+    As in PyTorch, a 3-d input is taken for (N, C, L), with a warning. ValueError for p outside
+    [0, 1].
+    """
+    _check_probability(p)
+    if input.ndim not in (3, 4):
+        warnings.warn(
+            f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and "
+            "will result in an error in a future release. To retain the behavior and silence this "
+            "warning, please use dropout instead.",
+            stacklevel=2,
+        )
+    if input.ndim == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
+            "behavior is desired - input is interpreted as shape (N, C, L), where C is the channel "
+            "dim. To maintain the 1D channel-wise dropout behavior, please switch to using "
+            "dropout1d instead.",
+            stacklevel=2,
+        )
+    return ops.feature_dropout(input, p, training, inplace)
+
+
+def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Sets whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability `p`.
+
+    The others are divided by 1 - p. ValueError for p outside [0, 1].
+    """
+    _check_probability(p)
+    if input.ndim not in (4, 5):
+        warnings.warn(
+            f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and "
+            "will result in an error in a future release. To retain the behavior and silence this "
+            "warning, please use dropout instead.",
+            stacklevel=2,
+        )
+    return _batched_dropout(input, p, training, inplace, input.ndim == 5)
