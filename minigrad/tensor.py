@@ -6,17 +6,17 @@ Sections follow the op families; a method that is not an op (conversion, memory,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import builtins
 from typing import Any
 
 import numpy as np
 
-from . import creation, dtypes, fills, ops, random
+from . import attributes, conversion, creation, dtypes, fills, ops, printing, random
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable
-from .backend import device, device_of
+from .backend import device, device_of, strided
 from .ops import assign, movement, subscript
 from .ops._inplace import in_place
 from .ops._operators import comparing, invert, polygamma_method, reflected, where_method
@@ -55,8 +55,34 @@ class Tensor(Variable):
         return device_of(self._array)
 
     @property
-    def ndim(self) -> int:
+    def ndim(self) -> builtins.int:
         return self._array.ndim
+
+    itemsize = property(attributes.element_size)
+    nbytes = property(lambda self: self._array.nbytes)
+    size = attributes.size
+    stride = attributes.stride
+    dim = ndimension = attributes.dim
+    numel = nelement = attributes.numel
+    element_size = attributes.element_size
+    is_contiguous = attributes.is_contiguous
+    data_ptr = attributes.data_ptr
+    storage_offset = attributes.storage_offset
+    untyped_storage = attributes.untyped_storage
+    is_floating_point = attributes.is_floating_point
+    is_signed = attributes.is_signed
+    is_complex = attributes.is_complex
+    is_nonzero = conversion.to_bool
+    is_same_size = attributes.is_same_size
+    is_set_to = attributes.is_set_to
+    get_device = attributes.get_device
+    is_shared = attributes.is_shared
+    share_memory_ = attributes.share_memory_
+    pin_memory = attributes.pin_memory
+    is_pinned = attributes.is_pinned
+    is_cpu = True
+    is_cuda = is_mps = is_meta = is_sparse = is_quantized = is_mkldnn = False
+    layout = strided
 
     @property
     def data(self) -> Tensor:
@@ -103,19 +129,23 @@ class Tensor(Variable):
     def backward(
         self,
         gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
         inputs: Any = None,
     ) -> None:
         """Adds to `.grad` of the leaves the gradient of self, weighted by `gradient`."""
         api.backward(self, gradient, retain_graph, create_graph, inputs)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Sets `requires_grad` and returns self."""
         _v.set_requires_grad(self, requires_grad)
         return self
 
     detach = alias
+    detach_ = attributes.detach_
+    set_ = attributes.set_
+    resize_ = attributes.resize_
+    resize_as_ = attributes.resize_as_
     retain_grad = _v.retain_grad
     retains_grad = property(_v.retains_grad)
     register_hook = _v.register_hook
@@ -146,40 +176,43 @@ class Tensor(Variable):
 
     # -- conversion ------------------------------------------------------------------------------
 
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The NumPy array that holds the data (not copied)."""
-        if self._fn is not None and not force:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
-        return self._array
-
-    def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
-        if self._array.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
-            )
-        return self._array.item()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        if self._array.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
-        return len(self._array)
-
-    def __iter__(self) -> Iterator:
-        if self._array.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
+    to = conversion.to
+    type = conversion.type_
+    type_as = conversion.type_as
+    float = conversion.caster("float", dtypes.float32)
+    double = conversion.caster("double", dtypes.float64)
+    half = conversion.caster("half", dtypes.float16)
+    bfloat16 = conversion.caster("bfloat16", dtypes.bfloat16)
+    int = conversion.caster("int", dtypes.int32)
+    long = conversion.caster("long", dtypes.int64)
+    short = conversion.caster("short", dtypes.int16)
+    char = conversion.caster("char", dtypes.int8)
+    byte = conversion.caster("byte", dtypes.uint8)
+    bool = conversion.caster("bool", dtypes.bool_)
+    cpu = conversion.cpu
+    cuda = conversion.cuda
+    item = conversion.item
+    tolist = conversion.tolist
+    __float__ = conversion.to_float
+    __int__ = conversion.to_int
+    __complex__ = conversion.to_complex
+    __bool__ = conversion.to_bool
+    __index__ = conversion.to_index
+    __format__ = conversion.format_
+    __len__ = conversion.length
+    __iter__ = conversion.iterate
+    __reversed__ = conversion.reverse
+    __contains__ = conversion.contains
+    numpy = conversion.numpy
+    __array__ = conversion.as_numpy
+    __array_wrap__ = conversion.wrap_result
+    __dlpack__ = conversion.dlpack
+    __dlpack_device__ = conversion.dlpack_device
+    __deepcopy__ = conversion.deepcopy
+    __reduce_ex__ = conversion.reduce
+    __repr__ = printing.tensor_repr
 
     __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        return f"tensor({self._array})"
 
     # -- ops: arith --------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ FLOORS = [
     ("version", 0),
     ("config", 5),
     ("creation", 4),
+    ("attributes", 4),
+    ("conversion", 4),
     ("from_data", 4),
     ("legacy", 4),
     ("queries", 4),

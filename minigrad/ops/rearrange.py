@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
+from ..backend import channels_last, channels_last_3d, contiguous_format
 from ._elementwise import write_out
 from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, sum_to
 from .movement import reshape, transpose
@@ -23,41 +24,54 @@ __all__ = [
 class Clone(Node):
     """A copy."""
 
-    def forward(self, x: Any, order: str = "K") -> Any:
-        return x.copy(order)
+    fresh = False  # backward passes its gradient on as it is
+
+    def forward(self, x: Any, axes: tuple[int, ...]) -> Any:
+        """`axes`: the dimensions, from the slowest in the copy's memory to the fastest."""
+        if axes == tuple(range(x.ndim)):
+            return x.copy("C")
+        return np.ascontiguousarray(x.transpose(axes)).transpose(np.argsort(axes))
 
     def backward(self, grad: Any) -> Any:
         """grad."""
         return grad
 
 
-def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """A copy of `input`. Gradient: grad."""
-    x = array_arg("clone", input)
-    # Like PyTorch, a transposed tensor stays transposed; one with repeated memory does not.
-    dense = x.flags.forc or (0 not in x.strides and _covers(x))
-    order = "K" if dense and not _is_contiguous_format(memory_format) else "C"
-    return apply(Clone, (input,), order)
-
-
-def _covers(x: Any) -> bool:
-    """Whether the strides are those of a permuted contiguous array."""
+def _axes(x: Any, format: Any) -> tuple[int, ...]:
+    """The order in memory that a memory format asks for."""
+    if format is channels_last or format is channels_last_3d:
+        wanted = 4 if format is channels_last else 5
+        if x.ndim != wanted:
+            raise RuntimeError(
+                f"required rank {wanted} tensor to use {format.name} format, given {x.ndim} "
+                "dimensions"
+            )
+        return (0, *range(2, x.ndim), 1)
+    plain = tuple(range(x.ndim))
+    if format is contiguous_format or x.flags.c_contiguous:
+        return plain
+    # Like PyTorch, a transposed tensor stays transposed; one with gaps or repeats does not.
+    order = sorted(plain, key=lambda d: (-x.strides[d], -x.shape[d], d))
     expected = x.dtype.itemsize
-    for s, n in sorted((s, n) for s, n in zip(x.strides, x.shape) if n != 1):
-        if s != expected:
-            return False
-        expected *= n
-    return True
+    for d in reversed(order):
+        if x.shape[d] != 1 and x.strides[d] != expected:
+            return plain
+        expected *= x.shape[d]
+    return tuple(order)
 
 
-def _is_contiguous_format(memory_format: Any) -> bool:
-    return memory_format is not None and "contiguous_format" in str(memory_format)
+def clone(input: Any, *, memory_format: Any = None) -> Any:
+    """A copy of `input`, in its order of memory or a given one. Gradient: grad."""
+    return apply(Clone, (input,), _axes(array_arg("clone", input), memory_format))
 
 
-def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """`input` if its elements lie in order, else a copy in which they do."""
+def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
+    """`input` if its elements lie in order (of `memory_format`), else a copy in which they do."""
     x = array_arg("contiguous", input)
-    return input if x.flags.c_contiguous else apply(Clone, (input,), "C")
+    axes = _axes(x, memory_format)
+    if x.transpose(axes).flags.c_contiguous:
+        return input
+    return apply(Clone, (input,), axes)
 
 
 class Flip(Node):

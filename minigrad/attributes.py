@@ -1,0 +1,248 @@
+"""What a tensor is: sizes, strides, memory, flags. The functions are `Tensor` methods."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .autograd import variable as _v
+from .autograd.record import alias
+from .autograd.variable import Leaf, Variable, is_float
+from .backend import CPU, channels_last, channels_last_3d, device
+from .ops._shape import normalize_dim
+from .size import Size
+
+
+def size(self: Any, dim: int | None = None) -> Any:
+    """The shape, or the size of one dimension."""
+    shape = self._array.shape
+    return Size(shape) if dim is None else shape[_existing(dim, shape)]
+
+
+def _existing(dim: Any, shape: tuple) -> int:
+    if not shape:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return normalize_dim(dim, len(shape))
+
+
+def strides(array: Any) -> tuple[int, ...]:
+    """Strides in elements; of an array without elements, those of a contiguous one."""
+    if array.size:
+        step = array.dtype.itemsize
+        return tuple([s // step for s in array.strides])
+    result, step = [], 1
+    for n in reversed(array.shape):
+        result.append(step)
+        step *= max(n, 1)
+    return tuple(result[::-1])
+
+
+def stride(self: Any, dim: int | None = None) -> Any:
+    """The steps, in elements, between neighbours along the dimensions, or along one."""
+    steps = strides(self._array)
+    return steps if dim is None else steps[_existing(dim, steps)]
+
+
+def dim(self: Any) -> int:
+    """The number of dimensions."""
+    return self._array.ndim
+
+
+def numel(self: Any) -> int:
+    """The number of elements."""
+    return self._array.size
+
+
+def element_size(self: Any) -> int:
+    """The bytes of one element."""
+    return self._array.dtype.itemsize
+
+
+def is_contiguous(self: Any, memory_format: Any = None) -> bool:
+    """Whether the elements lie in order; with `channels_last`, channels innermost."""
+    array = self._array
+    if memory_format in (channels_last, channels_last_3d) and memory_format is not None:
+        if array.ndim != (4 if memory_format is channels_last else 5):
+            return False
+        return array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous
+    return array.flags.c_contiguous
+
+
+def _address(array: Any) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _owner(array: Any) -> Any:
+    """The array that an array is a view of, as far as NumPy knows."""
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts a holder in between
+    return array
+
+
+def data_ptr(self: Any) -> int:
+    """The address of the first element; 0 if there is none."""
+    return _address(self._array) if self._array.size else 0
+
+
+def storage_offset(self: Any) -> int:
+    """The place of the first element in the memory that the tensor is a view of, in elements."""
+    array = self._array
+    if not array.size:
+        return 0
+    return (_address(array) - _address(_owner(array))) // array.dtype.itemsize
+
+
+class Storage:
+    """The bytes that a tensor is a view of: where and how many. Nothing can be done with them."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: Any):
+        self._array = array
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return _address(self._array)
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self._array.nbytes
+
+    size = __len__ = nbytes
+
+    @property
+    def device(self) -> device:
+        """Where the bytes lie."""
+        return CPU
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Storage):
+            return NotImplemented
+        return self.data_ptr() == other.data_ptr() and self.nbytes() == other.nbytes()
+
+    def __hash__(self) -> int:
+        return hash(self.data_ptr())
+
+
+def untyped_storage(self: Any) -> Storage:
+    """The memory that the tensor is a view of."""
+    return Storage(_owner(self._array))
+
+
+def is_floating_point(self: Any) -> bool:
+    """Whether the elements are floating point."""
+    return is_float(self._array)
+
+
+def is_signed(self: Any) -> bool:
+    """Whether the elements can be negative."""
+    return self._array.dtype.kind in "ifV"
+
+
+def is_complex(self: Any) -> bool:
+    """Whether the elements are complex: never."""
+    return False
+
+
+def is_same_size(self: Any, other: Any) -> bool:
+    """Whether the shapes are equal."""
+    return self._array.shape == other._array.shape
+
+
+def is_set_to(self: Any, tensor: Any) -> bool:
+    """Whether both are the same elements of the same memory."""
+    x, y = self._array, tensor._array
+    return _address(x) == _address(y) and x.shape == y.shape and x.strides == y.strides
+
+
+def get_device(self: Any) -> int:
+    """The index of the GPU; -1 on the CPU."""
+    return -1
+
+
+def is_shared(self: Any) -> bool:
+    """Whether other processes see the memory: never."""
+    return False
+
+
+def share_memory_(self: Any) -> Any:
+    """Returns self. The memory is not moved: processes that are forked later get a copy of it."""
+    return self
+
+
+def pin_memory(self: Any, device: Any = None) -> Any:
+    """Returns self: without a GPU there is nothing to pin for."""
+    return self
+
+
+def is_pinned(self: Any, device: Any = None) -> bool:
+    """Whether the memory is pinned: never."""
+    return False
+
+
+# -- place in the graph and in memory ------------------------------------------------------------
+
+
+def detach_(self: Any) -> Any:
+    """Takes self out of the graph and returns it. RuntimeError for views."""
+    if self._view is not None:
+        raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+    self._fn = None
+    return self
+
+
+def set_(self: Any, source: Any = None) -> Any:
+    """Makes self see the memory of `source` (no elements without it) and returns self."""
+    if source is None:
+        source = _v.wrap(np.empty(0, self._array.dtype))
+    if not isinstance(source, Variable):
+        raise TypeError(
+            f"set_(): argument 'source' (position 1) must be Tensor, not "
+            f"{source.__class__.__name__}; minigrad has no storages"
+        )
+    if source._array.dtype != self._array.dtype:
+        raise RuntimeError(
+            f"Could not set tensor of type {dtypes.from_numpy(source._array.dtype)} to a tensor of "
+            f"type {dtypes.from_numpy(self._array.dtype)}"
+        )
+    shared = alias(source)
+    self._array, self._cell, self._view = shared._array, shared._cell, None
+    if self._fn is not None and self._fn.__class__ is not Leaf:
+        self._fn = None
+    return self
+
+
+def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
+    """Gives self another shape, keeping the first elements in order; further ones are arbitrary.
+
+    A larger tensor gets new memory, which its views do not see. RuntimeError if it requires grad.
+    """
+    if self._fn is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    shape = tuple([operator.index(n) for n in given])
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"resize_: sizes {list(shape)} given; needed: no negative size")
+    old, count = self._array, math.prod(shape)
+    if old.shape == shape:
+        return self
+    if count <= old.size and old.flags.c_contiguous:
+        self._array = old.reshape(-1)[:count].reshape(shape)
+        return self
+    new = np.empty(count, old.dtype)
+    kept = min(count, old.size)
+    new[:kept] = old.reshape(-1)[:kept]
+    self._array, self._cell, self._view = new.reshape(shape), None, None
+    return self
+
+
+def resize_as_(self: Any, the_template: Any, memory_format: Any = None) -> Any:
+    """`resize_` to the shape of another tensor."""
+    return resize_(self, the_template._array.shape)

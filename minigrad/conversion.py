@@ -1,0 +1,299 @@
+"""Tensors as other things: other dtypes, Python numbers, NumPy arrays, copies, pickles.
+
+The functions are `Tensor` methods.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .autograd import variable as _v
+from .autograd.record import apply
+from .autograd.variable import Leaf, Variable, is_float
+from .backend import CPU, as_device, device, device_of
+from .ops import unbind
+from .ops._elementwise import To, to_dtype, type_name
+from .ops.rearrange import contiguous, flip
+
+# -- other dtypes and devices --------------------------------------------------------------------
+
+
+def to(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """`self` with another dtype or on another device: self itself if nothing changes.
+
+    Forms: to(dtype), to(device, dtype), to(other); each with non_blocking, copy, memory_format.
+    Gradient: grad, converted back.
+    """
+    allowed = ("device", "dtype", "other", "non_blocking", "copy", "memory_format")
+    for name in kwargs:
+        if name not in allowed:
+            raise TypeError(f"to() got an unexpected keyword argument '{name}'")
+    if len(args) > 4:
+        raise TypeError(f"to() takes at most 4 positional arguments ({len(args)} given)")
+    array = self._array
+    wanted, place, rest = _target(args, kwargs)
+    flags = dict(zip(("non_blocking", "copy"), rest))
+    if place is not None:
+        as_device(place)
+    if wanted is not None and array.dtype != wanted:
+        result = to_dtype(self, wanted)
+    elif kwargs.get("copy", flags.get("copy", False)):
+        result = apply(To, (self,), array.dtype)
+    else:
+        result = self
+    memory_format = kwargs.get("memory_format")
+    return result if memory_format is None else contiguous(result, memory_format)
+
+
+def _target(args: tuple, kwargs: dict) -> tuple[Any, Any, tuple]:
+    """(NumPy type, device, remaining arguments) of a call of `to`."""
+    wanted = kwargs.get("dtype")
+    place = kwargs.get("device")
+    other = kwargs.get("other")
+    rest = args
+    if args:
+        first, rest = args[0], args[1:]
+        if isinstance(first, Variable):
+            other = first
+        elif isinstance(first, (str, int, device)) and not isinstance(first, bool):
+            place = first
+            if rest and not isinstance(rest[0], bool):
+                wanted, rest = rest[0], rest[1:]
+        elif first is not None:
+            if not isinstance(first, (dtypes.dtype, type, np.dtype)):
+                raise TypeError(
+                    "to() received an invalid combination of arguments - got "
+                    f"({first.__class__.__name__}); needed: a dtype, a device or a Tensor"
+                )
+            wanted = first
+        elif rest and not isinstance(rest[0], bool):
+            wanted, rest = rest[0], rest[1:]
+    if other is not None:
+        return other._array.dtype, device_of(other._array), rest
+    return None if wanted is None else dtypes.numpy_type(wanted), place, rest
+
+
+def caster(name: str, dtype: dtypes.dtype) -> Callable:
+    """The method `name` that converts to `dtype`."""
+    numpy_type = dtype.numpy
+
+    def cast(self: Any, memory_format: Any = None) -> Any:
+        if self._array.dtype is numpy_type or self._array.dtype == numpy_type:
+            return self
+        return to_dtype(self, numpy_type)
+
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = f"`self.to({dtype!r})`: self if that is its dtype. Gradient: grad, converted."
+    return cast
+
+
+_BY_TYPE_NAME = {f"torch.{type_name(d)}Tensor": d for d in dtypes.ALL}
+
+
+def type_(self: Any, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
+    """The name of the tensor's type ("torch.FloatTensor"), or self converted to `dtype`.
+
+    `dtype` may be such a name. ValueError for names that mean nothing.
+    """
+    if dtype is None:
+        return f"torch.{type_name(dtypes.from_numpy(self._array.dtype))}Tensor"
+    if isinstance(dtype, str):
+        if dtype.startswith("torch.cuda."):
+            as_device("cuda")
+        if dtype not in _BY_TYPE_NAME:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = _BY_TYPE_NAME[dtype]
+    return to(self, dtypes.numpy_type(dtype))
+
+
+def type_as(self: Any, other: Any) -> Any:
+    """`self.to(other.dtype)`."""
+    return to(self, other)
+
+
+def cpu(self: Any, memory_format: Any = None) -> Any:
+    """The tensor in the computer's memory: self."""
+    return to(self, CPU) if memory_format is None else to(self, CPU, memory_format=memory_format)
+
+
+def cuda(self: Any, device: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
+    """The tensor on a GPU. RuntimeError where there is none."""
+    return to(self, "cuda" if device is None else device)
+
+
+# -- Python numbers ------------------------------------------------------------------------------
+
+
+def plain_list(array: Any) -> Any:
+    """An array's values as (nested lists of) Python numbers."""
+    return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
+
+
+def item(self: Any) -> Any:
+    """The value of a tensor of one element, as a Python number."""
+    array = self._array
+    if array.size != 1:
+        raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+    return float(array.reshape(())) if array.dtype.kind == "V" else array.item()
+
+
+def tolist(self: Any) -> Any:
+    """The values as nested lists of Python numbers; of a 0-d tensor, the number."""
+    return plain_list(self._array)
+
+
+def _only(self: Any) -> Any:
+    if self._array.size != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    return item(self)
+
+
+def to_float(self: Any) -> float:
+    """`float(t)` of a tensor of one element."""
+    return float(_only(self))
+
+
+def to_int(self: Any) -> int:
+    """`int(t)` of a tensor of one element."""
+    return int(_only(self))
+
+
+def to_complex(self: Any) -> complex:
+    """`complex(t)` of a tensor of one element."""
+    return complex(_only(self))
+
+
+def to_bool(self: Any) -> bool:
+    """`bool(t)` of a tensor of one element. RuntimeError for other sizes."""
+    array = self._array
+    if array.size != 1:
+        what = "no values" if array.size == 0 else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+    return bool(array.reshape(()))
+
+
+def to_index(self: Any) -> int:
+    """The tensor as an index of Python sequences. TypeError unless one integer."""
+    if self._array.size != 1 or is_float(self._array):
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self._array.item())
+
+
+def format_(self: Any, spec: str) -> str:
+    """`f"{t:.3f}"`: a 0-d tensor is formatted as its number."""
+    if self._array.ndim == 0:
+        return format(item(self), spec)
+    return object.__format__(self, spec)
+
+
+# -- as a container ------------------------------------------------------------------------------
+
+
+def length(self: Any) -> int:
+    """The size of dimension 0. TypeError for a 0-d tensor."""
+    if self._array.ndim == 0:
+        raise TypeError("len() of a 0-d tensor")
+    return len(self._array)
+
+
+def iterate(self: Any) -> Iterator:
+    """Iterates over dimension 0; gradients flow. TypeError for a 0-d tensor."""
+    if self._array.ndim == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(unbind(self, 0))
+
+
+def reverse(self: Any) -> Any:
+    """`reversed(t)`: dimension 0 flipped."""
+    return flip(self, 0) if self._array.ndim else self
+
+
+def contains(self: Any, element: Any) -> bool:
+    """`element in t`: whether any element equals it (broadcast). RuntimeError for other types."""
+    if isinstance(element, Variable):
+        return bool((self._array == element._array).any())
+    if isinstance(element, (bool, int, float, complex, np.number)):
+        return bool((self._array == element).any())
+    raise RuntimeError(
+        "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+        f"{element.__class__}."
+    )
+
+
+# -- NumPy ---------------------------------------------------------------------------------------
+
+
+def numpy(self: Any, *, force: bool = False) -> np.ndarray:
+    """The NumPy array that holds the data, not copied. RuntimeError if it requires grad."""
+    if self._fn is not None and not force:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    return self._array
+
+
+def as_numpy(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """What NumPy functions get (`__array__`): the data itself unless a copy is asked for."""
+    return np.array(numpy(self), dtype=dtype, copy=copy)
+
+
+def wrap_result(self: Any, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+    """Makes results of NumPy's functions of tensors tensors again (`__array_wrap__`)."""
+    return _v.wrap(np.asarray(array))
+
+
+def dlpack(self: Any, **options: Any) -> Any:
+    """A DLPack capsule over the memory. BufferError if the tensor requires grad."""
+    if self._fn is not None:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    return self._array.__dlpack__(**options)
+
+
+def dlpack_device(self: Any) -> tuple:
+    """DLPack's (device type, number): (1, 0) for the CPU."""
+    return self._array.__dlpack_device__()
+
+
+# -- copies and pickles --------------------------------------------------------------------------
+
+
+def deepcopy(self: Any, memo: dict) -> Any:
+    """A copy with its own memory, `requires_grad` and a copy of `.grad`. RuntimeError for results.
+
+    Views are copied without what they are views of: copies share no memory.
+    """
+    if id(self) in memo:
+        return memo[id(self)]
+    if self._fn is not None and self._fn.__class__ is not Leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment; needed: detach() or clone().detach() first"
+        )
+    state = {"grad": copy.deepcopy(self._grad, memo), **copy.deepcopy(self.__dict__, memo)}
+    result = rebuild(self.__class__, self._array.copy("K"), self._fn is not None, state)
+    memo[id(self)] = result
+    return result
+
+
+def reduce(self: Any, protocol: Any) -> tuple:
+    """Pickles the class, the array, `requires_grad` and attributes; not graph, grad, hooks."""
+    return rebuild, (self.__class__, self._array, self._fn is not None, self.__dict__)
+
+
+def rebuild(cls: type, array: np.ndarray, requires_grad: bool, state: dict) -> Any:
+    """The tensor that `reduce` described."""
+    result = object.__new__(cls)
+    result._array = array
+    result._fn = result._grad = result._cell = result._view = None
+    state = dict(state)
+    grad = state.pop("grad", None)
+    result.__dict__.update(state)
+    result._grad = grad
+    if requires_grad:
+        _v.set_requires_grad(result, True)
+    return result
