@@ -22,6 +22,7 @@ from .record import traces
 from .variable import RELEASED, Leaf, Node, Pick, Variable
 
 _accumulate_lock = threading.Lock()
+_HOOK_ORDER = {"tensor": 0, "retain": 1, "node_pre": 2, "node": 3}
 
 
 def run(
@@ -192,7 +193,8 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool =
 def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
     """Calls the hooks on a complete gradient, which they see as tensors."""
     assert node.hooks is not None
-    for kind, hook in list(node.hooks.values()):
+    # Kept gradients are what the tensor's hooks have made of them, and the node's hooks come last.
+    for kind, hook in sorted(node.hooks.values(), key=lambda pair: _HOOK_ORDER[pair[0]]):
         if kind == "tensor":
             given = grad if create_graph else _v.wrap(grad)
             result = hook(given)

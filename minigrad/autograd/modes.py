@@ -80,16 +80,24 @@ class _Mode:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
-            sent: Any = None
             try:
+                with self.clone():
+                    value = next(generator)
                 while True:
-                    with self.clone():
-                        value = generator.send(sent)
-                    sent = yield value
+                    try:
+                        sent = yield value
+                    except GeneratorExit:
+                        with self.clone():
+                            generator.close()
+                        raise
+                    except BaseException as error:
+                        with self.clone():
+                            value = generator.throw(error)
+                    else:
+                        with self.clone():
+                            value = generator.send(sent)
             except StopIteration as stop:
                 return stop.value
-            finally:
-                generator.close()
 
         return wrapped
 
