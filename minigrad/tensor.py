@@ -20,6 +20,7 @@ from .backend import device, device_of, strided
 from .ops import assign, movement, subscript
 from .ops._inplace import in_place
 from .ops._operators import comparing, invert, polygamma_method, reflected, where_method
+from .ops._shape import as_shape, sum_to
 from .ops.linalg import operator_matmul, operator_rmatmul
 from .size import Size
 
@@ -381,6 +382,19 @@ class Tensor(Variable):
     # -- ops: reduce -----------------------------------------------------------------------------
 
     sum = ops.sum
+
+    def sum_to_size(self, *size: Any) -> Tensor:
+        """The sum over the dimensions that broadcasting `size` to self's shape would repeat."""
+        shape, own = as_shape(size), self._array.shape
+        fits = len(shape) <= len(own) and all(
+            n in (1, m) for n, m in zip(reversed(shape), reversed(own), strict=False)
+        )
+        if not fits:
+            raise RuntimeError(
+                f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}."
+            )
+        return sum_to(self, shape) if shape != own else self
+
     nansum = ops.nansum
     mean = ops.mean
     nanmean = ops.nanmean

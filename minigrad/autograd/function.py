@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..dtypes import from_numpy
 from . import modes
 from . import variable as _v
 from .inplace import bump, check_writable, rebase
@@ -122,7 +123,7 @@ class FunctionCtx(Node):
                     f"{list(g._array.shape)} but expected shape compatible with {list(shape)}"
                 ) from None
         if g._array.dtype != dtype:
-            g = g.to(dtype)
+            g = g.to(from_numpy(dtype))
         return g
 
 
