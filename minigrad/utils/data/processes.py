@@ -1,0 +1,204 @@
+"""The main process's side of a `DataLoader` with workers: handing out work, collecting batches."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import pickle
+import queue
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from . import worker
+from .dataset import IterableDataset
+from .sampler import draw_seed
+
+_JOIN_SECONDS = 5.0
+_POLL_SECONDS = 1.0  # how often a wait for results looks whether the workers are alive
+_ENDED = object()  # in place of a result of a stream that had ended
+
+
+class ToldLength:
+    """Warns when a stream yields more than the length that `len(loader)` told the user."""
+
+    def __init__(self, loader: Any):
+        self.told = loader._told
+        self.dataset = loader.dataset
+        self.yielded = 0
+
+    def count(self) -> None:
+        """Notes that one more batch is handed out."""
+        self.yielded += 1
+        if self.told is not None and self.yielded == self.told + 1:
+            warnings.warn(
+                f"Length of IterableDataset {self.dataset} was reported to be {self.told} (when "
+                f"accessing len(dataloader)), but {self.yielded} samples have been fetched. For "
+                "multiprocessing data-loading, this could be caused by not properly configuring "
+                "the IterableDataset replica at each worker.",
+                stacklevel=3,
+            )
+
+
+class WorkerIterator:
+    """One pass over a loader with workers (several passes if they are persistent).
+
+    Tasks are numbered and go to the workers in turn; every task is answered exactly once. Results
+    are handed out by number, or as they come with `in_order=False`.
+    """
+
+    def __init__(self, loader: Any):
+        # The loader itself is not kept: it keeps persistent workers, and would never be freed.
+        self._index_sampler = loader._index_sampler
+        self._prefetch = loader.prefetch_factor * loader.num_workers
+        self._in_order = loader.in_order
+        self._persistent = loader.persistent_workers
+        self._length = ToldLength(loader)
+        self._shut = False
+        self._timeout = loader.timeout
+        context = loader.multiprocessing_context or multiprocessing.get_context()
+        base_seed = draw_seed(loader.generator)
+        self._stream = isinstance(loader.dataset, IterableDataset)
+        self._results = context.Queue()
+        self._done = context.Event()
+        self._tasks = []
+        self._workers = []
+        source = (
+            loader.dataset, loader.collate_fn, loader.batch_sampler is not None, loader.drop_last,
+        )  # fmt: skip
+        for i in range(loader.num_workers):
+            tasks = context.Queue()
+            tasks.cancel_join_thread()
+            process = context.Process(
+                target=worker.run,
+                args=(
+                    tasks, self._results, self._done, source, base_seed, i, loader.num_workers,
+                    loader.worker_init_fn,
+                ),
+                daemon=True,
+            )  # fmt: skip
+            process.start()
+            self._tasks.append(tasks)
+            self._workers.append(process)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._indices: Iterator = iter(self._index_sampler)
+        self._sent = 0  # the number of the next task
+        self._next = 0  # the number of the next result to hand out
+        self._pending: dict[int, int] = {}  # task -> worker, while it is not answered
+        self._arrived: dict[int, Any] = {}  # results that came before their turn
+        self._active = [True] * len(self._workers)
+        self._turn = itertools.cycle(range(len(self._workers)))
+        self._length.yielded = 0
+        for _ in range(self._prefetch):
+            self._send()
+
+    def restart(self) -> None:
+        """Begins another pass with the same workers."""
+        if self._shut:
+            raise RuntimeError("DataLoader: its workers have ended; needed: a new DataLoader")
+        for tasks in self._tasks:
+            tasks.put((worker.RESUME, None))
+        waiting = len(self._tasks)
+        while waiting:  # answers to tasks of an unfinished pass are passed over
+            if self._receive()[0] == worker.RESUME:
+                waiting -= 1
+        self._begin()
+
+    def _send(self) -> None:
+        """Gives the next batch of indices to the next worker that still works."""
+        for _ in range(len(self._workers)):
+            chosen = next(self._turn)
+            if self._active[chosen]:
+                break
+        else:
+            return
+        try:
+            indices = next(self._indices)
+        except StopIteration:
+            return
+        self._tasks[chosen].put((self._sent, indices))
+        self._pending[self._sent] = chosen
+        self._sent += 1
+
+    def _receive(self) -> tuple:
+        """The next answer (number, worker, message). RuntimeError if it is late or cannot come."""
+        deadline = time.monotonic() + self._timeout if self._timeout else None
+        while True:
+            wait = _POLL_SECONDS
+            if deadline is not None:
+                wait = min(wait, max(deadline - time.monotonic(), 0.0))
+            try:
+                return self._results.get(timeout=wait)
+            except queue.Empty:
+                dead = [w.pid for w in self._workers if not w.is_alive()]
+                if dead:
+                    self._shutdown()
+                    pids = ", ".join(str(pid) for pid in dead)
+                    raise RuntimeError(
+                        f"DataLoader worker (pid(s) {pids}) exited unexpectedly"
+                    ) from None
+                if deadline is not None and time.monotonic() >= deadline:
+                    self._shutdown()
+                    raise RuntimeError(
+                        f"DataLoader timed out after {self._timeout} seconds"
+                    ) from None
+
+    def __iter__(self) -> WorkerIterator:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._index_sampler)
+
+    def __next__(self) -> Any:
+        while self._pending or self._arrived:
+            if self._next in self._arrived:
+                result = self._arrived.pop(self._next)
+                self._next += 1
+                if result is _ENDED:  # a task whose stream had ended
+                    continue
+                return self._deliver(result)
+            number, source, message = self._receive()
+            del self._pending[number]
+            result = pickle.loads(message)
+            if isinstance(result, str) and result == worker.END and self._stream:
+                self._active[source] = False
+                result = _ENDED
+            self._send()
+            if self._in_order:
+                self._arrived[number] = result
+            elif result is not _ENDED:
+                return self._deliver(result)
+        if not self._persistent:
+            self._shutdown()
+        raise StopIteration
+
+    def _deliver(self, result: Any) -> Any:
+        if isinstance(result, worker.WorkerError):
+            result.reraise()
+        self._length.count()
+        return result
+
+    def _shutdown(self) -> None:
+        """Ends the workers: asked first, then killed."""
+        if self._shut:
+            return
+        self._shut = True
+        self._done.set()
+        for tasks in self._tasks:
+            tasks.put(worker.STOP)
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for process in self._workers:
+            process.join(timeout=max(deadline - time.monotonic(), 0.0))
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        for channel in (*self._tasks, self._results):
+            channel.cancel_join_thread()
+            channel.close()
+
+    def __del__(self) -> None:
+        if "_shut" in vars(self) and "_workers" in vars(self):
+            self._shutdown()

@@ -1,0 +1,208 @@
+"""What runs in a worker process of a `DataLoader`: fetching, and carrying errors home."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import random as python_random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ... import random
+from ...kernels import cpu
+from .collate import default_collate
+from .dataset import IterableDataset, Samples
+
+POLL_SECONDS = 5.0  # how often a waiting process looks whether the other one is alive
+STOP, RESUME = "stop", "resume"
+END = "end"  # the answer when a worker's stream is exhausted
+
+
+class WorkerInfo:
+    """What a worker process knows of itself: `id`, `num_workers`, `seed` and its `dataset`."""
+
+    def __init__(self, id: int, num_workers: int, seed: int, dataset: Any):
+        vars(self).update(id=id, num_workers=num_workers, seed=seed, dataset=dataset)
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        raise RuntimeError(f"Cannot assign attributes to {self.__class__.__name__} objects")
+
+    def __repr__(self) -> str:
+        items = ", ".join(f"{k}={v}" for k, v in vars(self).items())
+        return f"{self.__class__.__name__}({items})"
+
+
+_info: WorkerInfo | None = None
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """The `WorkerInfo` of this worker process; None in the main process."""
+    return _info
+
+
+class _Message(str):
+    """A text whose repr is itself: KeyError prints the repr of its argument."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class WorkerError:
+    """An exception on its way to the main process, with its traceback as text."""
+
+    def __init__(self, where: str):
+        kind, _, _ = sys.exc_info()
+        assert kind is not None
+        self.kind = kind
+        self.text = traceback.format_exc()
+        self.where = where
+
+    def reraise(self) -> None:
+        """Raises an exception of the same class that tells where it came from."""
+        text = f"Caught {self.kind.__name__} in {self.where}.\nOriginal {self.text}"
+        error: BaseException
+        try:
+            error = self.kind(_Message(text) if issubclass(self.kind, KeyError) else text)
+        except Exception:  # a class whose constructor wants something else
+            raise RuntimeError(text) from None
+        raise error
+
+
+def fetcher(dataset: Any, collate: Callable, batched: bool, drop_last: bool) -> Callable:
+    """The function that makes a batch (or one sample) of what the sampler gave."""
+    if isinstance(dataset, IterableDataset):
+        return _StreamFetcher(dataset, collate, batched, drop_last)
+    if not batched:
+        return lambda index: collate(dataset[index])
+    whole = getattr(dataset, "__getitems__", None)
+    if not callable(whole):
+        return lambda indices: collate([dataset[i] for i in indices])
+
+    def fetch(indices: Any) -> Any:
+        samples = whole(indices)
+        if samples.__class__ is Samples and collate is not default_collate:
+            samples = list(samples)
+        return collate(samples)
+
+    return fetch
+
+
+class _StreamFetcher:
+    """Batches of a stream; StopIteration at its end, again and again."""
+
+    def __init__(self, dataset: Any, collate: Callable, batched: bool, drop_last: bool):
+        self.stream: Iterator = iter(dataset)
+        self.collate, self.batched, self.drop_last = collate, batched, drop_last
+        self.ended = False
+
+    def __call__(self, indices: Any) -> Any:
+        if self.ended:
+            raise StopIteration
+        if not self.batched:
+            return self.collate(next(self.stream))
+        batch = []
+        for _ in indices:
+            try:
+                batch.append(next(self.stream))
+            except StopIteration:
+                self.ended = True
+                break
+        if not batch or (self.drop_last and len(batch) < len(indices)):
+            raise StopIteration
+        return self.collate(batch)
+
+
+def seed_everything(base_seed: int, worker_id: int) -> None:
+    """Seeds minigrad and Python with base_seed + worker_id, NumPy with a hash of the two."""
+    seed = base_seed + worker_id
+    python_random.seed(seed)
+    random.manual_seed(seed)
+    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    np.random.seed(np.random.SeedSequence(entropy).generate_state(4))
+
+
+def run(
+    tasks: Any, results: Any, done: Any, make_fetcher: tuple, base_seed: int, worker_id: int,
+    num_workers: int, init_fn: Callable | None,
+) -> None:  # fmt: skip
+    """The life of a worker: answers each (number, indices) of `tasks` with (number, pickle).
+
+    What is sent is pickled here and not by the queue's thread, so that an error is seen.
+    """
+    global _info
+    parent = os.getppid()
+    cpu._C.set_num_threads(1)  # the workers share the processors
+    seed_everything(base_seed, worker_id)
+    _info = WorkerInfo(worker_id, num_workers, base_seed + worker_id, make_fetcher[0])
+    where = f"DataLoader worker process {worker_id}"
+    failure = None
+    fetch: Any = None
+    try:
+        if init_fn is not None:
+            init_fn(worker_id)
+        fetch = fetcher(*make_fetcher)
+    except Exception:
+        failure = WorkerError(where)
+
+    try:
+        while (task := _next(tasks, done, parent)) is not None:
+            number, indices = task
+            if number == RESUME:
+                try:
+                    fetch, failure = fetcher(*make_fetcher), None
+                except Exception:
+                    failure = WorkerError(where)
+                results.put((RESUME, worker_id, b""))
+                continue
+            try:
+                if failure is not None:
+                    message, failure = _pickled(failure), None
+                else:
+                    message = pickle.dumps(fetch(indices), protocol=5)
+            except StopIteration:
+                if isinstance(make_fetcher[0], IterableDataset):
+                    message = pickle.dumps(END)
+                else:
+                    message = _pickled(WorkerError(where))
+            except Exception:
+                message = _pickled(WorkerError(where))
+            results.put((number, worker_id, message))
+            del message
+    except KeyboardInterrupt:
+        pass  # the main process raises it
+    if done.is_set():
+        results.cancel_join_thread()
+        results.close()
+
+
+def _pickled(error: WorkerError) -> bytes:
+    """A WorkerError as bytes; one whose class does not pickle becomes a RuntimeError."""
+    try:
+        return pickle.dumps(error, protocol=5)
+    except Exception:
+        error.kind = RuntimeError
+        return pickle.dumps(error, protocol=5)
+
+
+def _next(tasks: Any, done: Any, parent: int) -> Any:
+    """The next task; None when the worker must end: told so, or the main process is gone."""
+    while True:
+        try:
+            task = tasks.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            if done.is_set() or os.getppid() != parent:
+                return None
+            continue
+        if task == STOP or done.is_set():
+            return None
+        return task
