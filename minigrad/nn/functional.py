@@ -155,6 +155,14 @@ scaled_dot_product_attention = ops.scaled_dot_product_attention
 cosine_similarity = ops.cosine_similarity
 pairwise_distance = ops.pairwise_distance
 
+# -- padding and pixels ----------------------------------------------------------------------------
+
+pad = ops.pad
+channel_shuffle = ops.channel_shuffle
+pixel_shuffle = ops.pixel_shuffle
+pixel_unshuffle = ops.pixel_unshuffle
+
+
 # -- losses ----------------------------------------------------------------------------------------
 
 binary_cross_entropy = ops.binary_cross_entropy

@@ -27,6 +27,7 @@ from . import (
     movement,
     normalization,
     norms,
+    padding,
     pairs,
     pool,
     power,
@@ -69,6 +70,7 @@ from .maxima import *  # noqa: F403
 from .movement import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
+from .padding import *  # noqa: F403
 from .pairs import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
@@ -112,6 +114,7 @@ FAMILIES = (
     movement,
     normalization,
     norms,
+    padding,
     pairs,
     pool,
     power,

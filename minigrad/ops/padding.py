@@ -1,0 +1,216 @@
+"""Padding of the last dimensions, and pixels moved between channels and space."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ._nn import need_tensor
+from ._shape import shape_of
+from .movement import permute, reshape
+from .rearrange import clone
+from .scattering import index_select
+
+__all__ = ["channel_shuffle", "pad", "pixel_shuffle", "pixel_unshuffle"]
+
+
+class ConstantPad(Node):
+    """A value around the last dimensions; negative widths cut off."""
+
+    fresh = True
+
+    def forward(self, x: Any, widths: tuple[tuple[int, int], ...], value: Any) -> Any:
+        self.widths = widths
+        out = np.full([n + a + b for n, (a, b) in zip(x.shape, widths)], value, x.dtype)
+        source, target = [], []
+        for n, (a, b) in zip(x.shape, widths):
+            source.append(slice(max(-a, 0), n - max(-b, 0)))
+            target.append(slice(max(a, 0), n + a + b - max(b, 0)))
+        out[tuple(target)] = x[tuple(source)]
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """grad without the padding, and 0 where the input was cut off."""
+        return apply(ConstantPad, (grad,), tuple([(-a, -b) for a, b in self.widths]), 0)
+
+    def name(self) -> str:
+        return "ConstantPadNdBackward0"
+
+
+def _widths(padding: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) for each dimension from PyTorch's list, which begins with the last one."""
+    if isinstance(padding, str) or not hasattr(padding, "__len__"):
+        raise TypeError(
+            "pad(): argument 'pad' (position 2) must be tuple of ints, not "
+            f"{padding.__class__.__name__}"
+        )
+    sizes = [operator.index(n) for n in padding]
+    if len(sizes) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(sizes) > 2 * ndim:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got "
+            f"padding length {len(sizes)} and input of dimension {ndim}"
+        )
+    pairs = [(sizes[i], sizes[i + 1]) for i in range(0, len(sizes), 2)]
+    pairs += [(0, 0)] * (ndim - len(pairs))
+    return tuple(pairs[::-1])
+
+
+def _sources(mode: str, n: int, before: int, after: int) -> Any:
+    """For each place of a padded dimension the number of the element that stands there."""
+    places = np.arange(-before, n + after)
+    if mode == "replicate":
+        return places.clip(0, n - 1)
+    if mode == "reflect":
+        places = np.abs(places)
+        return np.where(places >= n, 2 * (n - 1) - places, places)
+    # What is cut off does not come round again: the elements that stay are what is repeated.
+    first, last = max(-before, 0), n - max(-after, 0)
+    return (places - first) % max(last - first, 1) + first
+
+
+def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) -> None:
+    ndim = len(shape)
+    if given not in (2, 4, 6) or ndim not in (given // 2 + 1, given // 2 + 2):
+        raise NotImplementedError(
+            f"Padding size {given} is not supported for {ndim}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
+        )
+    batched = ndim == given // 2 + 2
+    if mode != "circular" and 0 in shape[batched:]:
+        raise RuntimeError(
+            f"Expected {given // 2 + 1}D or {given // 2 + 2}D (batch mode) tensor with possibly 0 "
+            f"batch size and other non-zero dimensions for input, but got: {list(shape)}"
+        )
+    for d in range(ndim - given // 2, ndim):
+        n, (before, after) = shape[d], widths[d]
+        if n + before + after < 0 or (not n and (before or after)):
+            raise RuntimeError(
+                f"pad: given an input of shape {list(shape)} and widths {(before, after)} at "
+                f"dimension {d}; needed: elements to pad with and a size of 0 or more"
+            )
+        if mode == "reflect" and (before >= n or after >= n):
+            raise RuntimeError(
+                "Argument #4: Padding size should be less than the corresponding input dimension, "
+                f"but got: padding ({before}, {after}) at dimension {d} of input {list(shape)}"
+            )
+        if mode == "circular" and (before > n or after > n):
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+
+
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+    """`input` with its last dimensions widened: `pad` is (before, after) of the last, and so on.
+
+    Modes: "constant" (`value`, default 0; negative widths cut off), "reflect", "replicate" and
+    "circular". RuntimeError or NotImplementedError for widths that the mode does not have.
+    """
+    x = need_tensor("pad", "input", input)
+    widths = _widths(pad, x.ndim)
+    if mode == "constant":
+        if value is not None and not isinstance(value, (bool, int, float, np.number)):
+            raise TypeError(
+                f"pad(): argument 'value' (position 4) must be float, not "
+                f"{value.__class__.__name__}"
+            )
+        if any(n + a + b < 0 or max(-a, 0) + max(-b, 0) > n for n, (a, b) in zip(x.shape, widths)):
+            raise RuntimeError("narrow(): length must be non-negative.")
+        return apply(ConstantPad, (input,), widths, 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    if value is not None and value != 0:
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    _check_border(mode, x.shape, widths, len(pad))
+    result = input
+    for d in range(x.ndim - len(pad) // 2, x.ndim):
+        before, after = widths[d]
+        places = _sources(mode, x.shape[d], before, after)
+        result = index_select(result, d, _v.wrap(places))
+    return result
+
+
+def _factor(name: str, which: str, factor: int, ndim: int) -> int:
+    if ndim < 3:
+        raise RuntimeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with {ndim} "
+            "dimension(s)"
+        )
+    if factor <= 0:
+        raise RuntimeError(f"{name} expects a positive {which}, but got {factor}")
+    return factor
+
+
+def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
+    """(..., C r^2, H, W) as (..., C, H r, W r): channels become pixels. (Shi et al. 2016.)
+
+    RuntimeError for fewer than three dimensions or channels that r^2 does not divide.
+    """
+    need_tensor("pixel_shuffle", "input", input)
+    shape = shape_of(input)
+    r = _factor("pixel_shuffle", "upscale_factor", upscale_factor, len(shape))
+    *lead, c, h, w = shape
+    if c % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+        )
+    n = len(lead)
+    parts = reshape(input, (*lead, c // (r * r), r, r, h, w))
+    moved = permute(parts, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
+    return reshape(moved, (*lead, c // (r * r), h * r, w * r))
+
+
+def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
+    """(..., C, H r, W r) as (..., C r^2, H, W): the reverse of `pixel_shuffle`.
+
+    RuntimeError for fewer than three dimensions or sizes that r does not divide.
+    """
+    need_tensor("pixel_unshuffle", "input", input)
+    shape = shape_of(input)
+    r = _factor("pixel_unshuffle", "downscale_factor", downscale_factor, len(shape))
+    *lead, c, h, w = shape
+    for which, at, size in (("height", -2, h), ("width", -1, w)):
+        if size % r:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {which} to be divisible by downscale_factor, but "
+                f"input.size({at})={size} is not divisible by {r}"
+            )
+    if 0 in shape:
+        return clone(input)  # PyTorch leaves the shape of an empty input
+    n = len(lead)
+    parts = reshape(input, (*lead, c, h // r, r, w // r, r))
+    moved = permute(parts, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
+    return reshape(moved, (*lead, c * r * r, h // r, w // r))
+
+
+def channel_shuffle(input: Any, groups: int) -> Any:
+    """(N, C, ...) with the channels of `groups` groups interleaved. (Zhang et al. 2018.)
+
+    RuntimeError for fewer than three dimensions or channels that `groups` does not divide.
+    """
+    need_tensor("channel_shuffle", "input", input)
+    shape = shape_of(input)
+    if len(shape) < 3:
+        raise RuntimeError(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}"
+        )
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
+    n, c, *rest = shape
+    if c % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
+        )
+    parts = reshape(input, (n, groups, c // groups, *rest))
+    moved = permute(parts, (0, 2, 1, *range(3, 3 + len(rest))))
+    return reshape(moved, shape)
