@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,23 @@ def test_numpys_keywords() -> None:
     assert x.cumsum(axis=1).shape == (2, 2)
     with pytest.raises(TypeError, match="unexpected keyword"):
         x.sum(dims=0)
+
+
+def test_arguments_of_the_wrong_type() -> None:
+    x = mg.tensor([[1.0, 3.0], [4.0, 2.0]])
+    for bad in (True, 1.5, "a", {}):
+        with pytest.raises(TypeError):
+            x.sum(bad)
+    for name in ("sum", "mean", "prod", "amax", "max", "argmin", "any", "logsumexp"):
+        with pytest.raises(TypeError, match="'keepdim' must be bool, not int"):
+            OPS[name](x, 0, 1)
+
+
+def test_named_results_pickle() -> None:
+    result = mg.tensor([[1.0, 3.0], [4.0, 2.0]]).sort()
+    again = pickle.loads(pickle.dumps(result))
+    assert again.indices.numpy().tolist() == [[0, 1], [1, 0]]
+    assert type(again) is return_types.sort
 
 
 def test_out() -> None:

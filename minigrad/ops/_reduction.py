@@ -35,6 +35,14 @@ def renamed(name: str, names: dict[str, Any]) -> dict[str, Any]:
     return {_NUMPY_NAMES[key]: value for key, value in names.items()}
 
 
+def check_keepdim(name: str, keepdim: Any) -> None:
+    """TypeError unless keepdim is a bool."""
+    if keepdim.__class__ is not bool:
+        raise TypeError(
+            f"{name}(): argument 'keepdim' must be bool, not {keepdim.__class__.__name__}"
+        )
+
+
 def is_float(x: Any) -> bool:
     """Whether an array's elements are floating point."""
     return x.dtype.kind in "fV"

@@ -13,6 +13,7 @@ from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ._elementwise import type_name
 from ._reduction import (
+    check_keepdim,
     choose,
     constant,
     finish,
@@ -86,6 +87,7 @@ class Min(Amin):
 
 def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
+    check_keepdim(name, keepdim)
     axes = all_or(dim, x.ndim)
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         need_dim(name, x)
@@ -143,6 +145,7 @@ def _first(find: Any, x: Any, dim: int) -> Any:
 
 def _with_index(name: str, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
+    check_keepdim(name, keepdim)
     if isinstance(dim, (tuple, list)):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: 'dim' must be int or a "
@@ -211,6 +214,7 @@ def min(
 
 def _arg(name: str, find: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
+    check_keepdim(name, keepdim)
     if x.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:

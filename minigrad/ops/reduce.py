@@ -13,6 +13,7 @@ from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
+    check_keepdim,
     constant,
     converted,
     divided,
@@ -65,6 +66,7 @@ def sum(
         again = {"dim": dim, "keepdim": keepdim} | renamed("sum", names)
         return sum(input, dtype=dtype, out=out, **again)
     x = array_arg("sum", input)
+    check_keepdim("sum", keepdim)
     axes = all_or(dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted("sum", input, dtype, out)
@@ -94,6 +96,7 @@ def nansum(
 ) -> Any:
     """Sum over `dim` that counts NaN as 0."""
     x = array_arg("nansum", input)
+    check_keepdim("nansum", keepdim)
     if not is_float(x):
         return sum(input, dim, keepdim, dtype=dtype, out=out)
     axes = all_or(dim, x.ndim)
@@ -135,6 +138,7 @@ def mean(
         again = {"dim": dim, "keepdim": keepdim} | renamed("mean", names)
         return mean(input, dtype=dtype, out=out, **again)
     x = array_arg("mean", input)
+    check_keepdim("mean", keepdim)
     axes = all_or(dim, x.ndim)
     wanted = x.dtype if dtype is None else dtypes.numpy_type(dtype)
     if wanted.kind not in "fV":
@@ -153,6 +157,7 @@ def nanmean(
 ) -> Any:
     """Mean over `dim` of the elements that are not NaN."""
     x = array_arg("nanmean", input)
+    check_keepdim("nanmean", keepdim)
     if not is_float(x):
         raise RuntimeError(
             "nanmean(): expected input to have floating point or complex dtype but got "
@@ -226,6 +231,7 @@ def prod(
         again = {"dim": dim, "keepdim": keepdim} | renamed("prod", names)
         return prod(input, dtype=dtype, out=out, **again)
     x = array_arg("prod", input)
+    check_keepdim("prod", keepdim)
     if isinstance(dim, (tuple, list)):
         raise TypeError(
             "prod() received an invalid combination of arguments: 'dim' must be int, not "
@@ -274,6 +280,7 @@ def logsumexp(
         again = {"dim": dim, "keepdim": keepdim} | renamed("logsumexp", names)
         return logsumexp(input, out=out, **again)
     x = array_arg("logsumexp", input)
+    check_keepdim("logsumexp", keepdim)
     if dim is None:
         raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
     axes = all_or(dim, x.ndim)
@@ -285,6 +292,7 @@ def logsumexp(
 
 def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
+    check_keepdim(name, keepdim)
     true = x != 0
     if not (isinstance(dim, (tuple, list)) and not dim):
         axes = all_or(dim, x.ndim)

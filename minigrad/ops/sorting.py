@@ -142,7 +142,11 @@ def _ranked(x: Any, rank: int, d: int) -> Any:
     """The index of the element of a rank in each row; the dimension is kept."""
     if x.ndim == 0:
         return np.zeros((), np.int64)
-    order = np.argpartition(cpu.widened(x), rank, axis=d)
+    wide = cpu.widened(x)
+    if is_float(x) and bool((wide != wide).any()):  # NaNs keep their order
+        order = order_of(x, d)
+    else:
+        order = np.argpartition(wide, rank, axis=d)
     return np.take(order, [rank], axis=d)
 
 
