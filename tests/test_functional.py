@@ -82,3 +82,19 @@ def test_in_place_activations() -> None:
     x = mg.Tensor._from_array(np.array([-1.0, 2.0]))
     assert functional.relu_(x) is x
     assert x._array.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_gumbel_softmax(hard: bool) -> None:
+    logits = np.random.default_rng(0).standard_normal((4, 5))
+    mg.manual_seed(2)
+    torch.manual_seed(2)
+    x = mg.Tensor._from_array(logits.copy()).requires_grad_()
+    z = torch.from_numpy(logits.copy()).requires_grad_()
+    y = functional.gumbel_softmax(x, 0.7, hard)
+    expected = torch.nn.functional.gumbel_softmax(z, 0.7, hard)
+    np.testing.assert_allclose(y._array, expected.detach().numpy(), rtol=1e-9, atol=1e-12)
+    weight = np.random.default_rng(1).standard_normal((4, 5))
+    y.backward(mg.Tensor._from_array(weight))
+    expected.backward(torch.from_numpy(weight))
+    np.testing.assert_allclose(x.grad._array, z.grad.numpy(), rtol=1e-9, atol=1e-12)

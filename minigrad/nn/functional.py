@@ -79,6 +79,25 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     return ops.softmin(input, dim, dtype)
 
 
+def gumbel_softmax(
+    logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
+    """A sample of the Gumbel-softmax distribution of `logits` at temperature `tau`.
+
+    `hard`: one-hot, with the gradient of the soft sample. (Jang, Gu, Poole 2017.)
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = ops.neg(ops.log(ops.mul(logits.detach(), 0).exponential_()))
+    soft = ops.softmax(ops.div(ops.add(logits, noise), tau), dim)
+    if not hard:
+        return soft
+    sample = soft.detach()
+    index = ops.argmax(sample, dim, True)
+    chosen = ops.scatter(ops.mul(sample, 0), dim, index, 1.0)
+    return ops.add(ops.sub(chosen, sample), soft)
+
+
 # -- linear maps, convolutions, pools --------------------------------------------------------------
 
 linear = ops.linear
@@ -144,6 +163,7 @@ batch_norm = ops.batch_norm
 group_norm = ops.group_norm
 instance_norm = ops.instance_norm
 layer_norm = ops.layer_norm
+local_response_norm = ops.local_response_norm
 normalize = ops.normalize
 rms_norm = ops.rms_norm
 

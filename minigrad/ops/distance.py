@@ -9,11 +9,11 @@ import numpy as np
 from .. import dtypes
 from ._elementwise import result_numpy, to_dtype
 from ._nn import need_tensor, torch_name
-from ._norms import vector_norm
 from ._shape import broadcast_error, expand, normalize_dim
 from .arith import add, div, mul, sub
 from .extrema import clamp
 from .movement import reshape
+from .norms import norm
 from .reduce import sum
 
 __all__ = ["cosine_similarity", "pairwise_distance"]
@@ -44,7 +44,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
             x = expand(x, shape)
         if not shape:
             x = reshape(x, (1,))
-        units.append(div(x, clamp(vector_norm(x, 2, axis, True), min=eps)))
+        units.append(div(x, clamp(norm(x, 2, axis, True), min=eps)))
     return sum(mul(*units), axis)
 
 
@@ -63,5 +63,5 @@ def pairwise_distance(
     difference = add(difference, eps)
     ndim = difference._array.ndim
     if not ndim:
-        return reshape(vector_norm(reshape(difference, (1,)), p, 0), ())
-    return vector_norm(difference, p, ndim - 1, keepdim)
+        return reshape(norm(reshape(difference, (1,)), p, 0), ())
+    return norm(difference, p, ndim - 1, keepdim)

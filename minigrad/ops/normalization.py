@@ -14,15 +14,26 @@ from ..autograd.variable import Node, Variable
 from ..kernels import cpu
 from ._elementwise import to_dtype
 from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name, wanted
-from ._norms import vector_norm
 from ._shape import expand, normalize_dim, sum_to
 from .arith import add, div, mul, sub
 from .extrema import clamp_min
 from .movement import reshape
-from .reduce import sum
+from .norms import norm
+from .padding import pad
+from .power import pow
+from .reduce import mean, sum
+from .slices import unfold
 from .unary import rsqrt
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "normalize",
+    "rms_norm",
+]
 
 
 def _mean(x: Any, dims: tuple[int, ...]) -> Any:
@@ -462,4 +473,22 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     axis = normalize_dim(dim, x.ndim)
     if not x.ndim:
         return reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
-    return div(input, clamp_min(vector_norm(input, p, axis, True), eps), out=out)
+    return div(input, clamp_min(norm(input, p, axis, True), eps), out=out)
+
+
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """`input / (k + alpha * mean of input^2 over size channels around it)^beta`.
+
+    `input` (N, C, ...); beyond the first and last channel stand zeros. ValueError for fewer than
+    three dimensions. (Krizhevsky, Sutskever, Hinton 2012.)
+    """
+    x = need_tensor("local_response_norm", "input", input)
+    if x.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {x.ndim} dimensions)")
+    if not x.size:
+        return input
+    around = [0, 0] * (x.ndim - 2) + [size // 2, (size - 1) // 2]
+    windows = unfold(pad(mul(input, input), around), 1, size, 1)
+    return div(input, pow(add(mul(mean(windows, -1), alpha), k), beta))

@@ -86,4 +86,11 @@ ROWS = [
     ),
     _row("normalize", (A((2, 3, 4)),), {"p": 1.0, "dim": -1}, label="p1"),
     _row("normalize", (A((2, 3)),), {"p": 3.0, "dim": 0}, label="p3"),
+    _row(
+        "local_response_norm",
+        (A((2, 6, 3)), 3),
+        {"alpha": 0.5},
+        bad=((A((2, 3)), 3), {}, ValueError, "Expected 3D or higher"),
+    ),
+    _row("local_response_norm", (A((2, 5, 2, 3)), 4, 0.3, 0.5, 2.0), label="even"),
 ]
