@@ -48,6 +48,7 @@ from .from_data import *  # noqa: F403
 from .from_data import tensor as _tensor
 from .legacy import *  # noqa: F403
 from .ops import *  # noqa: F403
+from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
 from .ranges import *  # noqa: F403

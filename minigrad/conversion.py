@@ -287,7 +287,7 @@ def reduce(self: Any, protocol: Any) -> tuple:
 
 def rebuild(cls: type, array: np.ndarray, requires_grad: bool, state: dict) -> Any:
     """The tensor that `reduce` described."""
-    result = object.__new__(cls)
+    result: Any = object.__new__(cls)
     result._array = array
     result._fn = result._grad = result._cell = result._view = None
     state = dict(state)

@@ -17,6 +17,7 @@ from . import (
     dropouts,
     embeddings,
     extrema,
+    grids,
     index,
     join,
     linalg,
@@ -29,6 +30,7 @@ from . import (
     norms,
     padding,
     pairs,
+    places,
     pool,
     power,
     quantiles,
@@ -43,6 +45,7 @@ from . import (
     softmaxes,
     sorting,
     special,
+    splits,
     stats,
     trigonometric,
     unary,
@@ -60,6 +63,7 @@ from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
+from .grids import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
@@ -72,6 +76,7 @@ from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .pairs import *  # noqa: F403
+from .places import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
 from .quantiles import *  # noqa: F403
@@ -86,6 +91,7 @@ from .slices import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .special import *  # noqa: F403
+from .splits import *  # noqa: F403
 from .stats import *  # noqa: F403
 from .trigonometric import *  # noqa: F403
 from .unary import *  # noqa: F403
@@ -104,6 +110,7 @@ FAMILIES = (
     dropouts,
     embeddings,
     extrema,
+    grids,
     index,
     join,
     linalg,
@@ -116,6 +123,7 @@ FAMILIES = (
     norms,
     padding,
     pairs,
+    places,
     pool,
     power,
     quantiles,
@@ -130,6 +138,7 @@ FAMILIES = (
     softmaxes,
     sorting,
     special,
+    splits,
     stats,
     trigonometric,
     unary,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -18,10 +17,16 @@ from ._shape import array_arg, array_of, shape_of, sum_to
 __all__ = ["index_put"]
 
 
-@functools.cache
+_saving: dict[tuple, type[Node]] = {}
+
+
 def saving(cls: type[Node], first: int, count: int) -> type[Node]:
     """`cls` with `count` saved inputs (the index arrays) from input `first` on."""
-    return type(cls.__name__, (cls,), {"saves": tuple(range(first, first + count))})
+    found = _saving.get((cls, count))
+    if found is None:
+        saves = tuple(range(first, first + count))
+        found = _saving[cls, count] = type(cls.__name__, (cls,), {"saves": saves})
+    return found
 
 
 # -- arrays --------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from ..autograd.record import apply
 from ..autograd.variable import Variable
 from ._elementwise import to_dtype, write_out
 from ._shape import array_arg, normalize_dim
-from .movement import atleast_1d, atleast_2d, atleast_3d, meshgrid, reshape, several
-from .slices import Cat, Stack
+from .grids import atleast_1d, atleast_2d, atleast_3d, meshgrid, several
+from .movement import reshape
+from .splits import Cat, Stack
 
 __all__ = [
     "block_diag", "cartesian_prod", "cat", "column_stack", "concat", "concatenate", "dstack",

@@ -43,8 +43,7 @@ def _axes(x: Any, format: Any) -> tuple[int, ...]:
         wanted = 4 if format is channels_last else 5
         if x.ndim != wanted:
             raise RuntimeError(
-                f"required rank {wanted} tensor to use {format.name} format, given {x.ndim} "
-                "dimensions"
+                f"required rank {wanted} tensor to use {format!r} format, given {x.ndim} dimensions"
             )
         return (0, *range(2, x.ndim), 1)
     plain = tuple(range(x.ndim))

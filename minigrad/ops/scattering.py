@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ._elementwise import operand, type_name, write_out
+from ._elementwise import operand, write_out
 from ._shape import array_arg, array_of, normalize_dim
-from .arith import mul
 from .index import Index, IndexPut, put_at, take_at
 from .movement import reshape
 from .rearrange import clone
 from .slices import Placed
 
 __all__ = [
-    "gather", "index_add", "index_copy", "index_fill", "index_select", "put",
-    "repeat_interleave", "scatter", "scatter_add", "take", "take_along_dim",
-]  # fmt: skip
+    "gather",
+    "index_select",
+    "scatter",
+    "scatter_add",
+]
 
 
 class Gather(Index):
@@ -33,35 +32,12 @@ class IndexSelect(Index):
     """Whole places of a dimension at an index."""
 
 
-class Take(Index):
-    """Elements by their number in the flattened tensor."""
-
-
 class Scatter(IndexPut):
     """Values written along a dimension, each at its own index."""
 
 
 class ScatterAdd(IndexPut):
     """Values added along a dimension, each at its own index."""
-
-
-class IndexAdd(IndexPut):
-    """Values added at places of a dimension."""
-
-
-class IndexCopy(IndexPut):
-    """Values written at places of a dimension."""
-
-
-class IndexFill(IndexPut):
-    """One number written at places of a dimension."""
-
-
-class PutAt(IndexPut):
-    """Values written at elements named by their number in the flattened tensor."""
-
-    def name(self) -> str:
-        return "PutBackward0"
 
 
 # -- arguments -----------------------------------------------------------------------------------
@@ -249,10 +225,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     return result if out is None else write_out("scatter_add", out, result)
 
 
-# -- whole places of a dimension -----------------------------------------------------------------
-
-
-def _vector(name: str, index: Any) -> Any:
+def vector_arg(name: str, index: Any) -> Any:
     i = index_arg(name, index)
     if i.ndim > 1:
         raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {i.ndim}")
@@ -262,7 +235,7 @@ def _vector(name: str, index: Any) -> Any:
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """The places `index` (a vector) of dimension `dim`. Gradient: grad added at the places."""
     x = array_arg("index_select", input)
-    d, i = normalize_dim(dim, x.ndim), _vector("index_select", index)
+    d, i = normalize_dim(dim, x.ndim), vector_arg("index_select", index)
     check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, IndexError)
     result = take_at(as_1d(input), [i], (d,), IndexSelect)
     if not x.ndim:
@@ -273,209 +246,3 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
             )
         result = reshape(result, ())
     return result if out is None else write_out("index_select", out, result)
-
-
-def _index_write(
-    name: str, input: Any, dim: int, index: Any, source: Any, adds: bool, cls: Any
-) -> Any:
-    x, s = array_arg(name, input), array_arg(name, source, 4, "source")
-    d, i = normalize_dim(dim, x.ndim), _vector(name, index)
-    if x.dtype != s.dtype:
-        raise RuntimeError(
-            f"{name}(): self and source expected to have the same dtype, but got (self) "
-            f"{type_name(dtypes.from_numpy(x.dtype))} and (source) "
-            f"{type_name(dtypes.from_numpy(s.dtype))}"
-        )
-    count = array_of(i).size
-    place = (*x.shape[:d], count, *x.shape[d + 1 :]) if x.ndim else (count,)
-    if (s.shape or (1,)) != place:
-        raise RuntimeError(
-            f"{name}(): source of shape {list(s.shape)} given; needed: {list(place)}, as many "
-            f"places of dimension {d} as the index names and self's other sizes"
-        )
-    check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, IndexError)
-    result = put_at(as_1d(input), as_1d(source), [i], (d,), adds, cls)
-    return reshape_like(result, x.shape)
-
-
-def index_add(
-    input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, out: Any = None
-) -> Any:
-    """A copy of `input` with `alpha * source` added at the places `index` of dimension `dim`.
-
-    Repeated indices add up. Gradient: of `input`, grad; of `source`, alpha * grad at the places.
-    """
-    array_arg("index_add", source, 4, "source")
-    if alpha != 1:
-        source = mul(source, alpha)
-    result = _index_write("index_add", input, dim, index, source, True, IndexAdd)
-    return result if out is None else write_out("index_add", out, result)
-
-
-def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Any:
-    """A copy of `input` with `source` written at the places `index` of dimension `dim`.
-
-    Gradient: of `input`, grad with zeros at the places; of `source`, grad at the places.
-    """
-    result = _index_write("index_copy", input, dim, index, source, False, IndexCopy)
-    return result if out is None else write_out("index_copy", out, result)
-
-
-def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """A copy of `input` with a number (or 0-d tensor) at the places `index` of dimension `dim`."""
-    x = array_arg("index_fill", input)
-    d, i = normalize_dim(dim, x.ndim), _vector("index_fill", index)
-    if isinstance(value, Variable) and value._array.ndim:
-        raise RuntimeError(
-            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value._array.ndim} dimension(s)."
-        )
-    values = operand("index_fill", value, x.dtype)
-    if not isinstance(value, Variable):
-        values = array_of(values)
-    n = x.shape[d] if x.ndim else 1
-    a = array_of(i)
-    check_bounds(np.where(a < 0, a + n, a), d, n, IndexError)
-    return reshape_like(put_at(as_1d(input), values, [i], (d,), False, IndexFill), x.shape)
-
-
-# -- elements of the flattened tensor ------------------------------------------------------------
-
-
-def _flat_index(name: str, input: Any, index: Any) -> Any:
-    i, n = array_arg(name, index, 2, "index"), array_arg(name, input).size
-    if i.dtype != np.int64:
-        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {i.dtype}")
-    if i.size and not n:
-        raise IndexError(f"{name}(): tried to take from an empty tensor")
-    bad = (i < -n) | (i >= n)
-    if bad.any():
-        raise IndexError(
-            f"out of range: tried to access index {int(i[bad].flat[0])} on a tensor of {n} "
-            "elements."
-        )
-    return i
-
-
-def take(input: Any, index: Any, *, out: Any = None) -> Any:
-    """The elements with the numbers `index` in the flattened `input`, in the shape of `index`."""
-    _flat_index("take", input, index)
-    flat = reshape(input, (array_of(input).size,))
-    result = take_at(flat, [index], (0,), Take)
-    return result if out is None else write_out("take", out, result)
-
-
-def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """A copy of `input` with `source` at the elements `index` of the flattened tensor."""
-    x, s = array_arg("put", input), array_arg("put", source, 3, "source")
-    i = _flat_index("put", input, index)
-    if x.dtype != s.dtype:
-        raise RuntimeError(
-            "put_(): self and source expected to have the same dtype, but got self.dtype = "
-            f"{type_name(dtypes.from_numpy(x.dtype))} and source.dtype = "
-            f"{type_name(dtypes.from_numpy(s.dtype))}"
-        )
-    if i.size != s.size:
-        raise RuntimeError(
-            f"put_(): Expected source and index to have the same number of elements, but got "
-            f"source.numel() = {s.size}, index.numel() = {i.size}"
-        )
-    flat = reshape(input, (x.size,))
-    values = reshape(source, (s.size,))
-    result = put_at(flat, values, [reshape(index, (i.size,))], (0,), accumulate, PutAt)
-    return reshape(result, x.shape)
-
-
-def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
-    """`gather` whose input and index are broadcast against each other; flattened without `dim`."""
-    x, i = array_arg("take_along_dim", input), index_arg("take_along_dim", indices, 2)
-    if i.dtype != np.int64:
-        raise RuntimeError(
-            f"torch.take_along_dim(): dtype of indices should be Long but got {i.dtype}"
-        )
-    if dim is None:
-        result = gather(reshape(input, (x.size,)), 0, reshape(indices, (i.size,)))
-        return result if out is None else write_out("take_along_dim", out, result)
-    if x.ndim != i.ndim:
-        raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {x.ndim} dimensions for input, and {i.ndim} dimensions for indices"
-        )
-    d = normalize_dim(dim, x.ndim)
-    n = x.shape[d] if x.ndim else 1
-    bad = (i < -n) | (i >= n)
-    if bad.any():
-        raise RuntimeError(
-            f"index {int(i[bad].flat[0])} is out of bounds for dimension {d} with size {n}"
-        )
-    shape = _broadcast_but(x.shape, i.shape, d)
-    arrays, positions = grid(np.empty(shape, np.bool_), d)
-    for k, (m, size) in enumerate(zip(x.shape, shape)):
-        if k != d and m == 1 and size != 1:
-            arrays[k] = np.zeros_like(arrays[k])
-    if x.ndim:
-        arrays[d] = indices
-        # The index arrays broadcast together, so an index of size 1 is repeated by itself.
-        result = take_at(input, arrays, positions, Gather)
-    else:
-        result = reshape(gather(as_1d(input), 0, as_1d(indices)), ())
-    return result if out is None else write_out("take_along_dim", out, result)
-
-
-def _broadcast_but(a: tuple, b: tuple, dim: int) -> tuple[int, ...]:
-    """The broadcast shape of `a` and `b`, with b's size at `dim`."""
-    shape = []
-    for k, (n, m) in enumerate(zip(a, b)):
-        if k != dim and n != m and n != 1 and m != 1:
-            raise RuntimeError(
-                f"The size of tensor a ({n}) must match the size of tensor b ({m}) at "
-                f"non-singleton dimension {k}"
-            )
-        shape.append(m if k == dim or n == 1 else n)
-    return tuple(shape)
-
-
-def repeat_interleave(
-    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
-) -> Any:
-    """Each place of `dim` (of the flattened input without it) repeated `repeats` times in a row.
-
-    `repeats` is an int or an int tensor with a number for each place; `repeat_interleave(repeats)`
-    gives the numbers of the places. Gradient: the sum over the repetitions.
-    """
-    x = array_arg("repeat_interleave", input)
-    if repeats is None:
-        if x.dtype.kind != "i" or x.ndim != 1:
-            raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
-        _check_repeats(x)
-        return _v.wrap(np.repeat(np.arange(x.size), x))
-    if dim is None:
-        input, dim = reshape(input, (x.size,)), 0
-        x = array_of(input)
-    d = normalize_dim(dim, x.ndim)
-    input, n = as_1d(input), x.shape[d] if x.ndim else 1
-    r = array_of(repeats)
-    if isinstance(r, np.ndarray):
-        if r.dtype.kind != "i":
-            raise RuntimeError("repeats has to be Long or Int tensor")
-        if r.ndim > 1 or (r.size != 1 and r.size != n):
-            raise RuntimeError(
-                f"repeats must have the same size as input along dim, but got repeats.size(0) = "
-                f"{r.shape[0] if r.ndim else 1} and input.size({d}) = {n}"
-            )
-        r = r.reshape(-1)
-    else:
-        r = np.asarray([operator.index(r)])
-    _check_repeats(r)
-    index = np.repeat(np.arange(n), r if r.size == n else int(r[0]))
-    if output_size is not None and output_size != index.size:
-        raise RuntimeError(
-            f"repeat_interleave: output_size {output_size} given; the repeats sum up to "
-            f"{index.size}"
-        )
-    return take_at(input, [index], (d,), IndexSelect)
-
-
-def _check_repeats(r: Any) -> None:
-    if (r < 0).any():
-        raise RuntimeError("repeats can not be negative")
