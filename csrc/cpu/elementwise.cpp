@@ -38,7 +38,7 @@ struct Div {
 struct ReluBackward {
   template <class V>
   MG_INLINE V apply(V grad, V out) {
-    return out > V{} ? grad : V{};
+    return out <= V{} ? V{} : grad;
   }
 };
 struct TanhBackward {

@@ -7,7 +7,7 @@
 //                the arrays are contiguous, n >= 0
 //   aliasing     out may be a or b (same start); otherwise no overlap
 //   values       IEEE; relu keeps NaN; exp, log, tanh, sigmoid as csrc/cpu/vmath.h states;
-//                relu_backward(grad, out) is grad where out > 0, else 0; tanh_backward(grad, y) is
+//                relu_backward(grad, out) is 0 where out <= 0, else grad; tanh_backward(grad, y) is
 //                grad (1 - y^2), sigmoid_backward(grad, y) is grad y (1 - y)
 //   workspace    none
 //   determinism  elementwise: bitwise equal for every thread count

@@ -27,6 +27,10 @@ from .streams import shuffle as shuffle
 from .streams import uniform32 as uniform32
 from .streams import uniform64 as uniform64
 
+# isort: split
+# The compiled ones among the kernels above take their NumPy forms' place.
+from .nn import *  # noqa: F403
+
 empty = _C.empty
 empty_like = _C.empty_like
 cast = _C.cast

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from . import _C
 from ._quiet import quiet
 
 _BLOCK = 64
@@ -24,7 +25,13 @@ def widened(x: Any) -> Any:
 
 
 def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """The sum over `axes` in x's type (float32 for 16-bit floats), as an array."""
+    """The sum over `axes` (ascending) in x's type (float32 for 16-bit floats), as an array."""
+    compiled = _C.sum(x, axes, keepdims)
+    return numpy_total(x, axes, keepdims) if compiled is None else compiled
+
+
+def numpy_total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
+    """What `total` does, for every type and layout."""
     x = widened(x)
     count = 1
     for a in axes:

@@ -1,0 +1,94 @@
+"""Compiled kernels of neural networks, each with its NumPy form for what it does not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _C, activation, fast, numpy_loss, numpy_softmax
+
+__all__ = [
+    "cross_entropy", "cross_entropy_backward", "log_softmax", "log_softmax_backward",
+    "relu_backward", "sigmoid_backward", "softmax", "softmax_backward", "tanh_backward",
+]  # fmt: skip
+
+_RELU, _TANH, _SIGMOID = (
+    fast.spec(name, 2, (), (), False)
+    for name in ("relu_backward", "tanh_backward", "sigmoid_backward")
+)
+
+
+def relu_backward(grad: Any, y: Any) -> Any:
+    """grad where the result y is positive, else 0."""
+    result = fast.fast_binary(object, _RELU, grad, y)
+    return activation.relu_backward(grad, y) if result is None else result
+
+
+def tanh_backward(grad: Any, y: Any) -> Any:
+    """grad (1 - y^2)."""
+    result = fast.fast_binary(object, _TANH, grad, y)
+    return activation.tanh_backward(grad, y) if result is None else result
+
+
+def sigmoid_backward(grad: Any, y: Any) -> Any:
+    """grad y (1 - y)."""
+    result = fast.fast_binary(object, _SIGMOID, grad, y)
+    return activation.sigmoid_backward(grad, y) if result is None else result
+
+
+def softmax(x: Any, axis: int) -> Any:
+    """exp(x - max) over its sum along an axis."""
+    y = _C.softmax(x) if axis == x.ndim - 1 else None
+    return numpy_softmax.softmax(x, axis) if y is None else y
+
+
+def log_softmax(x: Any, axis: int) -> Any:
+    """x - log(sum(exp(x))) along an axis."""
+    y = _C.log_softmax(x) if axis == x.ndim - 1 else None
+    return numpy_softmax.log_softmax(x, axis) if y is None else y
+
+
+def softmax_backward(grad: Any, y: Any, axis: int) -> Any:
+    """y (grad - sum(grad y))."""
+    d = _C.softmax_backward(grad, y) if axis == y.ndim - 1 else None
+    return numpy_softmax.softmax_backward(grad, y, axis) if d is None else d
+
+
+def log_softmax_backward(grad: Any, y: Any, axis: int) -> Any:
+    """grad - exp(y) sum(grad)."""
+    d = _C.log_softmax_backward(grad, y) if axis == y.ndim - 1 else None
+    return numpy_softmax.log_softmax_backward(grad, y, axis) if d is None else d
+
+
+def cross_entropy(
+    x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float
+) -> tuple[Any, Any, Any]:
+    """Logits x (N, C, L), classes t (N, L): (loss, lse (N, L), denominator of the mean)."""
+    if w is None and not smoothing and reduction != "none" and x.shape[2] == 1:
+        done = _C.cross_entropy(x.reshape(x.shape[:2]), t.reshape(-1), ignore, reduction == "mean")
+        if done is not None:
+            return done[0], done[1].reshape(t.shape), done[2]
+    return numpy_loss.cross_entropy(x, t, w, ignore, reduction, smoothing)
+
+
+def cross_entropy_backward(
+    grad: Any,
+    x: Any,
+    t: Any,
+    w: Any,
+    lse: Any,
+    denominator: Any,
+    ignore: int,
+    reduction: str,
+    smoothing: float,
+) -> Any:
+    """The gradient of `cross_entropy` for x (N, C, L)."""
+    if w is None and not smoothing and reduction != "none" and x.shape[2] == 1:
+        count = denominator if reduction == "mean" else 1
+        d = _C.cross_entropy_backward(
+            grad, x.reshape(x.shape[:2]), t.reshape(-1), lse.reshape(-1), ignore, float(count)
+        )
+        if d is not None:
+            return d.reshape(x.shape)
+    return numpy_loss.cross_entropy_backward(
+        grad, x, t, w, lse, denominator, ignore, reduction, smoothing
+    )
