@@ -13,6 +13,7 @@
 #pragma once
 
 #include "kernels/cast.h"
+#include "kernels/conv.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
 #include "kernels/reduce.h"
@@ -22,6 +23,7 @@ namespace mg {
 
 struct KernelTable {
   CastKernels cast;
+  ConvKernels conv;
   ElementwiseKernels elementwise;
   OptimKernels optim;
   ReduceKernels reduce;

@@ -6,6 +6,7 @@
 namespace mg {
 
 void bind_cast(pybind11::module_& m);
+void bind_conv(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);

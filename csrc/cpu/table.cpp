@@ -4,6 +4,7 @@
 namespace mg::MG_ISA {
 
 extern const CastKernels kCast;
+extern const ConvKernels kConv;
 extern const ElementwiseKernels kElementwise;
 extern const OptimKernels kOptim;
 extern const ReduceKernels kReduce;
@@ -13,6 +14,7 @@ extern const SoftmaxKernels kSoftmax;
 const KernelTable& table() {
   static const KernelTable kTable = {
       kCast,
+      kConv,
       kElementwise,
       kOptim,
       kReduce,

@@ -18,13 +18,19 @@ __all__ = ["conv2d", "conv2d_input", "conv2d_weight"]
 Pair = tuple[int, int]
 
 
-def _run(kernel: Any, shape: tuple, a: Any, b: Any, *rest: Any) -> Any:
+def _run(name: str, shape: tuple, a: Any, b: Any, *rest: Any) -> Any:
     dtype = a.dtype
     if dtype.itemsize == 2 and dtype.kind in "fV":
         a, b = widened(a), widened(b)
-        rest = tuple(widened(r) if isinstance(r, np.ndarray) else r for r in rest)
+        rest = tuple([widened(r) if isinstance(r, np.ndarray) else r for r in rest])
     out = _C.empty(shape, a.dtype)
-    kernel(out, a, b, *rest)
+    *bias, stride, padding, dilation, groups = rest
+    if a.dtype.kind == "f" and a.size and b.size and out.size:
+        bias = [None if c is None else np.ascontiguousarray(c) for c in bias]
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        getattr(_C, name)(out, a, b, *bias, *stride, *padding, *dilation, groups)
+    else:
+        getattr(numpy_conv, name)(out, a, b, *rest)
     return out if out.dtype == dtype else out.astype(dtype)
 
 
@@ -39,7 +45,7 @@ def conv2d(
     groups: int,
 ) -> Any:
     """The convolution of x with w, plus bias (K) or None: a new array of `shape` (N, K, P, Q)."""
-    return _run(numpy_conv.conv2d, shape, x, w, bias, stride, padding, dilation, groups)
+    return _run("conv2d", shape, x, w, bias, stride, padding, dilation, groups)
 
 
 def conv2d_input(
@@ -53,11 +59,11 @@ def conv2d_input(
     groups: int,
 ) -> Any:
     """The gradient to the input, plus bias (C) or None: a new array of `shape` (N, C, H, W)."""
-    return _run(numpy_conv.conv2d_input, shape, g, w, bias, stride, padding, dilation, groups)
+    return _run("conv2d_input", shape, g, w, bias, stride, padding, dilation, groups)
 
 
 def conv2d_weight(
     x: Any, g: Any, shape: tuple, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:
     """The gradient to the weight: a new array of `shape` (K, C / groups, R, S)."""
-    return _run(numpy_conv.conv2d_weight, shape, x, g, stride, padding, dilation, groups)
+    return _run("conv2d_weight", shape, x, g, stride, padding, dilation, groups)

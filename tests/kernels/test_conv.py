@@ -1,0 +1,132 @@
+"""Convolution kernels against their NumPy forms and float64, for every instruction set."""
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import cpu, numpy_conv
+from minigrad.kernels.cpu import _C
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+# n, c, h, w, k, (r, s), stride, padding, dilation, groups
+CASES = [
+    (1, 1, 1, 1, 1, (1, 1), 1, 0, 1, 1),
+    (2, 3, 8, 9, 17, (3, 3), 1, 1, 1, 1),
+    (2, 17, 7, 5, 3, (3, 2), 2, 1, 1, 1),
+    (3, 1, 12, 11, 5, (5, 5), 1, 2, 1, 1),
+    (2, 4, 9, 10, 6, (3, 3), 3, 4, 2, 2),
+    (2, 6, 7, 7, 6, (3, 3), 1, 1, 1, 6),
+    (2, 5, 8, 8, 10, (3, 3), 2, 1, 1, 5),
+    (1, 20, 6, 6, 30, (1, 1), 1, 0, 1, 1),
+    (2, 7, 9, 9, 15, (1, 1), 2, 0, 1, 1),
+    (1, 2, 5, 40, 3, (2, 7), 1, 3, 3, 1),
+    (2, 3, 1, 50, 29, (1, 9), 4, 0, 1, 1),
+    (1, 8, 20, 20, 4, (2, 2), 3, 0, 1, 1),
+    (0, 3, 8, 8, 4, (3, 3), 1, 1, 1, 1),
+    (5, 3, 33, 31, 28, (4, 3), (2, 1), (3, 0), (1, 2), 1),
+]
+
+
+def pair(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def make(case, dtype, extra=0):
+    """x, w, g, biases, steps; `extra` rows of outputs read the padding behind x only."""
+    n, c, h, w, k, (r, s), stride, padding, dilation, groups = case
+    stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+    size = [
+        (i + 2 * p - d * (t - 1) - 1) // st + 1 + extra
+        for i, p, d, t, st in zip((h, w), padding, dilation, (r, s), stride, strict=True)
+    ]
+    rng = np.random.default_rng(0)
+
+    def array(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    arrays = array(n, c, h, w), array(k, c // groups, r, s), array(n, k, *size)
+    return *arrays, array(k), array(c), (stride, padding, dilation, groups)
+
+
+def results(case, dtype, extra=0):
+    x, w, g, bias_k, bias_c, steps = make(case, dtype, extra)
+    return [
+        cpu.conv2d(x, w, bias_k, g.shape, *steps),
+        cpu.conv2d(x, w, None, g.shape, *steps),
+        cpu.conv2d_input(g, w, bias_c, x.shape, *steps),
+        cpu.conv2d_input(g, w, None, x.shape, *steps),
+        cpu.conv2d_weight(x, g, w.shape, *steps),
+    ]
+
+
+def expected(case, dtype, extra=0):
+    x, w, g, bias_k, bias_c, steps = (
+        a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in make(case, dtype, extra)
+    )
+    outs = [np.empty_like(a) for a in (g, g, x, x, w)]
+    numpy_conv.conv2d(outs[0], x, w, bias_k, *steps)
+    numpy_conv.conv2d(outs[1], x, w, None, *steps)
+    numpy_conv.conv2d_input(outs[2], g, w, bias_c, *steps)
+    numpy_conv.conv2d_input(outs[3], g, w, None, *steps)
+    numpy_conv.conv2d_weight(outs[4], x, g, *steps)
+    return outs
+
+
+@pytest.mark.parametrize("extra", [0, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_against_float64(case, dtype, extra):
+    tolerance = 2e-4 if dtype is np.float32 else 1e-11
+    for got, want in zip(results(case, dtype, extra), expected(case, dtype, extra), strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("case", CASES + [(9, 8, 30, 30, 20, (3, 3), 1, 1, 1, 1)], ids=str)
+def test_threads_do_not_matter(case, num_threads):
+    runs = []
+    for threads in (1, 2, 3):
+        num_threads(threads)
+        runs.append(results(case, np.float32))
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_nan_in_memory_around_does_not_leak():
+    """Workspace that held NaN before gives the same results."""
+    case = (3, 4, 6, 6, 5, (1, 1), 2, 0, 1, 1)
+    first = results(case, np.float32)
+    for _ in range(3):
+        for size in (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18):
+            _C.empty((size,), np.dtype(np.float32)).fill(np.nan)
+        for a, b in zip(results(case, np.float32), first, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_outputs_only_are_written():
+    """Nothing before or behind the output changes."""
+    x, w, g, bias, _, steps = make(CASES[1], np.float32)
+    flat = np.full(g.size + 64, 7, np.float32)
+    out = flat[32 : 32 + g.size].reshape(g.shape)
+    _C.conv2d(out, x, w, bias, 1, 1, 1, 1, 1, 1, 1)
+    assert (flat[:32] == 7).all()
+    assert (flat[-32:] == 7).all()
+    np.testing.assert_array_equal(out, cpu.conv2d(x, w, bias, g.shape, *steps))
+
+
+def test_bad_arguments_are_named():
+    x, w, g, bias, _, _ = make(CASES[1], np.float32)
+    steps = (1, 1, 1, 1, 1, 1, 1)
+    with pytest.raises(TypeError, match="conv2d: 3 arguments were given; it needs 11"):
+        _C.conv2d(g, x, w)
+    with pytest.raises(TypeError, match=r"conv2d: x is float64 .*; it must be float32"):
+        _C.conv2d(g, x.astype(np.float64), w, bias, *steps)
+    with pytest.raises(ValueError, match="conv2d: x .* must fit together"):
+        _C.conv2d(g, x, w[:, :2].copy(), bias, *steps)
+    with pytest.raises(ValueError, match="conv2d: stride 0 was given; it is too small"):
+        _C.conv2d(g, x, w, bias, 0, 1, 1, 1, 1, 1, 1)
+    with pytest.raises(ValueError, match="one value for each channel"):
+        _C.conv2d(g, x, w, bias[1:].copy(), *steps)
+    with pytest.raises(ValueError, match="it must have 4 dimensions"):
+        _C.conv2d_weight(w, x[0], g, *steps)
