@@ -96,6 +96,7 @@ def cross_entropy_backward(
 
 # reduce: None where NumPy has to do it
 def sum(x: np.ndarray, axes: tuple[int, ...], keepdims: bool, /) -> Any: ...
+
 # conv: the integers are stride, padding and dilation (height, width), and groups
 def conv2d(
     out: np.ndarray, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, /, *steps: int
