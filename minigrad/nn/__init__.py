@@ -1,19 +1,19 @@
 """Neural network modules, their functions, initialisers and utilities."""
 
-from . import functional, utils
-from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from .module import Module
-from .parameter import Buffer, Parameter
-
-__all__ = [
-    "Buffer",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "Parameter",
-    "ParameterDict",
-    "ParameterList",
-    "Sequential",
-    "functional",
-    "utils",
-]
+from . import functional as functional
+from . import init as init
+from . import utils as utils
+from .activation import *  # noqa: F403
+from .attention import *  # noqa: F403
+from .container import *  # noqa: F403
+from .conv import *  # noqa: F403
+from .dropout import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .loss import *  # noqa: F403
+from .module import Module as Module
+from .normalization import *  # noqa: F403
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter
+from .pooling import *  # noqa: F403
+from .shape import *  # noqa: F403
+from .sparse import *  # noqa: F403

@@ -11,6 +11,8 @@ from ..autograd.variable import Variable
 from .module import Module, indent
 from .parameter import Parameter
 
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
 
 def _position(index: Any, size: int) -> int:
     """An index counted from the front. IndexError out of range."""

@@ -9,7 +9,11 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from .. import ops
+from ..autograd.variable import wrap
+from ..generator import chosen
 from ..ops._inplace import in_place
 
 # -- activations -----------------------------------------------------------------------------------
@@ -28,7 +32,6 @@ mish = ops.mish
 prelu = ops.prelu
 relu = ops.relu
 relu6 = ops.relu6
-rrelu = ops.rrelu
 selu = ops.selu
 sigmoid = ops.sigmoid
 silu = ops.silu
@@ -43,9 +46,31 @@ elu_ = in_place(ops.elu)
 hardtanh_ = in_place(ops.hardtanh)
 leaky_relu_ = in_place(ops.leaky_relu)
 relu_ = in_place(ops.relu)
-rrelu_ = in_place(ops.rrelu)
 selu_ = in_place(ops.selu)
 threshold_ = in_place(ops.threshold)
+
+
+def rrelu(
+    input: Any,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Any:
+    """`input`, where it is not positive times a slope from [lower, upper): random in training."""
+    noise = None
+    if training and lower <= upper:
+        # Only the elements that need a slope draw one, each in float64.
+        array = input._array
+        below = array <= 0
+        slopes = np.ones(array.shape, array.dtype)
+        draws = chosen(None).uniform64((int(np.count_nonzero(below)),))
+        slopes[below] = draws * (upper - lower) + lower
+        noise = wrap(slopes)
+    return ops.rrelu(input, lower, upper, training, inplace, noise=noise)
+
+
+rrelu_ = in_place(rrelu)
 
 
 def _implicit_dim(name: str, input: Any, stacklevel: int) -> int:
@@ -279,3 +304,33 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             stacklevel=2,
         )
     return _batched_dropout(input, p, training, inplace, input.ndim == 5)
+
+
+# -- products --------------------------------------------------------------------------------------
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """`input1 @ weight[k] @ input2 + bias[k]` for each k, over the last dimensions.
+
+    (..., n), (..., m), (k, n, m) and (k,) give (..., k). RuntimeError for sizes that do not fit.
+    """
+    x, y, w = input1._array.shape, input2._array.shape, weight._array.shape
+    if len(x) != len(y) or x[:-1] != y[:-1]:
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(x)} and {list(y)}"
+        )
+    for i, shape in ((1, x), (2, y)):
+        if shape[-1] != w[i]:
+            raise RuntimeError(
+                f"bilinear(): input{i} size does not match weight size: got {shape[-1]} but "
+                f"expected {w[i]}"
+            )
+    if bias is not None and bias._array.shape != w[:1]:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias._array.shape[0]} but "
+            f"expected {w[0]}"
+        )
+    rows = ops.matmul(ops.reshape(input1, (-1, x[-1])), weight)  # (k, N, m)
+    out = ops.sum(ops.mul(rows, ops.reshape(input2, (-1, y[-1]))), -1)
+    out = ops.reshape(ops.transpose(out, 0, 1), (*x[:-1], w[0]))
+    return out if bias is None else ops.add(out, bias)

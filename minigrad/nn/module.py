@@ -9,8 +9,9 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd import modes
-from ..autograd.variable import RemovableHandle, Variable
+from ..autograd.variable import RemovableHandle, Variable, is_float, wrap
 from ..backend import as_device, device
+from ..kernels import cpu
 from ..ops._elementwise import type_name
 from ._hooks import call_with_hooks, global_hooks, registration_hooks
 from ._registry import Registry
@@ -627,8 +628,10 @@ _device = device
 
 
 def _convert(t: Any, where: device | None, dtype: dtypes.dtype | None) -> Any:
-    if dtype is not None and not dtypes.from_numpy(t._array.dtype).is_floating_point:
-        dtype = None
-    if dtype is None:
-        return t.to(where) if where is not None else t
-    return t.to(dtype) if where is None else t.to(where, dtype)
+    """`t.to(where, dtype)`, the dtype for floating-point tensors only; t if nothing changes."""
+    if where is not None and where.type != t.device.type:
+        t = t.to(where)
+    array = t._array
+    if dtype is None or array.dtype == dtype.numpy or not is_float(array):
+        return t
+    return wrap(cpu.astype(array, dtype.numpy))

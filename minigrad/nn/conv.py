@@ -1,0 +1,265 @@
+"""Convolutions and transposed convolutions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..creation import empty
+from . import functional as F
+from . import init
+from ._sizes import ntuple
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+
+_MODES = {"zeros", "reflect", "replicate", "circular"}
+
+
+class _ConvNd(Module):
+    """What all convolutions share: arguments, weight and bias, their start values, repr."""
+
+    ndim: int
+    transposed = False
+
+    def _set_up(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        output_padding: Any,
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+        device: Any,
+        dtype: Any,
+    ) -> None:
+        n = self.ndim
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = ntuple(kernel_size, n)
+        self.stride = ntuple(stride, n)
+        self.padding = padding if isinstance(padding, str) else ntuple(padding, n)
+        self.dilation = ntuple(dilation, n)
+        self.output_padding = ntuple(output_padding, n)
+        self.groups = groups
+        self.padding_mode = padding_mode
+        self._check()
+        self._reversed_padding_repeated_twice = self._pad_amounts()
+        if self.transposed:
+            shape = (in_channels, out_channels // groups, *self.kernel_size)
+        else:
+            shape = (out_channels, in_channels // groups, *self.kernel_size)
+        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        if bias:
+            self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def _check(self) -> None:
+        if self.groups <= 0:
+            raise ValueError("groups must be a positive integer")
+        if self.in_channels % self.groups != 0:
+            raise ValueError("in_channels must be divisible by groups")
+        if self.out_channels % self.groups != 0:
+            raise ValueError("out_channels must be divisible by groups")
+        if isinstance(self.padding, str):
+            if self.padding not in ("same", "valid"):
+                raise ValueError(
+                    f"Invalid padding string {self.padding!r}, should be one of "
+                    f"{ {'same', 'valid'} }"
+                )
+            if self.padding == "same" and any(s != 1 for s in self.stride):
+                raise ValueError("padding='same' is not supported for strided convolutions")
+        if self.padding_mode not in _MODES:
+            raise ValueError(
+                f"padding_mode must be one of {_MODES}, but got padding_mode='{self.padding_mode}'"
+            )
+
+    def _pad_amounts(self) -> list[int]:
+        """The padding as `F.pad` takes it: last dimension first, both sides."""
+        amounts = []
+        for i in reversed(range(self.ndim)):
+            if self.padding == "valid":
+                left = right = 0
+            elif self.padding == "same":
+                total = self.dilation[i] * (self.kernel_size[i] - 1)
+                left = total // 2
+                right = total - left
+            else:
+                left = right = self.padding[i]
+            amounts += [left, right]
+        return amounts
+
+    def reset_parameters(self) -> None:
+        """Draws weight and bias anew: uniform in +-1 / sqrt(fan in)."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+            if fan_in != 0:
+                bound = 1 / math.sqrt(fan_in)
+                init.uniform_(self.bias, -bound, bound)
+
+    def extra_repr(self) -> str:
+        parts = [
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}"
+        ]
+        if self.padding != (0,) * self.ndim:
+            parts.append(f"padding={self.padding}")
+        if self.dilation != (1,) * self.ndim:
+            parts.append(f"dilation={self.dilation}")
+        if self.output_padding != (0,) * self.ndim:
+            parts.append(f"output_padding={self.output_padding}")
+        if self.groups != 1:
+            parts.append(f"groups={self.groups}")
+        if self.bias is None:
+            parts.append("bias=False")
+        if self.padding_mode != "zeros":
+            parts.append(f"padding_mode={self.padding_mode}")
+        return ", ".join(parts)
+
+
+class _Conv(_ConvNd):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def _padded(self, input: Any) -> tuple[Any, Any]:
+        """The input, padded here unless the convolution does it, and the padding that is left."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        return padded, (0,) * self.ndim
+
+
+class Conv1d(_Conv):
+    """Cross-correlation over (N, C, L) or (C, L); weight is (out, in / groups, k).
+
+    `padding`: numbers, "same" or "valid"; `padding_mode`: zeros, reflect, replicate, circular.
+    """
+
+    ndim = 1
+
+    def forward(self, input: Any) -> Any:
+        x, padding = self._padded(input)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class Conv2d(_Conv):
+    """Cross-correlation over (N, C, H, W) or (C, H, W); weight is (out, in / groups, kH, kW).
+
+    `padding`: numbers, "same" or "valid"; `padding_mode`: zeros, reflect, replicate, circular.
+    """
+
+    ndim = 2
+
+    def forward(self, input: Any) -> Any:
+        x, padding = self._padded(input)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class _ConvTranspose(_ConvNd):
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if padding_mode != "zeros":
+            raise ValueError(
+                f'Only "zeros" padding mode is supported for {self.__class__.__name__}'
+            )
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, output_padding,
+            groups, bias, padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def _output_padding(self, input: Any, output_size: Any) -> tuple:
+        """The output padding that leads to a wanted size. ValueError if there is none."""
+        if output_size is None:
+            return self.output_padding
+        n = self.ndim
+        shape = input._array.shape
+        others = 2 if len(shape) == n + 2 else 1
+        sizes = list(output_size)
+        if len(sizes) == n + others:
+            sizes = sizes[others:]
+        if len(sizes) != n:
+            raise ValueError(
+                f"ConvTranspose{n}D: for {len(shape)}D input, output_size must have {n} or "
+                f"{others + n} elements (got {len(sizes)})"
+            )
+        least = [
+            (shape[d + others] - 1) * self.stride[d]
+            - 2 * self.padding[d]
+            + self.dilation[d] * (self.kernel_size[d] - 1)
+            + 1
+            for d in range(n)
+        ]
+        most = [low + self.stride[d] - 1 for d, low in enumerate(least)]
+        if any(not low <= size <= high for low, size, high in zip(least, sizes, most, strict=True)):
+            raise ValueError(
+                f"requested an output size of {sizes}, but valid sizes range from {least} to "
+                f"{most} (for an input of {input.shape[2:]})"
+            )
+        return tuple(size - low for size, low in zip(sizes, least, strict=True))
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """The gradient of `Conv1d` with respect to its input; weight is (in, out / groups, k)."""
+
+    ndim = 1
+
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        extra = self._output_padding(input, output_size)
+        return F.conv_transpose1d(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
+        )  # fmt: skip
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """The gradient of `Conv2d` with respect to its input; weight is (in, out / groups, kH, kW)."""
+
+    ndim = 2
+
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        extra = self._output_padding(input, output_size)
+        return F.conv_transpose2d(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
+        )  # fmt: skip
