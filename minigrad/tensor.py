@@ -19,7 +19,14 @@ from .autograd.variable import Variable
 from .backend import device, device_of, strided
 from .ops import assign, movement, subscript
 from .ops._inplace import in_place
-from .ops._operators import comparing, invert, polygamma_method, reflected, where_method
+from .ops._operators import (
+    comparing,
+    float_power_in_place,
+    invert,
+    polygamma_method,
+    reflected,
+    where_method,
+)
 from .ops._shape import as_shape, sum_to
 from .ops.linalg import operator_matmul, operator_rmatmul
 from .size import Size
@@ -247,7 +254,7 @@ class Tensor(Variable):
     pow = __pow__ = ops.pow
     pow_ = __ipow__ = in_place(ops.pow)
     __rpow__ = reflected(ops.pow)
-    float_power, float_power_ = ops.float_power, in_place(ops.float_power)
+    float_power, float_power_ = ops.float_power, float_power_in_place
     square, square_ = ops.square, in_place(ops.square)
     copysign, copysign_ = ops.copysign, in_place(ops.copysign)
     gcd, gcd_ = ops.gcd, in_place(ops.gcd)

@@ -40,8 +40,7 @@ def quiet(function: Callable) -> Callable:
 
 def is_half(x: Any) -> bool:
     """Whether x is an array of 16-bit floats."""
-    dtype = getattr(x, "dtype", None)
-    return dtype is not None and dtype.itemsize == 2 and dtype.kind in "fV"
+    return hasattr(x, "dtype") and x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
 
 def wide(function: Callable) -> Callable:
@@ -49,8 +48,11 @@ def wide(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        half = next((a.dtype for a in args if is_half(a)), None)
-        if half is None:
+        for a in args:
+            if is_half(a):
+                half = a.dtype
+                break
+        else:
             return function(*args)
         args = tuple([a.astype(np.float32) if is_half(a) else a for a in args])
         result = function(*args)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._quiet import unsupported, wide
+from ._quiet import is_half, quiet, unsupported, wide
 from .special import erf
 
 __all__ = [
@@ -59,15 +59,17 @@ def tanh_backward(grad: Any, out: Any) -> Any:
 def gelu(x: Any) -> Any:
     """x * (1 + erf(x / sqrt 2)) / 2."""
     _floats("GeluKernelImpl", x)
+    if is_half(x):
+        return gelu(x.astype(np.float32)).astype(x.dtype)
     return _gelu(x, erf(_times(x, _ROOT_HALF)))
 
 
-@wide
+@quiet
 def _times(x: Any, factor: float) -> Any:
     return np.multiply(x, factor)
 
 
-@wide
+@quiet
 def _gelu(x: Any, e: Any) -> Any:
     t = np.add(e, 1, out=np.empty(x.shape, x.dtype))
     t *= x
@@ -77,10 +79,13 @@ def _gelu(x: Any, e: Any) -> Any:
 
 def gelu_backward(grad: Any, x: Any) -> Any:
     """grad * (P(x) + x p(x)), P and p the normal distribution and its density."""
+    if is_half(x):
+        wide_grad, wide_x = grad.astype(np.float32), x.astype(np.float32)
+        return gelu_backward(wide_grad, wide_x).astype(x.dtype)
     return _gelu_backward(grad, x, erf(_times(x, _ROOT_HALF)))
 
 
-@wide
+@quiet
 def _gelu_backward(grad: Any, x: Any, e: Any) -> Any:
     t = np.multiply(x, x, out=np.empty(x.shape, x.dtype))
     t *= -0.5

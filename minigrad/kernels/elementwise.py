@@ -94,6 +94,8 @@ def pow(x: Any, y: Any) -> Any:
 @wide
 def pow_scalar(x: Any, y: float) -> Any:
     """x^y for one number, by the shortcuts that PyTorch takes (sqrt(-inf) is NaN)."""
+    if x.dtype.kind == "b":
+        return x.copy() if y else np.ones_like(x)
     if y == 2:
         return np.multiply(x, x)
     if y == 3:
@@ -239,6 +241,7 @@ log2 = quiet(np.log2)
 log10 = quiet(np.log10)
 log1p = quiet(np.log1p)
 sqrt = quiet(np.sqrt)
+square = quiet(np.square)
 reciprocal = quiet(np.reciprocal)
 sin = quiet(np.sin)
 cos = quiet(np.cos)

@@ -25,6 +25,7 @@ from ._shape import array_of, broadcast_error, shape_of, sum_to
 
 _new = object.__new__
 _F32 = np.dtype(np.float32)
+_OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
 _ARRAYS = (ndarray, np.generic)
 _HALF = (dtypes.float16.numpy, dtypes.bfloat16.numpy)
 
@@ -213,7 +214,18 @@ def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
         for position, value in enumerate((input, other), 1):
             if not isinstance(value, (Variable, ndarray)):
                 raise not_a_tensor(name, ("input", "other")[position - 1], position, value)
-    dtype = result_numpy(name, input, other)
+    try:
+        dtype = result_numpy(name, input, other)
+    except TypeError:
+        # A class of the user's may know what to do with a tensor on its left.
+        kind = type(other)
+        method = getattr(kind, f"__r{_OPERATORS.get(cls.kernel)}__", None)
+        if method is None or kind.__module__ == "builtins" or not isinstance(input, Variable):
+            raise
+        result = method(other, input)
+        if result is NotImplemented:
+            raise
+        return result
     cls.check(array_of(input), array_of(other))
     if cls.to_float and dtype.kind not in "fV":
         dtype = dtypes.default_numpy()

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..autograd.variable import Variable
+from ._inplace import write
 from ._shape import array_of
 from .compare import bitwise_not, where
+from .power import float_power
 from .special import polygamma
 
 _OPERANDS = (Variable, bool, int, float, np.ndarray, np.generic)
@@ -40,6 +43,17 @@ def invert(self: Any) -> Any:
             "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
         )
     return bitwise_not(self)
+
+
+def float_power_in_place(self: Any, exponent: Any) -> Any:
+    """`float_power` written to self. RuntimeError unless self is float64."""
+    if array_of(self).dtype != np.float64:
+        given = dtypes.type_name(dtypes.from_numpy(array_of(self).dtype))
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {given} but the operation's result "
+            "requires dtype Double"
+        )
+    return write(self, float_power, (exponent,))
 
 
 def where_method(self: Any, condition: Any, other: Any) -> Any:

@@ -16,7 +16,7 @@ from ._elementwise import Unary, not_a_tensor, number, only_floats, unary, zeros
 from ._inplace import write
 from ._shape import array_of, normalize_dim, sum_to
 from .arith import add, div, mul, neg, sub
-from .compare import ge, gt, le, logical_and, lt, where
+from .compare import gt, le, logical_and, logical_or, lt, where
 from .rounding import abs
 from .special import erf, sigmoid
 from .trigonometric import tanh
@@ -96,8 +96,7 @@ class Hardtanh(Node):
     def backward(self, grad: Any) -> Any:
         """grad where low < input < high, else 0."""
         x = self.saved[0]
-        # PyTorch compares so that NaN lets the gradient through.
-        return where(le(x, self.low), 0, where(ge(x, self.high), 0, grad))
+        return where(logical_and(gt(x, self.low), lt(x, self.high)), grad, 0)
 
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
@@ -474,9 +473,9 @@ class _Shrink(Node):
     lambd: float
 
     def backward(self, grad: Any) -> Any:
-        """0 where |input| <= lambd, else grad."""
+        """grad where |input| > lambd, else 0."""
         x = self.saved[0]
-        return where(logical_and(ge(x, -self.lambd), le(x, self.lambd)), 0, grad)
+        return where(logical_or(lt(x, -self.lambd), gt(x, self.lambd)), grad, 0)
 
 
 class Softshrink(_Shrink):

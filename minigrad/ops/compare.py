@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.record import apply
-from ..autograd.variable import Node, Variable
+from ..autograd.variable import Node, Variable, wrap
 from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import (
@@ -35,6 +35,14 @@ def _comparison(name: str, symbol: str) -> Any:
     kernel = getattr(cpu, name)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is None and isinstance(input, Variable):  # the hot cases: nothing to promote
+            x = input._array
+            y = other._array if isinstance(other, Variable) else None
+            if y is None:
+                if x.dtype.kind == "f" and (other.__class__ is float or other.__class__ is int):
+                    return wrap(as_array(kernel(x, float(other))))
+            elif y.dtype is x.dtype and y.shape == x.shape:
+                return wrap(as_array(kernel(x, y)))
         if not isinstance(input, (Variable, np.ndarray)):
             if isinstance(other, np.ndarray):
                 return kernel(input, other)

@@ -22,6 +22,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_PLAIN = {float: True, int: True, None.__class__: True}
+
+
 class _Extremum(Binary):
     """One of two operands; equal ones share the gradient."""
 
@@ -162,6 +165,9 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         raise not_a_tensor("clamp", "input", 1, input)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    plain = out is None and _PLAIN.get(min.__class__) and _PLAIN.get(max.__class__)
+    if plain and isinstance(input, Variable) and input._array.dtype.kind == "f":
+        return apply(Clamp, (input,), min, max)  # nothing to promote
     limits = [v for v in (min, max) if v is not None]
     tensors = [isinstance(v, (Variable, np.ndarray)) for v in limits]
     if any(tensors) and not all(tensors):

@@ -54,10 +54,14 @@ class Atan2(_Floats):
     fresh = True
 
     def backward(self, grad: Any) -> Any:
-        """d input = grad * other / r^2, d other = -grad * input / r^2; r^2 = input^2 + other^2."""
+        """d input = grad * other / r^2, d other = -grad * input / r^2, 0 at the origin.
+
+        r^2 = input^2 + other^2.
+        """
         y, x = self.saved
         f, g = self.next
-        scaled = mul(grad, reciprocal(add(mul(y, y), mul(x, x))))
+        squared = add(mul(y, y), mul(x, x))
+        scaled = mul(grad, where(eq(squared, 0), 0, reciprocal(squared)))
         return self.fit(f and mul(scaled, x), g and neg(mul(scaled, y)))
 
 

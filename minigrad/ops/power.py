@@ -11,7 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
-from ._elementwise import Binary, binary, converted, result_numpy, write_out, zeros_of
+from ._elementwise import Binary, Unary, binary, converted, result_numpy, unary, write_out, zeros_of
 from .arith import mul, sub
 from .compare import eq, ge, logical_and, where
 from .unary import log
@@ -41,6 +41,22 @@ class Pow(Binary):
             slope = mul(grad, mul(pow(x, y), log(x)))
             dy = where(logical_and(eq(x, 0), ge(y, 0)), 0, slope)
         return self.fit(dx, dy)
+
+
+class Square(Unary):
+    """input ^ 2."""
+
+    __slots__ = ()
+    kernel = "square"
+    saves = (0,)
+    fresh = True
+
+    def backward(self, grad: Any) -> Any:
+        """2 * grad * input."""
+        return mul(mul(grad, self.saved[0]), 2.0)
+
+    def name(self) -> str:
+        return "PowBackward0"
 
 
 class PowScalar(Node):
@@ -95,6 +111,8 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     RuntimeError: integers to a negative integer number.
     """
     if not isinstance(exponent, (Variable, np.ndarray)):
+        if exponent == 2 and isinstance(input, Variable) and input._array.dtype.kind == "f":
+            return unary(Square, input, out)
         dtype = result_numpy("pow", input, exponent)
         if isinstance(input, (Variable, np.ndarray)):
             if dtype.kind in "iu" and exponent < 0:

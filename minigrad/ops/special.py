@@ -6,16 +6,13 @@ import math
 import operator
 from typing import Any
 
-import numpy as np
-
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import Unary, floating, unary, write_out
-from ._shape import array_of
-from .arith import div, mul, neg, sub
-from .compare import where
+from .arith import add, div, mul, neg, sub
+from .compare import gt, logical_or, lt, where
 from .unary import exp
 
 __all__ = [
@@ -191,10 +188,10 @@ class Logit(Node):
     def backward(self, grad: Any) -> Any:
         """grad / (input * (1 - input)); outside [eps, 1 - eps] 0, without eps NaN."""
         x = self.saved[0]
-        slope = div(grad, mul(x, sub(1.0, x)))
+        slope = div(grad, mul(add(x, 0.0), sub(1.0, x)))  # + 0 makes -0 positive
         low = 0.0 if self.eps is None else self.eps
-        inside = np.asarray(cpu.within(array_of(x), low, 1 - low))
-        return where(inside, slope, math.nan if self.eps is None else 0)
+        outside = logical_or(lt(x, low), gt(x, 1 - low))
+        return where(outside, math.nan if self.eps is None else 0, slope)
 
 
 def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:

@@ -270,8 +270,9 @@ class Sinc(Unary):
         """grad * (cos(pi input) - sinc(input)) / input, 0 at 0."""
         x = self.saved[0]
         angle = mul(x, math.pi)
-        slope = div(sub(mul(cos(angle), angle), sin(angle)), mul(mul(x, math.pi), x))
-        return where(eq(angle, 0), 0, mul(grad, slope))
+        denominator = mul(angle, x)
+        slope = div(sub(mul(cos(angle), angle), sin(angle)), denominator)
+        return where(eq(denominator, 0), 0, mul(grad, slope))
 
 
 def sinc(input: Any, *, out: Any = None) -> Any:
