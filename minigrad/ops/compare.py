@@ -21,6 +21,7 @@ from ._elementwise import (
     write_out,
 )
 from ._shape import array_of, sum_to
+from .masked import nonzero
 
 __all__ = [
     "allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
@@ -196,11 +197,14 @@ class Where(Node):
         )
 
 
-def where(condition: Any, input: Any, other: Any, *, out: Any = None) -> Any:
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """`input` where `condition` (bools) is true, else `other`; all three are broadcast.
 
-    Both may be numbers. RuntimeError: a condition that is not bool.
+    Both may be numbers. `where(condition)` alone gives the places where it is not 0, a vector for
+    each dimension. RuntimeError: a condition that is not bool.
     """
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
     condition = as_array(condition)
     if not isinstance(condition, (Variable, np.ndarray)):
         raise not_a_tensor("where", "condition", 1, condition)

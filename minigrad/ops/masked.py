@@ -68,14 +68,11 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """
     x, m = array_arg("masked_fill", input), _mask_arg("masked_fill", mask)
     _common_shape(x, m)
-    if isinstance(value, Variable):
-        if value._array.ndim:
-            raise RuntimeError(
-                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value._array.ndim} dimension(s)."
-            )
-        if dtypes.from_numpy(value._array.dtype).category > dtypes.from_numpy(x.dtype).category:
-            raise RuntimeError(f"value cannot be converted to type {x.dtype.name} without overflow")
+    if isinstance(value, Variable) and value._array.ndim:
+        raise RuntimeError(
+            "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._array.ndim} dimension(s)."
+        )
     value = operand("masked_fill", value, x.dtype)
     if value._fn is None:
         value = value._array

@@ -98,7 +98,11 @@ def reshape(input: Any, *size: Any, shape: Any = None) -> Any:
     if not isinstance(input, Variable):
         return array_arg("reshape", input).reshape(as_shape(size))
     x = input._array
-    target = infer_shape(as_shape(size if shape is None else (shape,)), x.size)
+    if shape is None:
+        if not size:
+            raise TypeError('reshape() missing 1 required positional arguments: "shape"')
+        shape = size
+    target = infer_shape(as_shape(shape if shape is size else (shape,)), x.size)
     if x.flags.c_contiguous:
         return apply_view(View, input, target)
     result = x.reshape(target)
@@ -117,6 +121,8 @@ def view(input: Any, *size: Any, dtype: Any = None) -> Any:
     if dtype is not None:
         return _view_dtype(input, dtypes.numpy_type(dtype))
     x = array_arg("view", input)
+    if not size:
+        raise TypeError("view() given no arguments; needed: a shape or a dtype")
     target = infer_shape(as_shape(size), x.size)
     if not x.flags.c_contiguous and x.size and not np.may_share_memory(x.reshape(target), x):
         raise RuntimeError(
@@ -228,10 +234,10 @@ class T(Permute):
     """The transpose of a matrix."""
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """`input` with its dimensions in the order `dims`."""
     x = array_arg("permute", input)
-    order = as_shape(dims)
+    order = as_shape(order if dims is None else (dims,))
     if len(order) != x.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -270,6 +276,8 @@ def reversed_dims(input: Any) -> Any:
 def matrix_transpose(input: Any) -> Any:
     """Exchanges the last two dimensions (`Tensor.mT`, `Tensor.mH`)."""
     ndim = len(shape_of(input))
+    if ndim == 0:
+        return t(input)
     if ndim < 2:
         raise RuntimeError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor."

@@ -76,13 +76,14 @@ def _index_write(
             f"{type_name(dtypes.from_numpy(s.dtype))}"
         )
     count = array_of(i).size
+    error = RuntimeError if adds else IndexError  # as PyTorch
     place = (*x.shape[:d], count, *x.shape[d + 1 :]) if x.ndim else (count,)
     if (s.shape or (1,)) != place:
         raise RuntimeError(
             f"{name}(): source of shape {list(s.shape)} given; needed: {list(place)}, as many "
             f"places of dimension {d} as the index names and self's other sizes"
         )
-    check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, IndexError)
+    check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, error)
     result = put_at(as_1d(input), as_1d(source), [i], (d,), adds, cls)
     return reshape_like(result, x.shape)
 

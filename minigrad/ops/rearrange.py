@@ -87,10 +87,10 @@ class Flip(Node):
         return apply(Flip, (grad,), self.dims)
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *axes: Any, dims: Any = None) -> Any:
     """`input` with the order of the dimensions `dims` reversed (a copy)."""
     x = array_arg("flip", input)
-    axes = normalize_dims(as_shape(dims), x.ndim)
+    axes = normalize_dims(as_shape(axes if dims is None else (dims,)), x.ndim)
     return apply(Flip, (input,), axes if x.ndim else ())
 
 
@@ -177,10 +177,10 @@ class Repeat(Node):
         return reshape(sum_to(reshape(grad, split), ones), self.shape)
 
 
-def repeat(input: Any, *repeats: Any) -> Any:
+def repeat(input: Any, *times: Any, repeats: Any = None) -> Any:
     """`input` repeats[i] times along dimension i; more repeats than dimensions add leading ones."""
     x = array_arg("repeat", input)
-    times = as_shape(repeats)
+    times = as_shape(times if repeats is None else (repeats,))
     if len(times) < x.ndim:
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -191,9 +191,9 @@ def repeat(input: Any, *repeats: Any) -> Any:
     return apply(Repeat, (input,), times)
 
 
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *times: Any, dims: Any = None) -> Any:
     """`repeat`, with ones put before `dims` where the tensor has more dimensions."""
-    times = as_shape(dims)
+    times = as_shape(times if dims is None else (dims,))
     missing = array_arg("tile", input).ndim - len(times)
     return repeat(input, (1,) * missing + times)
 

@@ -8,6 +8,7 @@ the dimensions of index arrays go, NumPy does not: that is why the two parts are
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def as_index(item: Any) -> Any:
     """An index tensor: tensors as they are, arrays and sequences of numbers as arrays."""
     if isinstance(item, (Variable, np.ndarray)):
         return item
-    if hasattr(item, "__len__") and hasattr(item, "__getitem__") and not isinstance(item, str):
+    if isinstance(item, Sequence) and not isinstance(item, str):
         if len(item) == 0:
             return _NOTHING
         return np.asarray(_plain(item))
