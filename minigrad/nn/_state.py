@@ -15,7 +15,7 @@ from .parameter import Parameter
 _EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What `load_state_dict` returns."""
 
     __slots__ = ()
@@ -233,7 +233,7 @@ class HasState:
 
     def load_state_dict(
         self, state_dict: Mapping, strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> _IncompatibleKeys:
         """Copies parameters and buffers from `state_dict` into this module and its children.
 
         RuntimeError lists what does not fit; missing and unexpected keys count only with `strict`.
@@ -260,7 +260,7 @@ class HasState:
                     self.__class__.__name__, "\n\t".join(errors)
                 )
             )
-        return IncompatibleKeys(missing, unexpected)
+        return _IncompatibleKeys(missing, unexpected)
 
 
 def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, found: tuple) -> None:
@@ -275,7 +275,7 @@ def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, fo
             part = {k: v for k, v in state.items() if k.startswith(start)}
             _load(child, part, start, metadata, assign, found)
     for hook in module._load_state_dict_post_hooks.values():
-        if hook(module, IncompatibleKeys(missing, unexpected)) is not None:
+        if hook(module, _IncompatibleKeys(missing, unexpected)) is not None:
             raise AssertionError(
                 "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to "
                 "return new values, if incompatible_keys need to be modified, it should be done "

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..autograd.variable import Variable
+from ..ops._elementwise import type_name
 from .module import Module, indent
 from .parameter import Parameter
 
@@ -264,13 +265,17 @@ def _as_parameter(value: Any) -> Any:
     return Parameter(value) if plain else value
 
 
-def _describe(key: Any, value: Any) -> str:
+def _describe(key: Any, value: Any, kind_of_data: Any) -> str:
     if not isinstance(value, Variable):
         return f"  ({key}): Object of type: {type(value).__name__}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     size = "x".join(str(n) for n in value._array.shape)
     place = f" ({value.device})" if value.device.type == "cuda" else ""
-    return f"  ({key}): {kind} containing: [{value.dtype} of size {size}{place}]"
+    return f"  ({key}): {kind} containing: [{kind_of_data(value)} of size {size}{place}]"
+
+
+def _tensor_type(t: Any) -> str:
+    return f"torch.{type_name(t.dtype)}Tensor"
 
 
 class ParameterList(Module):
@@ -317,7 +322,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(i, value) for i, value in enumerate(self))
+        return "\n".join(_describe(i, value, lambda t: t.dtype) for i, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -434,7 +439,7 @@ class ParameterDict(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(key, value) for key, value in self.items())
+        return "\n".join(_describe(key, value, _tensor_type) for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
