@@ -89,6 +89,8 @@ def all_or(dims: Any, ndim: int) -> tuple[int, ...]:
     """The dimensions of a reduction: all of them where `dims` is None or empty."""
     if dims is None or (isinstance(dims, (tuple, list)) and not dims):
         return tuple(range(ndim))
+    if dims.__class__ is int and -ndim <= dims < ndim:
+        return (dims % ndim,)
     if dims.__class__ is bool:
         raise TypeError("dim: argument must be int or a tuple of ints, not bool")
     return tuple(d for d in normalize_dims(dims, ndim) if ndim)

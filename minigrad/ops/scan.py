@@ -40,9 +40,11 @@ def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
         return x.copy()
     if reverse:
         return np.flip(_accumulate(scan, np.flip(x, dim), dim), dim)
-    wide = np.float64 if x.dtype.kind == "f" and x.dtype.itemsize == 4 else None
+    if x.dtype.kind == "f" and x.dtype.itemsize == 4:
+        values = x.astype(np.float64)
+        return scan(values, axis=dim, out=values).astype(x.dtype)
     values = widened(x)
-    return scan(values, axis=dim, dtype=wide or values.dtype).astype(x.dtype, copy=False)
+    return scan(values, axis=dim, dtype=values.dtype).astype(x.dtype, copy=False)
 
 
 class Cumsum(Node):
