@@ -17,6 +17,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_elementwise(m);
   mg::bind_graph(m);
   mg::bind_optim(m);
+  mg::bind_pool(m);
   mg::bind_record(m);
   mg::bind_engine(m);
   mg::bind_reduce(m);

@@ -16,6 +16,7 @@
 #include "kernels/conv.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
+#include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
@@ -26,6 +27,7 @@ struct KernelTable {
   ConvKernels conv;
   ElementwiseKernels elementwise;
   OptimKernels optim;
+  PoolKernels pool;
   ReduceKernels reduce;
   SoftmaxKernels softmax;
 };

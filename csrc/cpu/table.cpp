@@ -7,6 +7,7 @@ extern const CastKernels kCast;
 extern const ConvKernels kConv;
 extern const ElementwiseKernels kElementwise;
 extern const OptimKernels kOptim;
+extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
 extern const SoftmaxKernels kSoftmax;
 
@@ -17,6 +18,7 @@ const KernelTable& table() {
       kConv,
       kElementwise,
       kOptim,
+      kPool,
       kReduce,
       kSoftmax,
   };

@@ -22,6 +22,10 @@ def _as(out: Any, dtype: np.dtype) -> Any:
     return out if out.dtype == dtype else out.astype(dtype)
 
 
+def _compiled(x: Any) -> bool:
+    return x.dtype.kind == "f"
+
+
 def max_pool2d(
     x: Any, shape: tuple, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, index: bool
 ) -> tuple[Any, Any]:
@@ -30,7 +34,11 @@ def max_pool2d(
     out = _C.empty(shape, wide.dtype)
     small = x.shape[2] * x.shape[3] < 1 << 31
     where = _C.empty(shape, np.dtype(np.int32 if small else np.int64)) if index else None
-    numpy_pool.max_pool2d(out, where, wide, kernel, stride, padding, dilation)
+    if _compiled(wide) and small:
+        wide = np.ascontiguousarray(wide)
+        _C.max_pool2d(out, where, wide, *kernel, *stride, *padding, *dilation)
+    else:
+        numpy_pool.max_pool2d(out, where, wide, kernel, stride, padding, dilation)
     return _as(out, x.dtype), where
 
 
@@ -38,7 +46,10 @@ def scatter_planes(values: Any, index: Any, shape: tuple) -> Any:
     """Zeros of `shape` with each value added at its index, plane by plane."""
     wide = widened(values)
     out = _C.empty(shape, wide.dtype)
-    numpy_pool.scatter_planes(out, wide, index)
+    if _compiled(wide) and index.dtype == np.int32:
+        _C.scatter_planes(out, np.ascontiguousarray(wide), np.ascontiguousarray(index))
+    else:
+        numpy_pool.scatter_planes(out, wide, index)
     return _as(out, values.dtype)
 
 
@@ -55,7 +66,11 @@ def avg_pool2d(
     """Averages of the windows of x as a new array of `shape`."""
     wide = widened(x)
     out = _C.empty(shape, wide.dtype)
-    numpy_pool.avg_pool2d(out, wide, kernel, stride, padding, pad, divisor)
+    if _compiled(wide):
+        wide = np.ascontiguousarray(wide)
+        _C.avg_pool2d(out, wide, *kernel, *stride, *padding, pad, divisor)
+    else:
+        numpy_pool.avg_pool2d(out, wide, kernel, stride, padding, pad, divisor)
     return _as(out, x.dtype)
 
 
@@ -65,5 +80,9 @@ def avg_pool2d_backward(
     """The gradient to the input of avg_pool2d, of `shape`, for output gradient g."""
     wide = widened(g)
     out = _C.empty(shape, wide.dtype)
-    numpy_pool.avg_pool2d_backward(out, wide, kernel, stride, padding, pad, divisor)
+    if _compiled(wide):
+        wide = np.ascontiguousarray(wide)
+        _C.avg_pool2d_backward(out, wide, *kernel, *stride, *padding, pad, divisor)
+    else:
+        numpy_pool.avg_pool2d_backward(out, wide, kernel, stride, padding, pad, divisor)
     return _as(out, g.dtype)

@@ -1,0 +1,303 @@
+// Pooling: each row of outputs in vectors where its windows lie inside the plane, one by one at the
+// edges. A stride of 2 reads two vectors and keeps every other element.
+#include "kernels/pool.h"
+
+#include "runtime/threads.h"
+#include "simd.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;  // elements read in a chunk
+
+MG_INLINE int64_t grain(int64_t plane) { return max_of(1, kGrain / max_of(plane, 1)); }
+
+// Integers as wide as the elements, for places in vectors.
+template <class T>
+struct Places;
+template <>
+struct Places<float> {
+  using type = vi;
+};
+template <>
+struct Places<double> {
+  typedef int64_t type __attribute__((vector_size(kVectorBytes)));
+};
+
+// Element i of the result is p[i * kStep], i < lanes; reads nothing behind the last one.
+template <int kStep, class T>
+MG_INLINE typename Vec<T>::type load_step(const T* p) {
+  using V = typename Vec<T>::type;
+  using I = typename Places<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  if constexpr (kStep == 1) {
+    return load(p);
+  } else {
+    static_assert(kStep == 2, "strides 1 and 2 are vectorised");
+    I even;
+    for (int i = 0; i < L; ++i) even[i] = i < L / 2 ? 2 * i : 2 * i + 1;
+    const V a = load(p), b = load(p + L - 1);  // b's odd elements: p[L], p[L + 2] ...
+    return __builtin_shuffle(a, b, even);
+  }
+}
+
+MG_INLINE void store_places(int32_t* to, Places<float>::type v) { memcpy(to, &v, sizeof v); }
+MG_INLINE void store_places(int32_t* to, Places<double>::type v) {
+  for (int i = 0; i < kD; ++i) to[i] = static_cast<int32_t>(v[i]);
+}
+
+// The taps of one axis that lie inside [0, size) for the window that starts at `start`.
+MG_INLINE void inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size,
+                      int64_t* first, int64_t* end) {
+  *first = start >= 0 ? 0 : ceil_div(-start, dilation);
+  *end = start >= size ? 0 : min_of(kernel, ceil_div(size - start, dilation));
+}
+
+// The outputs of a row whose windows lie inside it altogether.
+MG_INLINE void interior(const PoolShape& s, int64_t* first, int64_t* end) {
+  const int64_t reach = (s.kernel_w - 1) * s.dilation_w;
+  *first = min_of(s.q, ceil_div(s.pad_w, s.stride_w));
+  const int64_t room = s.w - 1 - reach + s.pad_w;
+  *end = max_of(*first, min_of(s.q, room < 0 ? 0 : room / s.stride_w + 1));
+}
+
+template <class T>
+MG_INLINE void max_one(T* out, int32_t* index, const T* plane, const PoolShape& s, int64_t y0,
+                       int64_t r0, int64_t r1, int64_t x) {
+  const int64_t x0 = x * s.stride_w - s.pad_w;
+  int64_t c0, c1;
+  inside(x0, s.kernel_w, s.dilation_w, s.w, &c0, &c1);
+  T best = -static_cast<T>(__builtin_inff());
+  int64_t where = 0;
+  bool first = true;
+  for (int64_t r = r0; r < r1; ++r) {
+    for (int64_t c = c0; c < c1; ++c) {
+      const int64_t at = (y0 + r * s.dilation_h) * s.w + x0 + c * s.dilation_w;
+      const T v = plane[at];
+      if (first || v > best || v != v) {
+        best = v;
+        where = at;
+        first = false;
+      }
+    }
+  }
+  out[x] = best;
+  if (index) index[x] = static_cast<int32_t>(where);
+}
+
+// Outputs [x, x + lanes) of a row, whose windows lie inside.
+template <int kStep, bool kIndex, class T>
+MG_INLINE void max_vector(T* out, int32_t* index, const T* plane, const PoolShape& s, int64_t y0,
+                          int64_t r0, int64_t r1, int64_t x) {
+  using V = typename Vec<T>::type;
+  using I = typename Places<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  const int64_t x0 = x * kStep - s.pad_w;
+  I lane;
+  for (int i = 0; i < L; ++i) lane[i] = i * kStep;
+  V best = {};
+  I where = {};
+  bool first = true;
+  for (int64_t r = r0; r < r1; ++r) {
+    for (int64_t c = 0; c < s.kernel_w; ++c) {
+      const int64_t at = (y0 + r * s.dilation_h) * s.w + x0 + c * s.dilation_w;
+      const V v = load_step<kStep>(plane + at);
+      if (first) {
+        best = v;
+        if (kIndex) where = lane + static_cast<decltype(lane[0] + 0)>(at);
+        first = false;
+        continue;
+      }
+      const auto better = (v > best) | (v != v);
+      best = better ? v : best;
+      if (kIndex) where = better ? lane + static_cast<decltype(lane[0] + 0)>(at) : where;
+    }
+  }
+  store(out + x, best);
+  if (kIndex) store_places(index + x, where);
+}
+
+template <int kStep, bool kIndex, class T>
+void max_planes(T* out, int32_t* index, const T* x, const PoolShape& s, int64_t begin,
+                int64_t end) {
+  constexpr int L = Vec<T>::lanes;
+  int64_t q0, q1;
+  interior(s, &q0, &q1);
+  if (q1 - q0 < L) q1 = q0;
+  for (int64_t i = begin; i < end; ++i) {
+    const T* plane = x + i * s.h * s.w;
+    for (int64_t y = 0; y < s.p; ++y) {
+      const int64_t y0 = y * s.stride_h - s.pad_h, row = (i * s.p + y) * s.q;
+      T* to = out + row;
+      int32_t* places = kIndex ? index + row : nullptr;
+      int64_t r0, r1;
+      inside(y0, s.kernel_h, s.dilation_h, s.h, &r0, &r1);
+      if (q1 == q0 || r1 <= r0) {
+        for (int64_t q = 0; q < s.q; ++q) max_one(to, places, plane, s, y0, r0, r1, q);
+        continue;
+      }
+      for (int64_t q = 0; q < q0; ++q) max_one(to, places, plane, s, y0, r0, r1, q);
+      int64_t q = q0;
+      for (; q + L <= q1; q += L) max_vector<kStep, kIndex>(to, places, plane, s, y0, r0, r1, q);
+      // The rest of the interior again in one vector, some outputs a second time.
+      if (q < q1) max_vector<kStep, kIndex>(to, places, plane, s, y0, r0, r1, q1 - L);
+      for (q = q1; q < s.q; ++q) max_one(to, places, plane, s, y0, r0, r1, q);
+    }
+  }
+}
+
+template <bool kIndex, class T>
+void max_scalar(T* out, int32_t* index, const T* x, const PoolShape& s, int64_t begin,
+                int64_t end) {
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t y = 0; y < s.p; ++y) {
+      const int64_t y0 = y * s.stride_h - s.pad_h, row = (i * s.p + y) * s.q;
+      int64_t r0, r1;
+      inside(y0, s.kernel_h, s.dilation_h, s.h, &r0, &r1);
+      for (int64_t q = 0; q < s.q; ++q) {
+        max_one(out + row, kIndex ? index + row : nullptr, x + i * s.h * s.w, s, y0, r0, r1, q);
+      }
+    }
+  }
+}
+
+template <bool kIndex, class T>
+void max_any(T* out, int32_t* index, const T* x, const PoolShape& s) {
+  const auto run = s.stride_w == 1   ? max_planes<1, kIndex, T>
+                   : s.stride_w == 2 ? max_planes<2, kIndex, T>
+                                     : max_scalar<kIndex, T>;
+  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
+               [&](int64_t begin, int64_t end) { run(out, index, x, s, begin, end); });
+}
+
+template <class T>
+void max_pool(T* out, int32_t* index, const T* x, const PoolShape& s) {
+  if (index) {
+    max_any<true>(out, index, x, s);
+  } else {
+    max_any<false>(out, index, x, s);
+  }
+}
+
+template <class T>
+void scatter(T* out, const T* values, const int32_t* index, int64_t planes, int64_t size,
+             int64_t count) {
+  parallel_for(planes, grain(size + count), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* to = out + i * size;
+      const T* from = values + i * count;
+      const int32_t* at = index + i * count;
+      memset(to, 0, static_cast<size_t>(size) * sizeof(T));
+      for (int64_t j = 0; j < count; ++j) to[at[j]] += from[j];
+    }
+  });
+}
+
+// ---- averages ----
+
+// The number that the window at (y0, x0) is divided by.
+MG_INLINE int64_t divisor_of(const PoolShape& s, int64_t y0, int64_t x0, bool count_pad,
+                             int64_t divisor) {
+  if (divisor) return divisor;
+  int64_t y1 = min_of(y0 + s.kernel_h, s.h + s.pad_h), x1 = min_of(x0 + s.kernel_w, s.w + s.pad_w);
+  if (!count_pad) {
+    y0 = max_of(y0, 0), x0 = max_of(x0, 0);
+    y1 = min_of(y1, s.h), x1 = min_of(x1, s.w);
+  }
+  return (y1 - y0) * (x1 - x0);
+}
+
+template <int kStep, class T>
+void avg_planes(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t divisor,
+                int64_t begin, int64_t end) {
+  using V = typename Vec<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  int64_t q0, q1;
+  interior(s, &q0, &q1);
+  if (kStep == 0 || q1 - q0 < L) q1 = q0;
+  for (int64_t i = begin; i < end; ++i) {
+    const T* plane = x + i * s.h * s.w;
+    for (int64_t y = 0; y < s.p; ++y) {
+      const int64_t y0 = y * s.stride_h - s.pad_h;
+      T* to = out + (i * s.p + y) * s.q;
+      int64_t r0, r1;
+      inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
+      const auto one = [&](int64_t q) {
+        const int64_t x0 = q * s.stride_w - s.pad_w;
+        int64_t c0, c1;
+        inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
+        T sum = 0;
+        for (int64_t r = r0; r < r1; ++r) {
+          for (int64_t c = c0; c < c1; ++c) sum += plane[(y0 + r) * s.w + x0 + c];
+        }
+        to[q] = sum / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+      };
+      for (int64_t q = 0; q < q0; ++q) one(q);
+      if constexpr (kStep != 0) {
+        if (q0 < q1) {
+          const V by = set1(static_cast<T>(
+              divisor_of(s, y0, q0 * s.stride_w - s.pad_w, count_pad, divisor)));
+          for (int64_t q = q0; q < q1;) {
+            const int64_t at = min_of(q, q1 - L);
+            V sum = {};
+            for (int64_t r = r0; r < r1; ++r) {
+              const T* from = plane + (y0 + r) * s.w + at * kStep - s.pad_w;
+              for (int64_t c = 0; c < s.kernel_w; ++c) sum = sum + load_step<kStep>(from + c);
+            }
+            store(to + at, sum / by);
+            q = at + L;
+          }
+        }
+      }
+      for (int64_t q = q1; q < s.q; ++q) one(q);
+    }
+  }
+}
+
+template <class T>
+void avg(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t divisor) {
+  const auto run = s.stride_w == 1   ? avg_planes<1, T>
+                   : s.stride_w == 2 ? avg_planes<2, T>
+                                     : avg_planes<0, T>;
+  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
+               [&](int64_t begin, int64_t end) {
+                 run(out, x, s, count_pad, divisor, begin, end);
+               });
+}
+
+template <class T>
+void avg_backward(T* out, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
+  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
+               [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* plane = out + i * s.h * s.w;
+      memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
+      for (int64_t y = 0; y < s.p; ++y) {
+        const int64_t y0 = y * s.stride_h - s.pad_h;
+        int64_t r0, r1;
+        inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
+        const T* from = g + (i * s.p + y) * s.q;
+        for (int64_t q = 0; q < s.q; ++q) {
+          const int64_t x0 = q * s.stride_w - s.pad_w;
+          int64_t c0, c1;
+          inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
+          const T share =
+              from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+          for (int64_t r = r0; r < r1; ++r) {
+            T* row = plane + (y0 + r) * s.w + x0;
+            for (int64_t c = c0; c < c1; ++c) row[c] += share;
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+extern const PoolKernels kPool = {
+    {max_pool<float>, scatter<float>, avg<float>, avg_backward<float>},
+    {max_pool<double>, scatter<double>, avg<double>, avg_backward<double>},
+};
+
+}  // namespace mg::MG_ISA
