@@ -258,4 +258,5 @@ ROWS = [
     ),
     _row("combinations", (A((4,)),), bad=((A(),), {}, RuntimeError, "Expect a 1D vector")),
     _row("combinations", (A((4,)), 3, True), label="replacement"),
+    _row("where", (A((3, 4), dtype="bool"),), label="places", grad=False),
 ]
