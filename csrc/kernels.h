@@ -15,6 +15,7 @@
 #include "kernels/cast.h"
 #include "kernels/conv.h"
 #include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
@@ -26,6 +27,7 @@ struct KernelTable {
   CastKernels cast;
   ConvKernels conv;
   ElementwiseKernels elementwise;
+  GemmKernels gemm;
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;

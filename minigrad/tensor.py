@@ -487,6 +487,10 @@ class Tensor(Variable):
     addbmm = ops.addbmm
     baddbmm = ops.baddbmm
     addr = ops.addr
+    trace = ops.trace
+    kron = ops.kron
+    cross = ops.cross
+    matrix_power = ops.matrix_power
     addmm_ = in_place(ops.addmm)
     addmv_ = in_place(ops.addmv)
     addbmm_ = in_place(ops.addbmm)

@@ -9,6 +9,7 @@ void bind_cast(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
+void bind_gemm(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);

@@ -6,6 +6,7 @@ namespace mg::MG_ISA {
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
 extern const ElementwiseKernels kElementwise;
+extern const GemmKernels kGemm;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
@@ -17,6 +18,7 @@ const KernelTable& table() {
       kCast,
       kConv,
       kElementwise,
+      kGemm,
       kOptim,
       kPool,
       kReduce,

@@ -12,13 +12,12 @@ import numpy as np
 
 from minigrad import settings
 
-from . import _C
+from . import _C, products
 from .conv import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .numpy_nn import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .pool import *  # noqa: F403
-from .products import addmm, linear, matmul  # noqa: F401
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
 from .streams import draw32 as draw32
 from .streams import draw64 as draw64
@@ -34,6 +33,37 @@ from .nn import *  # noqa: F403
 empty = _C.empty
 empty_like = _C.empty_like
 cast = _C.cast
+gemm = _C.gemm
+_matmul = _C.matmul
+_linear = _C.linear
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """`a @ b` by NumPy's rules for 1 to n dimensions; 16-bit floats are added in float32."""
+    result = _matmul(a, b)
+    return products.matmul(a, b) if result is None else result
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """`x @ weight.T + bias`; x (..., in), weight (out, in), bias (out,) or None."""
+    result = _linear(x, weight, bias)
+    return products.linear(x, weight, bias) if result is None else result
+
+
+def addmm(input: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    """`beta * input + alpha * (a @ b)`; input broadcasts, and is not read if beta is 0."""
+    shape = (*a.shape[:-1], b.shape[-1])
+    if a.dtype.kind not in "fV" or b.ndim != a.ndim or a.ndim < 2 or a.shape[:-2] != b.shape[:-2]:
+        return products.addmm(input, a, b, beta, alpha)
+    out = empty(shape, a.dtype)
+    if beta != 0:
+        out[...] = input
+    try:
+        _C.gemm(out, a, b, alpha, beta, None, False)
+    except ValueError:  # misaligned, or strides that are no whole elements
+        return products.addmm(input, a, b, beta, alpha)
+    return out
+
 
 _NO_CAST_SIZE = 64  # below it NumPy's own conversion is as quick
 

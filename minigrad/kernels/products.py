@@ -9,15 +9,11 @@ import numpy as np
 from .elementwise import quiet
 
 
-def _matmul(a: Any, b: Any, out: Any = None) -> Any:
+def _matmul(a: Any, b: Any) -> Any:
     if a.dtype.itemsize == 2 and a.dtype.kind in "fV":  # accumulated in float32, rounded once
         wide = np.matmul(a.astype(np.float32), b.astype(np.float32))
-        result = wide.astype(a.dtype)
-        if out is None:
-            return np.asarray(result)
-        out[...] = result
-        return out
-    return np.asarray(np.matmul(a, b)) if out is None else np.matmul(a, b, out=out)
+        return np.asarray(wide.astype(a.dtype))
+    return np.asarray(np.matmul(a, b))
 
 
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -50,3 +46,12 @@ linear = quiet(_linear)
 linear.__doc__ = "`x @ weight.T + bias`; weight (out, in), bias (out,) or None."
 addmm = quiet(_addmm)
 addmm.__doc__ = "`beta * input + alpha * (a @ b)`; input broadcasts, and is not read if beta is 0."
+
+
+def gemm(out: Any, a: Any, b: Any, alpha: float, beta: float, bias: Any, relu: bool) -> None:
+    """`out = alpha * (a @ b) + beta * out + bias`, cut at 0 if `relu`; beta 0 reads no out."""
+    wide = np.float32 if out.dtype.itemsize <= 4 else np.float64
+    result = _addmm(out.astype(wide), a.astype(wide), b.astype(wide), beta, alpha)
+    if bias is not None:
+        result = result + bias.astype(wide)
+    out[...] = np.maximum(result, wide(0)) if relu else result

@@ -15,6 +15,7 @@ from . import (
     difference,
     distance,
     dropouts,
+    einsum,
     embeddings,
     extrema,
     grids,
@@ -49,6 +50,7 @@ from . import (
     stats,
     trigonometric,
     unary,
+    vectors,
 )
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
@@ -61,6 +63,7 @@ from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
+from .einsum import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .grids import *  # noqa: F403
@@ -95,6 +98,7 @@ from .splits import *  # noqa: F403
 from .stats import *  # noqa: F403
 from .trigonometric import *  # noqa: F403
 from .unary import *  # noqa: F403
+from .vectors import *  # noqa: F403
 
 FAMILIES = (
     activation,
@@ -108,6 +112,7 @@ FAMILIES = (
     difference,
     distance,
     dropouts,
+    einsum,
     embeddings,
     extrema,
     grids,
@@ -142,6 +147,7 @@ FAMILIES = (
     stats,
     trigonometric,
     unary,
+    vectors,
 )
 CATALOGUE: dict[str, object] = {
     name: getattr(family, name) for family in FAMILIES for name in family.__all__

@@ -1,4 +1,4 @@
-"""Rows of `ops/linalg.py`."""
+"""Rows of `ops/linalg.py`, `ops/einsum.py` and `ops/vectors.py`."""
 
 from .row import ALL_INTS, FLOATS, HALVES, A, Row
 
@@ -18,6 +18,7 @@ def _bad(pattern: str, *args, error: type = RuntimeError) -> tuple:
 
 V3, V4, M34, M45 = A((3,)), A((4,)), A((3, 4)), A((4, 5))
 B34, B45 = A((2, 3, 4)), A((2, 4, 5))
+POWERS = ("int64", *FLOATS)
 SCALED = {"beta": 2, "alpha": 3}
 
 ROWS = [
@@ -66,4 +67,68 @@ ROWS = [
     _row("linear", A((1, 4)), A((5, 4)), A((5,)), label="one-row"),
     _row("linear", M34, V4, label="vector"),
     _row("linear", M34, A((5, 4)), A((3, 1)), label="wide-bias"),
+    _row("tensordot", B34, A((3, 4, 5)), bad=_bad("contracted dimensions", M34, M45, 2)),
+    _row("tensordot", B34, B45, ([0, 2], [0, 1]), label="lists"),
+    _row("tensordot", M34, V3, 0, label="none"),
+    _row("tensordot", A((3, 1)), A((2, 4)), ([1], [1]), label="broadcast", dtypes=FLOATS),
+    _row("kron", A((2, 3)), A((2, 2)), bad=_bad("must be Tensor", M34, 3, error=TypeError)),
+    _row("kron", A((2, 3)), V3, label="ranks"),
+    _row("kron", A(()), V3, label="0d"),
+    _row("chain_matmul", M34, M45, A((5, 2)), bad=_bad("Tensor dimension is 1", V3, M34)),
+    _row("trace", A((3, 4)), bad=_bad("expected a matrix", V3), dtypes=(*ALL_INTS, *FLOATS)),
+    _row("cross", A((3, 4)), A((3, 4)), bad=_bad("no dimension of size 3", M45, M45)),
+    _row("cross", A((4, 3)), A((1, 3)), kwargs={"dim": -1}, label="broadcast"),
+    _row("matrix_power", A((2, 3, 3)), 5, bad=_bad("square matrices", M34, 2), dtypes=POWERS),
+    _row("matrix_power", A((3, 3)), 0, label="0", dtypes=POWERS, grad=False),
+    _row("matrix_power", A((3, 3)), 1, label="1", dtypes=POWERS),
+    _row("matrix_power", A((3, 3)), -2, label="inverse", dtypes=FLOATS),
+    _row(
+        "bilinear",
+        M34,
+        A((3, 5)),
+        A((6, 4, 5)),
+        A((6,)),
+        dtypes=FLOATS,
+        bad=_bad("input2 size does not match", M34, M34, A((6, 4, 5))),
+    ),
+    _row("bilinear", A((2, 3, 4)), A((2, 3, 5)), A((6, 4, 5)), dtypes=FLOATS, label="no-bias"),
+    *[
+        _row("einsum", equation, *operands, label=equation, dtypes=dtypes)
+        for equation, operands, dtypes in (
+            ("ij,jk->ik", (M34, M45), NUMBERS),
+            ("ij,jk", (M34, M45), NUMBERS),
+            ("ij,kj->ki", (M34, A((5, 4))), FLOATS),
+            ("bij,bjk->bik", (B34, B45), NUMBERS),
+            ("bij,bjk->kbi", (B34, B45), FLOATS),
+            ("ij,ij->ij", (M34, M34), NUMBERS),
+            ("ij,ij->", (M34, M34), FLOATS),
+            ("ij,ij->j", (M34, A((1, 4))), FLOATS),
+            ("i,j->ij", (V3, V4), NUMBERS),
+            ("i,i", (V3, V3), FLOATS),
+            ("ij->ji", (M34,), NUMBERS),
+            ("ij->", (M34,), FLOATS),
+            ("ii", (A((3, 3)),), FLOATS),
+            ("ii->i", (A((3, 3)),), NUMBERS),
+            ("iij->ji", (A((3, 3, 2)),), FLOATS),
+            ("iji,jk->ki", (A((3, 4, 3)), M45), FLOATS),
+            ("...ij,...jk->...ik", (B34, M45), FLOATS),
+            ("...ij,jk", (B34, M45), FLOATS),
+            ("i...->...i", (B34,), FLOATS),
+            ("...->...", (B34,), FLOATS),
+            ("b...,b...->...", (B34, B34), FLOATS),
+            ("...,...->...", (A((2, 1, 4)), A((3, 1))), FLOATS),
+            ("bhqd,bhkd->bhqk", (A((2, 2, 3, 4)), A((2, 2, 5, 4))), FLOATS),
+            ("ij,jk,kl->il", (M34, M45, A((5, 2))), FLOATS),
+            ("i,ij,j", (V3, M34, V4), FLOATS),
+            ("ijk,jil->kl", (B34, A((3, 2, 5))), FLOATS),
+            ("bn,anm,bm->ba", (A((2, 3)), A((5, 3, 4)), A((2, 4))), FLOATS),
+        )
+    ],
+    Row(
+        "einsum",
+        (M34, [0, 1], M45, [1, 2], [2, 0]),
+        label="lists",
+        bad=_bad("does not broadcast with previously seen size 4", "ij,jk", M34, M34),
+    ),
+    Row("einsum", (B34, [..., 5], A((4, 2)), [5, 7], [7, ...]), label="list-dots"),
 ]

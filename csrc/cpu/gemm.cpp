@@ -1,0 +1,390 @@
+// C = alpha * A B + beta * C (+ bias, relu). Large products run the blocked loops of gemm_core.h;
+// small ones read A and B in place, and products with a vector are streamed once.
+#include "kernels/gemm.h"
+
+#include "cpu/gemm_core.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+enum class Path { kEmpty, kDot, kAxpy, kDirect, kBlocked };
+
+// Up to here packing costs more than it saves: about 64 x 64 x 64.
+constexpr int64_t kDirectWork = 1 << 18;
+constexpr int64_t kLocalB = 2048;  // elements of a transposed B that the direct path copies
+
+// Which path one matrix of the batch takes: by its sizes and strides only.
+template <class T>
+Path path_of(const GemmArgs& g) {
+  if (g.k == 0) return Path::kEmpty;
+  if (g.m == 1 && g.k > 1 && g.a_cs == 1) {
+    if (g.b_cs == 1 && g.n > 1) return Path::kAxpy;
+    if (g.b_rs == 1) return Path::kDot;
+  }
+  if (g.n == 1 && g.k > 1 && g.b_rs == 1) {
+    if (g.a_cs == 1) return Path::kDot;
+    if (g.a_rs == 1) return Path::kAxpy;
+  }
+  if (g.m * g.n * g.k <= kDirectWork) {
+    if (g.b_cs == 1 || g.n == 1 || g.k * g.n <= kLocalB) return Path::kDirect;
+  }
+  return Path::kBlocked;
+}
+
+template <class T>
+Product<T> product_of(const GemmArgs& g, T* c, void* workspace) {
+  return {c, g.c_rs, g.m, g.n, g.k, static_cast<T>(g.alpha), static_cast<T>(g.beta),
+          static_cast<const T*>(g.bias), g.relu, workspace};
+}
+
+template <class T>
+struct TraitsOf;
+template <>
+struct TraitsOf<float> {
+  using type = F32;
+};
+template <>
+struct TraitsOf<double> {
+  using type = F64;
+};
+
+// ---- small products: the micro-kernel on A and B where they lie ----
+
+constexpr int kDirectRows = kRowsOfTile > 6 ? 8 : 4;  // row offsets of A stay in registers
+
+template <class T>
+void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs, const T* b,
+                    int64_t b_rs, int64_t b_cs) {
+  using Tr = typename TraitsOf<T>::type;
+  constexpr int L = Tr::kLanes;
+  T local[kLocalB];
+  if (b_cs != 1 && p.n > 1) {
+    for (int64_t j = 0; j < p.n; ++j) {
+      for (int64_t i = 0; i < p.k; ++i) local[i * p.n + j] = b[i * b_rs + j * b_cs];
+    }
+    b = local;
+    b_rs = p.n;
+  }
+  Tile<Tr> t;
+  t.a_row = a_rs;
+  t.a_step = a_cs;
+  t.b_step = b_rs;
+  t.steps = p.k;
+  t.c_rs = p.c_rs;
+  t.alpha = p.alpha;
+  t.beta = p.beta;
+  t.relu = p.relu;
+  for (int64_t j = 0; j < p.n; j += 2 * L) {
+    const int64_t columns = min_of(p.n - j, 2 * L);
+    t.b = b + j;
+    t.bias = p.bias ? p.bias + j : nullptr;
+    t.tail = columns > L ? columns - L : columns;
+    for (int64_t i = 0; i < p.m; i += kDirectRows) {
+      const int64_t rows = min_of(p.m - i, kDirectRows);
+      t.a = a + i * a_rs;
+      t.c = p.c + i * p.c_rs + j;
+      if (columns == 2 * L) {
+        micro_rows<Tr, kDirectRows, 2, true, false>(rows, t);
+      } else if (columns > L) {
+        micro_rows<Tr, kDirectRows, 2, true, true>(rows, t);
+      } else if (columns == L) {
+        micro_rows<Tr, kDirectRows, 1, true, false>(rows, t);
+      } else {
+        micro_rows<Tr, kDirectRows, 1, true, true>(rows, t);
+      }
+    }
+  }
+}
+
+// ---- a matrix and a vector ----
+
+// out[i * out_step] = alpha * sum_k matrix[i * line + k * step] * x[k] + ...
+template <class T>
+struct VectorProduct {
+  T* out;
+  const T* matrix;
+  const T* x;  // contiguous
+  int64_t out_step, line, step, n, k;
+  T alpha, beta;
+  const T* bias;
+  int64_t bias_step;
+  bool relu;
+};
+
+template <class T>
+MG_INLINE void finish_element(const VectorProduct<T>& v, int64_t i, T sum) {
+  T* out = v.out + i * v.out_step;
+  sum *= v.alpha;
+  if (v.beta != 0) sum += v.beta * *out;
+  if (v.bias) sum += v.bias[i * v.bias_step];
+  *out = v.relu && sum < 0 ? T{0} : sum;
+}
+
+// Rows of the matrix are contiguous: inner products, four rows and two sums a row at a time.
+template <class T, int kRows>
+MG_INLINE void dot_rows(const VectorProduct<T>& v, int64_t i) {
+  using V = typename Vec<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  V sum[kRows][2] = {};
+  const T* row[kRows];
+  for (int r = 0; r < kRows; ++r) row[r] = v.matrix + (i + r) * v.line;
+  int64_t k = 0;
+  for (; k + 2 * L <= v.k; k += 2 * L) {
+    const V x0 = load(v.x + k), x1 = load(v.x + k + L);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      sum[r][0] = fma(load(row[r] + k), x0, sum[r][0]);
+      sum[r][1] = fma(load(row[r] + k + L), x1, sum[r][1]);
+    }
+  }
+  for (; k < v.k; k += L) {
+    const int64_t left = min_of(L, v.k - k);
+    const V x = load_partial(v.x + k, left);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) sum[r][0] = fma(load_partial(row[r] + k, left), x, sum[r][0]);
+  }
+  for (int r = 0; r < kRows; ++r) finish_element(v, i + r, hsum(sum[r][0] + sum[r][1]));
+}
+
+template <class T>
+void dot_product(const VectorProduct<T>& v) {
+  const int64_t grain = max_of(4, (kWorthThreads / 4 / v.k + 3) / 4 * 4);
+  parallel_for(v.n, grain, [&](int64_t begin, int64_t end) {
+    int64_t i = begin;
+    for (; i + 4 <= end; i += 4) dot_rows<T, 4>(v, i);
+    for (; i < end; ++i) dot_rows<T, 1>(v, i);
+  });
+}
+
+// Columns of the matrix are contiguous: adds multiples of them, four at a time.
+template <class T>
+void axpy_product(const VectorProduct<T>& v) {
+  using V = typename Vec<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  constexpr int64_t kBlock = 512;  // sums kept in L1
+  const bool threads = v.n * v.k >= kWorthThreads / 2;
+  parallel_for(v.n, threads ? kBlock : v.n, [&](int64_t begin, int64_t end) {
+    for (int64_t j0 = begin; j0 < end; j0 += kBlock) {
+      const int64_t width = min_of(kBlock, end - j0), whole = width / L * L, rest = width - whole;
+      T sums[kBlock + 16] = {};
+      const T* column = v.matrix + j0;
+      int64_t k = 0;
+      for (; k + 4 <= v.k; k += 4) {
+        const T* c0 = column + k * v.step;
+        const T *c1 = c0 + v.step, *c2 = c1 + v.step, *c3 = c2 + v.step;
+        const V x0 = set1(v.x[k]), x1 = set1(v.x[k + 1]), x2 = set1(v.x[k + 2]),
+                x3 = set1(v.x[k + 3]);
+        for (int64_t j = 0; j < whole; j += L) {
+          V s = load(sums + j);
+          s = fma(load(c0 + j), x0, s);
+          s = fma(load(c1 + j), x1, s);
+          s = fma(load(c2 + j), x2, s);
+          store(sums + j, fma(load(c3 + j), x3, s));
+        }
+        if (rest) {
+          V s = load(sums + whole);
+          s = fma(load_partial(c0 + whole, rest), x0, s);
+          s = fma(load_partial(c1 + whole, rest), x1, s);
+          s = fma(load_partial(c2 + whole, rest), x2, s);
+          store(sums + whole, fma(load_partial(c3 + whole, rest), x3, s));
+        }
+      }
+      for (; k < v.k; ++k) {
+        const T* c0 = column + k * v.step;
+        const V x0 = set1(v.x[k]);
+        for (int64_t j = 0; j < whole; j += L) {
+          store(sums + j, fma(load(c0 + j), x0, load(sums + j)));
+        }
+        if (rest) {
+          store(sums + whole, fma(load_partial(c0 + whole, rest), x0, load(sums + whole)));
+        }
+      }
+      for (int64_t j = 0; j < width; ++j) finish_element(v, j0 + j, sums[j]);
+    }
+  });
+}
+
+template <class T>
+VectorProduct<T> vector_product_of(const GemmArgs& g, T* c, const T* a, const T* b) {
+  const T alpha = static_cast<T>(g.alpha), beta = static_cast<T>(g.beta);
+  const T* bias = static_cast<const T*>(g.bias);
+  if (g.m == 1 && g.a_cs == 1 && ((g.b_cs == 1 && g.n > 1) || g.b_rs == 1)) {
+    return {c, b, a, 1, g.b_cs, g.b_rs, g.n, g.k, alpha, beta, bias, 1, g.relu};
+  }
+  return {c, a, b, g.c_rs, g.a_rs, g.a_cs, g.m, g.k, alpha, beta, bias, 0, g.relu};
+}
+
+// ---- one matrix of each dtype ----
+
+template <class T>
+void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
+  using Tr = typename TraitsOf<T>::type;
+  const Product<T> p = product_of<T>(g, c, workspace);
+  switch (path_of<T>(g)) {
+    case Path::kEmpty:
+      return empty_product(p);
+    case Path::kDot:
+      return dot_product(vector_product_of<T>(g, c, a, b));
+    case Path::kAxpy:
+      return axpy_product(vector_product_of<T>(g, c, a, b));
+    case Path::kDirect:
+      return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs);
+    case Path::kBlocked:
+      return blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs},
+                                 MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
+  }
+}
+
+template <class T>
+struct HalfTraits {
+  using type = F32;
+};
+#if defined(__AVX512BF16__)
+template <>
+struct HalfTraits<bfloat16> {
+  using type = Bf16Dot;
+};
+#endif
+
+template <class T>
+void half_sums(const GemmArgs& g, const Product<float>& p, const T* a, const T* b) {
+  using Tr = typename HalfTraits<T>::type;
+  if (g.k == 0) return empty_product(p);
+  blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs}, MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
+}
+
+// The sums are kept in float32, at the start of the workspace, and rounded at the end.
+template <class T>
+void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
+  float* sums = static_cast<float*>(workspace);
+  const int64_t size = round_up(g.m * g.n, 16);
+  half_sums<T>(g, {sums, g.n, g.m, g.n, g.k, static_cast<float>(g.alpha), 0, nullptr, false,
+                   sums + size},
+               a, b);
+  const float beta = static_cast<float>(g.beta);
+  const T* bias = static_cast<const T*>(g.bias);
+  parallel_for(g.m, max_of(1, 16384 / g.n), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t j = 0; j < g.n; j += kF) {
+        const int64_t n = min_of(kF, g.n - j);
+        T* out = c + i * g.c_rs + j;
+        vf x = load_partial(sums + i * g.n + j, n);
+        if (beta != 0) x = fma(load_partial(out, n), set1(beta), x);
+        if (bias) x = x + load_partial(bias + j, n);
+        if (g.relu) x = max(vf{}, x);
+        store_partial(out, x, n);
+      }
+    }
+  });
+}
+
+template <class T>
+void half_to_float_product(const GemmArgs& g, float* c, const T* a, const T* b, void* workspace) {
+  half_sums<T>(g, product_of<float>(g, c, workspace), a, b);
+}
+
+// ---- batches ----
+
+int64_t batch_size(const GemmArgs& g) {
+  int64_t count = 1;
+  for (int i = 0; i < g.batch_dims; ++i) count *= g.batch_shape[i];
+  return count;
+}
+
+// Small matrices are shared out among the threads, large ones are cut up themselves.
+bool batch_in_parallel(const GemmArgs& g, int64_t count) {
+  return count >= 8 || (count > 1 && g.m * g.n * g.k < 2 * kWorthThreads);
+}
+
+int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
+  switch (operands) {
+    case DType::kFloat32:
+      return path_of<float>(g) == Path::kBlocked ? core_workspace<F32>(g.m, g.n, g.k) : 0;
+    case DType::kFloat64:
+      return path_of<double>(g) == Path::kBlocked ? core_workspace<F64>(g.m, g.n, g.k) : 0;
+    default:
+      break;
+  }
+  const int64_t core = operands == DType::kBFloat16
+                           ? core_workspace<HalfTraits<bfloat16>::type>(g.m, g.n, g.k)
+                           : core_workspace<F32>(g.m, g.n, g.k);
+  return core + (result == DType::kFloat32 ? 0 : round_up(g.m * g.n, 16) * 4);
+}
+
+// A set of workspaces for the threads that run at once, behind a flag for each.
+constexpr int64_t kSlots = 64;
+
+int64_t slots_for(int64_t count) { return min_of(min_of(get_num_threads(), kSlots), count); }
+
+int64_t workspace(const GemmArgs& g, DType operands, DType result) {
+  const int64_t bytes = one_workspace(g, operands, result), count = batch_size(g);
+  if (bytes == 0 || !batch_in_parallel(g, count)) return bytes;
+  return kSlots * 4 + 64 + slots_for(count) * round_up(bytes, 64);
+}
+
+template <class Out, class In, class Kernel>
+void over_batches(const GemmArgs& g, DType operands, DType result, Kernel kernel) {
+  const int64_t count = batch_size(g);
+  if (count == 0 || g.m == 0 || g.n == 0) return;
+  const auto one = [&](int64_t index, void* space) {
+    int64_t a = 0, b = 0, c = 0;
+    for (int i = g.batch_dims - 1; i >= 0; --i) {
+      const int64_t at = index % g.batch_shape[i];
+      index /= g.batch_shape[i];
+      a += at * g.a_batch[i];
+      b += at * g.b_batch[i];
+      c += at * g.c_batch[i];
+    }
+    kernel(g, static_cast<Out*>(g.c) + c, static_cast<const In*>(g.a) + a,
+           static_cast<const In*>(g.b) + b, space);
+  };
+  if (!batch_in_parallel(g, count)) {
+    for (int64_t i = 0; i < count; ++i) one(i, g.workspace);
+    return;
+  }
+  const int64_t bytes = one_workspace(g, operands, result);
+  const int64_t grain = max_of(1, kWorthThreads / 8 / max_of(1, g.m * g.n * g.k));
+  if (bytes == 0) {
+    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) one(i, nullptr);
+    });
+    return;
+  }
+  // The first int says how many slots the workspace was made for.
+  int32_t* const flags = static_cast<int32_t*>(g.workspace);
+  char* const first = static_cast<char*>(g.workspace) + kSlots * 4 + 64;
+  const int64_t slots = slots_for(count);
+  for (int64_t i = 0; i < kSlots; ++i) flags[i] = 0;
+  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+    int64_t slot = 0;
+    while (__atomic_exchange_n(&flags[slot], 1, __ATOMIC_ACQUIRE)) slot = (slot + 1) % slots;
+    for (int64_t i = begin; i < end; ++i) one(i, first + slot * round_up(bytes, 64));
+    __atomic_store_n(&flags[slot], 0, __ATOMIC_RELEASE);
+  });
+}
+
+void run(const GemmArgs& g, DType operands, DType result) {
+  const bool wide = result == DType::kFloat32;
+  switch (operands) {
+    case DType::kFloat32:
+      return over_batches<float, float>(g, operands, result, plain_product<float>);
+    case DType::kFloat64:
+      return over_batches<double, double>(g, operands, result, plain_product<double>);
+    case DType::kFloat16:
+      if (wide) return over_batches<float, half>(g, operands, result, half_to_float_product<half>);
+      return over_batches<half, half>(g, operands, result, half_product<half>);
+    case DType::kBFloat16:
+      if (wide) {
+        return over_batches<float, bfloat16>(g, operands, result, half_to_float_product<bfloat16>);
+      }
+      return over_batches<bfloat16, bfloat16>(g, operands, result, half_product<bfloat16>);
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+extern const GemmKernels kGemm = {workspace, run};
+
+}  // namespace mg::MG_ISA

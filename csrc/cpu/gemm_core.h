@@ -1,0 +1,443 @@
+// The blocked matrix product: five loops and two packings around one register-blocked micro-kernel.
+// Packing is pluggable: a product whose operands are not plain matrices (convolution) gives its own.
+//
+//   C (m, n) = alpha * A (m, k) B (k, n) + beta * C  [+ bias (n)] [relu]
+//
+// `Tr` is F32, F64 or Bf16Dot (where the instruction set has it); C is row-major in Tr::Out with row
+// stride c_rs. Include from csrc/cpu/*.cpp only. To use it:
+//
+//   struct PackRows {  // A: one panel of mr <= Tr::kMR rows, kc <= Tr::kKC columns
+//     void operator()(Tr::Packed* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const;
+//   };  // writes dst[k * Tr::kMR + i] = A[i0 + i][k0 + k]; places with i >= mr may stay as they are
+//   struct PackColumns {  // B: one panel of nr <= Tr::kNR columns
+//     void operator()(Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const;
+//   };  // writes dst[k * Tr::kNR + j] = B[k0 + k][j0 + j], and zero where nr <= j < Tr::kNR
+//
+//   Product<Tr::Out> p = {c, c_rs, m, n, k, alpha, beta, bias, relu, workspace};
+//   blocked_product<Tr>(p, PackRows{...}, PackColumns{...});   // workspace: core_workspace<Tr>(m, n, k)
+//
+// Both functors are called from several threads. Bf16Dot packs two neighbouring k in one uint32 (the
+// even one in the low half, kc rounded up to even with zeros): dst[k / 2 * kMR + i].
+//
+// Every element of C is summed over k in one order, in chunks of kKC, whatever tile and thread
+// computes it: the result does not depend on the number of threads. alpha scales each chunk.
+#pragma once
+
+#include "runtime/threads.h"
+#include "simd.h"
+
+namespace mg::MG_ISA {
+
+// ---- block sizes ----
+//
+//        kMR x kNR   accumulators fill the registers: 14 x 2 of 32 with AVX-512, 6 x 2 of 16 below,
+//                    which leaves two for a row of B and one for the broadcast of A
+//        kKC         a panel of A (kMR * kKC) stays in L1 and one of B streams from L2; longer chunks
+//                    mean fewer passes over C
+//        kTileM/N    panels in a task's tile: its blocks of A and B (kKC deep) fit the L2 together
+//        kSuper      rows of A, columns of B packed at a time: both stay in the L3
+#if defined(__AVX512F__)
+constexpr int kRowsOfTile = 14;
+#else
+constexpr int kRowsOfTile = 6;
+#endif
+constexpr int kTileM = 168 / kRowsOfTile;  // 12 or 28 panels: 168 rows
+constexpr int kTileN = 256;                // columns
+constexpr int64_t kSuperRows = 168 * 20;
+constexpr int64_t kSuperColumns = 256 * 12;
+
+struct F32 {
+  using Packed = float;
+  using Out = float;
+  using V = vf;
+  using P = vf;
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 384, kPair = 1;
+  MG_INLINE P load_b(const float* p) { return load(p); }
+  MG_INLINE P load_b_partial(const float* p, int64_t n) { return load_partial(p, n); }
+  MG_INLINE P broadcast(const float* p) { return set1(*p); }
+  MG_INLINE V mac(P a, P b, V c) { return fma(a, b, c); }
+};
+
+struct F64 {
+  using Packed = double;
+  using Out = double;
+  using V = vd;
+  using P = vd;
+  static constexpr int kLanes = kD, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kD, kKC = 256, kPair = 1;
+  MG_INLINE P load_b(const double* p) { return load(p); }
+  MG_INLINE P load_b_partial(const double* p, int64_t n) { return load_partial(p, n); }
+  MG_INLINE P broadcast(const double* p) { return set1(*p); }
+  MG_INLINE V mac(P a, P b, V c) { return fma(a, b, c); }
+};
+
+#if defined(__AVX512BF16__)
+// Products of pairs of bfloat16, added to float32: twice the rate of F32.
+struct Bf16Dot {
+  using Packed = uint32_t;
+  using Out = float;
+  using V = vf;
+  using P = __m512i;
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 768, kPair = 2;
+  MG_INLINE P load_b(const uint32_t* p) { return _mm512_loadu_si512(p); }
+  MG_INLINE P load_b_partial(const uint32_t* p, int64_t n) {
+    return _mm512_maskz_loadu_epi32(first_lanes(n), p);
+  }
+  MG_INLINE P broadcast(const uint32_t* p) {
+    return _mm512_set1_epi32(static_cast<int>(*p));
+  }
+  MG_INLINE V mac(P a, P b, V c) {
+    return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+  }
+};
+#endif
+
+template <class Out>
+struct Product {
+  Out* c;  // (m, n)
+  int64_t c_rs;
+  int64_t m, n, k;
+  Out alpha, beta;  // C is not read when beta is 0
+  const Out* bias;  // (n) or nullptr
+  bool relu;
+  void* workspace;  // core_workspace<Tr>(m, n, k) bytes, 64-byte aligned
+};
+
+// ---- the micro-kernel ----
+
+// One tile of C. The packed form reads panels; the direct form reads A[i * a_row + k * a_step] and
+// rows of B, b_step apart, in place.
+template <class Tr>
+struct Tile {
+  const typename Tr::Packed* a;
+  const typename Tr::Packed* b;
+  int64_t a_row, a_step, b_step;  // direct form only
+  int64_t steps;                  // over k (over pairs of k for Bf16Dot)
+  typename Tr::Out* c;
+  int64_t c_rs;
+  int64_t tail;  // columns of the last vector, 1 ... lanes
+  typename Tr::Out alpha, beta;
+  const typename Tr::Out* bias;
+  bool relu;
+};
+
+template <class Tr, int kVecs, class Acc>
+MG_INLINE void finish_row(const Tile<Tr>& t, Acc& acc, typename Tr::Out* c) {
+  using V = typename Tr::V;
+  constexpr int L = Tr::kLanes;
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const bool partial = v == kVecs - 1 && t.tail < L;
+    V x = acc[v];
+    if (t.alpha != 1) x = x * t.alpha;
+    if (t.beta != 0) {
+      const V old = partial ? load_partial(c + v * L, t.tail) : load(c + v * L);
+      x = t.beta == 1 ? x + old : fma(old, set1(t.beta), x);
+    }
+    if (t.bias) x = x + (partial ? load_partial(t.bias + v * L, t.tail) : load(t.bias + v * L));
+    if (t.relu) x = max(V{}, x);
+    if (partial) {
+      store_partial(c + v * L, x, t.tail);
+    } else {
+      store(c + v * L, x);
+    }
+  }
+}
+
+template <class Tr, int kRows, int kVecs, bool kDirect, bool kTail>
+static void micro(const Tile<Tr>& t) {
+  using Packed = typename Tr::Packed;
+  using V = typename Tr::V;
+  using P = typename Tr::P;
+  constexpr int L = Tr::kLanes;
+  const int64_t a_row = kDirect ? t.a_row : 1;
+  const int64_t a_step = kDirect ? t.a_step : Tr::kMR;
+  const int64_t b_step = kDirect ? t.b_step : Tr::kNR;
+  const Packed* MG_RESTRICT a = t.a;
+  const Packed* MG_RESTRICT b = t.b;
+  V acc[kRows][kVecs] = {};
+  if (!kDirect) {  // C is needed at the end
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) __builtin_prefetch(t.c + i * t.c_rs, 1);
+  }
+  for (int64_t step = 0; step < t.steps; ++step) {
+    P row[kVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) {
+      row[v] = kTail && v == kVecs - 1 ? Tr::load_b_partial(b + v * L, t.tail)
+                                       : Tr::load_b(b + v * L);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const P x = Tr::broadcast(a + i * a_row);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) acc[i][v] = Tr::mac(x, row[v], acc[i][v]);
+    }
+    a += a_step;
+    b += b_step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) finish_row<Tr, kVecs>(t, acc[i], t.c + i * t.c_rs);
+}
+
+// The micro-kernel for `rows` <= kRows rows; the fullest first, because most tiles are full.
+template <class Tr, int kRows, int kVecs, bool kDirect, bool kTail>
+MG_INLINE void micro_rows(int64_t rows, const Tile<Tr>& t) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return micro_rows<Tr, kRows - 1, kVecs, kDirect, kTail>(rows, t);
+  }
+  micro<Tr, kRows, kVecs, kDirect, kTail>(t);
+}
+
+template <class Tr>
+MG_INLINE void packed_tile(int64_t rows, int64_t columns, Tile<Tr>& t) {
+  constexpr int L = Tr::kLanes;
+  if (columns > L) {
+    t.tail = columns - L;
+    micro_rows<Tr, Tr::kMR, 2, false, false>(rows, t);
+  } else {
+    t.tail = columns;
+    micro_rows<Tr, Tr::kMR, 1, false, false>(rows, t);
+  }
+}
+
+// ---- the five loops ----
+
+template <class Tr>
+MG_INLINE int64_t packed_depth(int64_t k) {  // entries of a panel's row over a chunk of k
+  return ceil_div(min_of(k, Tr::kKC), Tr::kPair);
+}
+
+MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
+
+// Bytes of workspace for blocked_product.
+template <class Tr>
+MG_INLINE int64_t core_workspace(int64_t m, int64_t n, int64_t k) {
+  const int64_t rows = round_up(min_of(m, kSuperRows), Tr::kMR);
+  const int64_t columns = round_up(min_of(n, kSuperColumns), Tr::kNR);
+  return (rows + columns) * packed_depth<Tr>(k) * int64_t{sizeof(typename Tr::Packed)} + 64;
+}
+
+// Below this many multiply-adds a call stays on its thread: waking another costs up to 20 us.
+constexpr int64_t kWorthThreads = 1 << 20;
+
+template <class Tr, class PackA, class PackB>
+static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pack_a,
+                            const PackB& pack_b) {
+  using Packed = typename Tr::Packed;
+  constexpr int64_t MR = Tr::kMR, NR = Tr::kNR, KC = Tr::kKC;
+  const int64_t depth = packed_depth<Tr>(p.k);
+  Packed* const a_panels = static_cast<Packed*>(p.workspace);
+  Packed* const b_panels =  // behind the panels of A, on a cache line
+      a_panels +
+      round_up(round_up(min_of(p.m, kSuperRows), MR) * depth, 64 / int64_t{sizeof(Packed)});
+  for (int64_t j0 = 0; j0 < p.n; j0 += kSuperColumns) {
+    const int64_t nc = min_of(p.n - j0, kSuperColumns), n_panels = ceil_div(nc, NR);
+    for (int64_t i0 = 0; i0 < p.m; i0 += kSuperRows) {
+      const int64_t mc = min_of(p.m - i0, kSuperRows), m_panels = ceil_div(mc, MR);
+      const bool threads = mc * nc * p.k >= kWorthThreads;
+      // Tiles: at least 16 tasks, so that the threads end together, but not below 2 x 2 panels.
+      int64_t tile_m = min_of(kTileM, m_panels), tile_n = min_of(kTileN / NR, n_panels);
+      while (threads && ceil_div(m_panels, tile_m) * ceil_div(n_panels, tile_n) < 16) {
+        if (tile_m * MR >= tile_n * NR && tile_m > 2) {
+          tile_m = ceil_div(tile_m, 2);
+        } else if (tile_n > 2) {
+          tile_n = ceil_div(tile_n, 2);
+        } else if (tile_m > 2) {
+          tile_m = ceil_div(tile_m, 2);
+        } else {
+          break;
+        }
+      }
+      tile_m = ceil_div(m_panels, ceil_div(m_panels, tile_m));  // even tiles
+      tile_n = ceil_div(n_panels, ceil_div(n_panels, tile_n));
+      const int64_t tiles_n = ceil_div(n_panels, tile_n);
+      const int64_t tiles = ceil_div(m_panels, tile_m) * tiles_n;
+      for (int64_t k0 = 0; k0 < p.k; k0 += KC) {
+        const int64_t kc = min_of(p.k - k0, KC), steps = ceil_div(kc, Tr::kPair);
+        const int64_t panels = m_panels + n_panels;
+        parallel_for(panels, threads ? max_of(1, 16384 / (kc * MR)) : panels,
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t q = begin; q < end; ++q) {
+                         if (q < m_panels) {
+                           pack_a(a_panels + q * MR * steps, i0 + q * MR,
+                                  min_of(MR, mc - q * MR), k0, kc);
+                         } else {
+                           const int64_t r = q - m_panels;
+                           pack_b(b_panels + r * NR * steps, k0, kc, j0 + r * NR,
+                                  min_of(NR, nc - r * NR));
+                         }
+                       }
+                     });
+        const bool last = k0 + kc == p.k;
+        parallel_for(tiles, threads ? 1 : tiles, [&](int64_t begin, int64_t end) {
+          Tile<Tr> t;
+          t.steps = steps;
+          t.c_rs = p.c_rs;
+          t.alpha = p.alpha;
+          t.beta = k0 == 0 ? p.beta : 1;
+          t.relu = last && p.relu;
+          for (int64_t q = begin; q < end; ++q) {
+            const int64_t m0 = q / tiles_n * tile_m, m1 = min_of(m0 + tile_m, m_panels);
+            const int64_t n0 = q % tiles_n * tile_n, n1 = min_of(n0 + tile_n, n_panels);
+            for (int64_t jr = n0; jr < n1; ++jr) {
+              const int64_t j = j0 + jr * NR;
+              t.b = b_panels + jr * NR * steps;
+              t.bias = last && p.bias ? p.bias + j : nullptr;
+              for (int64_t ir = m0; ir < m1; ++ir) {
+                t.a = a_panels + ir * MR * steps;
+                t.c = p.c + (i0 + ir * MR) * p.c_rs + j;
+                packed_tile<Tr>(min_of(MR, mc - ir * MR), min_of(NR, nc - jr * NR), t);
+              }
+            }
+          }
+        });
+      }
+    }
+  }
+}
+
+// C = beta * C + bias, relu: what is left of a product whose k is 0.
+template <class Out>
+static void empty_product(const Product<Out>& p) {
+  for (int64_t i = 0; i < p.m; ++i) {
+    Out* c = p.c + i * p.c_rs;
+    for (int64_t j = 0; j < p.n; ++j) {
+      Out x = p.beta == 0 ? Out{0} : p.beta * c[j];
+      if (p.bias) x += p.bias[j];
+      if (p.relu && x < 0) x = 0;
+      c[j] = x;
+    }
+  }
+}
+
+// ---- packing of plain strided matrices ----
+
+MG_INLINE float widened(float x) { return x; }
+MG_INLINE double widened(double x) { return x; }
+MG_INLINE float widened(half x) { return to_float(x); }
+MG_INLINE float widened(bfloat16 x) { return to_float(x); }
+
+// `width` values (lines `line` apart) of each of `depth` steps (`step` apart) into dst[d * kWide + w].
+template <int kWide, class T, class Packed>
+MG_INLINE void pack_panel(Packed* MG_RESTRICT dst, const T* src, int64_t line, int64_t step,
+                          int64_t width, int64_t depth, bool zero_fill) {
+  constexpr int L = kVectorBytes / static_cast<int>(sizeof(Packed));
+  if (line == 1) {  // neighbours in memory are neighbours in the panel
+    for (int64_t d = 0; d < depth; ++d) {
+      Packed* row = dst + d * kWide;
+      const T* from = src + d * step;
+      if (width == kWide) {
+#pragma GCC unroll 4
+        for (int w = 0; w < kWide; w += L) {
+          if (kWide - w >= L) {
+            store(row + w, load(from + w));
+          } else {
+            store_partial(row + w, load_partial(from + w, kWide - w), kWide - w);
+          }
+        }
+        continue;
+      }
+      for (int64_t w = 0; w < width; ++w) row[w] = widened(from[w]);
+      if (zero_fill) {
+        for (int64_t w = width; w < kWide; ++w) row[w] = 0;
+      }
+    }
+    return;
+  }
+  for (int64_t d0 = 0; d0 < depth; d0 += 16) {  // a block of 16 steps stays in L1 meanwhile
+    const int64_t d1 = min_of(d0 + 16, depth);
+    for (int64_t w = 0; w < width; ++w) {
+      const T* from = src + w * line;
+      for (int64_t d = d0; d < d1; ++d) dst[d * kWide + w] = widened(from[d * step]);
+    }
+    if (zero_fill) {
+      for (int64_t d = d0; d < d1; ++d) {
+        for (int64_t w = width; w < kWide; ++w) dst[d * kWide + w] = 0;
+      }
+    }
+  }
+}
+
+template <class Tr, class T>
+struct MatrixA {
+  const T* data;
+  int64_t rs, cs;
+  void operator()(typename Tr::Packed* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const {
+    pack_panel<Tr::kMR>(dst, data + i0 * rs + k0 * cs, rs, cs, mr, kc, false);
+  }
+};
+
+template <class Tr, class T>
+struct MatrixB {
+  const T* data;
+  int64_t rs, cs;
+  void operator()(typename Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const {
+    pack_panel<Tr::kNR>(dst, data + k0 * rs + j0 * cs, cs, rs, nr, kc, true);
+  }
+};
+
+#if defined(__AVX512BF16__)
+// The same for pairs of bfloat16: dst[d / 2 * kWide + w] holds steps d and d + 1.
+template <int kWide>
+MG_INLINE void pack_pairs(uint32_t* MG_RESTRICT dst, const bfloat16* src, int64_t line,
+                          int64_t step, int64_t width, int64_t depth, bool zero_fill) {
+  const int64_t pairs = depth / 2;
+  const auto pad = [&](int64_t d) {
+    for (int64_t w = width; zero_fill && w < kWide; ++w) dst[d * kWide + w] = 0;
+  };
+  if (line == 1 && width == kWide && kWide % 16 == 0) {
+    for (int64_t d = 0; d < pairs; ++d) {
+      const bfloat16* even = src + 2 * d * step;
+      for (int w = 0; w < kWide; w += 16) {
+        const __m512i lo =
+            _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + w)));
+        const __m512i hi = _mm512_cvtepu16_epi32(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + step + w)));
+        _mm512_storeu_si512(dst + d * kWide + w, _mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)));
+      }
+    }
+  } else {
+    for (int64_t d0 = 0; d0 < pairs; d0 += 16) {
+      const int64_t d1 = min_of(d0 + 16, pairs);
+      for (int64_t w = 0; w < width; ++w) {
+        const bfloat16* from = src + w * line;
+        for (int64_t d = d0; d < d1; ++d) {
+          const bfloat16* even = from + 2 * d * step;
+          if (step == 1) {  // the pair as it lies in memory
+            memcpy(dst + d * kWide + w, even, 4);
+          } else {
+            dst[d * kWide + w] = even[0].bits | static_cast<uint32_t>(even[step].bits) << 16;
+          }
+        }
+      }
+      for (int64_t d = d0; d < d1; ++d) pad(d);
+    }
+  }
+  if (depth % 2) {
+    for (int64_t w = 0; w < width; ++w) {
+      dst[pairs * kWide + w] = src[w * line + (depth - 1) * step].bits;
+    }
+    pad(pairs);
+  }
+}
+
+template <>
+struct MatrixA<Bf16Dot, bfloat16> {
+  const bfloat16* data;
+  int64_t rs, cs;
+  void operator()(uint32_t* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const {
+    pack_pairs<Bf16Dot::kMR>(dst, data + i0 * rs + k0 * cs, rs, cs, mr, kc, false);
+  }
+};
+
+template <>
+struct MatrixB<Bf16Dot, bfloat16> {
+  const bfloat16* data;
+  int64_t rs, cs;
+  void operator()(uint32_t* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const {
+    pack_pairs<Bf16Dot::kNR>(dst, data + k0 * rs + j0 * cs, cs, rs, nr, kc, true);
+  }
+};
+#endif
+
+}  // namespace mg::MG_ISA

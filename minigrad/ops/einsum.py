@@ -1,0 +1,412 @@
+"""Contractions of any dimensions: einsum, tensordot, and what is built from products.
+
+Everything here is made of recorded operations, so gradients of every order come with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..autograd.record import apply
+from ..autograd.variable import Variable
+from ._elementwise import write_out
+from ._matrices import check_bool, check_same_type, check_tensors
+from ._shape import array_of, normalize_dim, shape_of
+from .arith import add, mul
+from .linalg import MatMul, linear, matmul
+from .movement import movedim, permute, reshape, squeeze
+from .reduce import sum as sum_
+from .slices import diagonal
+
+__all__ = ["bilinear", "chain_matmul", "einsum", "kron", "tensordot", "trace"]
+
+_DOTS = 52  # labels 0 ... 51 are letters; the dimensions of an ellipsis count from here
+
+
+def _letter(label: int) -> str:
+    if label >= _DOTS:
+        return "..."
+    return chr(ord("A") + label) if label < 26 else chr(ord("a") + label - 26)
+
+
+def _label(character: str, position: int) -> int:
+    if "A" <= character <= "Z":
+        return ord(character) - ord("A")
+    if "a" <= character <= "z":
+        return ord(character) - ord("a") + 26
+    raise RuntimeError(
+        f"einsum(): invalid subscript given at index {position} in the equation string, "
+        "subscripts must be in [a-zA-Z]"
+    )
+
+
+def _parse_term(term: str, start: int, where: str) -> list:
+    """The labels of one operand or of the output; an ellipsis is the object `...`."""
+    labels: list = []
+    i = 0
+    while i < len(term):
+        if term[i] == ".":
+            if ... in labels:
+                raise RuntimeError(
+                    f"einsum(): found '.' for {where} for which an ellipsis was already found"
+                )
+            if term[i : i + 3] != "...":
+                raise RuntimeError(
+                    f"einsum(): found '.' for {where} that is not part of any ellipsis"
+                )
+            labels.append(...)
+            i += 3
+            continue
+        if term[i] != " ":
+            labels.append(_label(term[i], start + i))
+        i += 1
+    return labels
+
+
+def _parse(equation: str) -> tuple[list[list], list | None]:
+    arrow = equation.find("->")
+    left = equation if arrow < 0 else equation[:arrow]
+    terms = []
+    start = 0
+    for i, term in enumerate(left.split(",")):
+        terms.append(_parse_term(term, start, f"operand {i}"))
+        start += len(term) + 1
+    if arrow < 0:
+        return terms, None
+    return terms, _parse_term(equation[arrow + 2 :], arrow + 2, "the output")
+
+
+def _arguments(args: tuple) -> tuple[list, list[list], list | None]:
+    """Operands, their labels and the output's, from either calling form."""
+    if len(args) < 2:
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one "
+            "operand and its subscripts list"
+        )
+    if isinstance(args[0], str):
+        operands = list(args[1:])
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = list(operands[0])
+        return operands, *_parse(args[0])
+    operands = list(args[: len(args) - len(args) % 2 : 2])
+    lists = [_checked(labels) for labels in args[1::2]]
+    return operands, lists, _checked(args[-1]) if len(args) % 2 else None
+
+
+def _checked(labels: Sequence) -> list:
+    for label in labels:
+        if label is not Ellipsis and not 0 <= label < _DOTS:
+            raise ValueError(
+                "einsum(): subscript in subscript list is not within the valid range [0, 52)"
+            )
+    return list(labels)
+
+
+def _expand_dots(labels: list, count: int) -> list:
+    """Replaces an ellipsis by labels for its `count` dimensions, counted from the right."""
+    if ... not in labels:
+        return labels
+    at = labels.index(...)
+    return labels[:at] + [_DOTS + count - 1 - i for i in range(count)] + labels[at + 1 :]
+
+
+def _operand_labels(operands: list, terms: list[list]) -> tuple[list[list[int]], int]:
+    """The label of each dimension of each operand, and the most dimensions of an ellipsis."""
+    if len(operands) < len(terms):
+        raise RuntimeError("einsum(): fewer operands were provided than specified in the equation")
+    if len(operands) > len(terms):
+        raise RuntimeError("einsum(): more operands were provided than specified in the equation")
+    result = []
+    most = 0
+    for i, (x, labels) in enumerate(
+        zip(check_tensors("einsum", **_named(operands)), terms, strict=True)
+    ):
+        given = len(labels) - (... in labels)
+        if given > x.ndim or (given < x.ndim and ... not in labels):
+            if ... in labels:
+                raise RuntimeError(
+                    f"einsum(): the number of subscripts in the equation ({given}) is more than "
+                    f"the number of dimensions ({x.ndim}) for operand {i}"
+                )
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({given}) does not match the "
+                f"number of dimensions ({x.ndim}) for operand {i} and no ellipsis was given"
+            )
+        dots = x.ndim - given if ... in labels else 0
+        most = max(most, dots)
+        result.append(_expand_dots(labels, dots))
+    return result, most
+
+
+def _named(operands: list) -> dict:
+    return {f"operands[{i}]": x for i, x in enumerate(operands)}
+
+
+def _output_labels(terms: list[list[int]], output: list | None, most: int) -> list[int]:
+    counts: dict[int, int] = {}
+    for labels in terms:
+        for label in labels:
+            counts[label] = counts.get(label, 0) + 1
+    dots = [_DOTS + most - 1 - i for i in range(most)]
+    if output is None:  # the ellipsis, then the letters that occur once, in order
+        return dots + sorted(n for n, c in counts.items() if c == 1 and n < _DOTS)
+    result = _expand_dots(output, most)
+    for label in result:
+        if result.count(label) > 1:
+            raise RuntimeError(
+                f"einsum(): output subscript {_letter(label)} appears more than once in the output"
+            )
+        if label not in counts:
+            raise RuntimeError(
+                f"einsum(): output subscript {_letter(label)} does not appear in the equation for "
+                "any input operand"
+            )
+    return result
+
+
+def _diagonals(x: Any, labels: list[int], number: int) -> tuple[Any, list[int]]:
+    """Takes the diagonal of dimensions with the same label, so that each label occurs once."""
+    labels = list(labels)
+    for label in dict.fromkeys(labels):
+        while labels.count(label) > 1:
+            first = labels.index(label)
+            second = labels.index(label, first + 1)
+            sizes = shape_of(x)
+            if sizes[first] != sizes[second]:
+                raise RuntimeError(
+                    f"einsum(): subscript {_letter(label)} is repeated for operand {number} but "
+                    f"the sizes don't match, {sizes[second]} != {sizes[first]}"
+                )
+            x = movedim(diagonal(x, 0, first, second), -1, first)
+            del labels[second]
+    return x, labels
+
+
+def _sum_out(x: Any, labels: list[int], keep: set[int]) -> tuple[Any, list[int]]:
+    """Sums over the labels that nobody else needs."""
+    dims = tuple(i for i, label in enumerate(labels) if label not in keep)
+    if dims:
+        x = sum_(x, dims)
+        labels = [label for label in labels if label in keep]
+    return x, labels
+
+
+def _drop_ones(x: Any, labels: list[int], shape: tuple, other: dict) -> tuple[Any, list[int]]:
+    """Leaves out dimensions of size 1 that meet a larger one: they broadcast."""
+    dims = tuple(i for i, label in enumerate(labels) if shape[i] == 1 and other.get(label, 1) != 1)
+    if dims:
+        x = squeeze(x, dims)
+        labels = [label for i, label in enumerate(labels) if i not in dims]
+    return x, labels
+
+
+def _pair(a: Any, la: list[int], b: Any, lb: list[int], keep: set[int]) -> tuple[Any, list[int]]:
+    """The product of two operands, summed over their labels that are not in `keep`."""
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    a_sizes, b_sizes = dict(zip(la, a_shape, strict=True)), dict(zip(lb, b_shape, strict=True))
+    a, la = _drop_ones(a, la, a_shape, b_sizes)
+    b, lb = _drop_ones(b, lb, b_shape, a_sizes)
+    a, la = _sum_out(a, la, keep | set(lb))
+    b, lb = _sum_out(b, lb, keep | set(la))
+    sizes = a_sizes | {n: s for n, s in b_sizes.items() if a_sizes.get(n, 1) == 1}
+    shared = [n for n in la if n in lb]
+    batch = [n for n in shared if n in keep]
+    summed = [n for n in shared if n not in keep]
+    rows = [n for n in la if n not in lb]
+    columns = [n for n in lb if n not in la]
+    count = [math.prod(sizes[n] for n in group) for group in (batch, rows, summed, columns)]
+    result = batch + rows + columns
+    if not summed:  # nothing to add up: PyTorch multiplies, with promotion
+        left = reshape(_ordered(a, la, batch + rows), (count[0], count[1], 1))
+        right = reshape(_ordered(b, lb, batch + columns), (count[0], 1, count[3]))
+        product = mul(left, right)
+    else:
+        check_same_type(array_of(a), array_of(b), "expected scalar type {0} but found {1}")
+        check_bool(array_of(a), "bmm")
+        left = reshape(_ordered(a, la, batch + rows + summed), (count[0], count[1], count[2]))
+        right = reshape(_ordered(b, lb, batch + summed + columns), (count[0], count[2], count[3]))
+        product = apply(MatMul, (left, right))
+    return reshape(product, tuple([sizes[n] for n in result])), result
+
+
+def _ordered(x: Any, labels: list[int], wanted: list[int]) -> Any:
+    """`x` with its dimensions in the order of the labels `wanted`."""
+    return x if labels == wanted else permute(x, [labels.index(n) for n in wanted])
+
+
+def einsum(*args: Any) -> Any:
+    """Sums of products by labels: `einsum("bij,bjk->bik", x, y)` or `einsum(x, [0, 1], y, [1, 2])`.
+
+    Labels are letters; `...` stands for broadcast dimensions; a label repeated within one operand
+    takes its diagonal; without `->` the result has the labels that occur once, sorted. Operands are
+    contracted from left to right by `matmul`. RuntimeError for malformed equations and sizes.
+    """
+    operands, terms, output = _arguments(args)
+    labels, most = _operand_labels(operands, terms)
+    result_labels = _output_labels(labels, output, most)
+    parts = [_diagonals(x, n, i) for i, (x, n) in enumerate(zip(operands, labels, strict=True))]
+    _check_sizes(parts)
+    x, have = parts[0]
+    for i in range(1, len(parts)):
+        later = {n for _, rest in parts[i + 1 :] for n in rest}
+        x, have = _pair(x, have, *parts[i], later | set(result_labels))
+    x, have = _sum_out(x, have, set(result_labels))
+    return _ordered(x, have, result_labels)
+
+
+def _check_sizes(parts: list) -> None:
+    seen: dict[int, int] = {}
+    for i, (x, labels) in enumerate(parts):
+        for label, size in zip(labels, shape_of(x), strict=True):
+            before = seen.get(label, 1)
+            if before not in (1, size) and size != 1:
+                raise RuntimeError(
+                    f"einsum(): subscript {_letter(label)} has size {size} for operand {i} which "
+                    f"does not broadcast with previously seen size {before}"
+                )
+            if before == 1:
+                seen[label] = size
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
+    """Sums over pairs of dimensions: the last `dims` of a with the first of b, or two lists.
+
+    The result has a's other dimensions, then b's. RuntimeError if paired sizes differ.
+    """
+    x, y = check_tensors("tensordot", a=a, b=b)
+    if isinstance(dims, Variable):
+        dims = dims._array.tolist()
+    if isinstance(dims, (tuple, list)):
+        of_a, of_b = (list(d) if isinstance(d, (tuple, list)) else [d] for d in dims)
+    else:
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(x.ndim, y.ndim):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        of_a, of_b = list(range(-dims, 0)), list(range(dims))
+    if len(of_a) != len(of_b):
+        raise RuntimeError("both dimension lists should have same length")
+    if x.dtype != y.dtype:
+        raise RuntimeError("both inputs should have same dtype")
+    at_a = [normalize_dim(d, x.ndim) for d in of_a]
+    at_b = [normalize_dim(d, y.ndim) for d in of_b]
+    for given_a, given_b, i, j in zip(of_a, of_b, at_a, at_b, strict=True):
+        s, t = x.shape[i], y.shape[j]
+        if s != t and s == 1:
+            b = sum_(b, j, keepdim=True)
+        elif s != t and t == 1:
+            a = sum_(a, i, keepdim=True)
+        elif s != t:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {s} in dim {given_a} and "
+                f"second has size {t} in dim {given_b}"
+            )
+    for name, at in (("a", at_a), ("b", at_b)):
+        if len(set(at)) != len(at):
+            raise RuntimeError(
+                f"tensordot: a dim appears multiple times in the list of dims of {name}"
+            )
+    check_bool(x, "addmm_impl_cpu_")
+    s, t = shape_of(a), shape_of(b)
+    rest_a = [d for d in range(x.ndim) if d not in at_a]
+    rest_b = [d for d in range(y.ndim) if d not in at_b]
+    rows, columns = [s[d] for d in rest_a], [t[d] for d in rest_b]
+    k = math.prod(s[d] for d in at_a)
+    left = reshape(permute(a, rest_a + at_a), (math.prod(rows), k))
+    right = reshape(permute(b, at_b + rest_b), (k, math.prod(columns)))
+    result = reshape(apply(MatMul, (left, right)), tuple(rows + columns))
+    return result if out is None else write_out("tensordot", out, result)
+
+
+def kron(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The Kronecker product: each element of `input` times all of `other`, as blocks."""
+    x, y = check_tensors("kron", input=input, other=other)
+    ndim = max(x.ndim, y.ndim)
+    s = (1,) * (ndim - x.ndim) + x.shape
+    t = (1,) * (ndim - y.ndim) + y.shape
+    left = reshape(input, tuple([n for size in s for n in (size, 1)]))
+    right = reshape(other, tuple([n for size in t for n in (1, size)]))
+    result = reshape(mul(left, right), tuple([m * n for m, n in zip(s, t, strict=True)]))
+    return result if out is None else write_out("kron", out, result)
+
+
+def chain_matmul(*matrices: Any, out: Any = None) -> Any:
+    """The product of matrices, in the order of multiplications that costs least."""
+    if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
+        matrices = tuple(matrices[0])
+    if not matrices:
+        raise RuntimeError("chain_matmul(): Expected one or more matrices")
+    arrays = check_tensors("chain_matmul", **{f"matrices[{i}]": m for i, m in enumerate(matrices)})
+    for x in arrays:
+        if x.ndim != 2:
+            raise RuntimeError(f"Tensor dimension is {x.ndim}, expected 2 instead.")
+    sizes = [arrays[0].shape[0]] + [x.shape[1] for x in arrays]
+    n = len(matrices)
+    # cost[i, j]: the least multiplications for matrices i ... j; cut: where the last product is.
+    cost = {(i, i): 0 for i in range(n)}
+    cut: dict[tuple[int, int], int] = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            cost[i, j], cut[i, j] = min(
+                (cost[i, c] + cost[c + 1, j] + sizes[i] * sizes[c + 1] * sizes[j + 1], c)
+                for c in range(i, j)
+            )
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return matrices[i]
+        c = cut[i, j]
+        return matmul(product(i, c), product(c + 1, j))
+
+    result = product(0, n - 1)
+    return result if out is None else write_out("chain_matmul", out, result)
+
+
+def trace(input: Any) -> Any:
+    """The sum of the diagonal of a matrix. RuntimeError unless 2-d."""
+    (x,) = check_tensors("trace", input=input)
+    if x.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
+    check_bool(x, "trace")
+    return sum_(diagonal(input))
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """`y[..., o] = sum_ij input1[..., i] weight[o, i, j] input2[..., j] + bias[o]`.
+
+    input1 (..., i), input2 (..., j), weight (o, i, j), bias (o,); RuntimeError where they misfit.
+    """
+    x, y, w = check_tensors("bilinear", input1=input1, input2=input2, weight=weight)
+    if x.ndim != y.ndim:
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {x.ndim} and {y.ndim}")
+    for i in range(x.ndim - 1):
+        if x.shape[i] != y.shape[i]:
+            raise RuntimeError(
+                f"bilinear(): input batch dimensions do not match at dim {i}: got {x.shape[i]} and "
+                f"{y.shape[i]}"
+            )
+    for number, size, at in ((1, x.shape[-1], 1), (2, y.shape[-1], 2)):
+        if size != w.shape[at]:
+            raise RuntimeError(
+                f"bilinear(): input{number} size does not match weight size: got {size} but "
+                f"expected {w.shape[at]}"
+            )
+    if bias is not None and array_of(bias).shape != w.shape[:1]:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {array_of(bias).shape[0]} but "
+            f"expected {w.shape[0]}"
+        )
+    check_same_type(x, y, "expected scalar type {0} but found {1}")
+    check_same_type(x, w, "expected scalar type {0} but found {1}")
+    lead = x.shape[:-1]
+    rows = math.prod(lead)
+    o, i, j = w.shape
+    left = reshape(input1, (rows, i))
+    right = reshape(input2, (rows, 1, j))
+    # (rows, o, j): input1 with every matrix of the weight; then each row's product with input2.
+    middle = reshape(linear(left, reshape(permute(weight, (0, 2, 1)), (o * j, i))), (rows, o, j))
+    result = reshape(sum_(mul(middle, right), -1), (*lead, o))
+    return result if bias is None else add(result, bias)
