@@ -1,4 +1,4 @@
-"""Rows of `ops/linalg.py`, `ops/einsum.py` and `ops/vectors.py`."""
+"""Rows of `ops/linalg.py`, `ops/contractions.py` and `ops/products.py`."""
 
 from .row import ALL_INTS, FLOATS, HALVES, A, Row
 

@@ -1,4 +1,4 @@
-"""Contractions of any dimensions: einsum, tensordot, and what is built from products.
+"""Contractions of any dimensions: einsum and tensordot.
 
 Everything here is made of recorded operations, so gradients of every order come with them.
 """
@@ -14,13 +14,13 @@ from ..autograd.variable import Variable
 from ._elementwise import write_out
 from ._matrices import check_bool, check_same_type, check_tensors
 from ._shape import array_of, normalize_dim, shape_of
-from .arith import add, mul
-from .linalg import MatMul, linear, matmul
+from .arith import mul
+from .linalg import MatMul
 from .movement import movedim, permute, reshape, squeeze
 from .reduce import sum as sum_
 from .slices import diagonal
 
-__all__ = ["bilinear", "chain_matmul", "einsum", "kron", "tensordot", "trace"]
+__all__ = ["einsum", "tensordot"]
 
 _DOTS = 52  # labels 0 ... 51 are letters; the dimensions of an ellipsis count from here
 
@@ -318,95 +318,3 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     right = reshape(permute(b, at_b + rest_b), (k, math.prod(columns)))
     result = reshape(apply(MatMul, (left, right)), tuple(rows + columns))
     return result if out is None else write_out("tensordot", out, result)
-
-
-def kron(input: Any, other: Any, *, out: Any = None) -> Any:
-    """The Kronecker product: each element of `input` times all of `other`, as blocks."""
-    x, y = check_tensors("kron", input=input, other=other)
-    ndim = max(x.ndim, y.ndim)
-    s = (1,) * (ndim - x.ndim) + x.shape
-    t = (1,) * (ndim - y.ndim) + y.shape
-    left = reshape(input, tuple([n for size in s for n in (size, 1)]))
-    right = reshape(other, tuple([n for size in t for n in (1, size)]))
-    result = reshape(mul(left, right), tuple([m * n for m, n in zip(s, t, strict=True)]))
-    return result if out is None else write_out("kron", out, result)
-
-
-def chain_matmul(*matrices: Any, out: Any = None) -> Any:
-    """The product of matrices, in the order of multiplications that costs least."""
-    if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
-        matrices = tuple(matrices[0])
-    if not matrices:
-        raise RuntimeError("chain_matmul(): Expected one or more matrices")
-    arrays = check_tensors("chain_matmul", **{f"matrices[{i}]": m for i, m in enumerate(matrices)})
-    for x in arrays:
-        if x.ndim != 2:
-            raise RuntimeError(f"Tensor dimension is {x.ndim}, expected 2 instead.")
-    sizes = [arrays[0].shape[0]] + [x.shape[1] for x in arrays]
-    n = len(matrices)
-    # cost[i, j]: the least multiplications for matrices i ... j; cut: where the last product is.
-    cost = {(i, i): 0 for i in range(n)}
-    cut: dict[tuple[int, int], int] = {}
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            cost[i, j], cut[i, j] = min(
-                (cost[i, c] + cost[c + 1, j] + sizes[i] * sizes[c + 1] * sizes[j + 1], c)
-                for c in range(i, j)
-            )
-
-    def product(i: int, j: int) -> Any:
-        if i == j:
-            return matrices[i]
-        c = cut[i, j]
-        return matmul(product(i, c), product(c + 1, j))
-
-    result = product(0, n - 1)
-    return result if out is None else write_out("chain_matmul", out, result)
-
-
-def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix. RuntimeError unless 2-d."""
-    (x,) = check_tensors("trace", input=input)
-    if x.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
-    check_bool(x, "trace")
-    return sum_(diagonal(input))
-
-
-def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    """`y[..., o] = sum_ij input1[..., i] weight[o, i, j] input2[..., j] + bias[o]`.
-
-    input1 (..., i), input2 (..., j), weight (o, i, j), bias (o,); RuntimeError where they misfit.
-    """
-    x, y, w = check_tensors("bilinear", input1=input1, input2=input2, weight=weight)
-    if x.ndim != y.ndim:
-        raise RuntimeError(f"bilinear(): input dimensions do not match: got {x.ndim} and {y.ndim}")
-    for i in range(x.ndim - 1):
-        if x.shape[i] != y.shape[i]:
-            raise RuntimeError(
-                f"bilinear(): input batch dimensions do not match at dim {i}: got {x.shape[i]} and "
-                f"{y.shape[i]}"
-            )
-    for number, size, at in ((1, x.shape[-1], 1), (2, y.shape[-1], 2)):
-        if size != w.shape[at]:
-            raise RuntimeError(
-                f"bilinear(): input{number} size does not match weight size: got {size} but "
-                f"expected {w.shape[at]}"
-            )
-    if bias is not None and array_of(bias).shape != w.shape[:1]:
-        raise RuntimeError(
-            f"bilinear(): bias size does not match weight size: got {array_of(bias).shape[0]} but "
-            f"expected {w.shape[0]}"
-        )
-    check_same_type(x, y, "expected scalar type {0} but found {1}")
-    check_same_type(x, w, "expected scalar type {0} but found {1}")
-    lead = x.shape[:-1]
-    rows = math.prod(lead)
-    o, i, j = w.shape
-    left = reshape(input1, (rows, i))
-    right = reshape(input2, (rows, 1, j))
-    # (rows, o, j): input1 with every matrix of the weight; then each row's product with input2.
-    middle = reshape(linear(left, reshape(permute(weight, (0, 2, 1)), (o * j, i))), (rows, o, j))
-    result = reshape(sum_(mul(middle, right), -1), (*lead, o))
-    return result if bias is None else add(result, bias)
