@@ -6,7 +6,7 @@ import numpy as np
 
 from .cpu import empty, empty_like
 from .numpy_optim import adagrad_step, adam_step, rmsprop_step, sgd_step
-from .products import addmm, linear, matmul
+from .products import addmm, gemm, linear, matmul
 
 __all__ = [
     "adagrad_step",
@@ -15,6 +15,7 @@ __all__ = [
     "cast",
     "empty",
     "empty_like",
+    "gemm",
     "linear",
     "matmul",
     "rmsprop_step",

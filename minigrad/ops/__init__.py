@@ -11,11 +11,11 @@ from . import (
     blend,
     class_losses,
     compare,
+    contractions,
     conv,
     difference,
     distance,
     dropouts,
-    einsum,
     embeddings,
     extrema,
     grids,
@@ -34,6 +34,7 @@ from . import (
     places,
     pool,
     power,
+    products,
     quantiles,
     rearrange,
     reduce,
@@ -50,7 +51,6 @@ from . import (
     stats,
     trigonometric,
     unary,
-    vectors,
 )
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
@@ -59,11 +59,11 @@ from .attention import *  # noqa: F403
 from .blend import *  # noqa: F403
 from .class_losses import *  # noqa: F403
 from .compare import *  # noqa: F403
+from .contractions import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
-from .einsum import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .grids import *  # noqa: F403
@@ -82,6 +82,7 @@ from .pairs import *  # noqa: F403
 from .places import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
+from .products import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
@@ -98,7 +99,6 @@ from .splits import *  # noqa: F403
 from .stats import *  # noqa: F403
 from .trigonometric import *  # noqa: F403
 from .unary import *  # noqa: F403
-from .vectors import *  # noqa: F403
 
 FAMILIES = (
     activation,
@@ -108,11 +108,11 @@ FAMILIES = (
     blend,
     class_losses,
     compare,
+    contractions,
     conv,
     difference,
     distance,
     dropouts,
-    einsum,
     embeddings,
     extrema,
     grids,
@@ -131,6 +131,7 @@ FAMILIES = (
     places,
     pool,
     power,
+    products,
     quantiles,
     rearrange,
     reduce,
@@ -147,7 +148,6 @@ FAMILIES = (
     stats,
     trigonometric,
     unary,
-    vectors,
 )
 CATALOGUE: dict[str, object] = {
     name: getattr(family, name) for family in FAMILIES for name in family.__all__
