@@ -33,7 +33,12 @@ def quiet(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return _quiet.run(function, *args, **kwargs)
+        try:
+            return _quiet.run(function, *args, **kwargs)
+        except RuntimeError as error:
+            if "already entered" not in str(error):
+                raise
+            return function(*args, **kwargs)  # called by another quiet function
 
     return call
 

@@ -51,16 +51,18 @@ class _Writer:
         if isinstance(value, Variable):
             return {"T": self._tensor(value, where)}
         if cls in _CONTAINERS:
-            return self._container(value, where, depth)
+            return self._container(value, _CONTAINERS[cls], where, depth)
+        if isinstance(value, dict):  # such as what state_dict returns: loaded as the plain class
+            tag = _CONTAINERS[OrderedDict if isinstance(value, OrderedDict) else dict]
+            return self._container(value, tag, where, depth)
         return self._other(value, cls, where)
 
-    def _container(self, value: Any, where: str, depth: int) -> dict:
+    def _container(self, value: Any, tag: str, where: str, depth: int) -> dict:
         if id(value) in self.open:
             raise ValueError(f"save: {where} contains itself; needed: a nest without cycles")
         if depth > _DEEPEST:
             raise ValueError(f"save: {where} is nested deeper than {_DEEPEST} levels")
         self.open.add(id(value))
-        tag = _CONTAINERS[value.__class__]
         if tag in ("d", "o"):
             items: list = [
                 [self.encode(k, f"{where}, key {k!r}", depth + 1),
