@@ -9,6 +9,7 @@ from . import (
     arith,
     attention,
     blend,
+    channel_norm,
     class_losses,
     compare,
     contractions,
@@ -57,6 +58,7 @@ from .adaptive import *  # noqa: F403
 from .arith import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .blend import *  # noqa: F403
+from .channel_norm import *  # noqa: F403
 from .class_losses import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .contractions import *  # noqa: F403
@@ -106,6 +108,7 @@ FAMILIES = (
     arith,
     attention,
     blend,
+    channel_norm,
     class_losses,
     compare,
     contractions,

@@ -184,8 +184,10 @@ def l1_loss(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     pair = _pair("l1_loss", input, target)
-    if pair[0]._array.dtype.kind not in "fV":
-        values = abs_(sub(*pair))
+    if "b" in (input._array.dtype.kind, target._array.dtype.kind) or (
+        pair[0]._array.dtype.kind not in "fV"
+    ):
+        values = abs_(sub(input, target))  # which refuses booleans
         return values if reduction == "none" else _total(values, reduction)
     if weight is not None:
         return weighted(apply(L1Loss, pair, "none"), weight, input, reduction, True)
@@ -251,6 +253,11 @@ def huber_loss(
     pair = _pair("huber_loss", input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if input._array.dtype.kind not in "fV" and pair[0]._array.dtype.kind in "fV":
+        raise RuntimeError(
+            f"result type {torch_name(pair[0]._array)} can't be cast to the desired output type "
+            f"{torch_name(input._array)}"
+        )
     need_float("huber_cpu", pair[0]._array)
     if weight is not None:
         return weighted(
@@ -372,7 +379,9 @@ def binary_cross_entropy_with_logits(
     w = _weight_array(name, "weight", weight, x)
     pos = _weight_array(name, "pos_weight", pos_weight, x)
     params = (w, pos) if pos is not None else () if w is None else (w,)
-    return apply(BinaryCrossEntropyWithLogits, pair, reduction, *params)
+    result = apply(BinaryCrossEntropyWithLogits, pair, reduction, *params)
+    # PyTorch computes it in place on 1 - target.
+    return result if result._array.dtype == t.dtype else to_dtype(result, t.dtype)
 
 
 class KlDiv(Pointwise):
@@ -412,7 +421,7 @@ def kl_div(
         )
     reduction = reduction_of(size_average, reduce, "sum" if batch else reduction)
     pair = _pair("kl_div", input, target, warn=False)
-    if pair[0]._array.dtype.kind not in "fV":
+    if input._array.dtype.kind not in "fV" or target._array.dtype.kind not in "fV":
         raise RuntimeError("kl_div: Integral inputs not supported.")
     result = apply(KlDiv, pair, reduction, log_target)
     shape = shape_of(input)

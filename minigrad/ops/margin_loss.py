@@ -280,6 +280,10 @@ def gaussian_nll_loss(
     v = need_tensor("gaussian_nll_loss", "var", var)
     if (v < 0).any():
         raise ValueError("var has negative entry/entries")
+    if v.dtype.kind not in "fV":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {torch_name(v)}"
+        )
     if v.shape != x.shape:
         if x.shape[:-1] == v.shape and x.ndim:
             var = var.reshape(*v.shape, 1)

@@ -1,4 +1,4 @@
-"""Rows of `ops/normalization.py`."""
+"""Rows of `ops/normalization.py` and `ops/channel_norm.py`."""
 
 from .row import FLOATS, HALVES, A, Row, functional
 
