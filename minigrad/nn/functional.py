@@ -126,6 +126,7 @@ def gumbel_softmax(
 # -- linear maps, convolutions, pools --------------------------------------------------------------
 
 linear = ops.linear
+bilinear = ops.bilinear
 conv1d = ops.conv1d
 conv2d = ops.conv2d
 conv_transpose1d = ops.conv_transpose1d
