@@ -28,6 +28,7 @@ constexpr int kRows = 6;
 constexpr int kDotM = 3, kDotT = 3;
 #endif
 constexpr int64_t kChunkBytes = 4 << 20;  // padded copies made at a time: they stay in the L3
+constexpr int64_t kNearBytes = 256 << 10;  // what may stay in the L2 beside other data
 constexpr int kSlack = 256;               // elements that a tile may read behind the last plane
 
 MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
@@ -241,24 +242,28 @@ void write_tile(const Correlation<T>& c, T* out, const T* buffer, int64_t rows, 
   }
 }
 
+// Tasks are a panel of the weights by a block of tiles. Where the weights exceed the L2 a panel is
+// used for several tiles while it is near.
 template <class T, int R, int kVecs>
 void correlate_tiles(const Correlation<T>& c) {
   constexpr int kWidth = kVecs * Vec<T>::lanes;
   const int64_t tiles = ceil_div((c.height - 1) * c.pitch + c.width, kWidth);
-  const int64_t panels = ceil_div(c.rows, R);
-  const int64_t cost = c.rows * (c.steps + 4) * kWidth;
-  parallel_for(c.images * c.groups * tiles, max_of(1, (1 << 20) / cost),
+  const int64_t panels = ceil_div(c.rows, R), all = c.images * c.groups * tiles;
+  const int64_t weight = c.rows * c.steps * int64_t{sizeof(T)};
+  const int64_t block = weight > kNearBytes ? 8 : 1;
+  const int64_t cost = block * min_of(c.rows, R) * (c.steps + 4) * kWidth;
+  parallel_for(ceil_div(all, block) * panels, max_of(1, (1 << 20) / cost),
                [&](int64_t begin, int64_t end) {
     alignas(64) T buffer[R * kWidth];
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t tile = task % tiles, group = task / tiles % c.groups;
-      const int64_t image = task / tiles / c.groups, j = tile * kWidth;
-      const T* src = c.src + image * c.src_image + group * c.src_group + j;
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        const int64_t i0 = panel * c.rows / panels, i1 = (panel + 1) * c.rows / panels;
-        const int64_t row = group * c.rows + i0;
-        micro_rows<T, R, kVecs>(i1 - i0, c.a + row * c.steps, src, c.offset, c.steps,
-                                c.bias ? c.bias + row : nullptr, buffer);
+      const int64_t panel = task % panels, first = task / panels * block;
+      const int64_t i0 = panel * c.rows / panels, i1 = (panel + 1) * c.rows / panels;
+      for (int64_t at = first; at < min_of(first + block, all); ++at) {
+        const int64_t group = at / tiles % c.groups, image = at / tiles / c.groups;
+        const int64_t j = at % tiles * kWidth, row = group * c.rows + i0;
+        micro_rows<T, R, kVecs>(i1 - i0, c.a + row * c.steps,
+                                c.src + image * c.src_image + group * c.src_group + j, c.offset,
+                                c.steps, c.bias ? c.bias + row : nullptr, buffer);
         write_tile<T>(c, c.out + image * c.out_image + row * c.out_channel, buffer, i1 - i0, j,
                       kWidth);
       }
@@ -548,19 +553,37 @@ void to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
         for (int64_t j = s.p * l.pitch; j < length; ++j) space.second[i * length + j] = 0;
       }
     }
-    const int64_t cost = images * length * kDotM * kDotT;
-    parallel_for(s.groups * blocks_m * blocks_t, max_of(1, (1 << 19) / cost),
+    // Tasks are tiles of blocks whose rows of g and planes of x stay in the L2 together.
+    int64_t tile_m = kNearBytes / (kDotM * images * length * int64_t{sizeof(T)});
+    int64_t tile_t = kNearBytes / (images * l.plane * int64_t{sizeof(T)}) * s.r * s.s / kDotT;
+    tile_m = max_of(1, min_of(tile_m, blocks_m));
+    tile_t = max_of(1, min_of(tile_t, blocks_t));
+    while (s.groups * ceil_div(blocks_m, tile_m) * ceil_div(blocks_t, tile_t) < 8 &&
+           tile_m * tile_t > 1) {
+      if (tile_m > tile_t) {
+        tile_m = ceil_div(tile_m, 2);
+      } else {
+        tile_t = ceil_div(tile_t, 2);
+      }
+    }
+    const int64_t tiles_m = ceil_div(blocks_m, tile_m), tiles_t = ceil_div(blocks_t, tile_t);
+    const int64_t cost = images * length * kDotM * kDotT * tile_m * tile_t;
+    parallel_for(s.groups * tiles_m * tiles_t, max_of(1, (1 << 19) / cost),
                  [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t block_t = task % blocks_t, block_m = task / blocks_t % blocks_m;
-        const int64_t group = task / blocks_t / blocks_m;
-        const int64_t i0 = block_m * rows / blocks_m, i1 = (block_m + 1) * rows / blocks_m;
-        const int64_t t0 = block_t * steps / blocks_t, t1 = (block_t + 1) * steps / blocks_t;
-        const int64_t row = group * rows + i0;
-        dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
-                         space.second + row * length, s.k * length, length,
-                         space.first + group * channels * l.plane, s.c * l.plane,
-                         space.offset + t0, images, length);
+        const int64_t group = task / tiles_t / tiles_m;
+        const int64_t m0 = task / tiles_t % tiles_m * tile_m, n0 = task % tiles_t * tile_t;
+        for (int64_t bt = n0; bt < min_of(n0 + tile_t, blocks_t); ++bt) {
+          const int64_t t0 = bt * steps / blocks_t, t1 = (bt + 1) * steps / blocks_t;
+          for (int64_t bm = m0; bm < min_of(m0 + tile_m, blocks_m); ++bm) {
+            const int64_t i0 = bm * rows / blocks_m, i1 = (bm + 1) * rows / blocks_m;
+            const int64_t row = group * rows + i0;
+            dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
+                             space.second + row * length, s.k * length, length,
+                             space.first + group * channels * l.plane, s.c * l.plane,
+                             space.offset + t0, images, length);
+          }
+        }
       }
     });
   }

@@ -41,6 +41,23 @@ MG_INLINE typename Vec<T>::type load_step(const T* p) {
   }
 }
 
+// The first n of them, 1 <= n < lanes; the others are zero.
+template <int kStep, class T>
+MG_INLINE typename Vec<T>::type load_step_partial(const T* p, int64_t n) {
+  using V = typename Vec<T>::type;
+  using I = typename Places<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  if constexpr (kStep == 1) {
+    return load_partial(p, n);
+  } else {
+    I even;
+    for (int i = 0; i < L; ++i) even[i] = i < L / 2 ? 2 * i : 2 * i + 1;
+    const V a = load_partial(p, min_of(2 * n - 1, L));
+    const V b = 2 * n > L ? load_partial(p + L - 1, 2 * n - L) : V{};
+    return __builtin_shuffle(a, b, even);
+  }
+}
+
 MG_INLINE void store_places(int32_t* to, Places<float>::type v) { memcpy(to, &v, sizeof v); }
 MG_INLINE void store_places(int32_t* to, Places<double>::type v) {
   for (int i = 0; i < kD; ++i) to[i] = static_cast<int32_t>(v[i]);
@@ -85,10 +102,10 @@ MG_INLINE void max_one(T* out, int32_t* index, const T* plane, const PoolShape& 
   if (index) index[x] = static_cast<int32_t>(where);
 }
 
-// Outputs [x, x + lanes) of a row, whose windows lie inside.
-template <int kStep, bool kIndex, class T>
+// Outputs [x, x + lanes) of a row, or the first n of them, whose windows lie inside.
+template <int kStep, bool kIndex, bool kPartial, class T>
 MG_INLINE void max_vector(T* out, int32_t* index, const T* plane, const PoolShape& s, int64_t y0,
-                          int64_t r0, int64_t r1, int64_t x) {
+                          int64_t r0, int64_t r1, int64_t x, int64_t n) {
   using V = typename Vec<T>::type;
   using I = typename Places<T>::type;
   constexpr int L = Vec<T>::lanes;
@@ -101,7 +118,7 @@ MG_INLINE void max_vector(T* out, int32_t* index, const T* plane, const PoolShap
   for (int64_t r = r0; r < r1; ++r) {
     for (int64_t c = 0; c < s.kernel_w; ++c) {
       const int64_t at = (y0 + r * s.dilation_h) * s.w + x0 + c * s.dilation_w;
-      const V v = load_step<kStep>(plane + at);
+      const V v = kPartial ? load_step_partial<kStep>(plane + at, n) : load_step<kStep>(plane + at);
       if (first) {
         best = v;
         if (kIndex) where = lane + static_cast<decltype(lane[0] + 0)>(at);
@@ -113,6 +130,15 @@ MG_INLINE void max_vector(T* out, int32_t* index, const T* plane, const PoolShap
       if (kIndex) where = better ? lane + static_cast<decltype(lane[0] + 0)>(at) : where;
     }
   }
+  if (kPartial) {
+    int32_t places[L];
+    store_partial(out + x, best, n);
+    if (kIndex) {
+      store_places(places, where);
+      for (int64_t i = 0; i < n; ++i) index[x + i] = places[i];
+    }
+    return;
+  }
   store(out + x, best);
   if (kIndex) store_places(index + x, where);
 }
@@ -123,7 +149,6 @@ void max_planes(T* out, int32_t* index, const T* x, const PoolShape& s, int64_t 
   constexpr int L = Vec<T>::lanes;
   int64_t q0, q1;
   interior(s, &q0, &q1);
-  if (q1 - q0 < L) q1 = q0;
   for (int64_t i = begin; i < end; ++i) {
     const T* plane = x + i * s.h * s.w;
     for (int64_t y = 0; y < s.p; ++y) {
@@ -138,9 +163,10 @@ void max_planes(T* out, int32_t* index, const T* x, const PoolShape& s, int64_t 
       }
       for (int64_t q = 0; q < q0; ++q) max_one(to, places, plane, s, y0, r0, r1, q);
       int64_t q = q0;
-      for (; q + L <= q1; q += L) max_vector<kStep, kIndex>(to, places, plane, s, y0, r0, r1, q);
-      // The rest of the interior again in one vector, some outputs a second time.
-      if (q < q1) max_vector<kStep, kIndex>(to, places, plane, s, y0, r0, r1, q1 - L);
+      for (; q + L <= q1; q += L) {
+        max_vector<kStep, kIndex, false>(to, places, plane, s, y0, r0, r1, q, L);
+      }
+      if (q < q1) max_vector<kStep, kIndex, true>(to, places, plane, s, y0, r0, r1, q, q1 - q);
       for (q = q1; q < s.q; ++q) max_one(to, places, plane, s, y0, r0, r1, q);
     }
   }
@@ -214,7 +240,7 @@ void avg_planes(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t 
   constexpr int L = Vec<T>::lanes;
   int64_t q0, q1;
   interior(s, &q0, &q1);
-  if (kStep == 0 || q1 - q0 < L) q1 = q0;
+  if (kStep == 0) q1 = q0;
   for (int64_t i = begin; i < end; ++i) {
     const T* plane = x + i * s.h * s.w;
     for (int64_t y = 0; y < s.p; ++y) {
@@ -237,15 +263,21 @@ void avg_planes(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t 
         if (q0 < q1) {
           const V by = set1(static_cast<T>(
               divisor_of(s, y0, q0 * s.stride_w - s.pad_w, count_pad, divisor)));
-          for (int64_t q = q0; q < q1;) {
-            const int64_t at = min_of(q, q1 - L);
+          for (int64_t q = q0; q < q1; q += L) {
+            const int64_t n = min_of(q1 - q, L);
             V sum = {};
             for (int64_t r = r0; r < r1; ++r) {
-              const T* from = plane + (y0 + r) * s.w + at * kStep - s.pad_w;
-              for (int64_t c = 0; c < s.kernel_w; ++c) sum = sum + load_step<kStep>(from + c);
+              const T* from = plane + (y0 + r) * s.w + q * kStep - s.pad_w;
+              for (int64_t c = 0; c < s.kernel_w; ++c) {
+                sum = sum + (n < L ? load_step_partial<kStep>(from + c, n)
+                                   : load_step<kStep>(from + c));
+              }
             }
-            store(to + at, sum / by);
-            q = at + L;
+            if (n < L) {
+              store_partial(to + q, sum / by, n);
+            } else {
+              store(to + q, sum / by);
+            }
           }
         }
       }
