@@ -19,6 +19,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_graph(m);
   mg::bind_optim(m);
   mg::bind_pool(m);
+  mg::bind_random(m);
   mg::bind_record(m);
   mg::bind_engine(m);
   mg::bind_reduce(m);

@@ -1,4 +1,4 @@
-"""Automatic differentiation against PyTorch's behaviour: modes, hooks, functions, errors, memory."""
+"""Automatic differentiation against PyTorch: modes, hooks, functions, errors, memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 import weakref
 from typing import Any
 
-import numpy as np
 import pytest
 
 import minigrad as mg

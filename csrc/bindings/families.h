@@ -14,6 +14,7 @@ void bind_graph(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
+void bind_random(pybind11::module_& m);
 void bind_record(pybind11::module_& m);
 void bind_reduce(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);

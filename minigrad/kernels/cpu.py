@@ -19,12 +19,6 @@ from .numpy_nn import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
-from .streams import draw32 as draw32
-from .streams import draw64 as draw64
-from .streams import mt_seed as mt_seed
-from .streams import shuffle as shuffle
-from .streams import uniform32 as uniform32
-from .streams import uniform64 as uniform64
 
 # isort: split
 # The compiled ones among the kernels above take their NumPy forms' place.
@@ -64,6 +58,15 @@ def addmm(input: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
         return products.addmm(input, a, b, beta, alpha)
     return out
 
+
+# The random stream; `streams` has its NumPy form.
+mt_seed = _C.mt_seed
+draw32 = _C.draw32
+draw64 = _C.draw64
+uniform32 = _C.uniform32
+uniform64 = _C.uniform64
+normal_blocks = _C.normal_blocks
+shuffle = _C.shuffle
 
 _NO_CAST_SIZE = 64  # below it NumPy's own conversion is as quick
 
