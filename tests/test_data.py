@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import itertools
 import multiprocessing
 import time
@@ -423,6 +424,7 @@ def test_errors_of_the_dataset_pass_through() -> None:
 
 
 def no_children() -> bool:
+    gc.collect()  # a failed test before this one may still hold its iterator
     for _ in range(100):
         if not multiprocessing.active_children():
             return True

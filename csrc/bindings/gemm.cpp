@@ -1,7 +1,7 @@
 // _C.gemm(out, a, b, alpha, beta, bias, relu), and the allocating forms _C.matmul and _C.linear,
 // which return None for operands that the kernels do not take.
-#include "bindings/array.h"
 #include "bindings/families.h"
+#include "bindings/graph.h"
 #include "kernels.h"
 #include "runtime/memory.h"
 
@@ -288,7 +288,115 @@ PyObject* linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return finish(call, new_like(x, x.ndim, shape));
 }
 
+// ---- recorded: the product, its tensor and its node in one call, for tensors of float matrices
+// ---- Everything else returns None, and minigrad/ops/linalg.py, which says what happens here, does
+// it.
+
+PyObject* shape_of(PyObject* array) {
+  PyArrayObject* a = reinterpret_cast<PyArrayObject*>(array);
+  return PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a));
+}
+
+// The node of a product of x and y, which are saved each if the other needs it. Takes `next`.
+PyObject* product_node(PyTypeObject* cls, PyObject* next, PyObject* x, PyObject* y) {
+  PyObject* node = new_node(cls, next);
+  if (!node) return nullptr;
+  const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
+  const bool keep_y = PyTuple_GET_ITEM(next, 0) != Py_None;
+  PyObject* cell_x = keep_x ? cell_of(x) : nullptr;
+  PyObject* cell_y = keep_y ? cell_of(y) : nullptr;
+  replace(node, mg::g.saved,
+          PyTuple_Pack(2, keep_x ? slot(x, mg::g.array) : Py_None,
+                       keep_y ? slot(y, mg::g.array) : Py_None));
+  replace(node, mg::g.cells,
+          cell_x && cell_y ? PyTuple_Pack(2, cell_x, cell_y)
+          : cell_x         ? PyTuple_Pack(1, cell_x)
+          : cell_y         ? PyTuple_Pack(1, cell_y)
+                           : PyTuple_New(0));
+  if (!slot(node, mg::g.saved) || !slot(node, mg::g.cells) || (keep_x && !cell_x) ||
+      (keep_y && !cell_y)) {
+    Py_DECREF(node);
+    return nullptr;
+  }
+  return node;
+}
+
+bool is_matrix(PyObject* variable) {
+  PyObject* array = slot(variable, mg::g.array);
+  return PyArray_CheckExact(array) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) == 2;
+}
+
+// fast_matmul(cls, input, other)
+PyObject* fast_matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("matmul", nargs, 3)) return nullptr;
+  PyObject *a = args[1], *b = args[2];
+  if (!mg::g.tensor || g_anomaly || !is_variable(a) || !is_variable(b) || !is_matrix(a) ||
+      !is_matrix(b)) {
+    return new_none();
+  }
+  PyObject* arrays[2] = {slot(a, mg::g.array), slot(b, mg::g.array)};
+  PyObject* product = matmul(nullptr, arrays, 2);
+  if (!product || product == Py_None) return product;
+  PyObject *f = slot(a, mg::g.fn), *h = slot(b, mg::g.fn);
+  if (!t_recording || (f == Py_None && h == Py_None)) return new_tensor(product, Py_None);
+  PyObject* next = PyTuple_Pack(2, f, h);
+  PyObject* node =
+      next ? product_node(reinterpret_cast<PyTypeObject*>(args[0]), next, a, b) : nullptr;
+  PyObject* x_shape = node ? shape_of(arrays[0]) : nullptr;
+  PyObject* y_shape = x_shape ? shape_of(arrays[1]) : nullptr;
+  PyObject* shapes = y_shape ? PyTuple_Pack(2, x_shape, y_shape) : nullptr;
+  Py_XDECREF(x_shape);
+  Py_XDECREF(y_shape);
+  if (!shapes) {
+    Py_XDECREF(node);
+    Py_DECREF(product);
+    return nullptr;
+  }
+  replace(node, mg::g.shapes, shapes);
+  PyObject* result = new_tensor(product, node);
+  Py_DECREF(node);
+  return result;
+}
+
+// fast_linear(cls, input, weight, bias)
+PyObject* fast_linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  static PyObject* const shape_name = PyUnicode_InternFromString("shape");
+  if (!check_count("linear", nargs, 4)) return nullptr;
+  PyObject *x = args[1], *w = args[2], *b = args[3];
+  if (!mg::g.tensor || g_anomaly || !is_variable(x) || !is_variable(w) ||
+      (b != Py_None && !is_variable(b)) || !PyArray_CheckExact(slot(x, mg::g.array)) ||
+      !is_matrix(w)) {
+    return new_none();
+  }
+  PyObject* arrays[3] = {slot(x, mg::g.array), slot(w, mg::g.array),
+                         b == Py_None ? Py_None : slot(b, mg::g.array)};
+  if (b != Py_None && !PyArray_CheckExact(arrays[2])) return new_none();
+  PyObject* product = linear(nullptr, arrays, 3);
+  if (!product || product == Py_None) return product;
+  PyObject *f = slot(x, mg::g.fn), *h = slot(w, mg::g.fn);
+  PyObject* i = b == Py_None ? Py_None : slot(b, mg::g.fn);
+  if (!t_recording || (f == Py_None && h == Py_None && i == Py_None)) {
+    return new_tensor(product, Py_None);
+  }
+  PyObject* next = PyTuple_Pack(3, f, h, i);
+  PyObject* node =
+      next ? product_node(reinterpret_cast<PyTypeObject*>(args[0]), next, x, w) : nullptr;
+  PyObject* shape = node ? shape_of(arrays[0]) : nullptr;
+  const bool ok = shape && PyObject_SetAttr(node, shape_name, shape) == 0;
+  Py_XDECREF(shape);
+  PyObject* result = nullptr;
+  if (ok) {
+    result = new_tensor(product, node);
+  } else {
+    Py_DECREF(product);
+  }
+  Py_XDECREF(node);
+  return result;
+}
+
 PyMethodDef kFunctions[] = {
+    MG_FAST(fast_matmul, "fast_matmul(cls, input, other): recorded; None if Python has to"),
+    MG_FAST(fast_linear, "fast_linear(cls, input, weight, bias): recorded; None if Python has to"),
     MG_FAST(gemm, "gemm(out, a, b, alpha, beta, bias, relu): out = alpha a b + beta out + bias"),
     MG_FAST(matmul, "matmul(a, b): a new array for 1 to n dimensions, or None if it cannot"),
     MG_FAST(linear, "linear(x, weight, bias): x weight^T + bias as a new array, or None"),

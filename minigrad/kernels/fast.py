@@ -12,6 +12,8 @@ from . import _C
 
 fast_binary = _C.fast_binary
 fast_unary = _C.fast_unary
+fast_matmul = _C.fast_matmul
+fast_linear = _C.fast_linear
 wrap = _C.wrap
 apply = _C.apply
 apply_view = _C.apply_view

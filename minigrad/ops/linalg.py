@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import result_numpy, to_dtype, write_out
 from ._matrices import (
     check_addmv,
@@ -110,6 +110,10 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     A 1-d operand is a row on the left, a column on the right; its dimension is then left out.
     RuntimeError for 0-d operands, sizes that do not fit and unequal dtypes.
     """
+    if out is None:
+        t = fast.fast_matmul(MatMul, input, other)
+        if t is not None:
+            return t
     x = input._array if isinstance(input, Variable) else input
     y = other._array if isinstance(other, Variable) else other
     if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray:
@@ -385,6 +389,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
     A 1-d weight (in,) gives (...). RuntimeError for sizes that do not fit and unequal dtypes.
     """
+    t = fast.fast_linear(Linear, input, weight, bias)
+    if t is not None:
+        return t
     x = input._array if isinstance(input, Variable) else input
     w = weight._array if isinstance(weight, Variable) else weight
     b = bias._array if isinstance(bias, Variable) else bias
