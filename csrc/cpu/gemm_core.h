@@ -120,14 +120,14 @@ struct Tile {
   bool relu;
 };
 
-template <class Tr, int kVecs, class Acc>
-MG_INLINE void finish_row(const Tile<Tr>& t, Acc& acc, typename Tr::Out* c) {
+template <class Tr, int kVecs>
+MG_INLINE void finish_row(const Tile<Tr>& t, const typename Tr::Out* acc, typename Tr::Out* c) {
   using V = typename Tr::V;
   constexpr int L = Tr::kLanes;
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
     const bool partial = v == kVecs - 1 && t.tail < L;
-    V x = acc[v];
+    V x = load(acc + v * L);
     if (t.alpha != 1) x = x * t.alpha;
     if (t.beta != 0) {
       const V old = partial ? load_partial(c + v * L, t.tail) : load(c + v * L);
@@ -140,6 +140,16 @@ MG_INLINE void finish_row(const Tile<Tr>& t, Acc& acc, typename Tr::Out* c) {
     } else {
       store(c + v * L, x);
     }
+  }
+}
+
+// Writes a tile of sums to C. One function for all micro-kernels of a width: unrolled into each of
+// them it would be most of the code, and of the time to compile it.
+template <class Tr, int kVecs>
+__attribute__((noinline)) static void finish_tile(const Tile<Tr>& t, const typename Tr::Out* acc,
+                                                  int rows) {
+  for (int i = 0; i < rows; ++i) {
+    finish_row<Tr, kVecs>(t, acc + i * kVecs * Tr::kLanes, t.c + i * t.c_rs);
   }
 }
 
@@ -175,8 +185,13 @@ static void micro(const Tile<Tr>& t) {
     a += a_step;
     b += b_step;
   }
+  alignas(64) typename Tr::Out sums[kRows * kVecs * L];
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) finish_row<Tr, kVecs>(t, acc[i], t.c + i * t.c_rs);
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) store(sums + (i * kVecs + v) * L, acc[i][v]);
+  }
+  finish_tile<Tr, kVecs>(t, sums, kRows);
 }
 
 // The micro-kernel for `rows` <= kRows rows; the fullest first, because most tiles are full.
