@@ -41,9 +41,7 @@ def gemm(
     /,
 ) -> None: ...
 def matmul(a: np.ndarray, b: np.ndarray, /) -> np.ndarray | None: ...
-def linear(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, /
-) -> np.ndarray | None: ...
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, /) -> np.ndarray | None: ...
 
 # cast
 def cast(out: np.ndarray, src: np.ndarray, /) -> None: ...
@@ -78,22 +76,60 @@ def set_anomaly(on: bool) -> None: ...
 
 # optim: lists of arrays, updated in place; False, nothing done, for layouts that it does not take
 def sgd_step(
-    params: list, grads: list, momentum_buffers: list | None, lr: float, momentum: float,
-    dampening: float, weight_decay: float, nesterov: bool, maximize: bool, first: bool, /,
+    params: list,
+    grads: list,
+    momentum_buffers: list | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+    /,
 ) -> bool: ...
 def adam_step(
-    params: list, grads: list, exp_avgs: list, exp_avg_sqs: list, max_exp_avg_sqs: list | None,
-    steps: list, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
-    decoupled: bool, maximize: bool, /,
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_avg_sqs: list,
+    max_exp_avg_sqs: list | None,
+    steps: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    /,
 ) -> bool: ...
 def rmsprop_step(
-    params: list, grads: list, square_avgs: list, momentum_buffers: list | None,
-    grad_avgs: list | None, steps: list, lr: float, alpha: float, eps: float,
-    weight_decay: float, momentum: float, maximize: bool, /,
+    params: list,
+    grads: list,
+    square_avgs: list,
+    momentum_buffers: list | None,
+    grad_avgs: list | None,
+    steps: list,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+    /,
 ) -> bool: ...
 def adagrad_step(
-    params: list, grads: list, sums: list, steps: list, lr: float, lr_decay: float, eps: float,
-    weight_decay: float, maximize: bool, /,
+    params: list,
+    grads: list,
+    sums: list,
+    steps: list,
+    lr: float,
+    lr_decay: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
 ) -> bool: ...
 
 # softmax: None where NumPy has to do it

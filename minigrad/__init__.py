@@ -61,7 +61,7 @@ from .tensor import Tensor as Tensor
 from .version import __version__ as __version__
 
 # The name of a module of ours belongs to PyTorch's function.
-tensor = _tensor  # type: ignore[assignment]
+tensor = _tensor
 bool = bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64

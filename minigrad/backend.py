@@ -21,7 +21,8 @@ class device:
             self.type, self.index = type.type, type.index if index is None else index
             return
         if isinstance(type, int):
-            type, index = "cuda", type
+            self.type, self.index = "cuda", type
+            return
         if not isinstance(type, str):
             raise TypeError(f"device: expected a string or a device, got {type.__class__.__name__}")
         name, _, number = str(type).partition(":")

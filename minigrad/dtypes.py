@@ -107,7 +107,7 @@ def from_numpy(numpy_type: np.dtype) -> dtype:
 def numpy_type(value: object) -> np.dtype:
     """The NumPy type for a dtype object, a Python type (float, int, bool) or a NumPy type."""
     if value.__class__ is dtype:
-        return value.numpy  # type: ignore[attr-defined]
+        return value.numpy
     if value is float:
         return float64.numpy
     if value is int:

@@ -132,7 +132,7 @@ def _is_sequence(value: Any) -> bool:
     if cls is float or cls is int or cls is bool or isinstance(value, (str, bytes, dict)):
         return False
     if isinstance(value, (Variable, np.ndarray)):
-        return value.ndim > 0  # type: ignore[union-attr]
+        return value.ndim > 0
     return hasattr(value, "__len__") and hasattr(value, "__getitem__")
 
 
@@ -385,7 +385,7 @@ def scalar_tensor(
 def typename(obj: Any) -> str:
     """The name of an object's type; of a tensor the legacy name, such as "torch.FloatTensor"."""
     if isinstance(obj, Variable):
-        return obj.type()  # type: ignore[attr-defined, no-any-return]
+        return obj.type()
     cls = obj if isinstance(obj, type) else obj.__class__
     module = cls.__module__
     return cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"

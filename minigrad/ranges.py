@@ -98,7 +98,7 @@ def _arange_arguments(args: tuple, named: dict) -> tuple:
             raise TypeError(
                 f"arange(): argument '{key}' must be Number, not {value.__class__.__name__}"
             )
-        result.append(value.item() if isinstance(value, (Variable, np.number)) else value)  # type: ignore[attr-defined]
+        result.append(value.item() if isinstance(value, (Variable, np.number)) else value)
     return tuple(result)
 
 
@@ -182,15 +182,15 @@ def _line(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
     lo, hi = real(start), real(end)
     if n <= 1:
         return np.full((n,), lo, wanted)
-    wide = {2: np.float32, 4: np.float64, 8: np.longdouble}[wanted.itemsize]
-    step = wide(real((hi - lo) / real(n - 1)))
+    wide: Any = {2: np.float32, 4: np.float64, 8: np.longdouble}[wanted.itemsize]
+    stride: Any = wide(real((hi - lo) / real(n - 1)))
     index = np.arange(n)
     if wanted.itemsize == 2:  # 16-bit types round the product, too
-        up = wide(lo) + (step * index.astype(wanted)).astype(wanted).astype(wide)
-        down = wide(hi) - (step * (n - 1 - index).astype(wanted)).astype(wanted).astype(wide)
+        up = wide(lo) + (stride * index.astype(wanted)).astype(wanted).astype(wide)
+        down = wide(hi) - (stride * (n - 1 - index).astype(wanted)).astype(wanted).astype(wide)
     else:
-        up = wide(lo) + step * index
-        down = wide(hi) - step * (n - 1 - index)
+        up = wide(lo) + stride * index
+        down = wide(hi) - stride * (n - 1 - index)
     return np.where(index < n // 2, up, down).astype(wanted)
 
 

@@ -337,10 +337,10 @@ class Tensor(Variable):
 
     eq = ops.eq
     eq_ = in_place(ops.eq)
-    __eq__ = comparing(ops.eq)  # type: ignore[assignment]
+    __eq__ = comparing(ops.eq)
     ne = not_equal = ops.ne
     ne_ = not_equal_ = in_place(ops.ne)
-    __ne__ = comparing(ops.ne)  # type: ignore[assignment]
+    __ne__ = comparing(ops.ne)
     lt = less = ops.lt
     lt_ = less_ = in_place(ops.lt)
     __lt__ = comparing(ops.lt)
@@ -397,9 +397,7 @@ class Tensor(Variable):
             n in (1, m) for n, m in zip(reversed(shape), reversed(own), strict=False)
         )
         if not fits:
-            raise RuntimeError(
-                f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}."
-            )
+            raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}.")
         return sum_to(self, shape) if shape != own else self
 
     nansum = ops.nansum

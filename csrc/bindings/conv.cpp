@@ -18,10 +18,10 @@ bool need_4d(const char* kernel, const char* name, const Array& a) {
 
 // The seven numbers behind the arrays: stride, padding, dilation (height, width) and groups.
 bool read_steps(const char* kernel, PyObject* const* args, ConvShape* s) {
-  int64_t* const to[] = {&s->stride_h, &s->stride_w,   &s->pad_h, &s->pad_w,
+  int64_t* const to[] = {&s->stride_h,   &s->stride_w,   &s->pad_h, &s->pad_w,
                          &s->dilation_h, &s->dilation_w, &s->groups};
-  const char* const names[] = {"stride", "stride", "padding", "padding", "dilation", "dilation",
-                               "groups"};
+  const char* const names[] = {"stride",   "stride",   "padding", "padding",
+                               "dilation", "dilation", "groups"};
   for (int i = 0; i < 7; ++i) {
     if (!read_int(kernel, names[i], args[i], to[i])) return false;
     if (*to[i] < (to[i] == &s->pad_h || to[i] == &s->pad_w ? 0 : 1)) {

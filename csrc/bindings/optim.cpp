@@ -135,14 +135,15 @@ class Call {
       if (!read(name, list, i, &array)) return;
       OptimTensor& t = tensors_[i];
       if (array.size != t.size) {
-        fail(PyExc_ValueError, "%s: %s[%zu] is %s and its parameter has %lld elements; they must "
-             "be as many", kernel_, name, i, describe(array).c_str(),
-             static_cast<long long>(t.size));
+        fail(PyExc_ValueError,
+             "%s: %s[%zu] is %s and its parameter has %lld elements; they must "
+             "be as many",
+             kernel_, name, i, describe(array).c_str(), static_cast<long long>(t.size));
         failed_ = true;
         return;
       }
-      taken_ = taken_ && array.dtype == t.dtype && array.contiguous &&
-               (!written || array.writeable);
+      taken_ =
+          taken_ && array.dtype == t.dtype && array.contiguous && (!written || array.writeable);
       put(t, array);
     }
   }
@@ -237,20 +238,23 @@ PyObject* adagrad_step(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   call.flag("maximize", args[8], &o.maximize);
   if (call.failed()) return nullptr;
   if (!call.taken()) Py_RETURN_FALSE;
-  call.count(
-      [&o, lr_decay](OptimTensor* t, double n) { t->a = o.lr / (1 + (n - 1) * lr_decay); });
+  call.count([&o, lr_decay](OptimTensor* t, double n) { t->a = o.lr / (1 + (n - 1) * lr_decay); });
   return call.run(kernels().optim.adagrad, 1.0);
 }
 
 PyMethodDef kFunctions[] = {
-    MG_FAST(sgd_step, "sgd_step(params, grads, momentum_buffers, lr, momentum, dampening, "
-                      "weight_decay, nesterov, maximize, first) -> bool"),
-    MG_FAST(adam_step, "adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, "
-                       "lr, beta1, beta2, eps, weight_decay, decoupled, maximize) -> bool"),
-    MG_FAST(rmsprop_step, "rmsprop_step(params, grads, square_avgs, momentum_buffers, grad_avgs, "
-                          "steps, lr, alpha, eps, weight_decay, momentum, maximize) -> bool"),
-    MG_FAST(adagrad_step, "adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, "
-                          "weight_decay, maximize) -> bool"),
+    MG_FAST(sgd_step,
+            "sgd_step(params, grads, momentum_buffers, lr, momentum, dampening, "
+            "weight_decay, nesterov, maximize, first) -> bool"),
+    MG_FAST(adam_step,
+            "adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, "
+            "lr, beta1, beta2, eps, weight_decay, decoupled, maximize) -> bool"),
+    MG_FAST(rmsprop_step,
+            "rmsprop_step(params, grads, square_avgs, momentum_buffers, grad_avgs, "
+            "steps, lr, alpha, eps, weight_decay, momentum, maximize) -> bool"),
+    MG_FAST(adagrad_step,
+            "adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, "
+            "weight_decay, maximize) -> bool"),
     MG_TABLE_END,
 };
 

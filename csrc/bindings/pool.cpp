@@ -17,8 +17,7 @@ bool check_array(const char* kernel, const char* name, const Array& a, DType dty
 }
 
 // Of a float type, x (N, C, H, W) and out (N, C, P, Q) with the same planes.
-bool check_pair(const char* kernel, const Array& out, const Array& x, PoolShape* s,
-                bool backward) {
+bool check_pair(const char* kernel, const Array& out, const Array& x, PoolShape* s, bool backward) {
   const DType dtype = out.dtype;
   if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
     fail(PyExc_TypeError, "%s: out is %s; it must be float32 or float64", kernel,
@@ -45,7 +44,7 @@ bool check_pair(const char* kernel, const Array& out, const Array& x, PoolShape*
 bool read_sizes(const char* kernel, PyObject* const* args, int count, PoolShape* s) {
   int64_t* const to[] = {&s->kernel_h, &s->kernel_w, &s->stride_h,   &s->stride_w,
                          &s->pad_h,    &s->pad_w,    &s->dilation_h, &s->dilation_w};
-  const char* const names[] = {"kernel", "kernel",  "stride",   "stride",
+  const char* const names[] = {"kernel",  "kernel",  "stride",   "stride",
                                "padding", "padding", "dilation", "dilation"};
   s->dilation_h = s->dilation_w = 1;
   for (int i = 0; i < count; ++i) {
@@ -74,8 +73,7 @@ PyObject* max_pool2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   PoolShape s;
   if (!check_count("max_pool2d", nargs, 11) || !read_array("max_pool2d", "out", args[0], &out) ||
       !read_optional("max_pool2d", "index", args[1], &index) ||
-      !read_array("max_pool2d", "x", args[2], &x) ||
-      !check_pair("max_pool2d", out, x, &s, false) ||
+      !read_array("max_pool2d", "x", args[2], &x) || !check_pair("max_pool2d", out, x, &s, false) ||
       !read_sizes("max_pool2d", args + 3, 8, &s)) {
     return nullptr;
   }

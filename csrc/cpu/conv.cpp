@@ -27,9 +27,9 @@ constexpr int kDotM = 5, kDotT = 5;
 constexpr int kRows = 6;
 constexpr int kDotM = 3, kDotT = 3;
 #endif
-constexpr int64_t kChunkBytes = 4 << 20;  // padded copies made at a time: they stay in the L3
+constexpr int64_t kChunkBytes = 4 << 20;   // padded copies made at a time: they stay in the L3
 constexpr int64_t kNearBytes = 256 << 10;  // what may stay in the L2 beside other data
-constexpr int kSlack = 256;               // elements that a tile may read behind the last plane
+constexpr int kSlack = 256;                // elements that a tile may read behind the last plane
 
 MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
 
@@ -108,8 +108,8 @@ MG_INLINE int64_t offset_x(const ConvShape& s, const Padded& l, int64_t c, int64
   return c * l.plane + (residue * l.rows + y / l.step_h) * l.pitch + x / l.step_w;
 }
 
-// One axis of to_input: outputs y = t * stride + a take tap i from g at t + (a + pad - i * dilation)
-// / stride, if that divides.
+// One axis of to_input: outputs y = t * stride + a take tap i from g at t + (a + pad - i *
+// dilation) / stride, if that divides.
 struct Axis {
   int64_t size, taps, stride, pad, dilation;
 };
@@ -148,9 +148,7 @@ Padded layout_g(const ConvShape& s, const Axis& rows, const Axis& columns) {
   return l;
 }
 
-MG_INLINE Axis rows_of(const ConvShape& s) {
-  return {s.h, s.r, s.stride_h, s.pad_h, s.dilation_h};
-}
+MG_INLINE Axis rows_of(const ConvShape& s) { return {s.h, s.r, s.stride_h, s.pad_h, s.dilation_h}; }
 MG_INLINE Axis columns_of(const ConvShape& s) {
   return {s.w, s.s, s.stride_w, s.pad_w, s.dilation_w};
 }
@@ -164,15 +162,15 @@ MG_INLINE int64_t images_of_chunk(int64_t n, int64_t image) {
 
 template <class T>
 struct Correlation {
-  const T* src;         // padded planes
+  const T* src;  // padded planes
   int64_t src_image, src_group;
-  const T* a;           // packed weights, group by group
+  const T* a;             // packed weights, group by group
   const int64_t* offset;  // of each step
   int64_t steps, rows, groups, images;
   const T* bias;  // (groups * rows) or nullptr
   T* out;
   int64_t out_image, out_channel, out_row, out_column;  // strides
-  int64_t height, width, pitch;  // outputs; the source's row
+  int64_t height, width, pitch;                         // outputs; the source's row
 };
 
 // buffer[i][0 .. kVecs) = bias[i] + sum over steps of a[step][i] * src[offset[step] ..]
@@ -252,23 +250,23 @@ void correlate_tiles(const Correlation<T>& c) {
   const int64_t weight = c.rows * c.steps * int64_t{sizeof(T)};
   const int64_t block = weight > kNearBytes ? 8 : 1;
   const int64_t cost = block * min_of(c.rows, R) * (c.steps + 4) * kWidth;
-  parallel_for(ceil_div(all, block) * panels, max_of(1, (1 << 20) / cost),
-               [&](int64_t begin, int64_t end) {
-    alignas(64) T buffer[R * kWidth];
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t panel = task % panels, first = task / panels * block;
-      const int64_t i0 = panel * c.rows / panels, i1 = (panel + 1) * c.rows / panels;
-      for (int64_t at = first; at < min_of(first + block, all); ++at) {
-        const int64_t group = at / tiles % c.groups, image = at / tiles / c.groups;
-        const int64_t j = at % tiles * kWidth, row = group * c.rows + i0;
-        micro_rows<T, R, kVecs>(i1 - i0, c.a + row * c.steps,
-                                c.src + image * c.src_image + group * c.src_group + j, c.offset,
-                                c.steps, c.bias ? c.bias + row : nullptr, buffer);
-        write_tile<T>(c, c.out + image * c.out_image + row * c.out_channel, buffer, i1 - i0, j,
-                      kWidth);
-      }
-    }
-  });
+  parallel_for(
+      ceil_div(all, block) * panels, max_of(1, (1 << 20) / cost), [&](int64_t begin, int64_t end) {
+        alignas(64) T buffer[R * kWidth];
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t panel = task % panels, first = task / panels * block;
+          const int64_t i0 = panel * c.rows / panels, i1 = (panel + 1) * c.rows / panels;
+          for (int64_t at = first; at < min_of(first + block, all); ++at) {
+            const int64_t group = at / tiles % c.groups, image = at / tiles / c.groups;
+            const int64_t j = at % tiles * kWidth, row = group * c.rows + i0;
+            micro_rows<T, R, kVecs>(i1 - i0, c.a + row * c.steps,
+                                    c.src + image * c.src_image + group * c.src_group + j, c.offset,
+                                    c.steps, c.bias ? c.bias + row : nullptr, buffer);
+            write_tile<T>(c, c.out + image * c.out_image + row * c.out_channel, buffer, i1 - i0, j,
+                          kWidth);
+          }
+        }
+      });
 }
 
 // The number of rows in a panel decides how the weights are packed.
@@ -451,8 +449,7 @@ void to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, v
             for (int64_t r = 0; r < s.r; ++r) {
               for (int64_t t = 0; t < s.s; ++t) {
                 if (!reaches(vertical, a, r, &at_y) || !reaches(horizontal, b, t, &at_x)) continue;
-                space.offset[step++] =
-                    k * l.plane + (at_y + l.top) * l.pitch + at_x + l.left;
+                space.offset[step++] = k * l.plane + (at_y + l.top) * l.pitch + at_x + l.left;
               }
             }
           }
@@ -568,24 +565,24 @@ void to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
     }
     const int64_t tiles_m = ceil_div(blocks_m, tile_m), tiles_t = ceil_div(blocks_t, tile_t);
     const int64_t cost = images * length * kDotM * kDotT * tile_m * tile_t;
-    parallel_for(s.groups * tiles_m * tiles_t, max_of(1, (1 << 19) / cost),
-                 [&](int64_t begin, int64_t end) {
-      for (int64_t task = begin; task < end; ++task) {
-        const int64_t group = task / tiles_t / tiles_m;
-        const int64_t m0 = task / tiles_t % tiles_m * tile_m, n0 = task % tiles_t * tile_t;
-        for (int64_t bt = n0; bt < min_of(n0 + tile_t, blocks_t); ++bt) {
-          const int64_t t0 = bt * steps / blocks_t, t1 = (bt + 1) * steps / blocks_t;
-          for (int64_t bm = m0; bm < min_of(m0 + tile_m, blocks_m); ++bm) {
-            const int64_t i0 = bm * rows / blocks_m, i1 = (bm + 1) * rows / blocks_m;
-            const int64_t row = group * rows + i0;
-            dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
-                             space.second + row * length, s.k * length, length,
-                             space.first + group * channels * l.plane, s.c * l.plane,
-                             space.offset + t0, images, length);
+    parallel_for(
+        s.groups * tiles_m * tiles_t, max_of(1, (1 << 19) / cost), [&](int64_t begin, int64_t end) {
+          for (int64_t task = begin; task < end; ++task) {
+            const int64_t group = task / tiles_t / tiles_m;
+            const int64_t m0 = task / tiles_t % tiles_m * tile_m, n0 = task % tiles_t * tile_t;
+            for (int64_t bt = n0; bt < min_of(n0 + tile_t, blocks_t); ++bt) {
+              const int64_t t0 = bt * steps / blocks_t, t1 = (bt + 1) * steps / blocks_t;
+              for (int64_t bm = m0; bm < min_of(m0 + tile_m, blocks_m); ++bm) {
+                const int64_t i0 = bm * rows / blocks_m, i1 = (bm + 1) * rows / blocks_m;
+                const int64_t row = group * rows + i0;
+                dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
+                                 space.second + row * length, s.k * length, length,
+                                 space.first + group * channels * l.plane, s.c * l.plane,
+                                 space.offset + t0, images, length);
+              }
+            }
           }
-        }
-      }
-    });
+        });
   }
 }
 

@@ -33,8 +33,16 @@ Path path_of(const GemmArgs& g) {
 
 template <class T>
 Product<T> product_of(const GemmArgs& g, T* c, void* workspace) {
-  return {c, g.c_rs, g.m, g.n, g.k, static_cast<T>(g.alpha), static_cast<T>(g.beta),
-          static_cast<const T*>(g.bias), g.relu, workspace};
+  return {c,
+          g.c_rs,
+          g.m,
+          g.n,
+          g.k,
+          static_cast<T>(g.alpha),
+          static_cast<T>(g.beta),
+          static_cast<const T*>(g.bias),
+          g.relu,
+          workspace};
 }
 
 template <class T>
@@ -258,9 +266,9 @@ template <class T>
 void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
   float* sums = static_cast<float*>(workspace);
   const int64_t size = round_up(g.m * g.n, 16);
-  half_sums<T>(g, {sums, g.n, g.m, g.n, g.k, static_cast<float>(g.alpha), 0, nullptr, false,
-                   sums + size},
-               a, b);
+  half_sums<T>(
+      g, {sums, g.n, g.m, g.n, g.k, static_cast<float>(g.alpha), 0, nullptr, false, sums + size}, a,
+      b);
   const float beta = static_cast<float>(g.beta);
   const T* bias = static_cast<const T*>(g.bias);
   parallel_for(g.m, max_of(1, 16384 / g.n), [&](int64_t begin, int64_t end) {

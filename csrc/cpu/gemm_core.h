@@ -1,23 +1,25 @@
 // The blocked matrix product: five loops and two packings around one register-blocked micro-kernel.
-// Packing is pluggable: a product whose operands are not plain matrices (convolution) gives its own.
+// Packing is pluggable: a product whose operands are not plain matrices (convolution) gives its
+// own.
 //
 //   C (m, n) = alpha * A (m, k) B (k, n) + beta * C  [+ bias (n)] [relu]
 //
-// `Tr` is F32, F64 or Bf16Dot (where the instruction set has it); C is row-major in Tr::Out with row
-// stride c_rs. Include from csrc/cpu/*.cpp only. To use it:
+// `Tr` is F32, F64 or Bf16Dot (where the instruction set has it); C is row-major in Tr::Out with
+// row stride c_rs. Include from csrc/cpu/*.cpp only. To use it:
 //
 //   struct PackRows {  // A: one panel of mr <= Tr::kMR rows, kc <= Tr::kKC columns
 //     void operator()(Tr::Packed* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const;
-//   };  // writes dst[k * Tr::kMR + i] = A[i0 + i][k0 + k]; places with i >= mr may stay as they are
-//   struct PackColumns {  // B: one panel of nr <= Tr::kNR columns
+//   };  // writes dst[k * Tr::kMR + i] = A[i0 + i][k0 + k]; places with i >= mr may stay as they
+//   are struct PackColumns {  // B: one panel of nr <= Tr::kNR columns
 //     void operator()(Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const;
 //   };  // writes dst[k * Tr::kNR + j] = B[k0 + k][j0 + j], and zero where nr <= j < Tr::kNR
 //
 //   Product<Tr::Out> p = {c, c_rs, m, n, k, alpha, beta, bias, relu, workspace};
-//   blocked_product<Tr>(p, PackRows{...}, PackColumns{...});   // workspace: core_workspace<Tr>(m, n, k)
+//   blocked_product<Tr>(p, PackRows{...}, PackColumns{...});   // workspace: core_workspace<Tr>(m,
+//   n, k)
 //
-// Both functors are called from several threads. Bf16Dot packs two neighbouring k in one uint32 (the
-// even one in the low half, kc rounded up to even with zeros): dst[k / 2 * kMR + i].
+// Both functors are called from several threads. Bf16Dot packs two neighbouring k in one uint32
+// (the even one in the low half, kc rounded up to even with zeros): dst[k / 2 * kMR + i].
 //
 // Every element of C is summed over k in one order, in chunks of kKC, whatever tile and thread
 // computes it: the result does not depend on the number of threads. alpha scales each chunk.
@@ -32,7 +34,8 @@ namespace mg::MG_ISA {
 //
 //        kMR x kNR   accumulators fill the registers: 14 x 2 of 32 with AVX-512, 6 x 2 of 16 below,
 //                    which leaves two for a row of B and one for the broadcast of A
-//        kKC         a panel of A (kMR * kKC) stays in L1 and one of B streams from L2; longer chunks
+//        kKC         a panel of A (kMR * kKC) stays in L1 and one of B streams from L2; longer
+//        chunks
 //                    mean fewer passes over C
 //        kTileM/N    panels in a task's tile: its blocks of A and B (kKC deep) fit the L2 together
 //        kSuper      rows of A, columns of B packed at a time: both stay in the L3
@@ -51,7 +54,8 @@ struct F32 {
   using Out = float;
   using V = vf;
   using P = vf;
-  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 384, kPair = 1;
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 384,
+                       kPair = 1;
   MG_INLINE P load_b(const float* p) { return load(p); }
   MG_INLINE P load_b_partial(const float* p, int64_t n) { return load_partial(p, n); }
   MG_INLINE P broadcast(const float* p) { return set1(*p); }
@@ -63,7 +67,8 @@ struct F64 {
   using Out = double;
   using V = vd;
   using P = vd;
-  static constexpr int kLanes = kD, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kD, kKC = 256, kPair = 1;
+  static constexpr int kLanes = kD, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kD, kKC = 256,
+                       kPair = 1;
   MG_INLINE P load_b(const double* p) { return load(p); }
   MG_INLINE P load_b_partial(const double* p, int64_t n) { return load_partial(p, n); }
   MG_INLINE P broadcast(const double* p) { return set1(*p); }
@@ -77,14 +82,13 @@ struct Bf16Dot {
   using Out = float;
   using V = vf;
   using P = __m512i;
-  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 768, kPair = 2;
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 768,
+                       kPair = 2;
   MG_INLINE P load_b(const uint32_t* p) { return _mm512_loadu_si512(p); }
   MG_INLINE P load_b_partial(const uint32_t* p, int64_t n) {
     return _mm512_maskz_loadu_epi32(first_lanes(n), p);
   }
-  MG_INLINE P broadcast(const uint32_t* p) {
-    return _mm512_set1_epi32(static_cast<int>(*p));
-  }
+  MG_INLINE P broadcast(const uint32_t* p) { return _mm512_set1_epi32(static_cast<int>(*p)); }
   MG_INLINE V mac(P a, P b, V c) {
     return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
   }
@@ -173,8 +177,8 @@ static void micro(const Tile<Tr>& t) {
     P row[kVecs];
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) {
-      row[v] = kTail && v == kVecs - 1 ? Tr::load_b_partial(b + v * L, t.tail)
-                                       : Tr::load_b(b + v * L);
+      row[v] =
+          kTail && v == kVecs - 1 ? Tr::load_b_partial(b + v * L, t.tail) : Tr::load_b(b + v * L);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
@@ -270,19 +274,18 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
       for (int64_t k0 = 0; k0 < p.k; k0 += KC) {
         const int64_t kc = min_of(p.k - k0, KC), steps = ceil_div(kc, Tr::kPair);
         const int64_t panels = m_panels + n_panels;
-        parallel_for(panels, threads ? max_of(1, 16384 / (kc * MR)) : panels,
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t q = begin; q < end; ++q) {
-                         if (q < m_panels) {
-                           pack_a(a_panels + q * MR * steps, i0 + q * MR,
-                                  min_of(MR, mc - q * MR), k0, kc);
-                         } else {
-                           const int64_t r = q - m_panels;
-                           pack_b(b_panels + r * NR * steps, k0, kc, j0 + r * NR,
-                                  min_of(NR, nc - r * NR));
-                         }
-                       }
-                     });
+        parallel_for(
+            panels, threads ? max_of(1, 16384 / (kc * MR)) : panels,
+            [&](int64_t begin, int64_t end) {
+              for (int64_t q = begin; q < end; ++q) {
+                if (q < m_panels) {
+                  pack_a(a_panels + q * MR * steps, i0 + q * MR, min_of(MR, mc - q * MR), k0, kc);
+                } else {
+                  const int64_t r = q - m_panels;
+                  pack_b(b_panels + r * NR * steps, k0, kc, j0 + r * NR, min_of(NR, nc - r * NR));
+                }
+              }
+            });
         const bool last = k0 + kc == p.k;
         parallel_for(tiles, threads ? 1 : tiles, [&](int64_t begin, int64_t end) {
           Tile<Tr> t;
@@ -332,7 +335,8 @@ MG_INLINE double widened(double x) { return x; }
 MG_INLINE float widened(half x) { return to_float(x); }
 MG_INLINE float widened(bfloat16 x) { return to_float(x); }
 
-// `width` values (lines `line` apart) of each of `depth` steps (`step` apart) into dst[d * kWide + w].
+// `width` values (lines `line` apart) of each of `depth` steps (`step` apart) into dst[d * kWide +
+// w].
 template <int kWide, class T, class Packed>
 MG_INLINE void pack_panel(Packed* MG_RESTRICT dst, const T* src, int64_t line, int64_t step,
                           int64_t width, int64_t depth, bool zero_fill) {

@@ -1,6 +1,6 @@
 // Optimizer steps: SGD, Adam(W), RMSprop, Adagrad over many tensors in one call.
-// Memory-bound: all tensors are one range of elements cut into chunks; each element is read, updated
-// in registers and written once, however many terms its rule has.
+// Memory-bound: all tensors are one range of elements cut into chunks; each element is read,
+// updated in registers and written once, however many terms its rule has.
 #include "kernels/optim.h"
 
 #include "runtime/threads.h"

@@ -64,8 +64,8 @@ MG_INLINE void store_places(int32_t* to, Places<double>::type v) {
 }
 
 // The taps of one axis that lie inside [0, size) for the window that starts at `start`.
-MG_INLINE void inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size,
-                      int64_t* first, int64_t* end) {
+MG_INLINE void inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size, int64_t* first,
+                      int64_t* end) {
   *first = start >= 0 ? 0 : ceil_div(-start, dilation);
   *end = start >= size ? 0 : min_of(kernel, ceil_div(size - start, dilation));
 }
@@ -261,16 +261,16 @@ void avg_planes(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t 
       for (int64_t q = 0; q < q0; ++q) one(q);
       if constexpr (kStep != 0) {
         if (q0 < q1) {
-          const V by = set1(static_cast<T>(
-              divisor_of(s, y0, q0 * s.stride_w - s.pad_w, count_pad, divisor)));
+          const V by = set1(
+              static_cast<T>(divisor_of(s, y0, q0 * s.stride_w - s.pad_w, count_pad, divisor)));
           for (int64_t q = q0; q < q1; q += L) {
             const int64_t n = min_of(q1 - q, L);
             V sum = {};
             for (int64_t r = r0; r < r1; ++r) {
               const T* from = plane + (y0 + r) * s.w + q * kStep - s.pad_w;
               for (int64_t c = 0; c < s.kernel_w; ++c) {
-                sum = sum + (n < L ? load_step_partial<kStep>(from + c, n)
-                                   : load_step<kStep>(from + c));
+                sum = sum +
+                      (n < L ? load_step_partial<kStep>(from + c, n) : load_step<kStep>(from + c));
               }
             }
             if (n < L) {
@@ -292,37 +292,35 @@ void avg(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t divisor
                    : s.stride_w == 2 ? avg_planes<2, T>
                                      : avg_planes<0, T>;
   parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
-               [&](int64_t begin, int64_t end) {
-                 run(out, x, s, count_pad, divisor, begin, end);
-               });
+               [&](int64_t begin, int64_t end) { run(out, x, s, count_pad, divisor, begin, end); });
 }
 
 template <class T>
 void avg_backward(T* out, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
   parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
                [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* plane = out + i * s.h * s.w;
-      memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
-      for (int64_t y = 0; y < s.p; ++y) {
-        const int64_t y0 = y * s.stride_h - s.pad_h;
-        int64_t r0, r1;
-        inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
-        const T* from = g + (i * s.p + y) * s.q;
-        for (int64_t q = 0; q < s.q; ++q) {
-          const int64_t x0 = q * s.stride_w - s.pad_w;
-          int64_t c0, c1;
-          inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
-          const T share =
-              from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
-          for (int64_t r = r0; r < r1; ++r) {
-            T* row = plane + (y0 + r) * s.w + x0;
-            for (int64_t c = c0; c < c1; ++c) row[c] += share;
-          }
-        }
-      }
-    }
-  });
+                 for (int64_t i = begin; i < end; ++i) {
+                   T* plane = out + i * s.h * s.w;
+                   memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
+                   for (int64_t y = 0; y < s.p; ++y) {
+                     const int64_t y0 = y * s.stride_h - s.pad_h;
+                     int64_t r0, r1;
+                     inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
+                     const T* from = g + (i * s.p + y) * s.q;
+                     for (int64_t q = 0; q < s.q; ++q) {
+                       const int64_t x0 = q * s.stride_w - s.pad_w;
+                       int64_t c0, c1;
+                       inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
+                       const T share =
+                           from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+                       for (int64_t r = r0; r < r1; ++r) {
+                         T* row = plane + (y0 + r) * s.w + x0;
+                         for (int64_t c = c0; c < c1; ++c) row[c] += share;
+                       }
+                     }
+                   }
+                 }
+               });
 }
 
 }  // namespace

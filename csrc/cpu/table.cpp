@@ -15,14 +15,7 @@ extern const SoftmaxKernels kSoftmax;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kCast,
-      kConv,
-      kElementwise,
-      kGemm,
-      kOptim,
-      kPool,
-      kReduce,
-      kSoftmax,
+      kCast, kConv, kElementwise, kGemm, kOptim, kPool, kReduce, kSoftmax,
   };
   return kTable;
 }

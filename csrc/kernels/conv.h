@@ -3,12 +3,14 @@
 //   g[n, k, p, q] = bias[k] + sum over c, r, s of
 //       x[n, c, p * stride - pad + r * dilation, ...] * w[k, c, r, s], zero where x is read outside
 //
-//   shapes       x (n, c, h, w), w (k, c / groups, r, s), g (n, k, p, q), contiguous; forward writes
+//   shapes       x (n, c, h, w), w (k, c / groups, r, s), g (n, k, p, q), contiguous; forward
+//   writes
 //                g (bias (k) or nullptr), to_input writes x's gradient (bias (c) or nullptr, for
-//                transposed convolution), to_weight writes w's. Sizes >= 1 except n, which may be 0;
-//                p and q are any sizes: what lies outside x counts as zero
+//                transposed convolution), to_weight writes w's. Sizes >= 1 except n, which may be
+//                0; p and q are any sizes: what lies outside x counts as zero
 //   aliasing     none
-//   workspace    workspace(shape) bytes for each, 64-byte aligned; padded copies of a few images and
+//   workspace    workspace(shape) bytes for each, 64-byte aligned; padded copies of a few images
+//   and
 //                the packed weight, never the whole im2col matrix
 //   determinism  every element is summed in one order: bitwise equal for every thread count
 #pragma once

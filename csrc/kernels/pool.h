@@ -31,8 +31,7 @@ struct PoolOf {
   void (*scatter)(T* out, const T* values, const int32_t* index, int64_t planes, int64_t size,
                   int64_t count);
   void (*avg)(T* out, const T* x, const PoolShape& shape, bool count_pad, int64_t divisor);
-  void (*avg_backward)(T* out, const T* g, const PoolShape& shape, bool count_pad,
-                       int64_t divisor);
+  void (*avg_backward)(T* out, const T* g, const PoolShape& shape, bool count_pad, int64_t divisor);
 };
 
 struct PoolKernels {

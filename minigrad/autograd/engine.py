@@ -85,23 +85,23 @@ def run(
             fresh = False
         if grads.__class__ is not tuple:
             grads = (grads,)
-        for fn, g in zip(node.next, grads):
-            if fn is None or g is None or (needed is not None and fn not in needed):
+        for to, g in zip(node.next, grads):
+            if to is None or g is None or (needed is not None and to not in needed):
                 continue
-            if fn.__class__ is Leaf and wanted is None and fn.hooks is None:
-                _accumulate(fn, g, fresh, create_graph)
-            elif fn not in pending:
-                pending[fn] = g
+            if to.__class__ is Leaf and wanted is None and to.hooks is None:
+                _accumulate(to, g, fresh, create_graph)
+            elif to not in pending:
+                pending[to] = g
                 if fresh:
-                    owned.add(fn)
-                heappush(heap, (fn.seq, fn))
+                    owned.add(to)
+                heappush(heap, (to.seq, to))
             elif create_graph:
-                pending[fn] = pending[fn] + g
-            elif fn not in owned:
-                pending[fn] = as_array(pending[fn] + g)
-                owned.add(fn)
-            elif not fast.add_into(pending[fn], g):
-                pending[fn] += g
+                pending[to] = pending[to] + g
+            elif to not in owned:
+                pending[to] = as_array(pending[to] + g)
+                owned.add(to)
+            elif not fast.add_into(pending[to], g):
+                pending[to] += g
 
 
 def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> Any:

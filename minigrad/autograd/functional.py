@@ -42,7 +42,7 @@ def _prepared(inputs: tuple, create_graph: bool) -> tuple:
     result = []
     for t in inputs:
         if create_graph and t._fn is not None:
-            result.append(t.view_as(t))  # type: ignore[attr-defined]
+            result.append(t.view_as(t))
             continue
         new = wrap(t._array)
         set_requires_grad(new, True)
@@ -223,7 +223,7 @@ def _scalar(function: str, func: Callable) -> Callable:
                 f"The function given to {function} should return a single Tensor with a single "
                 "element"
             )
-        return outputs[0].reshape(())  # type: ignore[attr-defined]
+        return outputs[0].reshape(())
 
     return checked
 

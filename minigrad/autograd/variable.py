@@ -53,7 +53,7 @@ class Node:
     cells: Any
     hooks: dict[int, tuple[str, Callable]] | None
     seq: int
-    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None
+    shapes: Any
 
     if TYPE_CHECKING:  # a node keeps whatever its backward needs
 

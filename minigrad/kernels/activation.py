@@ -33,9 +33,9 @@ def relu(x: Any) -> Any:
     return np.maximum(x, x.dtype.type(0))
 
 
-def relu_backward(grad: Any, out: Any) -> Any:
+def relu_backward(grad: Any, y: Any) -> Any:
     """grad where the output is positive (or NaN), else 0."""
-    return np.where(out <= 0, grad.dtype.type(0), grad)
+    return np.where(y <= 0, grad.dtype.type(0), grad)
 
 
 @wide

@@ -8,6 +8,8 @@ they return False, having done nothing, where they do not apply.
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import _C
 
 fast_binary = _C.fast_binary
@@ -33,7 +35,7 @@ _UNARY = ("neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT = 0x100, 0x200, 0x400
 
 
-def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: bool) -> int | None:
+def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: bool) -> Any:
     """The number that tells the compiled code what to run and save; None if it cannot."""
     names = _BINARY if operands == 2 else _UNARY
     if kernel not in names:

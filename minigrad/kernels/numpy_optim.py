@@ -25,7 +25,7 @@ def _wide(*arrays: np.ndarray | None) -> Iterator[list[Any]]:
     with np.errstate(all="ignore"):
         yield work
         for array, wide in zip(arrays, work, strict=True):
-            if wide is not array and array is not None:
+            if wide is not array and array is not None and wide is not None:
                 array[...] = wide.astype(array.dtype)
 
 

@@ -35,7 +35,7 @@ def draw32(state: np.ndarray, out: np.ndarray) -> None:
 
     engine = numpy.random.MT19937(0)
     place = {"key": state[:WORDS], "pos": min(int(state[WORDS]), WORDS)}
-    engine.state = {"bit_generator": "MT19937", "state": place}
+    engine.state = {"bit_generator": "MT19937", "state": place}  # type: ignore[typeddict-item]
     out[...] = engine.random_raw(out.size).reshape(out.shape)
     after: Any = engine.state["state"]
     state[:WORDS] = after["key"]
@@ -66,7 +66,8 @@ def uniform64(state: np.ndarray, out: np.ndarray) -> None:
 
 def _fma(a: Any, b: Any, c: Any) -> np.ndarray:
     """a * b + c of float32 in one rounding: the product is exact in float64."""
-    return (np.float64(a) * np.float64(b) + np.float64(c)).astype(np.float32)
+    result: Any = np.float64(a) * np.float64(b) + np.float64(c)
+    return result.astype(np.float32)
 
 
 def _polynomial(x: np.ndarray, coefficients: tuple) -> np.ndarray:

@@ -63,7 +63,7 @@ class Registry(dict):
             self[name] = default
         return self[name]
 
-    def __ior__(self, other: Any) -> Registry:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> Registry:  # type: ignore[misc]
         self.update(other)
         return self
 

@@ -95,7 +95,7 @@ def _projected(
     if key is value:
         return [F.linear(query, w_q, b_q), *F.linear(key, w_kv, b_kv).chunk(2, -1)]
     w_k, w_v = w_kv.chunk(2)
-    b_k, b_v = b_kv.chunk(2) if bias is not None else (None, None)
+    b_k, b_v = b_kv.chunk(2) if b_kv is not None else (None, None)
     return [F.linear(query, w_q, b_q), F.linear(key, w_k, b_k), F.linear(value, w_v, b_v)]
 
 

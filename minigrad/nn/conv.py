@@ -83,16 +83,16 @@ class _ConvNd(Module):
 
     def _pad_amounts(self) -> list[int]:
         """The padding as `F.pad` takes it: last dimension first, both sides."""
-        amounts = []
+        amounts: list[Any] = []
         for i in reversed(range(self.ndim)):
             if self.padding == "valid":
-                left = right = 0
+                left, right = 0, 0
             elif self.padding == "same":
                 total = self.dilation[i] * (self.kernel_size[i] - 1)
                 left = total // 2
                 right = total - left
             else:
-                left = right = self.padding[i]
+                left, right = self.padding[i], self.padding[i]  # type: ignore[assignment]
             amounts += [left, right]
         return amounts
 

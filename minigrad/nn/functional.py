@@ -305,33 +305,3 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             stacklevel=2,
         )
     return _batched_dropout(input, p, training, inplace, input.ndim == 5)
-
-
-# -- products --------------------------------------------------------------------------------------
-
-
-def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    """`input1 @ weight[k] @ input2 + bias[k]` for each k, over the last dimensions.
-
-    (..., n), (..., m), (k, n, m) and (k,) give (..., k). RuntimeError for sizes that do not fit.
-    """
-    x, y, w = input1._array.shape, input2._array.shape, weight._array.shape
-    if len(x) != len(y) or x[:-1] != y[:-1]:
-        raise RuntimeError(
-            f"bilinear(): input batch dimensions do not match: got {list(x)} and {list(y)}"
-        )
-    for i, shape in ((1, x), (2, y)):
-        if shape[-1] != w[i]:
-            raise RuntimeError(
-                f"bilinear(): input{i} size does not match weight size: got {shape[-1]} but "
-                f"expected {w[i]}"
-            )
-    if bias is not None and bias._array.shape != w[:1]:
-        raise RuntimeError(
-            f"bilinear(): bias size does not match weight size: got {bias._array.shape[0]} but "
-            f"expected {w[0]}"
-        )
-    rows = ops.matmul(ops.reshape(input1, (-1, x[-1])), weight)  # (k, N, m)
-    out = ops.sum(ops.mul(rows, ops.reshape(input2, (-1, y[-1]))), -1)
-    out = ops.reshape(ops.transpose(out, 0, 1), (*x[:-1], w[0]))
-    return out if bias is None else ops.add(out, bias)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
 from ..autograd import modes
@@ -59,6 +59,10 @@ class Module(HasState):
     call_super_init = False
     training: bool
 
+    if TYPE_CHECKING:  # parameters, buffers and children are attributes, too
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init:
             name = f"{type(self).__name__}.__init__()"
@@ -85,7 +89,7 @@ class Module(HasState):
         # Attributes are found without `__getattr__`, and a class that defines none is read faster.
         # A subclass that does define one may call ours, so it appears with the first of them.
         if "__getattr__" in cls.__dict__ and not hasattr(Module, "__getattr__"):
-            Module.__getattr__ = _missing  # type: ignore[attr-defined]
+            Module.__getattr__ = _missing  # type: ignore[method-assign]
 
     def forward(self, *input: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -207,7 +211,7 @@ class Module(HasState):
                 "(torch.nn.Buffer, torch.Tensor or None expected)"
             )
         if isinstance(value, Buffer):
-            persistent = value.persistent  # type: ignore[attr-defined]
+            persistent = value.persistent
         else:
             persistent = name not in self._non_persistent_buffers_set
         if name in self.__dict__ and name not in self._buffers:
@@ -397,7 +401,7 @@ class Module(HasState):
                     continue
                 param.data = fn(param)
                 if param._grad is not None:
-                    param._grad.data = fn(param._grad)  # type: ignore[attr-defined]
+                    param._grad.data = fn(param._grad)
             for name, buf in self._buffers.items():
                 if buf is not None:
                     self._buffers[name] = fn(buf)
@@ -531,7 +535,7 @@ class Module(HasState):
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs
         are known; a result replaces grad_input."""
-        if self._is_full_backward_hook is False:
+        if self.__dict__.get("_is_full_backward_hook") is False:
             raise RuntimeError(
                 "Cannot use both regular backward hooks and full backward hooks on a single "
                 "Module. Please use only one of them."

@@ -20,7 +20,7 @@ def _share(cls: type, data: Any, requires_grad: bool) -> Any:
         )
     if requires_grad and not is_float(data._array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t = object.__new__(cls)
+    t: Any = object.__new__(cls)
     t._array = data._array
     t._cell = cell_of(data)
     t._grad = t._view = None

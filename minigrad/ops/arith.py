@@ -90,7 +90,7 @@ def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> 
     """`input ± alpha * other`; half precision is computed in float32 and rounded once."""
     name = cls.title
     if isinstance(alpha, Variable):
-        alpha = alpha.item()  # type: ignore[attr-defined]
+        alpha = alpha.item()
     if not isinstance(alpha, (bool, int, float, np.number, np.bool_)):
         raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
     dtype = result_numpy(name, input, other)

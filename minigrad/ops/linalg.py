@@ -343,10 +343,10 @@ def addr(
         product = mul(mul(rows, columns), bool(alpha))
         return add(mul(input, bool(beta)), product, out=out)
     dtype = result_numpy("addr", *[_v.wrap(v) for v in (x, a, b)])
-    operands = [
+    operands: Any = [
         v if array_of(v).dtype == dtype else to_dtype(v, dtype) for v in (input, rows, columns)
     ]
-    return _add_product("addr", *operands, beta, alpha, out, (a.size, b.size))
+    return _add_product("addr", *operands, beta, alpha, out, (a.size, b.size))  # type: ignore[call-arg]
 
 
 class Linear(Node):

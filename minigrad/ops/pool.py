@@ -68,7 +68,7 @@ class MaxPool(Node):
     def forward(self, x: Any, window: Window) -> Any:
         self.window = window
         need = self.next[0] is not None
-        out, self.where = cpu.max_pool2d(x.reshape(window.x), window.out, *window.sizes, need)
+        out, self.where = cpu.max_pool2d(x.reshape(window.x), window.out, *window.sizes, need)  # type: ignore[call-arg]
         return out.reshape(window.out_shape)
 
     def backward(self, grad: Any) -> Any:
@@ -84,7 +84,7 @@ class MaxPoolWithIndices(MaxPool):
 
     def forward(self, x: Any, window: Window) -> Any:
         self.window = window
-        out, self.where = cpu.max_pool2d(x.reshape(window.x), window.out, *window.sizes, True)
+        out, self.where = cpu.max_pool2d(x.reshape(window.x), window.out, *window.sizes, True)  # type: ignore[call-arg]
         index = self.where.astype(np.int64).reshape(window.out_shape)
         return out.reshape(window.out_shape), index
 

@@ -271,7 +271,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         factor = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (base - self.eta_min) * factor for base in self.base_lrs]
 
-    def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
+    def step(self, epoch: float | None = None) -> None:
         """Sets the learning rates of the next epoch, or of a given one (fractions are allowed)."""
         if epoch is None and self.last_epoch < 0:
             epoch = 0

@@ -41,7 +41,7 @@ def checkpoint(
         raise ValueError(
             f"checkpoint: determinism_check={determinism_check!r}; needed: 'default' or 'none'"
         )
-    contexts = (contextlib.nullcontext, contextlib.nullcontext)
+    contexts: Any = (contextlib.nullcontext, contextlib.nullcontext)
     if context_fn is not None:
         if use_reentrant:
             raise ValueError(
