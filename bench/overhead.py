@@ -1,6 +1,6 @@
 """What one small operation costs, beside PyTorch, in one run on one thread.
 
-    python bench/overhead.py [--json FILE] [--quick]
+    python bench/overhead.py [--json FILE] [--readme README.md] [--quick]
 
 Small models are made of operations on a few numbers, where the arithmetic is free and the layer
 above it is what one pays for. Each case runs in alternating slices on both libraries after their
@@ -168,9 +168,36 @@ def measure(case: Callable, calls: int, slices: int) -> dict[str, float]:
     return {**result, "spread": (quarters[2] - quarters[0]) / result["minigrad"]}
 
 
+def table(about: dict, rows: list[dict]) -> str:
+    """The figures as a Markdown table with their provenance."""
+    lines = [
+        "Microseconds for one call on one thread, both libraries in alternating slices of one run "
+        "(`python bench/overhead.py`):",
+        "",
+        "| 4×4 float32 tensors, unless said | minigrad | PyTorch | ratio |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        theirs, ratio = row.get("torch_us"), row.get("ratio")
+        peer = f"{theirs:.2f} | {ratio:.1f}" if theirs else "– | –"
+        lines.append(f"| {row['case']} | {row['minigrad_us']:.2f} | {peer} |")
+    return "\n".join([*lines, "", f"Measured on {about['summary']}."])
+
+
+def write_between(path: Path, name: str, text: str) -> None:
+    """Replaces what stands between the markers `<!-- name:begin -->` and `<!-- name:end -->`."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    content = path.read_text()
+    if begin not in content or end not in content:
+        raise SystemExit(f"{path}: has no {begin} ... {end}")
+    head, rest = content.split(begin, 1)
+    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures, too")
+    parser.add_argument("--readme", type=Path, help="rewrite the table in this file")
     parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
     options = parser.parse_args()
     minigrad.set_num_threads(1)
@@ -200,6 +227,8 @@ def main() -> None:
         options.json.write_text(
             json.dumps({"machine": about, "threads": 1, "rows": rows}, indent=1)
         )
+    if options.readme:
+        write_between(options.readme, "overhead", table(about, rows))
 
 
 if __name__ == "__main__":

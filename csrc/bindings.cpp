@@ -24,4 +24,5 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_engine(m);
   mg::bind_reduce(m);
   mg::bind_softmax(m);
+  mg::bind_views(m);
 }

@@ -19,5 +19,6 @@ void bind_record(pybind11::module_& m);
 void bind_reduce(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
+void bind_views(pybind11::module_& m);
 
 }  // namespace mg

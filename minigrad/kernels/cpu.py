@@ -28,6 +28,7 @@ empty = _C.empty
 empty_like = _C.empty_like
 cast = _C.cast
 gemm = _C.gemm
+expand = _C.expand
 _matmul = _C.matmul
 _linear = _C.linear
 

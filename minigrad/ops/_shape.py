@@ -10,8 +10,7 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
-from ..backend import namespace
-from ..kernels.cpu import total
+from ..kernels import cpu
 
 
 def array_of(value: Any) -> Any:
@@ -85,10 +84,13 @@ def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     return result
 
 
+_EVERY = [tuple(range(n)) for n in range(9)]
+
+
 def all_or(dims: Any, ndim: int) -> tuple[int, ...]:
     """The dimensions of a reduction: all of them where `dims` is None or empty."""
     if dims is None or (isinstance(dims, (tuple, list)) and not dims):
-        return tuple(range(ndim))
+        return _EVERY[ndim] if ndim < len(_EVERY) else tuple(range(ndim))
     if dims.__class__ is int and -ndim <= dims < ndim:
         return (dims % ndim,)
     if dims.__class__ is bool:
@@ -114,7 +116,7 @@ class SumTo(Node):
         axes = tuple(range(lead)) + tuple(
             lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
         )
-        return total(x, axes, True).astype(x.dtype, copy=False).reshape(shape)
+        return cpu.total(x, axes, True).astype(x.dtype, copy=False).reshape(shape)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""
@@ -131,16 +133,7 @@ class Expand(Node):
         self.shape = x.shape
         if shape == x.shape:
             self.fresh = False  # backward passes its gradient on as it is
-        xp = namespace(x)
-        return xp.lib.stride_tricks.as_strided(
-            x,
-            shape,
-            (0,) * (len(shape) - x.ndim)
-            + tuple(
-                0 if n == 1 and m != 1 else s
-                for n, m, s in zip(x.shape, shape[len(shape) - x.ndim :], x.strides, strict=True)
-            ),
-        )
+        return cpu.expand(x, shape)
 
     def backward(self, grad: Any) -> Any:
         """The sum of grad over the repeated dimensions."""

@@ -42,7 +42,8 @@ class Sum(Node):
 
     def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.shape, self.axes = x.shape, axes
-        return cpu.total(x, axes, keepdim).astype(x.dtype, copy=False)
+        total = cpu.total(x, axes, keepdim)
+        return total if total.dtype is x.dtype else total.astype(x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""
