@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 import pytest
-from minigrad.nn import functional as F
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.nn import functional as F
 
 
 def test_arrays_are_shared_not_copied() -> None:
