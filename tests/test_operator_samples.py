@@ -21,7 +21,11 @@ import minigrad as mg
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")
+from torch.testing._internal import common_utils  # noqa: E402
 from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+
+# Its samplers look for the running test in the whole call stack, source files and all.
+common_utils.extract_test_fn = lambda: None
 
 LIMIT = int(os.environ.get("OPERATOR_SAMPLES", "3"))
 DTYPES = (
