@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-
-import numpy
 
 import minigrad
 
@@ -25,6 +23,13 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def commit() -> str:
     """The checkout's commit, with "+" where files differ from it; "" outside a checkout."""
     here = Path(__file__).parent
@@ -37,22 +42,31 @@ def commit() -> str:
     return found + ("+" if found and git("status", "--porcelain", "-uno") else "")
 
 
-def describe(torch: ModuleType | None) -> dict[str, Any]:
+def version(name: str) -> str | None:
+    """The installed version of a package, without importing it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def describe(libraries: list[str]) -> dict[str, Any]:
     """Machine, versions, commit and date; `summary` is one line of it."""
+    names = ("numpy", *dict.fromkeys(name.partition("-")[0] for name in libraries))
+    versions = {name: version(name) for name in dict.fromkeys(names)}
     about: dict[str, Any] = {
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "python": platform.python_version(),
-        "numpy": numpy.__version__,
         "minigrad": minigrad.__version__,
         "isa": minigrad.config.config()["isa"],
-        "torch": None if torch is None else torch.__version__,
+        "versions": versions,
         "commit": commit(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
     }
+    listed = ", ".join(f"{name} {found}" for name, found in versions.items())
     about["summary"] = (
-        f"{about['processor']}, {about['cores']} cores, Python {about['python']}, NumPy "
-        f"{about['numpy']}, torch {about['torch']}, minigrad {about['minigrad']} "
-        f"({about['commit']}, {about['isa']}), {about['date']}"
+        f"{about['processor']}, {about['cores']} cores, Python {about['python']}, {listed}, "
+        f"minigrad {about['minigrad']} ({about['commit']}, {about['isa']}), {about['date']}"
     )
     return about

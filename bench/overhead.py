@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from machine import describe
+from report import write_between
 
 import minigrad
 
@@ -184,16 +185,6 @@ def table(about: dict, rows: list[dict]) -> str:
     return "\n".join([*lines, "", f"Measured on {about['summary']}."])
 
 
-def write_between(path: Path, name: str, text: str) -> None:
-    """Replaces what stands between the markers `<!-- name:begin -->` and `<!-- name:end -->`."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    content = path.read_text()
-    if begin not in content or end not in content:
-        raise SystemExit(f"{path}: has no {begin} ... {end}")
-    head, rest = content.split(begin, 1)
-    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures, too")
@@ -203,7 +194,7 @@ def main() -> None:
     minigrad.set_num_threads(1)
     if torch is not None:
         torch.set_num_threads(1)
-    about = describe(torch)
+    about = describe(["torch"] if torch is not None else [])
     print(about["summary"])
     print(f"{'microseconds':50s} minigrad    torch   ratio  spread")
     rows = []

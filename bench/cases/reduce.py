@@ -1,0 +1,113 @@
+"""Sums, means, variances, maxima, scans and sorting over every kind of axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cases import Case, normal, tensor, with_backward
+
+SHAPES = {
+    "all 1,000": ((1000,), None, "small"),
+    "rows 64x32": ((64, 32), -1, "small"),
+    "columns 64x32": ((64, 32), 0, "small"),
+    "all 1M": ((1024, 1024), None, "medium"),
+    "rows 4096x1024": ((4096, 1024), -1, "medium"),
+    "columns 4096x1024": ((4096, 1024), 0, "medium"),
+    "middle 64x128x256": ((64, 128, 256), 1, "medium"),
+    "channels (0,2,3) 32x64x32x32": ((32, 64, 32, 32), (0, 2, 3), "medium"),
+    "all 10M": ((10_000_000,), None, "large"),
+}
+MANY_AXES = ("sum", "mean", "var", "amax", "logsumexp")  # take a tuple of axes
+
+
+def reduction(name, label, shape, dim, size):
+    keywords = {} if dim is None else {"dim": dim}
+    if dim is None and name == "logsumexp":
+        keywords = {"dim": tuple(range(len(shape)))}
+
+    def of(t):
+        x, f = tensor(t, *shape), getattr(t, name)
+        return lambda: f(x, **keywords)
+
+    numpy_name = {"amax": "max"}.get(name, name)
+
+    def of_numpy():
+        x, f = normal(*shape), getattr(np, numpy_name)
+        options = {"ddof": 1} if name == "var" else {}
+        return lambda: f(x, axis=dim, **options)
+
+    def of_jax(j):
+        x = j.numpy.asarray(normal(*shape))
+        options = {"ddof": 1} if name == "var" else {}
+        f = j.jit(lambda x: getattr(j.numpy, numpy_name)(x, axis=dim, **options))
+        return lambda: f(x).block_until_ready()
+
+    peers = name != "logsumexp"
+    return Case(
+        f"{name} {label}",
+        of,
+        of_numpy if peers else None,
+        of_jax if peers else None,
+        size=size,
+        bytes=4.0 * np.prod(shape),
+        tolerance=1e-3,
+    )
+
+
+def backward(name, label, shape, dim, size):
+    keywords = {} if dim is None else {"dim": dim}
+
+    def of(t):
+        x, f = tensor(t, *shape, grad=True), getattr(t, name)
+        return with_backward(t, lambda: f(x, **keywords), [x])
+
+    return Case(f"{name} fwd+bwd {label}", of, size=size, tolerance=1e-3)
+
+
+def along(name, shape, size, call, of_numpy=None):
+    """An operation along the last axis."""
+    return Case(
+        f"{name} {'x'.join(map(str, shape))}",
+        lambda t: (lambda x: lambda: call(t, x))(tensor(t, *shape)),
+        (lambda: (lambda x: lambda: of_numpy(x))(normal(*shape))) if of_numpy else None,
+        size=size,
+        tolerance=1e-3,
+    )
+
+
+def reductions():
+    for label, (shape, dim, size) in SHAPES.items():
+        for name in ("sum", "mean", "var", "amax", "argmax", "logsumexp"):
+            if not isinstance(dim, tuple) or name in MANY_AXES:
+                yield reduction(name, label, shape, dim, size)
+        for name in ("sum", "mean", "var"):
+            if label != "all 10M":
+                yield backward(name, label, shape, dim, size)
+
+
+CASES = [
+    *reductions(),
+    along("max with indices", (64, 32), "small", lambda t, x: t.max(x, -1)[0]),
+    along("max with indices", (4096, 1024), "medium", lambda t, x: t.max(x, -1)[0]),
+    along("norm", (1000,), "small", lambda t, x: x.norm()),
+    along("norm", (1024, 1024), "medium", lambda t, x: x.norm()),
+    along("cumsum", (64, 32), "small", lambda t, x: t.cumsum(x, -1), lambda x: np.cumsum(x, -1)),
+    along(
+        "cumsum", (1024, 1024), "medium", lambda t, x: t.cumsum(x, -1), lambda x: np.cumsum(x, -1)
+    ),
+    along(
+        "cumprod",
+        (1024, 1024),
+        "medium",
+        lambda t, x: t.cumprod(x, -1),
+        lambda x: np.cumprod(x, -1),
+    ),
+    along("sort", (64, 32), "small", lambda t, x: t.sort(x, -1)[0], lambda x: np.sort(x, -1)),
+    along("sort", (1024, 1024), "medium", lambda t, x: t.sort(x, -1)[0]),
+    along("sort", (1_000_000,), "medium", lambda t, x: t.sort(x, -1)[0]),
+    along("argsort", (1024, 1024), "medium", lambda t, x: t.argsort(x, -1)),
+    along("topk 5", (64, 100), "small", lambda t, x: t.topk(x, 5, -1)[0]),
+    along("topk 10", (1024, 1024), "medium", lambda t, x: t.topk(x, 10, -1)[0]),
+    along("topk 100", (64, 50257), "medium", lambda t, x: t.topk(x, 100, -1)[0]),
+    along("median", (1024, 1024), "medium", lambda t, x: t.median(x, -1)[0]),
+]
