@@ -12,7 +12,7 @@ from . import dtypes
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, channels_last, channels_last_3d, device
+from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
 from .ops._shape import normalize_dim
 from .size import Size
 
@@ -33,7 +33,16 @@ def strides(array: Any) -> tuple[int, ...]:
     """Strides in elements; of an array without elements, those of a contiguous one."""
     if array.size:
         step = array.dtype.itemsize
-        return tuple([s // step for s in array.strides])
+        steps = [s // step for s in array.strides]
+        if (
+            0 in steps
+        ):  # NumPy's stride of a new dimension of size 1 is 0, PyTorch's that of a whole
+            following = 1
+            for d in reversed(range(len(steps))):
+                if steps[d] == 0 and array.shape[d] == 1:
+                    steps[d] = following
+                following = array.shape[d] * steps[d]
+        return tuple(steps)
     result, step = [], 1
     for n in reversed(array.shape):
         result.append(step)
@@ -72,23 +81,9 @@ def is_contiguous(self: Any, memory_format: Any = None) -> bool:
     return array.flags.c_contiguous
 
 
-def _address(array: Any) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def _owner(array: Any) -> Any:
-    """The array that an array is a view of, as far as NumPy knows."""
-    base = array.base
-    while base is not None:
-        if isinstance(base, np.ndarray):
-            array = base
-        base = getattr(base, "base", None)  # as_strided puts a holder in between
-    return array
-
-
 def data_ptr(self: Any) -> int:
     """The address of the first element; 0 if there is none."""
-    return _address(self._array) if self._array.size else 0
+    return address_of(self._array) if self._array.size else 0
 
 
 def storage_offset(self: Any) -> int:
@@ -96,7 +91,7 @@ def storage_offset(self: Any) -> int:
     array = self._array
     if not array.size:
         return 0
-    return (_address(array) - _address(_owner(array))) // array.dtype.itemsize
+    return (address_of(array) - address_of(owner_of(array))) // array.dtype.itemsize
 
 
 class Storage:
@@ -109,7 +104,7 @@ class Storage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return _address(self._array)
+        return address_of(self._array)
 
     def nbytes(self) -> int:
         """The number of bytes."""
@@ -133,7 +128,7 @@ class Storage:
 
 def untyped_storage(self: Any) -> Storage:
     """The memory that the tensor is a view of."""
-    return Storage(_owner(self._array))
+    return Storage(owner_of(self._array))
 
 
 def is_floating_point(self: Any) -> bool:
@@ -159,7 +154,7 @@ def is_same_size(self: Any, other: Any) -> bool:
 def is_set_to(self: Any, tensor: Any) -> bool:
     """Whether both are the same elements of the same memory."""
     x, y = self._array, tensor._array
-    return _address(x) == _address(y) and x.shape == y.shape and x.strides == y.strides
+    return address_of(x) == address_of(y) and x.shape == y.shape and x.strides == y.strides
 
 
 def get_device(self: Any) -> int:

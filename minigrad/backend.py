@@ -112,6 +112,21 @@ channels_last_3d = memory_format("channels_last_3d")
 strided = layout("strided")
 
 
+def owner_of(array: Any) -> Any:
+    """The array that an array is a view of, as far as NumPy knows."""
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts a holder in between
+    return array
+
+
+def address_of(array: Any) -> int:
+    """The address of an array's first element."""
+    return array.__array_interface__["data"][0]
+
+
 def as_array(value: Any) -> Any:
     """NumPy returns scalars where a result has no dimensions; this makes them 0-d arrays again."""
     return np.asarray(value) if isinstance(value, np.generic) else value

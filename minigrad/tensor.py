@@ -18,7 +18,7 @@ from .autograd.record import alias
 from .autograd.variable import Variable
 from .backend import device, device_of, strided
 from .ops import assign, movement, subscript
-from .ops._inplace import in_place
+from .ops._inplace import in_place, in_place_view
 from .ops._operators import (
     comparing,
     float_power_in_place,
@@ -516,6 +516,12 @@ class Tensor(Variable):
     expand = ops.expand
     expand_as = ops.expand_as
     broadcast_to = ops.broadcast_to
+    t_ = in_place_view(ops.t, "t_")
+    transpose_ = in_place_view(ops.transpose, "transpose_")
+    swapaxes_ = in_place_view(ops.swapaxes, "swapaxes_")
+    swapdims_ = in_place_view(ops.swapdims, "swapdims_")
+    squeeze_ = in_place_view(ops.squeeze, "squeeze_")
+    unsqueeze_ = in_place_view(ops.unsqueeze, "unsqueeze_")
 
     # -- ops: slices -----------------------------------------------------------------------------
 
@@ -524,6 +530,7 @@ class Tensor(Variable):
     diagonal = ops.diagonal
     unfold = ops.unfold
     as_strided = ops.as_strided
+    as_strided_ = in_place_view(ops.as_strided, "as_strided_")
     split = ops.split
     split_with_sizes = ops.split_with_sizes
     chunk = ops.chunk

@@ -235,3 +235,43 @@ def test_zero_dim_results_are_views() -> None:
     x[1, 2].fill_(50.0)
     x[0][t(np.array(1))].add_(1)
     assert x.numpy()[1, 2] == 50 and x.numpy()[0, 1] == 2
+
+
+def test_a_mask_takes_one_value_of_another_type() -> None:
+    x, mask = t(X.copy()), t(X > 5)
+    x[mask] = t(np.array([7], np.int64))
+    assert x.numpy()[1, 2] == 7 and x.numpy()[0, 0] == 0
+    x[:, t(np.array([True, False, False, False]))] = t(np.array(True))
+    assert x.numpy()[:, 0].tolist() == [1, 1, 1]
+    with pytest.raises(RuntimeError, match="source and destination dtypes match"):
+        x[mask] = t(np.ones(6, np.float32))
+
+
+def test_nothing_indexed_is_not_checked() -> None:
+    x = t(np.zeros((3, 0)))
+    assert tuple(x[[7, 1]].shape) == (2, 0)
+    x[[7]] = 1.0
+    y = mg.zeros(3, 0, requires_grad=True)
+    y[[7]].sum().backward()
+    assert tuple(y.grad.shape) == (3, 0)
+    with pytest.raises(IndexError):
+        t(np.zeros((0, 3)))[[0]]
+
+
+def test_true_and_false_alone() -> None:
+    x = t(X.copy())
+    x[False] = t(np.zeros(7, np.int32))
+    np.testing.assert_array_equal(x.numpy(), X)
+    x[True] = t(np.array([1, 2, 3, 4], np.float32))
+    np.testing.assert_array_equal(x.numpy(), [[1, 2, 3, 4]] * 3)
+
+
+def test_storage_beyond_the_view() -> None:
+    x = mg.arange(12.0).reshape(3, 4)
+    assert x[1].as_strided((2,), (4,), 0).tolist() == [0, 4]
+    assert x[1].as_strided((2,), (4,)).tolist() == [4, 8]
+    with pytest.raises(RuntimeError, match="out of bounds for the 12 elements"):
+        x[1].as_strided((3,), (4,))
+    y = x.requires_grad_() * 1
+    with pytest.raises(RuntimeError, match="beyond its input's own elements"):
+        y.t().as_strided((2,), (1,)).fill_(0.0)

@@ -246,6 +246,54 @@ def assign_row_from_itself_twice(a, b, r):
     return x
 
 
+def transposed_in_place(a, b, r):
+    x = a * 1
+    v = x[0]
+    x.t_()
+    x.mul_(3)
+    return x * x + v.sum()
+
+
+def view_reshaped_in_place(a, b, r):
+    x = a * 1
+    v = x[:1]
+    v.squeeze_(0)
+    v *= r
+    w = x[1]
+    w.unsqueeze_(0).transpose_(0, 1).mul_(2)
+    return x * x * w.sum()
+
+
+def written_after_transposition(a, b, r):
+    x = b.detach().clone()
+    v = x[0]
+    x.swapaxes_(0, 1)
+    x[0, 0] = a[1, 1] * 2
+    return v * v
+
+
+def strides_of_a_transposed(a, b, r):
+    x = (a * b).t()
+    part = x[1::2].as_strided((2, 2, 2), (1, 3, 0))
+    return part * x.as_strided((2,), (5,), 1)
+
+
+def strides_of_an_expanded(a, b, r):
+    return r.expand(3, 4).as_strided((2, 3), (0, 1)) * 2
+
+
+def write_by_strides(a, b, r):
+    x = a * 1
+    x[1].as_strided((2, 2), (2, 1)).mul_(b[:2, :2])
+    return x
+
+
+def strided_in_place(a, b, r):
+    x = a * b
+    x.as_strided_((3, 2), (4, 2), 1)
+    return x * x
+
+
 CASES = [
     add_to_row, multiply_row, column, step_slice, into_constant, chain_of_views,
     view_used_after_base_is_written, view_written_then_both_used, two_views_overlap, loop,
@@ -253,7 +301,9 @@ CASES = [
     index_add_to, copy_whole, copy_broadcast, fill_and_zero, fill_with_tensor, masked_fill_,
     diagonal_view, transposed_then_sliced, squeeze_and_unsqueeze, self_assignment,
     none_and_ellipsis, scatter_in_place, detached_write, add_alpha, scalar_place,
-    written_before_view, assign_row_from_itself_twice,
+    written_before_view, assign_row_from_itself_twice, transposed_in_place, view_reshaped_in_place,
+    written_after_transposition, strides_of_a_transposed, strides_of_an_expanded, write_by_strides,
+    strided_in_place,
 ]  # fmt: skip
 
 
@@ -368,6 +418,10 @@ def write_copy_to_leaf(x):
     x.copy_(x.detach() * 2)
 
 
+def turn_leaf(x):
+    x.t_()
+
+
 def write_masked_leaf(x):
     x[x > 0] = 0.0
 
@@ -380,6 +434,7 @@ def write_masked_leaf(x):
         write_view_of_view_of_leaf,
         write_copy_to_leaf,
         write_masked_leaf,
+        turn_leaf,
     ],
     ids=lambda c: c.__name__,
 )

@@ -112,6 +112,11 @@ def _rebase_parents(variable: Variable, fn: Node | None) -> Variable:
                 "elements of the expanded one have changed and gradients cannot follow; needed: "
                 "clone() the expanded tensor first"
             )
+        if cls.fixed_memory and parent._fn is not None:
+            raise RuntimeError(
+                "in-place operation: a view by as_strided that reaches beyond its input's own "
+                "elements was written, and gradients cannot follow; needed: a contiguous input"
+            )
         node = CopySlices()
         node.cls, node.args = cls, args
         node.next = (parent._fn, fn)

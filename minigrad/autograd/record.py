@@ -148,12 +148,12 @@ def apply_views(
         out._cell = cell
         out._view = (input, view, each[i])
         if recording:
-            _register_view(cell, out)
+            register_view(cell, out)
         outs.append(out)
     return tuple(outs)
 
 
-def _register_view(cell: list, view: Variable) -> None:
+def register_view(cell: list, view: Variable) -> None:
     """Notes a live view, so that a write in place can renew its place in the graph."""
     views = cell[2]
     if views is None:

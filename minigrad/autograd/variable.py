@@ -44,6 +44,7 @@ class Node:
     cross = False  # two saved inputs, each needed only for the other one's gradient
     fresh = False  # every gradient that backward returns is a new array, returned once
     views_input = False  # the result shares the input's memory
+    fixed_memory = False  # such a view cannot be made of the input's gradient
     index: int | None = None  # set on `Pick` only
     plain = True  # False on `Leaf` and `Pick`, which the backward loop handles itself
     outputs = 1

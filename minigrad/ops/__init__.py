@@ -40,6 +40,7 @@ from . import (
     rearrange,
     reduce,
     reduce_at,
+    restride,
     rounding,
     scan,
     scattering,
@@ -89,6 +90,7 @@ from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .reduce_at import *  # noqa: F403
+from .restride import *  # noqa: F403
 from .rounding import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .scattering import *  # noqa: F403
@@ -139,6 +141,7 @@ FAMILIES = (
     rearrange,
     reduce,
     reduce_at,
+    restride,
     rounding,
     scan,
     scattering,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
-from ..autograd import inplace, modes
+from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
-from ..autograd.variable import Variable
+from ..autograd.variable import Leaf, Variable, cell_of
 from ._elementwise import to_dtype, type_name
 
 
@@ -60,3 +60,38 @@ def assign(target: Any, result: Any) -> Any:
     if changed and modes.is_grad_enabled():
         inplace.rebase(target, result._fn)
     return target
+
+
+def in_place_view(op: Callable, name: str) -> Callable:
+    """The method that makes self the view `op(self, ...)` of its memory and returns self."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recording = modes.is_grad_enabled()
+        if recording and self._fn.__class__ is Leaf:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        old = _v.wrap(self._array, self._fn)
+        cell = old._cell = cell_of(self)
+        old._view = self._view
+        views = [v for ref in cell[2] or () if (v := ref()) is not None and v is not self]
+        new = op(old, *args, **kwargs)
+        self._array = new._array
+        inplace.bump(self)
+        if not recording:
+            return self
+        self._fn = new._fn
+        children = [v for v in views if v._view is not None and v._view[0] is self]
+        if self._view is not None or children:
+            # What self was stays in the graph as the parent of self and of self's views.
+            for view in children:
+                view._view = (old, *view._view[1:])
+            self._view = new._view
+            for view in (old, self):
+                if view._view is not None:
+                    record.register_view(cell, view)
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"Makes self the view that `{op.__name__}` gives, and returns self."
+    return method

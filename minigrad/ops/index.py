@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels.indexing import add_rows
-from ._elementwise import type_name
+from ._elementwise import to_dtype, type_name
 from ._shape import array_arg, array_of, shape_of, sum_to
 
 __all__ = ["index_put"]
@@ -47,7 +47,16 @@ def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
             return np.asarray(np.take(x, indices[0], axis=positions[0]))
         return np.asarray(x[key_of(indices, positions)])
     except (IndexError, ValueError) as error:
+        if takes_nothing(x.shape, indices, positions):
+            return np.empty(result_shape(x.shape, indices, positions), x.dtype)
         raise index_error(x.shape, indices, positions) or error from None
+
+
+def takes_nothing(shape: tuple, indices: Any, positions: tuple[int, ...]) -> bool:
+    """Whether index arrays name no element, so that PyTorch does not look at their values."""
+    if 0 in [shape[p] for p in positions] and all(i.size for i in indices):
+        return False  # places of a dimension that has none
+    return 0 in result_shape(shape, indices, positions)
 
 
 def index_error(shape: tuple, indices: Any, positions: tuple[int, ...]) -> Exception | None:
@@ -97,14 +106,14 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
     rows = np.moveaxis(values, range(at, at + m), range(m)).reshape(-1, k if k else 1)
     linear = np.zeros(many, np.int64)
     for i, size in zip(indices, sizes):
-        if ((i < -size) | (i >= size)).any():
+        if rows.size and ((i < -size) | (i >= size)).any():  # nothing to add: nothing to check
             raise index_error(shape, indices, positions)  # type: ignore[misc]
         linear = linear * size + np.where(i < 0, i + size, i)
     if x is None:
         out = np.zeros((n, k), values.dtype)
     else:
         out = np.array(x.transpose(order), order="C").reshape(n, k)
-    if k:
+    if rows.size and k:
         add_rows(out, linear.reshape(-1), rows)
     back = np.argsort(order)
     out = out.reshape([shape[d] for d in order]).transpose(back)
@@ -182,6 +191,8 @@ def put(out: Any, values: Any, indices: Any, positions: tuple[int, ...]) -> None
     try:
         out[key_of(indices, positions)] = values
     except (IndexError, ValueError) as error:
+        if takes_nothing(out.shape, indices, positions):
+            return
         raise index_error(out.shape, indices, positions) or error from None
 
 
@@ -213,7 +224,7 @@ def index_arrays(shape: tuple, given: Any) -> tuple[list, tuple[int, ...]]:
             dim += 1
             continue
         array = array_arg("index", i)
-        if array.dtype == np.bool_ or array.dtype == np.uint8:
+        if is_mask(i):
             check_mask(array.shape, shape, dim, dim)
             for found in array.nonzero():
                 indices.append(found)
@@ -228,6 +239,11 @@ def index_arrays(shape: tuple, given: Any) -> tuple[list, tuple[int, ...]]:
     if dim > len(shape):
         raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {dim})")
     return indices, tuple(positions)
+
+
+def is_mask(index: Any) -> bool:
+    """Whether an index tensor or array is read as a mask."""
+    return array_of(index).dtype in (np.bool_, np.uint8)
 
 
 def check_mask(mask: tuple, shape: tuple, dim: int, number: int) -> None:
@@ -263,9 +279,12 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
             "index_put(): argument 'indices' (position 2) must be tuple of Tensors, not "
             f"{indices.__class__.__name__}"
         )
-    if x.dtype != v.dtype:
-        raise dtype_error(x, v)
     arrays, positions = index_arrays(x.shape, indices)
+    if x.dtype != v.dtype:
+        lone = len(given := [i for i in indices if i is not None]) == 1 and is_mask(given[0])
+        if accumulate or not lone or v.size != 1:
+            raise dtype_error(x, v)
+        values = to_dtype(values, x.dtype)
     if not arrays:
         raise IndexError("index_put: no index given; needed: at least one tensor")
     places = result_shape(x.shape, [array_of(i) for i in arrays], positions)

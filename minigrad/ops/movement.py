@@ -21,7 +21,6 @@ __all__ = [
     "moveaxis",
     "movedim",
     "permute",
-    "ravel",
     "reshape",
     "reshape_as",
     "squeeze",
@@ -181,11 +180,6 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         return input
     merged = math.prod(shape[first : last + 1])
     return reshape(input, (*shape[:first], merged, *shape[last + 1 :]))
-
-
-def ravel(input: Any) -> Any:
-    """`input` as one dimension: a view where possible."""
-    return reshape(input, (array_arg("ravel", input).size,))
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:

@@ -16,8 +16,8 @@ from .movement import reshape, transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
 
 __all__ = [
-    "clone", "contiguous", "diag", "diag_embed", "flip", "fliplr", "flipud", "repeat", "roll",
-    "rot90", "select_scatter", "slice_scatter", "tile", "tril", "triu",
+    "clone", "contiguous", "diag", "diag_embed", "flip", "fliplr", "flipud", "ravel", "repeat",
+    "roll", "rot90", "select_scatter", "slice_scatter", "tile", "tril", "triu",
 ]  # fmt: skip
 
 
@@ -49,14 +49,27 @@ def _axes(x: Any, format: Any) -> tuple[int, ...]:
     plain = tuple(range(x.ndim))
     if format is contiguous_format or x.flags.c_contiguous:
         return plain
-    # Like PyTorch, a transposed tensor stays transposed; one with gaps or repeats does not.
-    order = sorted(plain, key=lambda d: (-x.strides[d], -x.shape[d], d))
-    expected = x.dtype.itemsize
-    for d in reversed(order):
-        if x.shape[d] != 1 and x.strides[d] != expected:
-            return plain
-        expected *= x.shape[d]
-    return tuple(order)
+    return _dense_order(x.shape, x.strides)
+
+
+def _dense_order(shape: tuple, strides: tuple) -> tuple[int, ...]:
+    """The dimensions from the largest stride to the smallest, as PyTorch orders a copy's memory.
+
+    A dimension repeated by a stride of 0 keeps its place among its neighbours.
+    """
+    order = list(range(len(shape)))[::-1]
+    for i in range(1, len(order)):
+        at = i
+        for before in reversed(range(i)):
+            a, b = order[before], order[at]
+            if strides[a] == 0 or strides[b] == 0:
+                continue
+            if strides[a] < strides[b]:
+                break
+            if strides[a] > strides[b] or shape[a] > shape[b]:
+                order[before], order[at] = b, a
+                at = before
+    return tuple(order[::-1])
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
@@ -71,6 +84,11 @@ def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
     if x.transpose(axes).flags.c_contiguous:
         return input
     return apply(Clone, (input,), axes)
+
+
+def ravel(input: Any) -> Any:
+    """`input` as one dimension: a copy unless its elements lie in order."""
+    return reshape(contiguous(input), (array_arg("ravel", input).size,))
 
 
 class Flip(Node):

@@ -13,7 +13,6 @@ from ._shape import array_arg, normalize_dim
 from .movement import reshape
 
 __all__ = [
-    "as_strided",
     "diagonal",
     "narrow",
     "select",
@@ -213,75 +212,3 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
     if not x.ndim:
         return apply_view(Slice, reshape(input, (1,)), (slice(0, size), ...))
     return apply_view(Unfold, input, d, size, step)
-
-
-def _strided(x: Any, size: tuple, stride: tuple, offset: int) -> Any:
-    step = x.dtype.itemsize
-    span = sum((n - 1) * s for n, s in zip(size, stride)) + 1 if 0 not in size else 0
-    if offset < 0 or (span and offset + span > x.size):
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} "
-            f"require {offset + span} elements and are out of bounds for the {x.size} elements "
-            "of the input"
-        )
-    return np.lib.stride_tricks.as_strided(
-        x.reshape(-1)[offset:], size, tuple([s * step for s in stride])
-    )
-
-
-class AsStrided(Node):
-    """Elements of a contiguous tensor at given strides; they may overlap."""
-
-    fresh = True
-    views_input = True
-
-    def forward(self, x: Any, size: tuple, stride: tuple, offset: int) -> Any:
-        self.shape = x.shape
-        self.args = (size, stride, offset)
-        return _strided(x, size, stride, offset)
-
-    def backward(self, grad: Any) -> Any:
-        """At each place of the input, the sum of grad over the elements that lie there."""
-        return apply(AsStridedBackward, (grad,), self.shape, self.args)
-
-
-class AsStridedBackward(Node):
-    """The sum at each place of the elements that strides put there."""
-
-    def forward(self, x: Any, shape: tuple[int, ...], args: tuple) -> Any:
-        self.args = args
-        out = np.zeros(shape, np.float32 if x.dtype.itemsize == 2 else x.dtype)
-        places = _strided(np.arange(out.size).reshape(shape), *args)
-        np.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1).astype(out.dtype))
-        return out.astype(x.dtype, copy=False)
-
-    def backward(self, grad: Any) -> Any:
-        """grad at the same strides."""
-        if isinstance(grad, np.ndarray):
-            grad = np.ascontiguousarray(grad)
-        return apply_view(AsStrided, grad, *self.args)
-
-
-def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """A view of a contiguous tensor's elements with given sizes and strides (in elements).
-
-    `storage_offset` counts from the tensor's first element. RuntimeError if the view would leave
-    the tensor's elements or the tensor is not contiguous.
-    """
-    x = array_arg("as_strided", input)
-    shape, steps = tuple(size), tuple(stride)
-    if len(shape) != len(steps):
-        raise RuntimeError(
-            f"mismatch in length of strides and shape: given {len(shape)} sizes and {len(steps)} "
-            "strides; needed: as many of each"
-        )
-    if any(s < 0 for s in steps):
-        raise RuntimeError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: "
-            f"{list(steps)}"
-        )
-    if not x.flags.c_contiguous:
-        raise RuntimeError(
-            "as_strided: the input is not contiguous; needed: a contiguous tensor (contiguous())"
-        )
-    return apply_view(AsStrided, input, shape, steps, storage_offset or 0)

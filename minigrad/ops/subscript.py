@@ -16,6 +16,7 @@ import numpy as np
 from ..autograd import inplace, modes, record
 from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
+from ._elementwise import to_dtype
 from ._shape import array_of
 from .assign import as_values, without_leading_ones, write_values
 from .index import (
@@ -23,6 +24,7 @@ from .index import (
     check_mask,
     check_values,
     dtype_error,
+    is_mask,
     put,
     result_shape,
     saving,
@@ -39,10 +41,11 @@ _FIRST = np.zeros(1, np.int64)
 
 class _Parsed:
     """An index taken apart: `key` for the view (None if it is the whole tensor), `cls` its node,
-    `arrays` at the view's dimensions `positions`.
+    `arrays` at the view's dimensions `positions`; `masked` says for each item that became arrays
+    whether it was a mask.
     """
 
-    __slots__ = ("arrays", "cls", "dim", "key", "out", "positions", "shape")
+    __slots__ = ("arrays", "cls", "dim", "key", "masked", "out", "positions", "shape")
 
     def __init__(self, shape: tuple[int, ...], items: tuple):
         self.shape = shape
@@ -50,6 +53,7 @@ class _Parsed:
         self.cls: type[Slice] | type[Unsqueeze] | None = None
         self.arrays: list = []
         self.positions: list[int] = []
+        self.masked: list[bool] = []
         self.dim = self.out = 0
         for item in items:
             self.add(item)
@@ -105,7 +109,8 @@ class _Parsed:
     def array(self, item: Any) -> None:
         given = as_index(item)
         a = array_of(given)
-        if a.dtype == np.bool_ or a.dtype == np.uint8:
+        if is_mask(a):
+            self.masked.append(a.ndim > 0)
             if not a.ndim:
                 return self.flag(bool(a))
             self.room(a.ndim)
@@ -124,6 +129,7 @@ class _Parsed:
         self.room(1)
         self.key.append(_FULL)
         self.dim += 1
+        self.masked.append(False)
         return self.index(given)
 
 
@@ -140,7 +146,8 @@ def as_index(item: Any) -> Any:
     if isinstance(item, Sequence) and not isinstance(item, str):
         if len(item) == 0:
             return _NOTHING
-        return np.asarray(_plain(item))
+        array = np.asarray(_plain(item))
+        return array if array.size else array.astype(np.int64)  # no numbers: no type of theirs
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {item.__class__.__name__})"
@@ -196,7 +203,7 @@ def _dims(item: Any) -> int:
     if isinstance(item, (int, np.integer, slice)):
         return 1
     a = array_of(as_index(item))
-    return a.ndim if a.dtype == np.bool_ or a.dtype == np.uint8 else 1
+    return a.ndim if is_mask(a) else 1
 
 
 def getitem(input: Any, index: Any) -> Any:
@@ -237,12 +244,18 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     that do not fit, leaves that require grad, and (with index arrays) values of another dtype.
     """
     values = as_values(input, value)
+    if index.__class__ is bool:
+        if not index:
+            return  # no place at all, whatever the values' shape
+        index = None
     parsed = _parse(input._array.shape, index)
     target = input
     if parsed.cls is not None:
         target = apply_view(parsed.cls, input, tuple(parsed.key))
     inplace.check_writable(target)
     if parsed.arrays:
+        if parsed.masked == [True] and values._array.size == 1:  # PyTorch fills, with conversion
+            values = to_dtype(values, target._array.dtype)
         _write_at(target, values, parsed.arrays, tuple(parsed.positions))
         return
     view = values._view
