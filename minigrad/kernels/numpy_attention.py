@@ -25,27 +25,30 @@ def _scores(q: Any, k: Any, mask: Any, causal: bool, scale: float) -> Any:
     return s
 
 
-@quiet
-def attention(
-    q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Any
-) -> tuple[Any, Any]:
-    """softmax(q k^T scale + mask) v for q (..., L, E), k (..., S, E), v (..., S, F).
-
-    Returns (out (..., L, F), lse (..., L, 1)), lse the logarithm of the sum of exponentials of each
-    row, +inf for a row that is masked entirely (whose result is 0). `mask` is None, boolean (True
-    takes part) or added; `noise` multiplies the probabilities (dropout), or is None.
-    """
-    p = _scores(widen(q), widen(k), mask, causal, scale)
+def _probabilities(q: Any, k: Any, mask: Any, causal: bool, scale: float) -> Any:
+    """The softmax of the scores; 0 in a row that is masked entirely."""
+    p = _scores(q, k, mask, causal, scale)
     top = p.max(-1, keepdims=True, initial=-np.inf)
     np.copyto(top, 0, where=np.isneginf(top))
     p -= top
     np.exp(p, out=p)
     total = p.sum(-1, keepdims=True)
-    lse = np.where(total == 0, np.inf, np.log(total) + top).astype(p.dtype, copy=False)
-    p /= np.where(total == 0, 1, total)
+    np.copyto(total, 1, where=total == 0)
+    p /= total
+    return p
+
+
+@quiet
+def attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Any) -> Any:
+    """softmax(q k^T scale + mask) v for q (..., L, E), k (..., S, E), v (..., S, F): (..., L, F).
+
+    A row that is masked entirely gives 0. `mask` is None, boolean (True takes part) or added;
+    `noise` multiplies the probabilities (dropout), or is None.
+    """
+    p = _probabilities(widen(q), widen(k), mask, causal, scale)
     if noise is not None:
         p *= noise
-    return np.matmul(p, widen(v)).astype(q.dtype, copy=False), lse
+    return np.matmul(p, widen(v)).astype(q.dtype, copy=False)
 
 
 @quiet
@@ -55,8 +58,6 @@ def attention_backward(
     k: Any,
     v: Any,
     mask: Any,
-    out: Any,
-    lse: Any,
     causal: bool,
     scale: float,
     noise: Any,
@@ -64,12 +65,10 @@ def attention_backward(
 ) -> tuple[Any, Any, Any, Any]:
     """Gradients of (q, k, v, mask) where wanted, with the probabilities p computed again.
 
-    dv = p^T grad; ds = p (grad v^T - sum(grad out)); dq = ds k scale; dk = ds^T q scale.
+    dv = p^T grad; ds = p (r - sum(p r)) with r = grad v^T; dq = ds k scale; dk = ds^T q scale.
     """
     g, wide_q, wide_k = widen(grad), widen(q), widen(k)
-    p = _scores(wide_q, wide_k, mask, causal, scale)
-    p -= lse
-    np.exp(p, out=p)
+    p = _probabilities(wide_q, wide_k, mask, causal, scale)
     dq = dk = dv = dmask = None
     if want[2]:
         used = p if noise is None else p * noise
@@ -78,7 +77,7 @@ def attention_backward(
         ds = np.matmul(g, widen(v).swapaxes(-1, -2))
         if noise is not None:
             ds *= noise
-        ds -= (g * widen(out)).sum(-1, keepdims=True)
+        ds -= np.einsum("...j,...j->...", ds, p)[..., None]
         ds *= p
         if want[3]:
             dmask = _fit(ds, mask)

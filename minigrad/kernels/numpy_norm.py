@@ -176,7 +176,7 @@ def batch_norm_backward(
 def group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
     """Normalises groups of channels of each sample: (y, mean (N * G, 1), rstd (N * G, 1))."""
     n, c, length = _channels(x)
-    rows = widen(x).reshape(n * groups, -1) if x.size else np.zeros((n * groups, 0), x.dtype)
+    rows = widen(x).reshape(n * groups, x.size // (n * groups) if x.size else 0)
     mean = row_means(rows)
     y = rows - mean
     rstd = np.einsum("ij,ij->i", y, y)[:, None]

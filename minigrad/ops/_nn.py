@@ -17,6 +17,13 @@ from .movement import reshape
 REDUCTIONS = ("none", "mean", "sum")
 
 
+def public(function: Callable, name: str, doc: str) -> Callable:
+    """A function made for a number of dimensions, under the name that users see."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
 def need_tensor(name: str, argument: str, value: Any) -> Any:
     """The array of an argument that must be a tensor (or, within backward, an array)."""
     if isinstance(value, Variable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
 from ..kernels.elementwise import quiet
-from .pool import Gather, Scatter, Window, array, four, need_type
+from ._nn import public
+from ._shape import array_arg
+from .pool import Gather, Scatter, Window, four, need_type
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -119,9 +122,36 @@ class AdaptiveMaxPool(Node):
         return "AdaptiveMaxPool2DBackward0"
 
 
-def _adaptive(name: str, n: int, input: Any, output_size: Any) -> Window:
+def _output_size(name: str, n: int, x: Any, output_size: Any) -> tuple[int, ...]:
+    """The n sizes asked for; None keeps the input's. x has n + 1 or n + 2 dimensions."""
+    if not isinstance(output_size, (tuple, list)):
+        output_size = (output_size,) * n
+        if output_size[0] is None:
+            raise TypeError(f"{name}(): argument 'output_size' must be int, not NoneType")
+    if len(output_size) != n:
+        if n == 1:
+            raise RuntimeError(
+                f"{name}() argument 'output_size' should contain one int (got {len(output_size)})"
+            )
+        given = "(): internal error: output_size.size()" if "max" in name else ": output_size"
+        raise RuntimeError(f"{name}{given} must be 2")
+    wanted = zip(x.shape[-n:], output_size)
+    size = tuple([kept if item is None else operator.index(item) for kept, item in wanted])
+    if min(size) >= 0:
+        return size
+    if "max" in name:
+        least, shape = min(size), [*x.shape[:-n], *size]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {least}: {shape}")
+    raise RuntimeError(
+        f"{name}: elements of output_size must be greater than or equal to 0 but received "
+        f"{{{', '.join(map(str, size))}}}"
+    )
+
+
+def _adaptive(name: str, n: int, x: Any, output_size: Any) -> Window:
     """Checks the arguments of an adaptive pooling and lays out its windows."""
-    x = array(name, input)
+    if n == 2 and isinstance(output_size, (tuple, list)) and x.ndim <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if x.ndim not in (n + 1, n + 2):
         if n == 1:
             raise RuntimeError(
@@ -130,26 +160,7 @@ def _adaptive(name: str, n: int, input: Any, output_size: Any) -> Window:
             )
         colon = ":" if "max" in name else ""
         raise RuntimeError(f"{name}(): Expected 3D or 4D tensor, but got{colon} {list(x.shape)}")
-    if output_size is None:
-        raise TypeError("object of type 'NoneType' has no len()")
-    items = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    if len(items) != n:
-        if n == 1:
-            raise RuntimeError(
-                f"{name}() argument 'output_size' should contain one int (got {len(items)})"
-            )
-        raise RuntimeError(f"{name}: output_size must be 2")
-    size = tuple(
-        [
-            x.shape[x.ndim - n + d] if item is None else operator.index(item)
-            for d, item in enumerate(items)
-        ]
-    )
-    if min(size) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            f"{{{', '.join(map(str, size))}}}"
-        )
+    size = _output_size(name, n, x, output_size)
     mean = "avg" in name and set(size) == {1}  # of no elements: NaN
     for d in range(1 if "max" in name else x.ndim - n, x.ndim):
         if x.shape[d] == 0 and not mean:
@@ -161,37 +172,47 @@ def _adaptive(name: str, n: int, input: Any, output_size: Any) -> Window:
     return Window(x.shape, out_shape, four(x.shape, n), four(out_shape, n), ())
 
 
-def _adaptive_avg(name: str, n: int, input: Any, output_size: Any) -> Any:
-    window = _adaptive(name, n, input, output_size)
-    need_type("adaptive_avg_pool2d", array(name, input), "")
-    return apply(AdaptiveAvgPool, (input,), window)
+def _adaptive_avg(n: int) -> Callable:
+    """Averages of a given number of parts along n dimensions."""
+    name = f"adaptive_avg_pool{n}d"
+
+    def adaptive_avg_pool(input: Any, output_size: Any) -> Any:
+        x = array_arg(name, input)
+        window = _adaptive(name, n, x, output_size)
+        if x.size:
+            need_type("adaptive_avg_pool2d", x, "")
+        return apply(AdaptiveAvgPool, (input,), window)
+
+    return public(adaptive_avg_pool, name, f"Averages of `output_size` parts{_PARTS[n - 1]}")
 
 
-def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indices: bool) -> Any:
-    window = _adaptive(name, n, input, output_size)
-    need_type("adaptive_max_pool2d", array(name, input), "")
-    result = apply(AdaptiveMaxPool, (input,), window)
-    return result if return_indices else result[0]
+def _adaptive_max(n: int) -> Callable:
+    """Maxima of a given number of parts along n dimensions."""
+    name = f"adaptive_max_pool{n}d"
+
+    def adaptive_max_pool(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+        x = array_arg(name, input)
+        window = _adaptive(name, n, x, output_size)
+        need_type("adaptive_max_pool2d", x, "")
+        result = apply(AdaptiveMaxPool, (input,), window)
+        return result if return_indices else result[0]
+
+    doc = f"""Maxima of `output_size` parts{_PARTS[n - 1]}
+
+    With `return_indices` also their places, counted through the plane; the first of equal ones.
+    """
+    return public(adaptive_max_pool, name, doc)
 
 
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
-    """Averages of `output_size` parts of `input` ([N,] C, L)."""
-    return _adaptive_avg("adaptive_avg_pool1d", 1, input, output_size)
-
-
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Averages of `output_size` (an int or a pair; None keeps a size) parts of ([N,] C, H, W)."""
-    return _adaptive_avg("adaptive_avg_pool2d", 2, input, output_size)
-
-
-def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of `output_size` parts of `input` ([N,] C, L), with `return_indices` their places."""
-    return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of `output_size` (an int or a pair) parts of ([N,] C, H, W); first of equal ones."""
-    return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
+_PARTS = (
+    " of `input` ([N,] C, L). RuntimeError for other ranks.",
+    " (an int or a pair; None keeps a size) of `input` ([N,] C, H, W). RuntimeError or ValueError\n"
+    "    for other ranks.",
+)
+adaptive_avg_pool1d = _adaptive_avg(1)
+adaptive_avg_pool2d = _adaptive_avg(2)
+adaptive_max_pool1d = _adaptive_max(1)
+adaptive_max_pool2d = _adaptive_max(2)
 
 
 class MaxUnpool(Node):
@@ -213,15 +234,32 @@ class MaxUnpool(Node):
         return apply(Gather, (grad,), self.where, self.window)
 
 
-def _pair(value: Any, n: int) -> tuple[int, ...]:
+def _sizes(value: Any, n: int) -> tuple[int, ...]:
     items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return items * n if len(items) == 1 else items
 
 
-def _max_unpool(
-    name: str, n: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, size: Any
-) -> Any:
-    x, index = array(name, input), array(name, indices)
+def _unpooled(size: Any, default: tuple, stride: tuple) -> tuple:
+    """The spatial sizes of the result: `default`, or the ones given, which may be a whole shape."""
+    if size is None:
+        return default
+    n = len(default)
+    given = tuple(size)[-n:] if len(size) == n + 2 else tuple(size)
+    if len(given) != n:
+        raise ValueError(
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a "
+            f"length of '{len(size)}'"
+        )
+    for d, (got, usual, step) in enumerate(zip(given, default, stride)):
+        if not usual - step < got < usual + step:
+            raise ValueError(
+                f"invalid output_size {list(given)} (dim {d} must be between {usual - step} and "
+                f"{usual + step})"
+            )
+    return given
+
+
+def _check_places(name: str, n: int, x: Any, index: Any) -> None:
     if index.dtype != np.int64:
         raise RuntimeError("elements in indices should be type int64")
     if index.shape != x.shape:
@@ -234,58 +272,44 @@ def _max_unpool(
             f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with "
             f"dimension: {x.ndim}"
         )
-    k, p = _pair(kernel, n), _pair(padding, n)
-    s = k if stride is None else _pair(stride, n)
-    default = tuple(
-        [(i - 1) * b + a - 2 * c for i, a, b, c in zip(x.shape[-n:], k, s, p, strict=True)]
-    )
-    if size is None:
-        given = default
-    else:
-        given = tuple(size)[-n:] if len(size) == n + 2 else tuple(size)
-        if len(given) != n:
-            raise ValueError(
-                f"output_size should be a sequence containing {n} or {n + 2} elements, but it has "
-                f"a length of '{len(size)}'"
+
+
+def _max_unpool(n: int) -> Callable:
+    """The reverse of max pooling over n dimensions."""
+    name = f"max_unpool{n}d"
+
+    def max_unpool(
+        input: Any,
+        indices: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        output_size: Any = None,
+    ) -> Any:
+        x, index = array_arg(name, input), array_arg(name, indices, 2, "indices")
+        _check_places(name, n, x, index)
+        k, p = _sizes(kernel_size, n), _sizes(padding, n)
+        s = k if stride is None else _sizes(stride, n)
+        spatial = x.shape[-n:]
+        default = tuple([(i - 1) * b + a - 2 * c for i, a, b, c in zip(spatial, k, s, p)])
+        given = _unpooled(output_size, default, s)
+        shape = (*x.shape[:-n], *given)
+        wrong = index[(index < 0) | (index >= int(np.prod(given)))]
+        if wrong.size:
+            volume = "x".join(map(str, four(shape, n)[2:]))
+            raise RuntimeError(
+                f"Found an invalid max index: {wrong.flat[0]} (output volumes are of size {volume})"
             )
-        for d, (got, usual, step) in enumerate(zip(given, default, s, strict=True)):
-            if not usual - step < got < usual + step:
-                raise ValueError(
-                    f"invalid output_size {list(given)} (dim {d} must be between {usual - step} "
-                    f"and {usual + step})"
-                )
-    shape = (*x.shape[:-n], *given)
-    plane = int(np.prod(given))
-    if index.size and (index.min() < 0 or index.max() >= plane):
-        wrong = index[(index < 0) | (index >= plane)].flat[0]
-        raise RuntimeError(
-            f"Found an invalid max index: {wrong} (output volumes are of size "
-            + "x".join(map(str, four(shape, n)[2:]))
-            + ")"
-        )
-    window = Window(shape, x.shape, four(shape, n), four(x.shape, n), ())
-    return apply(MaxUnpool, (input,), index.reshape(window.out), window)
+        window = Window(shape, x.shape, four(shape, n), four(x.shape, n), ())
+        return apply(MaxUnpool, (input,), index.reshape(window.out), window)
+
+    doc = f"""The reverse of `max_pool{n}d`: the maxima at their places, zero elsewhere.
+
+    `output_size` is the spatial shape where strides leave it open. RuntimeError for places outside
+    it, ValueError for a size that no pooling would have come from.
+    """
+    return public(max_unpool, name, doc)
 
 
-def max_unpool1d(
-    input: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
-    """The reverse of `max_pool1d`: the maxima at their places, zero elsewhere."""
-    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
-    """The reverse of `max_pool2d`: the maxima at their places, zero elsewhere."""
-    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
+max_unpool1d = _max_unpool(1)
+max_unpool2d = _max_unpool(2)

@@ -27,15 +27,13 @@ class ScaledDotProductAttention(Node):
     """softmax(q k^T scale + mask) v; the probabilities are not kept."""
 
     saves = (0, 1, 2, 3)
-    saves_output = (0,)
     fresh = True
 
     def forward(
         self, q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Noise | None
     ) -> Any:
         self.causal, self.scale, self.noise = causal, scale, noise
-        out, self.lse = cpu.attention(q, k, v, mask, causal, scale, self.factors(self.wide(q)))
-        return out
+        return cpu.attention(q, k, v, mask, causal, scale, self.factors(self.wide(q)))
 
     def wide(self, q: Any) -> Any:
         """The type computed in."""
@@ -48,14 +46,14 @@ class ScaledDotProductAttention(Node):
         return self.noise.mask().astype(dtype) * dtype.type(self.noise.scale)
 
     def backward(self, grad: Any) -> Any:
-        """With p the probabilities: dv = p^T grad, ds = p (grad v^T - sum(grad out)),
+        """With p the probabilities: dv = p^T grad, ds = p (r - sum(p r)) for r = grad v^T,
         dq = ds k scale, dk = ds^T q scale, and ds for the mask."""
-        q, k, v, mask, out = self.saved
+        q, k, v, mask = self.saved
         if isinstance(grad, Variable):
             return composed_grads(self.formula, (q, k, v, mask), grad)
         noise = self.factors(self.wide(q))
         return cpu.attention_backward(
-            grad, q, k, v, mask, out, self.lse, self.causal, self.scale, noise, wanted(self)
+            grad, q, k, v, mask, self.causal, self.scale, noise, wanted(self)
         )
 
     def formula(self, q: Any, k: Any, v: Any, mask: Any) -> Any:
@@ -68,8 +66,10 @@ class ScaledDotProductAttention(Node):
             if mask._array.dtype == np.bool_:
                 mask = _v.wrap(_penalty(mask._array, s._array.dtype))
             s = add(s, mask)
-        # The constant lse cancels in the division; a row that is masked entirely gives 0 / 1.
-        e = exp(sub(s, _v.wrap(self.lse)))
+        # The constant top cancels in the division; a row that is masked entirely gives 0 / 1.
+        top = s._array.max(-1, keepdims=True, initial=-np.inf)
+        np.copyto(top, 0, where=np.isneginf(top))
+        e = exp(sub(s, _v.wrap(top)))
         total = sum(e, -1, True)
         p = div(e, add(total, _v.wrap((total._array == 0).astype(total._array.dtype))))
         if self.noise is not None:

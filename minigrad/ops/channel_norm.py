@@ -16,6 +16,7 @@ from ._shape import expand
 from .arith import mul, sub
 from .movement import reshape
 from .normalization import Param, standardize
+from .rearrange import clone
 from .reduce import sum
 
 __all__ = ["batch_norm", "group_norm", "instance_norm"]
@@ -131,7 +132,7 @@ def batch_norm(
             raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     elif eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    if x.ndim < 2:
+    if x.ndim < 2 and (x.size or not x.ndim):
         raise IndexError(
             f"batch_norm: given an input of shape {list(x.shape)}; needed: (N, C, ...)"
         )
@@ -139,6 +140,8 @@ def batch_norm(
         for name, p in (("running_mean", running_mean), ("running_var", running_var)):
             if p is None:
                 raise RuntimeError(f"{name} must be defined in evaluation mode")
+    if not x.size and x.ndim < 2:
+        return clone(input)  # PyTorch does not look further
     _check_channels(
         x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )

@@ -8,14 +8,16 @@ nodes: so every order of gradient is again a convolution. One dimension is a hei
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..autograd.record import apply
-from ..autograd.variable import Node, Variable
-from ..backend import ndarray
+from ..autograd.variable import Node
 from ..kernels import cpu
 from ._elementwise import type_name
+from ._nn import public
+from ._shape import array_arg
 from .reduce import sum
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
@@ -111,18 +113,6 @@ class ConvolutionWeight(Node):
         )
 
 
-def _array(name: str, role: str, position: int, value: Any) -> Any:
-    """The array of a tensor argument (or the array itself)."""
-    if isinstance(value, Variable):
-        return value._array
-    if isinstance(value, ndarray):
-        return value
-    raise TypeError(
-        f"{name}(): argument '{role}' (position {position}) must be Tensor, not "
-        f"{value.__class__.__name__}"
-    )
-
-
 def _sizes(name: str, role: str, value: Any, n: int) -> tuple[int, ...]:
     """An int for each of n dimensions, from an int or a list of one or n ints."""
     items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
@@ -160,18 +150,11 @@ def _check_types(name: str, x: Any, w: Any, bias: Any, transposed: bool) -> None
 def _check_shapes(name: str, x: Any, w: Any, bias: Any, groups: int, transposed: bool) -> None:
     """PyTorch's checks of channels and groups, in its order; x is batched or not."""
     n = 1 if "1d" in name else 2
-    if x.ndim not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input "
-            f"of size: {list(x.shape)}"
-        )
     if w.ndim != n + 2:
         raise RuntimeError(
             f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight "
             f"{list(w.shape)}, but got {x.ndim}-dimensional input of size {list(x.shape)} instead"
         )
-    if groups <= 0:
-        raise RuntimeError("non-positive groups is not supported")
     size = list(w.shape)
     if w.shape[0] < groups:
         raise RuntimeError(
@@ -202,13 +185,28 @@ def _check_shapes(name: str, x: Any, w: Any, bias: Any, groups: int, transposed:
         raise RuntimeError(f"{name}: weight of size {size} given; the kernel must not be empty")
 
 
-def _check_steps(stride: tuple, padding: tuple, dilation: tuple) -> None:
-    if min(padding) < 0:
+def _check_steps(
+    name: str, x: Any, w: Any, stride: tuple, padding: tuple, dilation: tuple, groups: int
+) -> None:
+    """PyTorch's checks of ranks and steps, which come before those of `_check_shapes`."""
+    n = len(stride)
+    if x.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input "
+            f"of size: {list(x.shape)}"
+        )
+    if w.ndim < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    if groups.__class__ is not int:
+        raise TypeError(f"{name}(): argument 'groups' must be int, not {type(groups).__name__}")
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    if any(p < 0 for p in padding):
         raise RuntimeError("negative padding is not supported")
     if min(stride) <= 0:
         raise RuntimeError("non-positive stride is not supported")
     if min(dilation) <= 0:
-        raise RuntimeError("non-positive dilation is not supported")
+        raise RuntimeError("dilation should be greater than zero")
 
 
 def _geometry(
@@ -240,171 +238,121 @@ def _pads(
         raise RuntimeError(f"Invalid padding string: '{padding}'")
     if any(s != 1 for s in stride):
         raise RuntimeError("padding='same' is not supported for strided convolutions")
-    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    total = [d * (k - 1) for d, k in zip(dilation, kernel)]
     return tuple([t // 2 for t in total]), tuple([t - t // 2 for t in total])
 
 
-def _conv(
-    name: str, n: int, input: Any, weight: Any, bias: Any,
-    stride: Any, padding: Any, dilation: Any, groups: int,
-) -> Any:  # fmt: skip
-    x, w = _array(name, "input", 1, input), _array(name, "weight", 2, weight)
-    b = None if bias is None else _array(name, "bias", 3, bias)
-    steps = _sizes(name, "stride", stride, n)
-    dilations = _sizes(name, "dilation", dilation, n)
-    _check_shapes(name, x, w, b, groups, False)
-    before, after = _pads(name, padding, steps, dilations, w.shape[2:])
-    _check_steps(steps, before, dilations)
-    _check_types(name, x, w, b, False)
-    padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after, strict=True)])
-    reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:], strict=True)])
-    if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach, strict=True)):
-        raise RuntimeError(
-            f"Calculated padded input size per channel: {_show(padded)}. Kernel size: "
-            f"{_show(reach)}. Kernel size can't be greater than actual input size"
-        )
-    size = [(i - k) // s + 1 for i, k, s in zip(padded, reach, steps, strict=True)]
-    out = (*x.shape[: -n - 1], w.shape[0], *size)
-    geometry = _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
-    return apply(Convolution, (input, weight, bias), geometry)
+def _conv(n: int) -> Callable:
+    """Convolution over n dimensions."""
+    name = f"conv{n}d"
 
+    def conv(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Any:
+        x, w = array_arg(name, input), array_arg(name, weight, 2, "weight")
+        b = None if bias is None else array_arg(name, bias, 3, "bias")
+        steps = _sizes(name, "stride", stride, n)
+        dilations = _sizes(name, "dilation", dilation, n)
+        before, after = _pads(name, padding, steps, dilations, w.shape[2 : n + 2])
+        _check_steps(name, x, w, steps, before, dilations, groups)
+        _check_shapes(name, x, w, b, groups, False)
+        _check_types(name, x, w, b, False)
+        padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after)])
+        reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:])])
+        if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach)):
+            raise RuntimeError(
+                f"Calculated padded input size per channel: {_show(padded)}. Kernel size: "
+                f"{_show(reach)}. Kernel size can't be greater than actual input size"
+            )
+        size = [(i - k) // s + 1 for i, k, s in zip(padded, reach, steps)]
+        out = (*x.shape[: -n - 1], w.shape[0], *size)
+        geometry = _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
+        return apply(Convolution, (input, weight, bias), geometry)
 
-def conv1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Any:
-    """Convolution of `input` (N, C, L) or (C, L) with `weight` (K, C / groups, R), plus bias (K).
+    space = "L" if n == 1 else "H, W"
+    kernel = "R" if n == 1 else "R, S"
+    doc = f"""Convolution of `input` ([N,] C, {space}) with `weight` (K, C / groups, {kernel}).
 
-    `padding` is a size, "same" or "valid". RuntimeError for shapes that do not fit together.
+    `bias` is (K,); `padding` is a size, one for each dimension, "same" or "valid". RuntimeError
+    for shapes that do not fit together.
     """
-    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+    return public(conv, name, doc)
 
 
-def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Any:
-    """Convolution of `input` ([N,] C, H, W) with `weight` (K, C / groups, R, S), plus bias (K).
-
-    `padding` is a size, a pair, "same" or "valid". RuntimeError for shapes that do not fit.
-    """
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+conv1d = _conv(1)
+conv2d = _conv(2)
 
 
-def _conv_transpose(
-    name: str, n: int, input: Any, weight: Any, bias: Any,
-    stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any,
-) -> Any:  # fmt: skip
-    x, w = _array(name, "input", 1, input), _array(name, "weight", 2, weight)
-    b = None if bias is None else _array(name, "bias", 3, bias)
-    steps, pads, more, dilations = (
-        _sizes(name, role, value, n)
-        for role, value in (
-            ("stride", stride),
-            ("padding", padding),
-            ("output_padding", output_padding),
-            ("dilation", dilation),
-        )
-    )
-    _check_shapes(name, x, w, b, groups, True)
-    _check_steps(steps, pads, dilations)
-    _check_types(name, x, w, b, True)
+def _transposed_size(
+    x: Any, w: Any, stride: tuple, padding: tuple, more: tuple, dilation: tuple
+) -> list[int]:
+    """The spatial sizes of a transposed convolution's result, checked."""
+    n = len(stride)
     if min(more) < 0:
         raise RuntimeError("negative output_padding is not supported")
-    if any(o >= s and o >= d for o, s, d in zip(more, steps, dilations, strict=True)):
+    if any(o >= s and o >= d for o, s, d in zip(more, stride, dilation)):
+        given = (("output_padding", more), ("stride", stride), ("dilation", dilation))
         axes = ("height", "width")[2 - n :]
-        told = [
-            f"{role}_{axis}: {v}"
-            for role, values in (
-                ("output_padding", more),
-                ("stride", steps),
-                ("dilation", dilations),
-            )
-            for axis, v in zip(axes, values, strict=True)
-        ]
         raise RuntimeError(
             "output padding must be smaller than either stride or dilation, but got "
-            + " ".join(told)
+            + " ".join(f"{role}_{a}: {v}" for role, vs in given for a, v in zip(axes, vs))
         )
-    size = tuple(
-        [
-            (i - 1) * s - 2 * p + d * (k - 1) + o + 1
-            for i, s, p, d, k, o in zip(
-                x.shape[-n:], steps, pads, dilations, w.shape[2:], more, strict=True
-            )
-        ]
-    )
-    if min(size) < 1 or 0 in x.shape[-n:]:
+    spatial = x.shape[-n:]
+    size = [
+        (i - 1) * s - 2 * p + d * (k - 1) + o + 1
+        for i, s, p, d, k, o in zip(spatial, stride, padding, dilation, w.shape[2:], more)
+    ]
+    if min(size) < 1 or 0 in spatial:
         raise RuntimeError(
-            f"Given input size per channel: {_show(x.shape[-n:])}. Calculated output size per "
-            f"channel: {_show(size)}. Output size is too small"
+            f"Given input size per channel: {_show(spatial)}. Calculated output size per channel: "
+            f"{_show(tuple(size))}. Output size is too small"
         )
-    out = (*x.shape[: -n - 1], w.shape[1] * groups, *size)
-    geometry = _geometry(out, w.shape, x.shape, steps, pads, dilations, groups)
-    return apply(ConvolutionInput, (input, weight, bias), geometry)
+    return size
 
 
-def conv_transpose1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Any:
-    """Transposed convolution of `input` ([N,] C, L) with `weight` (C, K / groups, R), plus bias.
+def _conv_transpose(n: int) -> Callable:
+    """Transposed convolution over n dimensions."""
+    name = f"conv_transpose{n}d"
 
-    It is the gradient of `conv1d` to its input. RuntimeError for shapes that do not fit together.
+    def conv_transpose(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Any:
+        x, w = array_arg(name, input), array_arg(name, weight, 2, "weight")
+        b = None if bias is None else array_arg(name, bias, 3, "bias")
+        steps = _sizes(name, "stride", stride, n)
+        pads = _sizes(name, "padding", padding, n)
+        more = _sizes(name, "output_padding", output_padding, n)
+        dilations = _sizes(name, "dilation", dilation, n)
+        _check_steps(name, x, w, steps, pads, dilations, groups)
+        _check_shapes(name, x, w, b, groups, True)
+        _check_types(name, x, w, b, True)
+        size = _transposed_size(x, w, steps, pads, more, dilations)
+        out = (*x.shape[: -n - 1], w.shape[1] * groups, *size)
+        geometry = _geometry(out, w.shape, x.shape, steps, pads, dilations, groups)
+        return apply(ConvolutionInput, (input, weight, bias), geometry)
+
+    space = "L" if n == 1 else "H, W"
+    kernel = "R" if n == 1 else "R, S"
+    doc = f"""Transposed convolution of `input` ([N,] C, {space}), the gradient of `conv{n}d`.
+
+    `weight` is (C, K / groups, {kernel}), `bias` (K,). RuntimeError for shapes that do not fit
+    together.
     """
-    return _conv_transpose(
-        "conv_transpose1d",
-        1,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
-    )
+    return public(conv_transpose, name, doc)
 
 
-def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Any:
-    """Transposed convolution of `input` ([N,] C, H, W), `weight` (C, K / groups, R, S), plus bias.
-
-    It is the gradient of `conv2d` to its input. RuntimeError for shapes that do not fit together.
-    """
-    return _conv_transpose(
-        "conv_transpose2d",
-        2,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
-    )
+conv_transpose1d = _conv_transpose(1)
+conv_transpose2d = _conv_transpose(2)

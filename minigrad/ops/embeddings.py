@@ -85,6 +85,11 @@ def _check_ids(ids: Any, rows: int) -> None:
 def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
     """Shortens, in place, the rows that are taken to a norm of at most `max_norm`."""
     table = weight._array
+    if table.dtype.kind not in "fV":
+        raise RuntimeError(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{torch_name(table)} instead."
+        )
     rows = np.unique(ids)
     taken = table[rows].astype(np.float64)
     size = np.linalg.norm(taken, ord=norm_type, axis=1, keepdims=True)
@@ -113,7 +118,7 @@ def embedding(
     ids = need_tensor("embedding", "indices", input)
     if table.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if sparse:
+    if sparse and weight._fn is not None:
         raise RuntimeError(
             "embedding: given sparse=True; minigrad has dense gradients only: needed sparse=False"
         )

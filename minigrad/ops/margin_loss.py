@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autograd import variable as _v
 from ._elementwise import to_dtype
-from ._nn import need_float, need_tensor, reduction_of, torch_name
+from ._nn import REDUCTIONS, need_float, need_tensor, reduction_of, torch_name
 from ._shape import broadcast_error
 from .activation import logsigmoid
 from .arith import add, div, mul, neg, sub
@@ -155,7 +155,7 @@ def soft_margin_loss(
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {torch_name(x)}"
         )
-    result = _reduce(log1p(exp(neg(mul(target, input)))), reduction)
+    result = _reduce(log1p(exp(neg(mul(input, target)))), reduction)
     return result if result._array.dtype == x.dtype else to_dtype(result, x.dtype)
 
 
@@ -270,7 +270,8 @@ def gaussian_nll_loss(
     `var` has the input's shape, lacks its last dimension or has size 1 there, or is a number.
     `full` adds log(2 pi) / 2. ValueError for a negative variance or a size that does not fit.
     """
-    reduction = reduction_of(None, None, reduction)
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is not valid")
     x = need_tensor("gaussian_nll_loss", "input", input)
     need_tensor("gaussian_nll_loss", "target", target)
     if isinstance(var, float):
@@ -315,27 +316,35 @@ def multi_margin_loss(
 ) -> Any:
     """`sum_c weight[t] max(0, margin - input[t] + input[c])^p / C` over c != t; reduced.
 
-    Scores (N, C) with classes (N,), or (C,) with (). RuntimeError for shapes that do not fit and
-    classes out of range; ValueError unless p is 1 or 2.
+    Scores (N, C) with classes (N,), or (C,) or () with (). RuntimeError for shapes that do not fit
+    and classes out of range; ValueError unless p is 1 or 2.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     x = need_tensor("multi_margin_loss", "input", input)
     t = need_tensor("multi_margin_loss", "target", target)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    if x.ndim > 2 or not x.ndim or not x.shape[-1]:
+    if x.ndim > 2 or (x.ndim and not x.shape[-1]):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"{list(x.shape)}"
         )
     need_float("multi_margin_loss", x)
-    rows, channels = (1, x.shape[0]) if x.ndim == 1 else x.shape
+    rows, channels = x.shape if x.ndim == 2 else (1, x.size)
     if t.ndim > 1 or t.size != rows:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
             f"samples (batch size). Expected target size [{rows}], but got {list(t.shape)}. Input "
             f"has shape {list(x.shape)}."
         )
+    if weight is not None:
+        w = need_tensor("multi_margin_loss", "weight", weight)
+        if w.ndim != 1:
+            raise ValueError("weight must be one-dimensional")
+        if w.shape != (channels,):
+            raise RuntimeError(
+                f"inconsistent weight size, expected {channels} but got {list(w.shape)}"
+            )
     if t.dtype != np.int64:
         raise RuntimeError(f"expected scalar type Long but found {torch_name(t)}")
     if t.size and (t.min() < 0 or t.max() >= channels):
@@ -347,12 +356,7 @@ def multi_margin_loss(
     if p == 2:
         gap = mul(gap, gap)
     if weight is not None:
-        w = need_tensor("multi_margin_loss", "weight", weight)
-        if w.shape != (channels,):
-            raise RuntimeError(
-                f"inconsistent weight size, expected {channels} but got {list(w.shape)}"
-            )
-        gap = mul(gap, _constant(w[t.reshape(rows, 1)]))
+        gap = mul(gap, _constant(weight._array[t.reshape(rows, 1)]))
     gap = where(_constant(own), _constant(np.zeros((), x.dtype)), gap)
     loss = div(sum(gap, 1), float(channels))
     if reduction == "none":

@@ -12,15 +12,15 @@ from ..autograd.variable import Node, Variable
 from ..kernels import cpu
 from ._elementwise import to_dtype
 from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name, wanted
-from ._shape import normalize_dim, sum_to
+from ._shape import normalize_dim, shape_of, sum_to
 from .arith import add, div, mul, sub
 from .extrema import clamp_min
 from .movement import reshape
 from .norms import norm
 from .padding import pad
+from .pool import avg_pool2d
 from .power import pow
 from .reduce import mean
-from .slices import unfold
 from .unary import rsqrt
 
 __all__ = ["layer_norm", "local_response_norm", "normalize", "rms_norm"]
@@ -198,13 +198,14 @@ def local_response_norm(
     """`input / (k + alpha * mean of input^2 over size channels around it)^beta`.
 
     `input` (N, C, ...); beyond the first and last channel stand zeros. ValueError for fewer than
-    three dimensions. (Krizhevsky, Sutskever, Hinton 2012.)
+    three dimensions, RuntimeError for a size of 0. (Krizhevsky, Sutskever, Hinton 2012.)
     """
     x = need_tensor("local_response_norm", "input", input)
     if x.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {x.ndim} dimensions)")
     if not x.size:
         return input
-    around = [0, 0] * (x.ndim - 2) + [size // 2, (size - 1) // 2]
-    windows = unfold(pad(mul(input, input), around), 1, size, 1)
-    return div(input, pow(add(mul(mean(windows, -1), alpha), k), beta))
+    squares = pad(mul(input, input), [0, 0] * (x.ndim - 2) + [size // 2, (size - 1) // 2])
+    planes = reshape(squares, (x.shape[0], 1, shape_of(squares)[1], -1))
+    around = reshape(avg_pool2d(planes, (size, 1), 1), x.shape)
+    return div(input, pow(add(mul(around, alpha), k), beta))

@@ -7,16 +7,17 @@ average's to the whole window; both are linear, so that each gradient is again o
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.record import apply
-from ..autograd.variable import Node, Variable
-from ..backend import ndarray
+from ..autograd.variable import Node
 from ..kernels import cpu
-from ._elementwise import type_name
+from ._nn import public, torch_name
+from ._shape import array_arg
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
 
@@ -126,23 +127,11 @@ class AvgPoolInput(Node):
         return apply(AvgPool, (grad,), self.window)
 
 
-def array(name: str, input: Any) -> Any:
-    """The array of the first argument. TypeError unless it is a tensor (or array)."""
-    if isinstance(input, Variable):
-        return input._array
-    if isinstance(input, ndarray):
-        return input
-    raise TypeError(
-        f"{name}(): argument 'input' (position 1) must be Tensor, not {input.__class__.__name__}"
-    )
-
-
 def need_type(kind: str, x: Any, integers: str) -> None:
     """NotImplementedError unless x is floating point or of one of these integer types' names."""
     name = dtypes.from_numpy(x.dtype).name
     if x.dtype.kind not in "fV" and name not in integers.split():
-        shown = type_name(dtypes.from_numpy(x.dtype))
-        raise NotImplementedError(f"\"{kind}\" not implemented for '{shown}'")
+        raise NotImplementedError(f"\"{kind}\" not implemented for '{torch_name(x)}'")
 
 
 def four(shape: tuple, n: int) -> tuple[int, ...]:
@@ -205,23 +194,22 @@ def _check_shape(name: str, x: Any, n: int) -> None:
         )
 
 
-def _check_sizes(name: str, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> None:
-    if name == "max_pool1d":
-        for role, value in (
-            ("kernel_size", kernel[1]),
-            ("stride", stride[1]),
-            ("dilation", dilation[1]),
-        ):
-            if value <= 0:
-                raise RuntimeError(f"{name}() {role} must be greater than zero, but got {value}")
-        if padding[1] < 0:
-            raise RuntimeError(f"{name}() padding must be non-negative, but got {padding[1]}")
-        if padding[1] > kernel[1] // 2:
-            raise RuntimeError(
-                f"{name}() padding should be at most half of kernel size, but got "
-                f"padding={padding[1]} and kernel_size={kernel[1]}"
-            )
-        return
+def _check_line_sizes(kernel: int, stride: int, padding: int, dilation: int) -> None:
+    """The checks of `max_pool1d`, in PyTorch's words."""
+    named = (("kernel_size", kernel), ("stride", stride), ("dilation", dilation))
+    for role, value in named:
+        if value <= 0:
+            raise RuntimeError(f"max_pool1d() {role} must be greater than zero, but got {value}")
+    if padding < 0:
+        raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {padding}")
+    if padding > kernel // 2:
+        raise RuntimeError(
+            f"max_pool1d() padding should be at most half of kernel size, but got "
+            f"padding={padding} and kernel_size={kernel}"
+        )
+
+
+def _check_sizes(kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> None:
     if 0 in stride:
         raise RuntimeError("stride should not be zero")
     if min(padding) < 0:
@@ -245,24 +233,28 @@ def _check_sizes(name: str, kernel: tuple, stride: tuple, padding: tuple, dilati
 
 
 def _window(
-    name: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
-) -> tuple[Window, tuple]:
-    """Checks the arguments; the window without its sizes, and kernel, stride, padding, dilation."""
+    name: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool,
+    line: bool = False,
+) -> tuple[Window, tuple]:  # fmt: skip
+    """Checks the arguments; the window without its sizes, and kernel, stride, padding, dilation.
+
+    `line`: with the checks and errors of `max_pool1d`.
+    """
     k = _sizes(name, "kernel_size", kernel, n)
     given = stride is not None and not (isinstance(stride, (tuple, list)) and not stride)
     s = _sizes(name, "stride", stride, n) if given else k
     p = _sizes(name, "padding", padding, n)
     d = _sizes(name, "dilation", dilation, n)
-    if name == "max_pool1d":
+    if line:
         _check_shape(name, x, n)
-        _check_sizes(name, k, s, p, d)
+        _check_line_sizes(k[1], s[1], p[1], d[1])
     else:
-        _check_sizes(name, k, s, p, d)
+        _check_sizes(k, s, p, d)
         _check_shape(name, x, n)
     shape = four(x.shape, n)
     out = tuple([_output(shape[2 + a], k[a], s[a], p[a], d[a], ceil) for a in (0, 1)])
     if min(out) < 1:
-        if name == "max_pool1d":
+        if line:
             raise RuntimeError(f"max_pool1d() Invalid computed output size: {out[1]}")
         c = shape[1]
         raise RuntimeError(
@@ -273,67 +265,52 @@ def _window(
     return Window(x.shape, out_shape, shape, (*shape[:2], *out), ()), (k, s, p, d)
 
 
-def _max_pool(
-    name: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-    ceil_mode: bool, return_indices: bool,
-) -> Any:  # fmt: skip
-    x = array(name, input)
-    window, sizes = _window(name, n, x, kernel_size, stride, padding, dilation, bool(ceil_mode))
-    if n == 1 and not return_indices:
-        need_type("max_pool1d_impl", x, "")
-    else:
-        need_type("max_pool2d", x, "uint8 int8 int16 int32 int64")
-    return apply(
-        MaxPoolWithIndices if return_indices else MaxPool, (input,), window._replace(sizes=sizes)
-    )
+def _max_pool(n: int) -> Callable:
+    """Maxima over windows of n dimensions."""
+    name = f"max_pool{n}d"
 
+    def max_pool(
+        input: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        x = array_arg(name, input)
+        # PyTorch's errors for lines are its own, unless it has to find indices.
+        line = n == 1 and not return_indices
+        sizes = (kernel_size, stride, padding, dilation)
+        window, sizes = _window(name, n, x, *sizes, ceil_mode, line)
+        if line:
+            need_type("max_pool1d_impl", x, "")
+        else:
+            need_type("max_pool2d", x, "uint8 int8 int16 int32 int64")
+        cls = MaxPoolWithIndices if return_indices else MaxPool
+        return apply(cls, (input,), window._replace(sizes=sizes))
 
-def max_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The maximum of each window of `input` ([N,] C, L), with `return_indices` and its place.
+    doc = f"""The maximum of each window of `input` ([N,] C, {"L" if n == 1 else "H, W"}).
 
-    The first of equal maxima counts; NaN is the largest. `stride` is `kernel_size` by default.
-    RuntimeError for shapes that do not fit together.
+    With `return_indices` also its place, counted through the plane. The first of equal maxima
+    counts; NaN is the largest. `stride` is `kernel_size` by default. RuntimeError for shapes that
+    do not fit together.
     """
-    return _max_pool(
-        "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return public(max_pool, name, doc)
 
 
-def max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The maximum of each window of `input` ([N,] C, H, W), with `return_indices` and its place.
-
-    The first of equal maxima counts; NaN is the largest. Places count through the plane of H * W
-    elements. RuntimeError for shapes that do not fit together.
-    """
-    return _max_pool(
-        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+max_pool1d = _max_pool(1)
+max_pool2d = _max_pool(2)
 
 
 def _avg_pool(
     name: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
     count_include_pad: bool, divisor_override: Any,
 ) -> Any:  # fmt: skip
-    x = array(name, input)
+    x = array_arg(name, input)
     if divisor_override == 0 and divisor_override is not None:
         raise RuntimeError("divisor must be not zero")
-    window, sizes = _window(name, n, x, kernel_size, stride, padding, 1, bool(ceil_mode))
+    window, sizes = _window(name, n, x, kernel_size, stride, padding, 1, ceil_mode)
     need_type("avg_pool2d", x, "int64")
     divisor = 0 if divisor_override is None else operator.index(divisor_override)
     sizes = (*sizes[:3], bool(count_include_pad), divisor)

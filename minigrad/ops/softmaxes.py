@@ -63,7 +63,8 @@ def _along(cls: type[Node], name: str, input: Any, dim: int, dtype: Any, out: An
             input = to_dtype(input, wanted)
             x = need_tensor(name, "input", input)
     axis = normalize_dim(dim, x.ndim)
-    need_float(f"{name}_lastdim_kernel_impl", x)
+    if x.size:
+        need_float(f"{name}_lastdim_kernel_impl", x)
     if x.ndim:
         result = apply(cls, (input,), axis)
     else:
