@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
-from ._elementwise import to_dtype
+from ._elementwise import to_dtype, write_out
 from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name, wanted
 from ._shape import normalize_dim, shape_of, sum_to
 from .arith import add, div, mul, sub
@@ -188,7 +188,8 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
         )
     axis = normalize_dim(dim, x.ndim)
     if not x.ndim:
-        return reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
+        result = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
+        return result if out is None else write_out("normalize", out, result)
     return div(input, clamp_min(norm(input, p, axis, True), eps), out=out)
 
 

@@ -16,6 +16,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
+from ._elementwise import write_out
 from ._nn import public, torch_name
 from ._shape import array_arg
 
@@ -343,13 +344,16 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: Any = None,
+    *,
+    out: Any = None,
 ) -> Any:
     """The average of each window of `input` ([N,] C, H, W); `divisor_override` replaces its size.
 
     Padding counts as zeros unless `count_include_pad` is false. RuntimeError for shapes that do
     not fit together.
     """
-    return _avg_pool(
+    result = _avg_pool(
         "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
         divisor_override,
     )  # fmt: skip
+    return result if out is None else write_out("avg_pool2d", out, result)
