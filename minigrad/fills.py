@@ -52,7 +52,7 @@ def fill_uniform(array: np.ndarray, lo: float, hi: float, generator: Generator) 
             # One rounding, as a fused multiply-add: the product is exact in float64.
             a, b = np.float32(lo), np.float32(hi)
             u = (u * np.float64(b - a) + np.float64(a)).astype(np.float32)
-    values = u.astype(dtype, copy=False)
+    values = np.asarray(u.astype(dtype, copy=False))
     if dtype.itemsize == 2 or lo != 0 or hi != 1:
         # Rounding may reach the open end: PyTorch gives the other one then.
         values[values == dtype.type(hi)] = dtype.type(lo)

@@ -15,7 +15,7 @@ from . import attributes, conversion, creation, dtypes, fills, ops, printing, ra
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
-from .autograd.variable import Variable
+from .autograd.variable import Variable, is_float
 from .backend import device, device_of, strided
 from .ops import assign, movement, subscript
 from .ops._inplace import in_place, in_place_view
@@ -100,7 +100,12 @@ class Tensor(Variable):
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Variable):
-            raise TypeError(f"data: expected a Tensor, got {value.__class__.__name__}")
+            raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
+        if self._fn is not None and not is_float(value._array):
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex "
+                "dtype"
+            )
         self._array = value._array
 
     @property

@@ -1,19 +1,18 @@
-"""Hooks of modules: the ones common to all modules, and calling a module that has hooks."""
+"""Registering hooks: those common to all modules, and those of one."""
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import modes
-from ..autograd.function import Function
-from ..autograd.variable import RemovableHandle, Variable
+from ..autograd.variable import RemovableHandle
+from ._registry import Attributes
 
 # Hooks of all modules, in one dictionary so that a call has one thing to look at. An entry is
-# (kind, hook, with_kwargs, always_call); kinds: forward_pre, forward, backward_pre, backward.
+# (kind, hook, with_kwargs, always_call); kinds: forward_pre, forward, backward_pre, backward (full)
+# and old_backward.
 global_hooks: OrderedDict[int, tuple[str, Callable, bool, bool]] = OrderedDict()
 # Called when something is registered; kinds: buffer, module, parameter.
 registration_hooks: dict[str, OrderedDict[int, Callable]] = {
@@ -69,7 +68,22 @@ def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
     """`Module.register_full_backward_hook` for all modules: `hook(module, grad_in, grad_out)`."""
+    _refuse_mixing("old_backward")
     return _register("backward", hook)
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """Deprecated: `Module.register_backward_hook` for all modules."""
+    _refuse_mixing("backward")
+    return _register("old_backward", hook)
+
+
+def _refuse_mixing(other: str) -> None:
+    if any(kind == other for kind, *_ in global_hooks.values()):
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module "
+            "hook. Please use only one of them."
+        )
 
 
 class WrappedHook:
@@ -95,248 +109,75 @@ class WrappedHook:
         self.__init__(state["hook"], state["module"])  # type: ignore[misc]
 
 
-def _globals(kind: str) -> list[tuple]:
-    return [(i, e[1], e[2], e[3]) for i, e in global_hooks.items() if e[0] == kind]
+def add_hook(hooks: dict, hook: Any) -> RemovableHandle:
+    """Puts a hook into a dictionary of hooks."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
 
 
-def call_with_hooks(module: Any, args: tuple, kwargs: dict) -> Any:
-    """`module(*args, **kwargs)` with all its hooks."""
-    call = _Call(module, args, kwargs)
-    try:
-        return call.run()
-    except Exception:
-        call.run_always()
-        raise
+class HasHooks(Attributes):
+    """Registering hooks of one module, for `Module`."""
 
+    def _add_hook(self, hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
+        self._hooked = True
+        handle = add_hook(hooks, hook)
+        if prepend:
+            hooks.move_to_end(handle.id, last=False)
+        return handle
 
-class _Call:
-    """One call of a module with hooks."""
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, args)` before forward; a result replaces the arguments.
 
-    def __init__(self, module: Any, args: tuple, kwargs: dict):
-        self.module = module
-        self.args = args
-        self.kwargs = kwargs
-        self.result: Any = None
-        self.called: set[int] = set()  # the always-called hooks that have run
-
-    def run(self) -> Any:
-        module = self.module
-        self._run_pre_hooks()
-        pre = [e[1] for e in _globals("backward_pre")] + list(module._backward_pre_hooks.values())
-        full = [e[1] for e in _globals("backward")]
-        old: list[Callable] = []
-        if module._is_full_backward_hook is True:
-            full += module._backward_hooks.values()
-        elif module._is_full_backward_hook is False:
-            old += module._backward_hooks.values()
-        backward = None
-        if full or pre:
-            backward = BackwardHook(module, full, pre)
-            self.args = backward.setup_input_hook(self.args)
-        self.result = module.forward(*self.args, **self.kwargs)
-        for i, hook, with_kwargs, always in self._forward_hooks():
-            if always:
-                self.called.add(i)
-            self._run_forward_hook(hook, with_kwargs)
-        if backward is not None:
-            if not isinstance(self.result, (Variable, tuple)):
-                warnings.warn(
-                    "For backward hooks to be called, module output should be a Tensor or a tuple "
-                    f"of Tensors but received {type(self.result)}",
-                    stacklevel=4,
-                )
-            self.result = backward.setup_output_hook(self.result)
-        if old:
-            _hook_last_node(module, old, self.result)
-        return self.result
-
-    def _run_pre_hooks(self) -> None:
-        module = self.module
-        with_kwargs = module._forward_pre_hooks_with_kwargs
-        for i, hook in (
-            *((e[0], e[1]) for e in _globals("forward_pre")),
-            *module._forward_pre_hooks.items(),
-        ):
-            if i in with_kwargs:
-                out = hook(module, self.args, self.kwargs)
-                if out is None:
-                    continue
-                if not (isinstance(out, tuple) and len(out) == 2):
-                    raise RuntimeError(
-                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                        f"but got {out}."
-                    )
-                self.args, self.kwargs = out
-            else:
-                out = hook(module, self.args)
-                if out is not None:
-                    self.args = out if isinstance(out, tuple) else (out,)
-
-    def _forward_hooks(self) -> list[tuple]:
-        module = self.module
-        return _globals("forward") + [
-            (
-                i,
-                hook,
-                i in module._forward_hooks_with_kwargs,
-                i in module._forward_hooks_always_called,
-            )
-            for i, hook in module._forward_hooks.items()
-        ]
-
-    def _run_forward_hook(self, hook: Callable, with_kwargs: bool) -> None:
+        `with_kwargs`: `hook(module, args, kwargs)`, and the result is (args, kwargs).
+        """
+        handle = self._add_hook(self._forward_pre_hooks, hook, prepend)
         if with_kwargs:
-            out = hook(self.module, self.args, self.kwargs, self.result)
-        else:
-            out = hook(self.module, self.args, self.result)
-        if out is not None:
-            self.result = out
+            self._forward_pre_hooks_with_kwargs[handle.id] = True
+        return handle
 
-    def run_always(self) -> None:
-        """After an error: the hooks that asked to be called whatever happens."""
-        for i, hook, with_kwargs, always in self._forward_hooks():
-            if not always or i in self.called:
-                continue
-            try:
-                self._run_forward_hook(hook, with_kwargs)
-            except Exception as error:
-                warnings.warn(
-                    "module forward hook with ``always_call=True`` raised an exception that was "
-                    f"silenced as another error was raised in forward: {error}",
-                    stacklevel=4,
-                )
+    def register_forward_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Calls `hook(module, args, output)` after forward; a result replaces the output.
 
+        `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also after an error.
+        """
+        handle = self._add_hook(self._forward_hooks, hook, prepend)
+        if with_kwargs:
+            self._forward_hooks_with_kwargs[handle.id] = True
+        if always_call:
+            self._forward_hooks_always_called[handle.id] = True
+        return handle
 
-def _hook_last_node(module: Any, hooks: list[Callable], result: Any) -> None:
-    """Hooks of the old kind see the gradients of the last node of the forward only."""
-    while not isinstance(result, Variable):
-        result = (
-            next(v for v in result.values() if isinstance(v, Variable))
-            if isinstance(result, dict)
-            else result[0]
-        )
-    node = result.grad_fn
-    if node is not None:
-        for hook in hooks:
-            node.register_hook(WrappedHook(hook, module))
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, grad_output)` before backward; a result replaces grad_output."""
+        return self._add_hook(self._backward_pre_hooks, hook, prepend)
 
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs
+        are known; a result replaces grad_input."""
+        self._use_backward_hooks(full=True)
+        return self._add_hook(self._backward_hooks, hook, prepend)
 
-class BackwardHookFunction(Function):
-    """The identity: a node to hang hooks on."""
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """Deprecated: sees the gradients of the last operation of forward only."""
+        self._use_backward_hooks(full=False)
+        return self._add_hook(self._backward_hooks, hook, False)
 
-    @staticmethod
-    def forward(ctx: Any, *args: Any) -> Any:
-        ctx.mark_non_differentiable(*[a for a in args if a._fn is None])
-        return args
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return grads
-
-
-def _spread(indices: list[int] | None, values: Any, size: int) -> tuple:
-    """`values` at their places in a tuple of `size`, None elsewhere."""
-    result: list = [None] * size
-    for i, value in zip(indices or [], values, strict=True):
-        result[i] = value
-    return tuple(result)
-
-
-class BackwardHook:
-    """Ties a module's inputs and outputs to its backward hooks by one node on each side.
-
-    The output's node sees the gradients of the outputs first and keeps them; when the gradients of
-    the inputs have reached the input's node, the hooks are called with both.
-    """
-
-    def __init__(self, module: Any, hooks: list[Callable], pre_hooks: list[Callable]):
-        self.module = module
-        self.hooks = hooks
-        self.pre_hooks = pre_hooks
-        self.grad_outputs: Any = None
-        self.n_inputs = self.n_outputs = -1
-        self.input_indices: list[int] | None = None
-        self.output_indices: list[int] | None = None
-
-    def setup_input_hook(self, args: tuple) -> tuple:
-        self.n_inputs = len(args)
-        args, self.input_indices = self._through_identity(args, self._at_inputs)
-        return args
-
-    def setup_output_hook(self, result: Any) -> Any:
-        outputs = result if isinstance(result, tuple) else (result,)
-        self.n_outputs = len(outputs)
-        outputs, self.output_indices = self._through_identity(outputs, self._at_outputs)
-        return outputs if isinstance(result, tuple) else outputs[0]
-
-    @staticmethod
-    def _through_identity(values: tuple, hook: Callable) -> tuple[Any, list[int] | None]:
-        indices = [i for i, v in enumerate(values) if isinstance(v, Variable)]
-        if not modes.is_grad_enabled() or not any(values[i]._fn is not None for i in indices):
-            return values, None
-        tensors = BackwardHookFunction.apply(*[values[i] for i in indices])
-        next(t.grad_fn for t in tensors if t.grad_fn is not None).register_hook(hook)
-        result = list(values)
-        for i, t in zip(indices, tensors, strict=True):
-            result[i] = t
-        if type(values) is tuple:
-            return tuple(result), indices
-        return type(values)(*result), indices  # a named tuple
-
-    def _at_inputs(self, grad_inputs: tuple, _: Any) -> Any:
-        if self.grad_outputs is None:
-            return None  # the gradient did not come through the module's output
-        indices = self.input_indices
-        assert indices is not None
-        result = _spread(indices, grad_inputs, self.n_inputs)
-        for hook in self.hooks:
-            out = hook(self.module, result, self.grad_outputs)
-            if out is None:
-                continue
-            out = (out,) if isinstance(out, Variable) else out
-            if len(out) != len(result):
-                raise RuntimeError(
-                    "Backward hook returned an invalid number of grad_input, "
-                    f"got {len(out)}, but expected {len(result)}"
-                )
-            result = out
-        self.grad_outputs = None
-        return tuple(result[i] for i in indices)
-
-    def _at_outputs(self, _: Any, grad_outputs: tuple) -> Any:
-        indices = self.output_indices
-        assert indices is not None
-        grads = _spread(indices, grad_outputs, self.n_outputs)
-        for hook in self.pre_hooks:
-            out = hook(self.module, grads)
-            if out is None:
-                continue
-            out = (out,) if isinstance(out, Variable) else out
-            if len(out) != len(grads):
-                raise RuntimeError(
-                    "Backward pre hook returned an invalid number of grad_output, "
-                    f"got {len(out)}, but expected {len(grads)}"
-                )
-            grads = out
-        self.grad_outputs = grads
-        if self.input_indices is None:
-            self._without_inputs(grads)
-        return tuple(grads[i] for i in indices)
-
-    def _without_inputs(self, grads: tuple) -> None:
-        """No input requires grad, so that nothing will arrive there: the hooks are called now."""
-        warnings.warn(
-            "Full backward hook is firing when gradients are computed with respect to module "
-            "outputs since no inputs require gradients. See "
-            "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
-            "#torch.nn.Module.register_full_backward_hook for more details.",
-            stacklevel=5,
-        )
-        for hook in self.hooks:
-            out = hook(self.module, (None,) * self.n_inputs, grads)
-            if out is not None and not (isinstance(out, tuple) and all(g is None for g in out)):
-                raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always "
-                    "return None or None for all gradients."
-                )
-        self.grad_outputs = None
+    def _use_backward_hooks(self, full: bool) -> None:
+        if self._is_full_backward_hook is (not full):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single "
+                "Module. Please use only one of them."
+            )
+        self._is_full_backward_hook = full

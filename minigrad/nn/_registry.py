@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _MISSING: Any = object()
 
@@ -69,3 +69,18 @@ class Registry(dict):
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         return (dict, (dict(self),))  # `Module.__setstate__` ties it to its module again
+
+
+class Attributes:
+    """The attributes of a module that the parts of its class share."""
+
+    training: bool
+    _parameters: dict
+    _buffers: dict
+    _modules: dict
+    _non_persistent_buffers_set: set
+    _is_full_backward_hook: bool | None
+
+    if TYPE_CHECKING:  # parameters, buffers and children are attributes, too
+
+        def __getattr__(self, name: str) -> Any: ...

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..autograd.inplace import bump
 from ..autograd.variable import RemovableHandle, Variable
-from ._hooks import WrappedHook
+from ._hooks import WrappedHook, add_hook
+from ._registry import Attributes
 from .parameter import Parameter
 
 _EXTRA = "_extra_state"
@@ -40,18 +41,10 @@ def copy_into(target: Any, source: Any) -> None:
     bump(target)
 
 
-class HasState:
+class HasState(Attributes):
     """Saving and loading, for `Module`."""
 
     _version = 1
-    _parameters: dict
-    _buffers: dict
-    _modules: dict
-    _non_persistent_buffers_set: set
-    _state_dict_hooks: dict
-    _state_dict_pre_hooks: dict
-    _load_state_dict_pre_hooks: dict
-    _load_state_dict_post_hooks: dict
 
     # -- saving ----------------------------------------------------------------------------------
 
@@ -127,16 +120,16 @@ class HasState:
                 "Cannot register the same function as the state dict post hook that was "
                 "previously registered via register_state_dict_post_hook"
             )
-        return _add(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Calls `hook(module, state_dict, prefix, local_metadata)`, which may change the dict."""
         hook._from_public_api = True  # type: ignore[attr-defined]
-        return _add(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Calls `hook(module, prefix, keep_vars)` before the state is collected."""
-        return _add(self._state_dict_pre_hooks, hook)
+        return add_hook(self._state_dict_pre_hooks, hook)
 
     # -- loading ---------------------------------------------------------------------------------
 
@@ -144,7 +137,7 @@ class HasState:
         self, hook: Callable, with_module: bool = False
     ) -> RemovableHandle:
         wrapped = WrappedHook(hook, self if with_module else None)
-        return _add(self._load_state_dict_pre_hooks, wrapped)
+        return add_hook(self._load_state_dict_pre_hooks, wrapped)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Calls `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
@@ -153,7 +146,7 @@ class HasState:
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Calls `hook(module, incompatible_keys)` after loading; it may change the two lists."""
-        return _add(self._load_state_dict_post_hooks, hook)
+        return add_hook(self._load_state_dict_post_hooks, hook)
 
     def _load_from_state_dict(
         self,
@@ -281,9 +274,3 @@ def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, fo
                 "return new values, if incompatible_keys need to be modified, it should be done "
                 "inplace."
             )
-
-
-def _add(hooks: dict, hook: Any) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle

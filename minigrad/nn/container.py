@@ -392,7 +392,9 @@ class ParameterDict(Module):
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Takes out and returns the pair that was put in last."""
+        """Takes out and returns the pair that was put in last. KeyError if there is none."""
+        if not self._keys:
+            raise KeyError("popitem(): dictionary is empty")
         key = next(reversed(self._keys))
         return key, self.pop(key)
 
@@ -418,7 +420,7 @@ class ParameterDict(Module):
 
     def update(self, parameters: Any) -> None:
         """Puts in the values of a mapping or an iterable of pairs."""
-        pairs = _pairs("ParametersDict", parameters)
+        pairs = _pairs("ParameterDict", parameters)
         if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
             pairs = iter(sorted(pairs))  # as PyTorch, for mappings that it takes for unordered
         for key, value in pairs:

@@ -60,8 +60,7 @@ def _normal(tensor: Any, mean: float, std: float, generator: Generator | None) -
 
 
 def _fill(tensor: Any, value: float) -> Any:
-    tensor._array.fill(value)
-    bump(tensor)
+    tensor.detach().fill_(value)
     return tensor
 
 
@@ -112,6 +111,10 @@ def trunc_normal_(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
             "values may be incorrect.",
             stacklevel=2,
+        )
+    if a > b:
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}"
         )
     array = tensor._array
     g = chosen(generator)

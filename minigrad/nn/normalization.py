@@ -188,12 +188,15 @@ class _InstanceNorm(_NormBase):
                 if key in state_dict
             ]
             if keys:
+                names = " and ".join(f'"{key}"' for key in keys)
+                layer = self.__class__.__name__
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {' and '.join(map(repr, keys))} for "
-                    f"{self.__class__.__name__} with track_running_stats=False. If state_dict is a "
-                    "checkpoint saved before 0.4.0, this may be expected because "
-                    f"{self.__class__.__name__} does not track running stats by default since "
-                    "0.4.0. Please remove these keys from state_dict."
+                    f"Unexpected running stats buffer(s) {names} for {layer} with "
+                    "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, "
+                    f"this may be expected because {layer} does not track running stats by default "
+                    "since 0.4.0. Please remove these keys from state_dict. If the running stats "
+                    f"are actually needed, instead set track_running_stats=True in {layer} to "
+                    f"enable them. See the documentation of {layer} for details."
                 )
                 for key in keys:
                     state_dict.pop(key)

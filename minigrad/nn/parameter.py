@@ -84,7 +84,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         data = _nothing() if data is None else data
-        t = _share(Tensor, data, data._fn is not None)
+        t = _share(Tensor, data, isinstance(data, Variable) and data._fn is not None)
         t.persistent = persistent
         t._is_buffer = True
         return t
