@@ -7,6 +7,7 @@ Sections follow the op families; a method that is not an op (conversion, memory,
 from __future__ import annotations
 
 import builtins
+import warnings
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,16 @@ class Tensor(Variable):
 
     @property
     def grad(self) -> Tensor | None:
-        """The accumulated gradient, or None."""
+        """The accumulated gradient, or None. Warns for results that do not keep theirs."""
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+                "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+                "non-leaf Tensor.",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._grad  # type: ignore[return-value]
 
     @grad.setter
@@ -121,6 +131,8 @@ class Tensor(Variable):
                     f"assigned grad expected to be a Tensor or None but got grad of type "
                     f"{value.__class__.__name__}"
                 )
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
             if value._array.shape != self._array.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: given {list(value.shape)}, "

@@ -115,8 +115,8 @@ bool save_operands(PyObject* node, long spec, const Operand& a, const Operand& b
   const bool keep_b = !(spec & kCross) || a.fn != Py_None;
   PyObject* cells[2];
   int count = 0;
-  if (keep_a && a.variable && !(cells[count++] = cell_of(a.given))) return false;
-  if (keep_b && b.variable && !(cells[count++] = cell_of(b.given))) return false;
+  if (keep_a && a.variable && !(cells[count++] = saved_cell(a.given))) return false;
+  if (keep_b && b.variable && !(cells[count++] = saved_cell(b.given))) return false;
   replace(node, g.saved,
           PyTuple_Pack(2, keep_a ? (a.array ? a.array : a.given) : Py_None,
                        keep_b ? (b.array ? b.array : b.given) : Py_None));
@@ -221,7 +221,7 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   PyObject* result = new_tensor(array, node);
   bool saved = result != nullptr;
   if (saved && (spec & kSavesInputs)) {
-    PyObject* cell = cell_of(a.given);
+    PyObject* cell = saved_cell(a.given);
     replace(node, g.saved, PyTuple_Pack(1, a.array));
     replace(node, g.cells, cell ? PyTuple_Pack(1, cell) : nullptr);
     saved = slot(node, g.saved) && slot(node, g.cells);

@@ -17,7 +17,6 @@ struct Callbacks {
   PyObject* run_node_hooks;   // (node, grads, grad) -> grads
   PyObject* finish_leaf;      // (leaf, grad, owned): hooks have run
   PyObject* accumulate_slow;  // (variable, grad, owned)
-  PyObject* post_hooks;       // (leaf, variable)
   PyObject* raise_released;   // ()
   PyObject* raise_modified;   // (node)
 };
@@ -97,12 +96,11 @@ bool add_picked(Queue& queue, PyObject* pick, PyObject* grad) {
 
 bool add_to_leaf(PyObject* leaf, PyObject* grad, bool fresh) {
   Ref variable = share(PyWeakref_GetObject(slot(leaf, g.variable_ref)));
-  if (variable.is_none()) return true;
+  if (variable.is_none() || slot(variable.ptr(), g.fn) == Py_None) return true;
   const int done = accumulate_grad(variable.ptr(), grad, fresh);
   if (done < 0) return false;
   PyObject* owned = fresh ? Py_True : Py_False;
-  if (done == 0 && !call(callbacks.accumulate_slow, {variable.ptr(), grad, owned})) return false;
-  return slot(leaf, g.post_hooks) == Py_None || call(callbacks.post_hooks, {leaf, variable.ptr()});
+  return done > 0 || call(callbacks.accumulate_slow, {variable.ptr(), grad, owned});
 }
 
 // Whether what the node saved is still what it was.
@@ -127,7 +125,10 @@ bool check_saved(PyObject* node) {
 
 // Hands one gradient to the node it belongs to.
 bool deliver(Queue& queue, PyObject* fn, PyObject* grad, bool fresh) {
-  if (Py_TYPE(fn) == g.leaf && slot(fn, g.hooks) == Py_None) return add_to_leaf(fn, grad, fresh);
+  // Hooks of a leaf see the whole gradient.
+  if (Py_TYPE(fn) == g.leaf && slot(fn, g.hooks) == Py_None && slot(fn, g.post_hooks) == Py_None) {
+    return add_to_leaf(fn, grad, fresh);
+  }
   return add_pending(queue, fn, grad, fresh);
 }
 
@@ -202,11 +203,11 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 }
 
 void bind_callbacks(py::function run_hooks, py::function run_node_hooks, py::function finish_leaf,
-                    py::function accumulate_slow, py::function post_hooks,
-                    py::function raise_released, py::function raise_modified) {
+                    py::function accumulate_slow, py::function raise_released,
+                    py::function raise_modified) {
   const auto keep = [](py::function& function) { return function.inc_ref().ptr(); };
-  callbacks = {keep(run_hooks),  keep(run_node_hooks), keep(finish_leaf),   keep(accumulate_slow),
-               keep(post_hooks), keep(raise_released), keep(raise_modified)};
+  callbacks = {keep(run_hooks),       keep(run_node_hooks), keep(finish_leaf),
+               keep(accumulate_slow), keep(raise_released), keep(raise_modified)};
 }
 
 PyMethodDef kFunctions[] = {

@@ -303,8 +303,8 @@ PyObject* product_node(PyTypeObject* cls, PyObject* next, PyObject* x, PyObject*
   if (!node) return nullptr;
   const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
   const bool keep_y = PyTuple_GET_ITEM(next, 0) != Py_None;
-  PyObject* cell_x = keep_x ? cell_of(x) : nullptr;
-  PyObject* cell_y = keep_y ? cell_of(y) : nullptr;
+  PyObject* cell_x = keep_x ? saved_cell(x) : nullptr;
+  PyObject* cell_y = keep_y ? saved_cell(y) : nullptr;
   replace(node, mg::g.saved,
           PyTuple_Pack(2, keep_x ? slot(x, mg::g.array) : Py_None,
                        keep_y ? slot(y, mg::g.array) : Py_None));

@@ -14,6 +14,8 @@ namespace mg {
 Classes g;
 bool g_anomaly = false;
 thread_local bool t_recording = true;
+thread_local bool t_inference = false;
+PyObject* g_inference_cell = nullptr;
 
 namespace {
 
@@ -33,21 +35,43 @@ PyObject* new_tensor(PyObject* array, PyObject* fn) {
   Py_INCREF(fn);
   slot(t, g.fn) = fn;
   slot(t, g.grad) = new_none();
-  slot(t, g.cell) = new_none();
+  PyObject* cell = t_inference ? g_inference_cell : Py_None;
+  Py_INCREF(cell);
+  slot(t, g.cell) = cell;
   slot(t, g.view) = new_none();
   return t;
 }
 
-PyObject* cell_of(PyObject* variable) {
-  PyObject* cell = slot(variable, g.cell);
-  if (cell != Py_None) return cell;
-  cell = PyList_New(3);
+namespace {
+
+PyObject* new_cell() {
+  PyObject* cell = PyList_New(3);
   if (!cell) return nullptr;
   PyList_SET_ITEM(cell, 0, PyLong_FromLong(0));
   PyList_SET_ITEM(cell, 1, PyLong_FromLong(0));
   PyList_SET_ITEM(cell, 2, new_none());
-  replace(variable, g.cell, cell);
   return cell;
+}
+
+}  // namespace
+
+PyObject* cell_of(PyObject* variable) {
+  PyObject* cell = slot(variable, g.cell);
+  if (cell != Py_None) return cell;
+  cell = new_cell();
+  if (cell) replace(variable, g.cell, cell);
+  return cell;
+}
+
+PyObject* saved_cell(PyObject* variable) {
+  PyObject* cell = cell_of(variable);
+  if (cell != g_inference_cell) return cell;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "Inference tensors cannot be saved for backward. Please do not use Tensors "
+                  "created in inference mode in computation tracked by autograd. To work around "
+                  "this, you can make a clone to get a normal tensor and use it in autograd, or "
+                  "use `torch.no_grad()` instead of `torch.inference_mode()`.");
+  return nullptr;
 }
 
 PyObject* new_node(PyTypeObject* cls, PyObject* next) {
@@ -113,7 +137,7 @@ namespace {
 // Notes a write in a variable's cell, if it has one.
 bool note_write(PyObject* variable) {
   PyObject* cell = slot(variable, g.cell);
-  if (cell == Py_None) return true;
+  if (cell == Py_None || cell == g_inference_cell) return true;
   PyObject* seq = new_seq();
   PyObject* count = PyLong_FromLong(PyLong_AsLong(PyList_GET_ITEM(cell, 1)) + 1);
   if (!seq || !count) return false;
@@ -224,6 +248,11 @@ PyMethodDef kFunctions[] = {
 
 void bind_graph(py::module_& m) {
   add_functions(m, kFunctions);
+  g_inference_cell = new_cell();
+  m.attr("inference_cell") = py::handle(g_inference_cell);
+  m.def(
+      "set_inference", [](bool on) { t_inference = on; },
+      "Whether this thread's new tensors are inference tensors");
   m.def("bind_classes", &bind_classes, "Tells the classes whose slots are written");
   m.def("set_recording", [](bool on) { t_recording = on; }, "Whether this thread records");
   m.def("set_anomaly", [](bool on) { g_anomaly = on; }, "Leaves recording to the Python code");

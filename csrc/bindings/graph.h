@@ -23,6 +23,8 @@ struct Classes {
 extern Classes g;
 extern bool g_anomaly;                 // leave recording and backward to the Python code
 extern thread_local bool t_recording;  // whether this thread records
+extern thread_local bool t_inference;  // whether new tensors are inference tensors
+extern PyObject* g_inference_cell;     // the record of writes that all inference tensors share
 
 static inline PyObject*& slot(PyObject* object, Py_ssize_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
@@ -48,6 +50,8 @@ PyObject* new_tensor(PyObject* array, PyObject* fn);
 PyObject* new_node(PyTypeObject* cls, PyObject* next);
 // The record of writes of a variable, made on first use. Borrowed.
 PyObject* cell_of(PyObject* variable);
+// The same for a variable that is saved: RuntimeError for inference tensors.
+PyObject* saved_cell(PyObject* variable);
 
 // An array shaped and typed like `like`, from the pool if large.
 PyObject* array_like(PyArrayObject* like);

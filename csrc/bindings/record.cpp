@@ -9,10 +9,11 @@ namespace mg {
 namespace {
 
 struct Names {
-  PyObject *forward, *saves, *saves_output, *cross;
+  PyObject *forward, *saves, *saves_output, *cross, *no_grad, *inference;
   PyObject* apply_in_python;    // the whole operation, under anomaly detection
   PyObject* record_several;     // (node, inputs, arrays, results): several outputs
   PyObject* forget_dead_views;  // (cell)
+  PyObject* note_trace;         // (node): where it was called, under anomaly detection
 };
 Names n;
 
@@ -52,7 +53,7 @@ bool save_declared(PyObject* node, PyObject* cls, PyObject* inputs, PyObject* co
       PyTuple_SET_ITEM(saved, i, kept);
       PyObject* input = PyTuple_GET_ITEM(inputs, at);
       if (kept != Py_None && is_variable(input)) {
-        PyObject* cell = cell_of(input);
+        PyObject* cell = saved_cell(input);
         ok = cell && PyList_Append(cells, cell) == 0;
       }
     }
@@ -214,7 +215,10 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       Py_INCREF(args[i]);
       PyTuple_SET_ITEM(rest, i - 2, args[i]);
     }
-    view = PyTuple_Pack(3, input, args[0], rest);
+    // A view made without recording cannot be written with recording: its last entry says so.
+    view = t_recording
+               ? PyTuple_Pack(3, input, args[0], rest)
+               : PyTuple_Pack(4, input, args[0], rest, t_inference ? n.inference : n.no_grad);
     Py_DECREF(rest);
   }
   PyObject* out = nullptr;
@@ -228,7 +232,12 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     replace(out, g.cell, cell);
     Py_INCREF(view);
     replace(out, g.view, view);
-    if (recording && !register_view(cell, out)) Py_CLEAR(out);
+    if (recording && cell != g_inference_cell && !register_view(cell, out)) Py_CLEAR(out);
+  }
+  if (out && g_anomaly && fn != Py_None) {
+    PyObject* done = PyObject_CallOneArg(n.note_trace, node);
+    if (!done) Py_CLEAR(out);
+    Py_XDECREF(done);
   }
   Py_XDECREF(view);
   Py_DECREF(node);
@@ -236,10 +245,11 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 }
 
 void bind_fallbacks(py::function apply_in_python, py::function record_several,
-                    py::function forget_dead_views) {
+                    py::function forget_dead_views, py::function note_trace) {
   n.apply_in_python = apply_in_python.inc_ref().ptr();
   n.record_several = record_several.inc_ref().ptr();
   n.forget_dead_views = forget_dead_views.inc_ref().ptr();
+  n.note_trace = note_trace.inc_ref().ptr();
 }
 
 PyMethodDef kFunctions[] = {
@@ -256,6 +266,8 @@ void bind_record(py::module_& m) {
   n.saves = PyUnicode_InternFromString("saves");
   n.saves_output = PyUnicode_InternFromString("saves_output");
   n.cross = PyUnicode_InternFromString("cross");
+  n.no_grad = PyUnicode_InternFromString("no_grad");
+  n.inference = PyUnicode_InternFromString("inference");
   m.def("bind_fallbacks", &bind_fallbacks, "Tells the Python functions for the rare cases");
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import engine, modes
-from .variable import Leaf, Node, Variable, wrap
+from .variable import Node, Variable, retain_grad, set_requires_grad, wrap
 
 
 def _as_tuple(value: Any) -> tuple:
@@ -86,29 +86,23 @@ def backward(
         if not inputs:
             raise RuntimeError("'inputs' argument to backward cannot be empty.")
         wanted = {}
-        for i, t in enumerate(inputs):
-            if t._fn is None:
-                raise RuntimeError(
-                    f"One of the differentiated Tensors (inputs[{i}]) does not require grad"
-                )
+        for t in _checked("backward", inputs):
+            retain_grad(t)
             wanted[t._fn] = None
     before = modes.set_recording(create_graph)
     try:
         engine.run(roots, keep, create_graph, wanted)
     finally:
         modes.set_recording(before)
-    if wanted is not None:
-        _fill_non_leaves(inputs, wanted, create_graph)
 
 
-def _fill_non_leaves(inputs: tuple, wanted: dict[Node, Any], create_graph: bool) -> None:
-    """`backward(inputs=...)` accumulates in `.grad` of results, too."""
-    for t in inputs:
-        g = wanted[t._fn]
-        if t._fn.__class__ is Leaf or g is None:
-            continue
-        tensor = g if create_graph else wrap(g.copy())
-        t._grad = tensor if t._grad is None else t._grad + tensor
+def _checked(function: str, inputs: tuple) -> tuple:
+    for i, t in enumerate(inputs):
+        if not isinstance(t, Variable):
+            raise TypeError(
+                f"{function}: inputs[{i}] is a {t.__class__.__name__}; needed: a tensor"
+            )
+    return inputs
 
 
 def grad(
@@ -138,10 +132,10 @@ def grad(
         )
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     roots = _roots(outputs, _as_tuple(grad_outputs), create_graph)
     wanted: dict[Node, Any] = {}
-    for t in inputs:
+    for t in _checked("grad", inputs):
         if t._fn is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
         wanted[t._fn] = None
@@ -155,18 +149,19 @@ def grad(
     given = {id(root[1]) for root in roots}
     results = []
     seen: set[int] = set()
-    for t in inputs:
+    for i, t in enumerate(inputs):
         g = wanted[t._fn]
         if g is None:
             if not allow_unused and not materialize_grads:
                 raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. "
-                    "Set allow_unused=True if this is the desired behavior."
+                    f"The differentiated Tensor at index {i} appears to not have been used in the "
+                    "graph. Set allow_unused=True if this is the desired behavior."
                 )
             if materialize_grads:
                 zeros = t._array.copy()
                 zeros.fill(0)
                 g = wrap(zeros)
+                set_requires_grad(g, create_graph)
         elif not create_graph:
             # Results never share memory with each other or with what the caller passed in.
             shared = g.base is not None or id(g) in given or id(g) in seen

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -63,19 +64,24 @@ def run(
             if stop_at_wanted and wanted is not None and node in wanted:
                 wanted[node] = grad
                 continue
+            # Of a node on the way to another wanted one, PyTorch returns what its hooks get ...
+            goes_on = needed is None or any(fn in needed for fn in node.next)
+            if wanted is not None and goes_on and node in wanted:
+                wanted[node] = grad
             if node.hooks:
                 grad = _run_hooks(node, grad, create_graph)
                 owned.discard(node)
-            if wanted is not None and node in wanted:
-                wanted[node] = grad
             if node.__class__ is Leaf:
+                if wanted is not None and node in wanted:
+                    wanted[node] = grad
                 if accumulate and (wanted is None or node in wanted):
                     _accumulate(node, grad, node in owned, create_graph)
                 continue
+            if wanted is not None and not goes_on:
+                wanted[node] = grad  # ... and of the last ones what their hooks made of it
+                continue
             if node.index is not None:
                 _collect(pending, heap, node, grad)
-                continue
-            if needed is not None and node not in needed:
                 continue
 
         grads = _backward(node, grad, keep_graph, create_graph)
@@ -88,7 +94,7 @@ def run(
         for to, g in zip(node.next, grads):
             if to is None or g is None or (needed is not None and to not in needed):
                 continue
-            if to.__class__ is Leaf and wanted is None and to.hooks is None:
+            if _takes_at_once(to, wanted):
                 _accumulate(to, g, fresh, create_graph)
             elif to not in pending:
                 pending[to] = g
@@ -155,22 +161,27 @@ def _collect(pending: dict, heap: list, pick: Node, grad: Any) -> None:
     grads[index] = grad if grads[index] is None else as_array(grads[index] + grad)
 
 
+def _takes_at_once(node: Node, wanted: dict | None) -> bool:
+    """Whether a gradient is added to `.grad` as it arrives: a leaf whose hooks nobody waits for."""
+    return (
+        isinstance(node, Leaf) and wanted is None and node.hooks is None and node.post_hooks is None
+    )
+
+
 def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool = False) -> None:
-    """Adds to a leaf's `.grad`, which never shares memory with anything else."""
+    """Adds to a leaf's `.grad`, which never shares memory with anything else; then its hooks."""
     assert isinstance(leaf, Leaf)
     variable = leaf.variable_ref()
-    if variable is None:
+    if variable is None or variable._fn is None:
         return
     if create_graph or not fast.accumulate(variable, grad, owned):
         _accumulate_slow(variable, grad, owned, create_graph)
-    if leaf.post_hooks:
-        _run_post_hooks(leaf, variable)
-
-
-def _run_post_hooks(leaf: Leaf, variable: Variable) -> None:
-    assert leaf.post_hooks is not None
-    for hook in list(leaf.post_hooks.values()):
-        hook(variable)
+    for hook in list((leaf.post_hooks or {}).values()):
+        result = hook(variable)
+        if result is not None:
+            raise TypeError(f"expected None, but hook returned '{result.__class__.__name__}'")
+    if leaf.hooks:
+        _run_node_hooks(leaf, (), grad, create_graph)
 
 
 def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool = False) -> None:
@@ -203,6 +214,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                     raise TypeError(
                         f"expected Variable, but hook returned '{result.__class__.__name__}'"
                     )
+                _check_hook(hook, given._array, result._array)
                 grad = result if create_graph else result._array
         elif kind == "retain":
             variable = hook()
@@ -222,6 +234,19 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                 values = [r if create_graph else r._array for r in _as_tuple(result)]
                 grad = values if isinstance(grad, list) else values[0]
     return grad
+
+
+def _check_hook(hook: Any, given: Any, result: Any) -> None:
+    name = getattr(hook, "__name__", hook.__class__.__name__)
+    if result.dtype != given.dtype:
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {given.dtype} got {result.dtype})"
+        )
+    if result.shape != given.shape:
+        raise RuntimeError(
+            f"hook '{name}' has changed the size of value (was {list(given.shape)} got "
+            f"{list(result.shape)})"
+        )
 
 
 def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool = False) -> Any:
@@ -278,7 +303,9 @@ def _raise_released() -> None:
 
 
 def _raise_modified(node: Node) -> None:
-    shapes = [f"{tuple(a.shape)} {a.dtype}" for a in node.saved if hasattr(a, "shape")]
+    values = [v[1] if v.__class__ is tuple else v for v in node.saved]
+    arrays = [v._array if isinstance(v, Variable) else v for v in values]
+    shapes = [f"{tuple(a.shape)} {a.dtype}" for a in arrays if hasattr(a, "shape")]
     hint = (
         f" Forward was called here:\n{traces[node]}"
         if node in traces
@@ -294,23 +321,42 @@ def _raise_modified(node: Node) -> None:
 
 def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
     """Backward under anomaly detection: errors and NaNs name the forward call."""
-    where = traces.get(node, "(recorded before anomaly detection was switched on)\n")
+    before = modes.state.running
+    modes.state.running = node
     try:
         grads = (_with_tensors(node) if create_graph else node).backward(grad)
-    except Exception as error:
-        raise RuntimeError(
-            f"Error detected in {node.name()}: {error}\nTraceback of forward call that caused the "
-            f"error:\n{where}"
-        ) from error
+    except Exception:
+        _warn_where(node)
+        raise
+    finally:
+        modes.state.running = before
     if modes.anomaly_check_nan:
         for i, g in enumerate(_as_tuple(grads)):
             array = g._array if isinstance(g, Variable) else g
             if array is not None and bool((array != array).any()):
+                _warn_where(node)
                 raise RuntimeError(
                     f"Function '{node.name()}' returned nan values in its {i}th output.\n"
-                    f"Traceback of forward call that caused the error:\n{where}"
+                    f"Traceback of forward call that caused the error:\n{_where(node)}"
                 )
     return grads
+
+
+def _where(node: Node) -> str:
+    return traces.get(
+        node,
+        "No forward pass information available. Enable detect anomaly during forward pass for more "
+        "information.\n",
+    )
+
+
+def _warn_where(node: Node) -> None:
+    warnings.warn(
+        f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
+        f"{_where(node)}",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 fast.bind_engine(
@@ -318,7 +364,6 @@ fast.bind_engine(
     _run_node_hooks,
     _accumulate,
     _accumulate_slow,
-    _run_post_hooks,
     _raise_released,
     _raise_modified,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ from ..dtypes import from_numpy
 from . import modes
 from . import variable as _v
 from .inplace import bump, check_writable, rebase
-from .variable import RELEASED, Node, Pick, Variable, cell_of, is_float, next_seq
+from .record import apply_view, note_trace, register_view
+from .variable import RELEASED, Node, Pick, Variable, cell_of, is_float, next_seq, saved_cell
 
 
 class FunctionCtx(Node):
@@ -50,15 +52,16 @@ class FunctionCtx(Node):
 
     @property
     def saved_tensors(self) -> tuple:
-        """What was given to `save_for_backward`."""
+        """What was given to `save_for_backward`; nothing while forward still runs."""
         if self.saved is None:
-            return self.to_save  # backward has not been reached: forward's own view
+            return ()
         if self.saved is RELEASED:
             raise RuntimeError(
                 "Trying to backward through the graph a second time (or directly access saved "
-                "tensors after they have already been freed). Specify retain_graph=True if you "
-                "need to backward through the graph a second time or if you need to access saved "
-                "tensors after calling backward."
+                "tensors after they have already been freed). Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad(). Specify "
+                "retain_graph=True if you need to backward through the graph a second time or if "
+                "you need to access saved tensors after calling backward."
             )
         return tuple(self._unpack(kind, value) for kind, value in self.saved)
 
@@ -70,14 +73,14 @@ class FunctionCtx(Node):
         return _v.wrap(value, fn if is_float(value) else None)
 
     def name(self) -> str:
-        return self.function.__name__ + "Backward"
+        return self.__class__.__name__
 
     def backward(self, grad: Any) -> Any:
         grads = grad if isinstance(grad, list) else [grad]
         tensors = []
         differentiable = False
         for g, (shape, dtype, array_class) in zip(grads, self._outputs, strict=True):
-            if g is None and self.materialize_grads:
+            if g is None and self.materialize_grads and array_class is not None:
                 zeros = array_class(shape, dtype)
                 zeros.fill(0)
                 g = _v.wrap(zeros)
@@ -97,8 +100,15 @@ class FunctionCtx(Node):
                 f"function {self.name()} returned an incorrect number of gradients (expected "
                 f"{expected}, got {len(results)})"
             )
+        tensor_args = self._tensor_args
+        for i, g in enumerate(results):
+            if g is not None and i not in tensor_args:
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient different than None at position "
+                    f"{i + 1}, but the corresponding forward input was not a Variable"
+                )
         out = []
-        for position, i in enumerate(self._tensor_args):
+        for position, i in enumerate(tensor_args):
             g = results[i]
             if g is not None and self.next[position] is not None:
                 g = self._checked(i, g, self._input_shapes[position])
@@ -109,9 +119,8 @@ class FunctionCtx(Node):
 
     def _checked(self, i: int, g: Any, like: tuple) -> Any:
         if not isinstance(g, Variable):
-            raise TypeError(
-                f"function {self.name()} returned a {g.__class__.__name__} at position {i}; "
-                "needed: a tensor or None"
+            raise RuntimeError(
+                f"function {self.name()}: expected Variable or None (got {g.__class__.__name__})"
             )
         shape, dtype = like
         if g._array.shape != shape:
@@ -155,31 +164,28 @@ class Function:
         )
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward on the arguments and records the call."""
-        ctx = FunctionCtx()
-        ctx.function = cls
-        positions = [i for i, a in enumerate(args) if isinstance(a, Variable)]
-        recording = modes.is_grad_enabled() and any(args[i]._fn is not None for i in positions)
-        ctx._needs = tuple(
-            isinstance(a, Variable) and a._fn is not None and recording for a in args
-        )
+        ctx = _context_class(cls)()
+        separate = cls.setup_context is not Function.setup_context
+        if separate:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, {}
+        ctx._needs = tuple([isinstance(a, Variable) and a._fn is not None for a in args])
+        recording = modes.is_grad_enabled() and any(ctx._needs)
         before = modes.set_recording(False)
         try:
-            if cls.setup_context is not Function.setup_context:
+            if separate:
                 output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
             else:
-                output = cls.forward(ctx, *args)
+                output = cls.forward(ctx, *args, **kwargs)
         finally:
             modes.set_recording(before)
-        if not recording:
-            return output
-        ctx.next = tuple([args[i]._fn for i in positions])
-        ctx._tensor_args = positions
-        ctx._input_shapes = [(args[i]._array.shape, args[i]._array.dtype) for i in positions]
-        ctx.seq = next_seq()
-        return _attach(ctx, args, output)
+        outs = list(output) if isinstance(output, tuple) else [output]
+        outs = _attach(ctx, args, outs, recording)
+        return tuple(outs) if isinstance(output, tuple) else outs[0]
 
     def __call__(self, *args: Any) -> None:
         raise RuntimeError(
@@ -188,39 +194,89 @@ class Function:
         )
 
 
-def _attach(ctx: FunctionCtx, args: tuple, output: Any) -> Any:
-    """Puts the outputs of a user's forward into the graph."""
-    outs = list(output) if isinstance(output, tuple) else [output]
+def _context_class(function: type[Function]) -> type[FunctionCtx]:
+    """The node class of a user's function: named after it, made once."""
+    cls = function.__dict__.get("_context")
+    if cls is None:
+        cls = type(f"{function.__name__}Backward", (FunctionCtx,), {"function": function})
+        function._context = cls  # type: ignore[attr-defined]
+    return cls
+
+
+def _attach(ctx: FunctionCtx, args: tuple, outs: list, recording: bool) -> list:
+    """The outputs of a user's forward as they are returned, in the graph if `recording`."""
     dirty = {id(t) for t in ctx.dirty}
+    if not dirty <= {id(out) for out in outs}:
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. "
+            "The inputs that are modified inplace must all be outputs of the Function."
+        )
     for t in ctx.dirty:
-        check_writable(t)
+        if recording and t._fn is not None and t.is_leaf:
+            raise RuntimeError(
+                "a leaf Variable that requires grad has been used in an in-place operation."
+            )
+        check_writable(t, recorded=recording)
         bump(t)
-    inputs = {id(a) for a in args if isinstance(a, Variable)}
+    positions = [i for i, a in enumerate(args) if isinstance(a, Variable)]
+    inputs = {id(args[i]) for i in positions}
+    constant = {id(t) for t in ctx.non_differentiable}
+    ctx.next = tuple([args[i]._fn for i in positions]) if recording else ()
+    ctx._tensor_args = positions
+    ctx._input_shapes = [(args[i]._array.shape, args[i]._array.dtype) for i in positions]
+    ctx.seq = next_seq()  # after the writes, which backward has to know
     ctx.outputs = len(outs)
     ctx._outputs = []
+    returned: list = []
     for i, out in enumerate(outs):
         if not isinstance(out, Variable):
             ctx._outputs.append(((), None, None))
+            returned.append(out)
             continue
-        if id(out) in inputs and id(out) not in dirty:
-            outs[i] = out = _alias(out)  # an input returned as it is: a new tensor, same memory
         ctx._outputs.append((out._array.shape, out._array.dtype, out._array.__class__))
-        if any(out is t for t in ctx.non_differentiable) or not is_float(out._array):
-            if id(out) in dirty:
-                rebase(out, None)
-            continue
-        fn: Node = ctx if len(outs) == 1 else Pick(ctx, i)
+        differentiable = recording and id(out) not in constant and is_float(out._array)
+        fn: Node | None = None
+        if differentiable:
+            fn = ctx if len(outs) == 1 else Pick(ctx, i)
         if id(out) in dirty:
-            rebase(out, fn)
-        else:
+            if recording:
+                rebase(out, fn)
+        elif id(out) in inputs:
+            out = _view_of(out, fn)  # returned as it is: a new tensor, same memory
+        elif recording:
             out._fn = fn
-    _pack(ctx, outs)
-    return tuple(outs) if isinstance(output, tuple) else outs[0]
+            if out._view is not None:
+                out._view = (*out._view[:3], "function")
+                register_view(cell_of(out), out)
+        returned.append(out)
+    if sum(isinstance(out, Variable) and out._fn is not None for out in returned) > 1:
+        for out in returned:
+            if isinstance(out, Variable) and out._view is not None and id(out) not in dirty:
+                out._view = (*out._view[:3], "several")
+    if recording:
+        if modes.anomaly:
+            note_trace(ctx)
+        _pack(ctx, outs)
+    return returned
 
 
-def _alias(t: Variable) -> Any:
-    out = _v.wrap(t._array)
-    out._cell = cell_of(t)
+class _Same(Node):
+    """A tensor as a view of itself."""
+
+    views_input = True
+
+    def forward(self, x: Any) -> Any:
+        return x[...]
+
+    def backward(self, grad: Any) -> Any:
+        """grad as it is."""
+        return grad
+
+
+def _view_of(t: Variable, fn: Node | None) -> Any:
+    out = apply_view(_Same, t)
+    out._fn = fn
+    out._view = (t, _Same, (), "function")
     return out
 
 
@@ -236,7 +292,7 @@ def _pack(ctx: FunctionCtx, outs: list) -> None:
                 f"save_for_backward can only save variables, but argument is of type "
                 f"{t.__class__.__name__}"
             )
-        cells.append(cell_of(t))
+        cells.append(saved_cell(t))
         position = next((i for i, out in enumerate(outs) if out is t), None)
         # An output is kept as its array: keeping the tensor would make the graph hold itself.
         saved.append(("plain", t) if position is None else (position, t._array))

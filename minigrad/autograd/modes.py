@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..kernels import fast
 class _ThreadState(threading.local):
     grad = True
     inference = False
+    running: Any = None  # under anomaly detection, the node whose backward runs
 
 
 state = _ThreadState()
@@ -33,9 +35,10 @@ def is_grad_enabled() -> bool:
 
 
 def set_recording(on: bool) -> bool:
-    """Switches recording for this thread and returns what it was."""
+    """Switches recording for this thread and returns what it was. Inference mode keeps it off."""
     global threads_off
     before = state.grad
+    on = on and not state.inference
     if before is not on:
         with _lock:
             threads_off += -1 if on else 1
@@ -47,6 +50,17 @@ def set_recording(on: bool) -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether this thread is inside `inference_mode`."""
     return state.inference
+
+
+def _set_inference(on: bool, recording: bool) -> None:
+    state.inference = on
+    fast.set_inference(on)
+    set_recording(recording)
+
+
+def unrecorded() -> str:
+    """Why this thread does not record, as the last entry of `Variable._view`."""
+    return "inference" if state.inference else "no_grad"
 
 
 class _Mode:
@@ -106,11 +120,18 @@ class set_grad_enabled(_Mode):
     """Switches recording on or off: at once as a function, until the block's end as a context."""
 
     def __init__(self, mode: bool):
-        self._mode = bool(mode)
+        if mode.__class__ is not bool:
+            raise TypeError(
+                f"set_grad_enabled: mode is a {mode.__class__.__name__}; needed: a bool"
+            )
+        self._mode = mode
         self._before = set_recording(self._mode)
 
     def clone(self) -> set_grad_enabled:
         return set_grad_enabled(self._mode)
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._mode})"
 
     def __call__(self, function: Callable) -> Callable:
         set_recording(self._before)  # as a decorator it must not act before the call
@@ -145,7 +166,11 @@ class enable_grad(no_grad):
 
 
 class inference_mode(_Mode):
-    """As `no_grad`, and `is_inference_mode_enabled()` says so."""
+    """As `no_grad`, and new tensors inside are inference tensors.
+
+    Outside, those cannot be written in place, saved for backward or made to require grad: `clone()`
+    gives a normal tensor. `inference_mode(False)` switches back to normal tensors and recording.
+    """
 
     _mode: bool
 
@@ -162,13 +187,10 @@ class inference_mode(_Mode):
 
     def __enter__(self) -> None:
         self._before = (state.grad, state.inference)
-        if self._mode:
-            set_recording(False)
-        state.inference = self._mode
+        _set_inference(self._mode, not self._mode)
 
     def __exit__(self, *exc: object) -> None:
-        set_recording(self._before[0])
-        state.inference = self._before[1]
+        _set_inference(self._before[1], self._before[0])
 
 
 # Anomaly detection is global, as in PyTorch.
@@ -181,10 +203,15 @@ def is_anomaly_enabled() -> bool:
     return anomaly
 
 
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly detection looks for NaN."""
+    return anomaly_check_nan
+
+
 class set_detect_anomaly(_Mode):
     """Switches anomaly detection: at once as a function, until the block's end as a context.
 
-    With it on, an error in backward shows where the forward operation was called, and a backward
+    With it on, an error in backward warns where the forward operation was called, and a backward
     that returns NaN (with `check_nan`) raises RuntimeError.
     """
 
@@ -207,10 +234,13 @@ class detect_anomaly(set_detect_anomaly):
     """`with detect_anomaly(check_nan=True): ...`"""
 
     def __init__(self, check_nan: bool = True):
-        before = (anomaly, anomaly_check_nan)
-        super().__init__(True, check_nan)
-        _set(before)
-        self._before = before
+        self._args = (True, check_nan)
+        warnings.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should "
+            "only be enabled for debugging.",
+            UserWarning,
+            stacklevel=2,
+        )
 
     def clone(self) -> detect_anomaly:
         return detect_anomaly(self._args[1])

@@ -15,7 +15,7 @@ from ..backend import as_array
 from ..kernels import fast
 from . import modes
 from . import variable as _v
-from .variable import Node, Pick, Variable, cell_of, is_float, next_seq
+from .variable import INFERENCE, Node, Pick, Variable, cell_of, is_float, next_seq, saved_cell
 
 # Where each node was called, kept while anomaly detection is on.
 traces: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
@@ -63,7 +63,7 @@ def _record(node: Node, inputs: tuple, arrays: list, result: Any) -> Any:
     node.seq = next_seq()
     node.hooks = None
     if modes.anomaly:
-        traces[node] = "".join(traceback.format_stack()[:-2])
+        note_trace(node)
     if result.__class__ is not tuple:
         out = _v.wrap(result, node if is_float(result) else None)
         save(node, inputs, arrays, (out,))
@@ -91,7 +91,7 @@ def save(node: Node, inputs: tuple, arrays: list, outs: tuple) -> None:
             continue
         kept.append(arrays[i])
         if isinstance(inputs[i], Variable):
-            cells.append(cell_of(inputs[i]))
+            cells.append(saved_cell(inputs[i]))
     for i in node.saves_output:
         kept.append(outs[i]._array)
         cells.append(cell_of(outs[i]))
@@ -109,7 +109,19 @@ def _forget_dead_views(cell: list) -> None:
     cell[2] = [ref for ref in cell[2] if ref() is not None]
 
 
-fast.bind_fallbacks(apply_in_python, _record_several, _forget_dead_views)
+def note_trace(node: Node) -> None:
+    """Remembers where an operation was called (only under anomaly detection)."""
+    trace = "".join(traceback.format_stack()[:-2])
+    if modes.state.running is not None:
+        trace += (
+            f"Previous calculation was induced by {modes.state.running.name()}. Traceback of "
+            f"forward call that induced the previous calculation:\n"
+            f"{traces.get(modes.state.running, '(none)')}"
+        )
+    traces[node] = trace
+
+
+fast.bind_fallbacks(apply_in_python, _record_several, _forget_dead_views, note_trace)
 
 # apply(cls, inputs, *args): runs `cls` on `inputs` and records it; see `apply_in_python`.
 apply: Callable[..., Any] = fast.apply
@@ -140,14 +152,14 @@ def apply_views(
         node.saved = node.cells = node.hooks = None
         node.outputs = len(arrays)
         if modes.anomaly:
-            traces[node] = "".join(traceback.format_stack()[:-1])
+            note_trace(node)
     cell = cell_of(input)
     outs = []
     for i, array in enumerate(arrays):
         out = _v.wrap(array, Pick(node, i) if tracked else None)
         out._cell = cell
-        out._view = (input, view, each[i])
-        if recording:
+        out._view = (input, view, each[i], "several" if recording else modes.unrecorded())
+        if recording and cell is not INFERENCE:
             register_view(cell, out)
         outs.append(out)
     return tuple(outs)
@@ -170,8 +182,3 @@ def alias(variable: Variable) -> Any:
     out = _v.wrap(variable._array)
     out._cell = cell_of(variable)
     return out
-
-
-def note_trace(node: Node) -> None:
-    """Remembers where an operation was called (only under anomaly detection)."""
-    traces[node] = "".join(traceback.format_stack()[:-2])

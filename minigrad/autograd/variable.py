@@ -19,6 +19,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..kernels import fast
+from . import modes
+
+# The record of writes that all tensors made in inference mode share; nothing is noted in it.
+INFERENCE: list = fast.inference_cell
 
 # Sequence numbers count downwards, so that a heap yields the newest node first.
 next_seq: Callable[[], int] = fast.next_seq
@@ -141,7 +145,9 @@ class Variable:
     """The part of a tensor that automatic differentiation sees.
 
     Slots: `_array` the data; `_fn` where the gradient goes; `_grad` the accumulated gradient;
-    `_cell` the shared record of writes; `_view` is (parent, node class, arguments) for a view.
+    `_cell` the shared record of writes; `_view` is (parent, node class, arguments) for a view, with
+    a fourth entry where writes to it cannot be recorded: how it was made ("no_grad", "inference",
+    "several" views from one operation, or in a user's "function").
     """
 
     __slots__ = ("__weakref__", "_array", "_cell", "_fn", "_grad", "_view")
@@ -150,7 +156,7 @@ class Variable:
     _fn: Node | None
     _grad: Variable | None
     _cell: list | None
-    _view: tuple[Variable, type[Node], tuple] | None
+    _view: tuple | None
 
     if TYPE_CHECKING:  # the methods of `Tensor`, the class of all instances
 
@@ -165,7 +171,11 @@ class Variable:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        set_requires_grad(self, bool(value))
+        if value.__class__ is not bool:
+            raise RuntimeError("requires_grad must be a bool")
+        if value and not self.is_leaf:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables.")
+        set_requires_grad(self, value)
 
     @property
     def is_leaf(self) -> bool:
@@ -188,7 +198,13 @@ class Variable:
 
     @property
     def _version(self) -> int:
+        if self._cell is INFERENCE:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return 0 if self._cell is None else self._cell[1]
+
+    def is_inference(self) -> bool:
+        """Whether the tensor was made in inference mode."""
+        return self._cell is INFERENCE
 
     @property
     def _base(self) -> Variable | None:
@@ -221,6 +237,11 @@ def is_float(array: Array) -> bool:
     return array.dtype.kind in "fV"
 
 
+# Leaves with hooks, of tensors whose `requires_grad` was switched off, for when it comes on again.
+# By the tensor's id.
+_set_aside: dict[int, Node] = {}
+
+
 def set_requires_grad(variable: Variable, value: bool) -> None:
     """Sets `requires_grad` of a leaf. RuntimeError for results and for integer tensors."""
     if value:
@@ -229,7 +250,12 @@ def set_requires_grad(variable: Variable, value: bool) -> None:
                 raise RuntimeError(
                     "only Tensors of floating point and complex dtype can require gradients"
                 )
-            variable._fn = Leaf(variable)
+            if variable._cell is INFERENCE and not modes.state.inference:
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed."
+                )
+            variable._fn = _set_aside.pop(id(variable), None) or Leaf(variable)
     elif variable._fn is not None:
         if variable._fn.__class__ is not Leaf:
             raise RuntimeError(
@@ -237,6 +263,11 @@ def set_requires_grad(variable: Variable, value: bool) -> None:
                 "computed variable in a subgraph that doesn't require differentiation use "
                 "var_no_grad = var.detach()."
             )
+        leaf = variable._fn
+        if leaf.hooks or leaf.post_hooks:
+            key = id(variable)
+            leaf.variable_ref = weakref.ref(variable, lambda _: _set_aside.pop(key, None))
+            _set_aside[key] = leaf
         variable._fn = None
 
 
@@ -245,6 +276,19 @@ def cell_of(variable: Variable) -> list:
     cell = variable._cell
     if cell is None:
         cell = variable._cell = [0, 0, None]
+    return cell
+
+
+def saved_cell(variable: Variable) -> list:
+    """`cell_of` a variable that is saved for backward. RuntimeError for inference tensors."""
+    cell = cell_of(variable)
+    if cell is INFERENCE:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+            "instead of `torch.inference_mode()`."
+        )
     return cell
 
 
@@ -281,6 +325,19 @@ def _add_hook(node: Node, hook: tuple[str, Callable]) -> RemovableHandle:
     handle = RemovableHandle(node.hooks)
     node.hooks[handle.id] = hook
     return handle
+
+
+def move(variable: Variable, fn: Node | None) -> None:
+    """Gives a variable another place in the graph; `retain_grad` goes with it."""
+    old = variable._fn
+    variable._fn = fn
+    if old is None or not old.hooks:
+        return
+    for key, hook in list(old.hooks.items()):
+        if hook[0] == "retain" and hook[1]() is variable:
+            del old.hooks[key]
+            if fn is not None:
+                _add_hook(fn, hook)
 
 
 def register_hook(variable: Variable, hook: Callable) -> RemovableHandle:

@@ -27,6 +27,8 @@ accumulate = _C.accumulate
 add_into = _C.add_into
 bind_classes = _C.bind_classes
 set_recording = _C.set_recording
+set_inference = _C.set_inference
+inference_cell = _C.inference_cell
 set_anomaly = _C.set_anomaly
 
 # In the order of BinaryOp and UnaryOp in csrc/kernels/elementwise.h.

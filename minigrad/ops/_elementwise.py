@@ -23,7 +23,6 @@ from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
 from ._shape import array_of, broadcast_error, shape_of, sum_to
 
-_new = object.__new__
 _F32 = np.dtype(np.float32)
 _OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
 _ARRAYS = (ndarray, np.generic)
@@ -92,23 +91,17 @@ def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
             result = cls.cpu(x)
             if result.__class__ is not ndarray:
                 result = as_array(result)
-            t = _new(_v.Tensor)
-            t._array = result
-            t._grad = t._cell = t._view = None
+            t = _v.wrap(result)
             fn = input._fn
             if fn is None or (modes.threads_off and not modes.state.grad):
-                t._fn = None
                 return t
             t._fn = node = cls()
             node.next = (fn,)
             node.seq = next_seq()
             node.hooks = None
             if cls.saves:
-                cell = input._cell
-                if cell is None:
-                    cell = input._cell = [0, 0, None]
                 node.saved = (x,)
-                node.cells = (cell,)
+                node.cells = (_v.saved_cell(input),)
             elif cls.saves_output:
                 cell = t._cell = [0, 0, None]
                 node.saved = (result,)
@@ -159,11 +152,8 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
                 raise
             if result.__class__ is not ndarray:
                 result = as_array(result)
-            t = _new(_v.Tensor)
-            t._array = result
-            t._grad = t._cell = t._view = None
+            t = _v.wrap(result)
             if (f is None and g is None) or (modes.threads_off and not modes.state.grad):
-                t._fn = None
                 return t
             t._fn = node = cls()
             node.next = (f, g)
@@ -195,13 +185,9 @@ def _save_operands(cls: Any, node: Any, input: Any, other: Any, x: Any, y: Any) 
     node.saved = (x if keep_x else None, y if keep_y else None)
     cells = []
     if keep_x and input.__class__ is not float:
-        if input._cell is None:
-            input._cell = [0, 0, None]
-        cells.append(input._cell)
+        cells.append(_v.saved_cell(input))
     if keep_y and other.__class__ is not float:
-        if other._cell is None:
-            other._cell = [0, 0, None]
-        cells.append(other._cell)
+        cells.append(_v.saved_cell(other))
     node.cells = cells
 
 

@@ -25,12 +25,13 @@ def in_place(op: Callable, name: str | None = None) -> Callable:
 
 def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Replaces the value of `target` by `op(target, *args, **kwargs)`; recorded like the op."""
-    inplace.check_writable(target)
     kwargs = kwargs or {}
     old = target
-    if modes.is_grad_enabled() and any(
+    recorded = modes.is_grad_enabled() and any(
         isinstance(a, Variable) and a._fn is not None for a in (target, *args, *kwargs.values())
-    ):
+    )
+    inplace.check_writable(target, recorded=recorded)
+    if recorded:
         # The graph must keep what the value was: the op works on a copy of it.
         old = _v.wrap(target._array.copy(), target._fn)
         args = tuple([old if a is target else a for a in args])

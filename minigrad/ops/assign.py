@@ -117,7 +117,7 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
         )
-    inplace.check_writable(self)
+    inplace.check_writable(self, recorded=src._fn is not None)
     if src is not self:
         write_values(self, src)
     return self
@@ -128,7 +128,8 @@ def fill_(self: Any, value: Any) -> Any:
 
     Gradient: of a tensor `value`, the sum of grad; of the old values, zero.
     """
-    inplace.check_writable(self, filled=True)
+    recorded = isinstance(value, Variable) and value._fn is not None
+    inplace.check_writable(self, filled=True, recorded=recorded)
     if isinstance(value, Variable):
         if value._array.ndim:
             raise RuntimeError(

@@ -252,7 +252,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     target = input
     if parsed.cls is not None:
         target = apply_view(parsed.cls, input, tuple(parsed.key))
-    inplace.check_writable(target)
+    inplace.check_writable(target, recorded=values._fn is not None)
     if parsed.arrays:
         if parsed.masked == [True] and values._array.size == 1:  # PyTorch fills, with conversion
             values = to_dtype(values, target._array.dtype)

@@ -1,0 +1,20 @@
+"""What tests that run with both libraries share: each runs with PyTorch and with minigrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import minigrad as mg
+
+torch = pytest.importorskip("torch")
+both = pytest.mark.parametrize("m", [torch, mg], ids=["torch", "minigrad"])
+
+
+def values(t: Any) -> list:
+    return t.detach().numpy().tolist()
+
+
+def ones(m: Any, *shape: int, grad: bool = True) -> Any:
+    return m.ones(*shape, requires_grad=grad)
