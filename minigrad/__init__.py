@@ -1,6 +1,10 @@
 """minigrad: a small, fast deep-learning trainer with PyTorch's names, over NumPy arrays."""
 
 import importlib
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import Any
 
 from . import autograd as autograd
@@ -9,6 +13,7 @@ from . import nn as nn
 from . import ops as ops
 from . import optim as optim
 from . import random as random
+from .attributes import *  # noqa: F403
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
 from .autograd import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
@@ -30,6 +35,7 @@ from .config import set_flush_denormal as set_flush_denormal
 from .config import set_num_threads as set_num_threads
 from .config import show_config as show_config
 from .creation import *  # noqa: F403
+from .creation import tensor as _tensor
 from .dtypes import bfloat16 as bfloat16
 from .dtypes import bool_ as bool_
 from .dtypes import dtype as dtype
@@ -46,14 +52,10 @@ from .dtypes import int64 as int64
 from .dtypes import promote_types as promote_types
 from .dtypes import set_default_dtype as set_default_dtype
 from .dtypes import uint8 as uint8
-from .from_data import *  # noqa: F403
-from .from_data import tensor as _tensor
-from .legacy import *  # noqa: F403
 from .ops import *  # noqa: F403
 from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
-from .ranges import *  # noqa: F403
 from .serialization import load as load
 from .serialization import load_safetensors as load_safetensors
 from .serialization import save as save
@@ -67,6 +69,7 @@ tensor = _tensor
 bool = bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
+newaxis = None
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
 _LAZY = ("testing", "utils")

@@ -1,4 +1,7 @@
-"""What a tensor is: sizes, strides, memory, flags. The functions are `Tensor` methods."""
+"""What a tensor is: sizes, strides, memory, flags. The functions are `Tensor` methods.
+
+Those that PyTorch also has as functions are in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,14 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
-from .ops._shape import normalize_dim
+from .ops._shape import need_tensor, normalize_dim
 from .size import Size
+
+__all__ = [
+    "conj", "conj_physical", "detach", "detach_", "get_device", "imag", "is_complex", "is_conj",
+    "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size", "is_signed",
+    "numel", "real", "resize_as_", "resolve_conj", "resolve_neg",
+]  # fmt: skip
 
 
 def size(self: Any, dim: int | None = None) -> Any:
@@ -61,9 +70,9 @@ def dim(self: Any) -> int:
     return self._array.ndim
 
 
-def numel(self: Any) -> int:
+def numel(input: Any) -> int:
     """The number of elements."""
-    return self._array.size
+    return need_tensor("numel", input)._array.size
 
 
 def element_size(self: Any) -> int:
@@ -131,24 +140,66 @@ def untyped_storage(self: Any) -> Storage:
     return Storage(owner_of(self._array))
 
 
-def is_floating_point(self: Any) -> bool:
+def is_floating_point(input: Any) -> bool:
     """Whether the elements are floating point."""
-    return is_float(self._array)
+    return is_float(need_tensor("is_floating_point", input)._array)
 
 
-def is_signed(self: Any) -> bool:
+def is_signed(input: Any) -> bool:
     """Whether the elements can be negative."""
-    return self._array.dtype.kind in "ifV"
+    return need_tensor("is_signed", input)._array.dtype.kind in "ifV"
 
 
-def is_complex(self: Any) -> bool:
-    """Whether the elements are complex: never."""
+def is_complex(input: Any) -> bool:
+    """Whether the elements are complex: never, minigrad has no complex dtype."""
+    need_tensor("is_complex", input)
     return False
 
 
-def is_same_size(self: Any, other: Any) -> bool:
+def is_nonzero(input: Any) -> bool:
+    """Whether the only element is not zero: `bool(t)`. RuntimeError unless there is exactly one."""
+    array = need_tensor("is_nonzero", input)._array
+    if array.size != 1:
+        what = "no values" if array.size == 0 else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+    return bool(array.reshape(()))
+
+
+def is_inference(input: Any) -> bool:
+    """Whether the tensor was made in inference mode."""
+    return need_tensor("is_inference", input).is_inference()
+
+
+def is_conj(input: Any) -> bool:
+    """Whether the tensor is a lazy conjugate: never."""
+    need_tensor("is_conj", input)
+    return False
+
+
+def is_neg(input: Any) -> bool:
+    """Whether the tensor is a lazy negative: never."""
+    need_tensor("is_neg", input)
+    return False
+
+
+def same_tensor(input: Any) -> Any:
+    """`input` itself: what `conj`, `real`, `resolve_conj` and `resolve_neg` are of real numbers."""
+    return need_tensor("conj", input)
+
+
+conj = conj_physical = real = resolve_conj = resolve_neg = same_tensor
+
+
+def imag(input: Any) -> Any:
+    """RuntimeError: real numbers have no imaginary part."""
+    need_tensor("imag", input)
+    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
+def is_same_size(input: Any, other: Any) -> bool:
     """Whether the shapes are equal."""
-    return self._array.shape == other._array.shape
+    a = need_tensor("is_same_size", input)
+    return a._array.shape == need_tensor("is_same_size", other, 2, "other")._array.shape
 
 
 def is_set_to(self: Any, tensor: Any) -> bool:
@@ -157,8 +208,9 @@ def is_set_to(self: Any, tensor: Any) -> bool:
     return address_of(x) == address_of(y) and x.shape == y.shape and x.strides == y.strides
 
 
-def get_device(self: Any) -> int:
+def get_device(input: Any) -> int:
     """The index of the GPU; -1 on the CPU."""
+    need_tensor("get_device", input)
     return -1
 
 
@@ -183,6 +235,11 @@ def is_pinned(self: Any, device: Any = None) -> bool:
 
 
 # -- place in the graph and in memory ------------------------------------------------------------
+
+
+def detach(input: Any) -> Any:
+    """The same memory outside the graph."""
+    return alias(need_tensor("detach", input))
 
 
 def detach_(self: Any) -> Any:

@@ -152,8 +152,20 @@ def of_scalar(value: object) -> dtype:
 _LADDER_FLOAT = {float16: 1, bfloat16: 1, float32: 2, float64: 3}
 
 
-def promote_types(a: dtype, b: dtype) -> dtype:
-    """The smallest dtype that both convert to, as `torch.promote_types`."""
+def need_dtype(name: str, argument: str, position: int, value: object) -> None:
+    """TypeError unless a function's argument is a dtype."""
+    if value.__class__ is not dtype:
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be torch.dtype, not "
+            f"{value.__class__.__name__}"
+        )
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that both convert to."""
+    a, b = type1, type2
+    need_dtype("promote_types", "type1", 1, a)
+    need_dtype("promote_types", "type2", 2, b)
     if a is b:
         return a
     if a.category != b.category:
@@ -207,7 +219,7 @@ class finfo:
         self.min = float(info.min)
         self.tiny = float(info.tiny)
         self.smallest_normal = float(info.smallest_normal)
-        self.resolution = float(info.resolution)
+        self.resolution = 10.0**-info.precision
 
     def __repr__(self) -> str:
         return (
@@ -233,4 +245,4 @@ class iinfo:
         self.max = int(info.max)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -94,7 +94,7 @@ def fill_normal(array: np.ndarray, mean: float, std: float, generator: Generator
         return
     target = in_memory_order(array)
     values = generator.normals(array.size)
-    target[...] = (values * std + mean).reshape(target.shape)
+    target[...] = _fused(values, std, mean).reshape(target.shape)
 
 
 _LARGEST_EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24, "float64": 2**53}
@@ -271,7 +271,7 @@ def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: An
         if not is_float(array):
             raise unsupported("log_normal_cpu", array.dtype)
         target = in_memory_order(array)
-        target[...] = np.exp(g.normals(array.size) * std + mean).reshape(target.shape)
+        target[...] = np.exp(_fused(g.normals(array.size), std, mean)).reshape(target.shape)
 
     _filling("log_normal_", fill, self)
     return self
@@ -284,6 +284,8 @@ def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
     g = chosen(generator)
 
     def fill(array: np.ndarray) -> None:
+        if array.size and array.dtype.kind == "b":
+            raise unsupported("geometric_cpu", array.dtype)
         target = in_memory_order(array)
         target[...] = np.ceil(np.log(g.uniform64(target.shape)) / math.log1p(-p))
 

@@ -17,7 +17,6 @@ from .autograd.variable import Variable
 from .backend import as_device, device
 from .kernels import cpu
 from .kernels.streams import WORDS, normal_pairs
-from .kernels.streams import normal_blocks as blocks_in_numpy
 
 _DEFAULT_SEED = 67280421310721
 
@@ -222,24 +221,16 @@ class Generator:
             else:
                 out = draw(n)
                 full = n // 16 * 16
-            _transform(out[:full])
+            cpu.normal_blocks(out[:full])
             if full != n:
                 last = draw(16)
-                _transform(last)
+                cpu.normal_blocks(last)
                 out[n - 16 :] = last
             return out
 
     def permutation(self, n: int) -> np.ndarray:
         """The numbers below `n` in random order, int64."""
         return self._draw(cpu.shuffle, np.arange(n))
-
-
-def _transform(uniforms: np.ndarray) -> None:
-    """Makes normals of uniforms, in blocks of 16, in place."""
-    if uniforms.dtype == np.float32:
-        cpu.normal_blocks(uniforms)
-    else:
-        uniforms[...] = blocks_in_numpy(uniforms.reshape(-1, 16)).ravel()
 
 
 def _restored(seed: int, state: np.ndarray) -> Generator:

@@ -216,6 +216,8 @@ def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
             suffixes.append(f"dtype={dtype!r}")
     else:
         text = _contents(array, len(prefix)) if tensor_contents is None else tensor_contents
+        if not _options.edgeitems:
+            suffixes.append(f"size={array.shape}")
         if dtype not in (default, dtypes.int64, dtypes.bool_):
             suffixes.append(f"dtype={dtype!r}")
     if self.grad_fn is not None:

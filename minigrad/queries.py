@@ -1,33 +1,27 @@
-"""Small questions about tensors: is it one, of what kind, how many elements."""
+"""Small questions: is it a tensor, what is it called, which type or shape would a result have."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .autograd.variable import Variable, is_float
+from . import dtypes
+from .autograd.variable import Variable
 from .backend import CPU, as_device
-from .from_data import typename
+from .ops import _shape
+from .ops._elementwise import result_numpy
+from .size import Size
 
 __all__ = [
+    "broadcast_shapes",
+    "can_cast",
     "get_default_device",
-    "is_complex",
-    "is_floating_point",
-    "is_nonzero",
     "is_storage",
     "is_tensor",
-    "numel",
+    "result_type",
     "set_default_device",
+    "set_default_tensor_type",
     "typename",
 ]
-
-
-def _tensor(name: str, input: Any) -> Variable:
-    if not isinstance(input, Variable):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not "
-            f"{input.__class__.__name__}"
-        )
-    return input
 
 
 def is_tensor(obj: Any) -> bool:
@@ -36,33 +30,34 @@ def is_tensor(obj: Any) -> bool:
 
 
 def is_storage(obj: Any) -> bool:
-    """Whether `obj` is a storage: never, minigrad has none."""
+    """Whether `obj` is a storage that can be read or written: never, minigrad has none."""
     return False
 
 
-def is_floating_point(input: Any) -> bool:
-    """Whether the elements are floating point. TypeError for other things than tensors."""
-    return is_float(_tensor("is_floating_point", input)._array)
+def typename(obj: Any) -> str:
+    """The name of an object's type; of a tensor the legacy name, such as "torch.FloatTensor"."""
+    if isinstance(obj, Variable):
+        return obj.type()
+    cls = obj if isinstance(obj, type) else obj.__class__
+    module = cls.__module__
+    return cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"
 
 
-def is_complex(input: Any) -> bool:
-    """Whether the elements are complex: never, minigrad has no complex dtype."""
-    _tensor("is_complex", input)
-    return False
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of an arithmetic result of two tensors or numbers."""
+    return dtypes.from_numpy(result_numpy("result_type", tensor1, tensor2))
 
 
-def is_nonzero(input: Any) -> bool:
-    """Whether the only element is not zero. RuntimeError unless there is exactly one."""
-    array = _tensor("is_nonzero", input)._array
-    if array.size != 1:
-        what = "no values" if array.size == 0 else "more than one value"
-        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-    return bool(array.item())
+def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
+    """Whether promotion lets results of dtype `from_` be written to a tensor of dtype `to`."""
+    for position, d in enumerate((from_, to), 1):
+        dtypes.need_dtype("can_cast", ("from_", "to")[position - 1], position, d)
+    return dtypes.can_cast(from_, to)
 
 
-def numel(input: Any) -> int:
-    """The number of elements."""
-    return _tensor("numel", input)._array.size
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that all of `shapes` (tuples or ints) broadcast to. RuntimeError if none."""
+    return Size(_shape.broadcast_shapes(*shapes))
 
 
 def get_default_device() -> Any:
@@ -73,3 +68,13 @@ def get_default_device() -> Any:
 def set_default_device(device: Any) -> None:
     """Accepts the CPU, the only device tensors are made on by default. RuntimeError otherwise."""
     as_device(device)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Old form of `set_default_dtype`: takes `DoubleTensor` or "torch.DoubleTensor"."""
+    name = t if isinstance(t, str) else getattr(t, "__name__", "")
+    kinds = {f"{dtypes.type_name(d)}Tensor": d for d in dtypes.ALL}
+    kind = kinds.get(name.removeprefix("torch."))
+    if kind is None:
+        raise TypeError("invalid type object")
+    dtypes.set_default_dtype(kind)

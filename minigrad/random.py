@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,17 @@ from . import generator as _generator
 from .autograd import variable as _v
 from .autograd.variable import Variable, is_float
 from .backend import as_device
-from .creation import like_array, out_array, size_of, typed
-from .from_data import check_dtype, finish
+from .creation._common import (
+    check_dtype,
+    finish,
+    in_order,
+    like_array,
+    out_array,
+    size_given,
+    typed,
+)
 from .generator import Generator, chosen, default_generator
-from .ops._shape import broadcast_shapes
+from .ops._shape import broadcast_shapes, memory_order, need_tensor
 
 __all__ = [
     "Generator",
@@ -105,18 +112,10 @@ def _target(name: str, size: tuple, options: dict) -> tuple[np.ndarray, Any, boo
     generator = chosen(options.pop("generator", None))
     out = options.pop("out", None)
     requires_grad = options.pop("requires_grad", False)
-    dtype, device = options.pop("dtype", None), options.pop("device", None)
-    for ignored in ("layout", "pin_memory", "names"):
+    wanted = typed(name, options.pop("dtype", None), options.pop("device", None), out)
+    for ignored in ("layout", "pin_memory"):
         options.pop(ignored, None)
-    named = options.pop("size", None)
-    if options:
-        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
-    if named is not None:
-        size = (named,)
-    elif not size:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    shape = size_of(name, size)
-    wanted = typed(name, dtype, device, out)
+    shape = size_given(name, size, options)
     array = np.empty(shape, wanted) if out is None else out_array(name, out, shape)
     return array, out, requires_grad, generator
 
@@ -174,6 +173,10 @@ def _bound(name: str, value: Any) -> int:
         ) from None
 
 
+# Permutations of floats hold every number exactly (bfloat16's are rounded, as PyTorch's).
+_LONGEST = {"float16": 2**11 + 1, "bfloat16": 2**63, "float32": 2**24 + 1, "float64": 2**53 + 1}
+
+
 def randperm(
     n: Any,
     *,
@@ -198,12 +201,10 @@ def randperm(
     wanted = check_dtype("randperm", dtype) or np.dtype(np.int64)
     if out is not None:
         wanted = out._array.dtype
-    most = np.iinfo(wanted).max if wanted.kind in "iu" else {2: 2**8, 4: 2**24, 8: 2**53}.get(
-        wanted.itemsize, 1
-    )  # fmt: skip
-    if wanted == np.float16:
-        most = 2**11
-    if count > most + (wanted.kind in "fV"):
+    if wanted.kind == "b":
+        raise fills.unsupported("randperm", wanted)
+    most = _LONGEST.get(wanted.name) or np.iinfo(wanted).max
+    if count > most:
         name = wanted.name + ("_t" if wanted.kind in "iu" else "")
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     values = chosen(generator).permutation(count).astype(wanted, copy=False)
@@ -262,12 +263,7 @@ def normal(
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with the probability that stands in `input` (or `p`), else 0, in the input's type."""
-    if not isinstance(input, Variable):
-        raise TypeError(
-            f"bernoulli(): argument 'input' (position 1) must be Tensor, not "
-            f"{input.__class__.__name__}"
-        )
-    x = input._array
+    x = need_tensor("bernoulli", input)._array
     chance: Any = x if p is None else p._array if isinstance(p, Variable) else float(p)
     array = np.empty(x.shape, x.dtype) if out is None else out_array("bernoulli", out, x.shape)
     fills.fill_bernoulli(array, chance, chosen(generator))
@@ -288,12 +284,7 @@ def multinomial(
     weights that are negative or not finite, and for more samples than there are, without
     `replacement`.
     """
-    if not isinstance(input, Variable):
-        raise TypeError(
-            f"multinomial(): argument 'input' (position 1) must be Tensor, not "
-            f"{input.__class__.__name__}"
-        )
-    weights, n = input._array, operator.index(num_samples)
+    weights, n = need_tensor("multinomial", input)._array, operator.index(num_samples)
     if not is_float(weights):
         raise RuntimeError(
             "multinomial only supports floating-point dtypes for input, got: "
@@ -317,7 +308,7 @@ def multinomial(
         picked = _with_replacement(rows, n, g)
     else:
         # The smallest of exponential waiting times; as many as are wanted, the first ones.
-        q = np.empty(rows.shape, rows.dtype)
+        q = in_order(rows.shape, rows.dtype, memory_order(rows))
         fills.fill_exponential(q, 1.0, g)
         with np.errstate(all="ignore"):
             q = (rows / q).astype(np.float64)
@@ -325,7 +316,7 @@ def multinomial(
             picked = q.argmax(axis=1)[:, None]
         else:
             picked = np.argsort(-q, axis=1, kind="stable")[:, :n]
-    result = np.ascontiguousarray(picked.reshape((*weights.shape[:-1], n)), np.int64)
+    result = picked.astype(np.int64, order="C").reshape((*weights.shape[:-1], n))
     if out is None:
         return _v.wrap(result)
     out_array("multinomial", out, result.shape)[...] = result
@@ -344,12 +335,7 @@ def _with_replacement(rows: np.ndarray, n: int, g: Generator) -> np.ndarray:
 
 def poisson(input: Any, generator: Any = None) -> Any:
     """Poisson numbers whose rates stand in `input`, in its type."""
-    if not isinstance(input, Variable):
-        raise TypeError(
-            f"poisson(): argument 'input' (position 1) must be Tensor, not "
-            f"{input.__class__.__name__}"
-        )
-    rates = input._array
+    rates = need_tensor("poisson", input)._array
     if not is_float(rates):
         raise fills.unsupported("poisson_cpu", rates.dtype)
     if (rates < 0).any():
@@ -390,33 +376,39 @@ def _poisson(rate: float, g: Generator) -> int:
             return k
 
 
-def rand_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, generator: Any = None, **ignored: Any,
-) -> Any:  # fmt: skip
-    """Uniform numbers in [0, 1) in the input's shape, type and memory order."""
-    array = like_array("rand_like", input, dtype, device, memory_format)
-    fills.fill_uniform(array, 0.0, 1.0, chosen(generator))
+def _like(name: str, fill: Callable, input: Any, options: dict) -> Any:
+    """A tensor like `input`, filled by `fill(array, generator)`; `options` as of `rand_like`."""
+    generator = chosen(options.pop("generator", None))
+    requires_grad = options.pop("requires_grad", False)
+    form = [options.pop(key, None) for key in ("dtype", "device", "memory_format")]
+    for ignored in ("layout", "pin_memory"):
+        options.pop(ignored, None)
+    if options:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
+    array = like_array(name, input, *form)
+    fill(array, generator)
     return finish(array, requires_grad)
 
 
-def randn_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, generator: Any = None, **ignored: Any,
-) -> Any:  # fmt: skip
-    """Standard normal numbers in the input's shape, type and memory order."""
-    array = like_array("randn_like", input, dtype, device, memory_format)
-    fills.fill_normal(array, 0.0, 1.0, chosen(generator))
-    return finish(array, requires_grad)
+def rand_like(input: Any, **options: Any) -> Any:
+    """Uniform numbers in [0, 1) in the input's shape, type and memory order.
+
+    Options: generator, dtype, layout, device, pin_memory, requires_grad, memory_format.
+    """
+    return _like("rand_like", lambda a, g: fills.fill_uniform(a, 0.0, 1.0, g), input, options)
 
 
-def randint_like(
-    input: Any, low: Any, high: Any = None, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False, memory_format: Any = None, generator: Any = None, **ignored: Any,
-) -> Any:  # fmt: skip
-    """`randint_like(x, high)`, `randint_like(x, low, high)`: integers in the input's shape."""
+def randn_like(input: Any, **options: Any) -> Any:
+    """Standard normal numbers in the input's shape, type and memory order; as `rand_like`."""
+    return _like("randn_like", lambda a, g: fills.fill_normal(a, 0.0, 1.0, g), input, options)
+
+
+def randint_like(input: Any, low: Any = 0, high: Any = None, **options: Any) -> Any:
+    """`randint_like(x, high)`, `randint_like(x, low, high)`: integers in the input's shape.
+
+    Options as `rand_like`.
+    """
     if high is None:
         low, high = 0, low
-    array = like_array("randint_like", input, dtype, device, memory_format)
-    fills.fill_integers(array, _bound("low", low), _bound("high", high), chosen(generator))
-    return finish(array, requires_grad)
+    first, end = _bound("low", low), _bound("high", high)
+    return _like("randint_like", lambda a, g: fills.fill_integers(a, first, end, g), input, options)

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from . import attributes, conversion, creation, dtypes, fills, ops, printing, random
+from . import attributes, conversion, dtypes, fills, ops, printing, random
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable, is_float
 from .backend import device, device_of, strided
+from .creation import legacy, methods
 from .ops import assign, movement, subscript
 from .ops._inplace import in_place, in_place_view
 from .ops._operators import (
@@ -32,6 +33,8 @@ from .ops._shape import as_shape, sum_to
 from .ops.linalg import operator_matmul, operator_rmatmul
 from .size import Size
 
+_new_tuple = tuple.__new__
+
 
 class Tensor(Variable):
     """A multi-dimensional array of one dtype, with automatic differentiation."""
@@ -42,7 +45,7 @@ class Tensor(Variable):
 
     def __new__(cls, *args: Any, device: Any = None) -> Any:
         """Old constructor: `Tensor(2, 3)` is not initialised, `Tensor([2, 3])` holds values."""
-        return creation.construct(args, device, dtypes.default_numpy(), strict=False)
+        return legacy.construct(args, device, dtypes.default_numpy(), strict=False)
 
     @staticmethod
     def _from_array(array: np.ndarray) -> Tensor:
@@ -53,7 +56,7 @@ class Tensor(Variable):
 
     @property
     def shape(self) -> Size:
-        return Size(self._array.shape)
+        return _new_tuple(Size, self._array.shape)
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -81,7 +84,7 @@ class Tensor(Variable):
     is_floating_point = attributes.is_floating_point
     is_signed = attributes.is_signed
     is_complex = attributes.is_complex
-    is_nonzero = conversion.to_bool
+    is_nonzero = attributes.is_nonzero
     is_same_size = attributes.is_same_size
     is_set_to = attributes.is_set_to
     get_device = attributes.get_device
@@ -178,13 +181,13 @@ class Tensor(Variable):
 
     # -- new tensors of the same type ------------------------------------------------------------
 
-    new_tensor = creation.new_tensor
-    new_empty = creation.new_empty
-    new_zeros = creation.new_zeros
-    new_ones = creation.new_ones
-    new_full = creation.new_full
-    new_empty_strided = creation.new_empty_strided
-    new = creation.new
+    new_tensor = methods.new_tensor
+    new_empty = methods.new_empty
+    new_zeros = methods.new_zeros
+    new_ones = methods.new_ones
+    new_full = methods.new_full
+    new_empty_strided = methods.new_empty_strided
+    new = legacy.new
 
     # -- random numbers, in place ----------------------------------------------------------------
 
@@ -221,7 +224,7 @@ class Tensor(Variable):
     __float__ = conversion.to_float
     __int__ = conversion.to_int
     __complex__ = conversion.to_complex
-    __bool__ = conversion.to_bool
+    __bool__ = attributes.is_nonzero
     __index__ = conversion.to_index
     __format__ = conversion.format_
     __len__ = conversion.length

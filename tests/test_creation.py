@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import minigrad as mg
 
@@ -53,7 +56,22 @@ numel(T.tensor([1, 2])) | set_default_dtype(T.int32) | tensor([1.0]).new_zeros(2
 tensor([1.0]).new_tensor([1, 2]) | tensor([1]).new_tensor([1.5, 2])
 tensor([1.0]).new_full((2,), 3) | tensor([1.0]).new_ones(2, 3)
 zeros(2, out=T.ones(3, dtype=T.int32))
-arange(3, out=T.zeros(3))
+arange(3, out=T.zeros(3)) | zeros(True) | zeros(2, names=None) | tensor([np.zeros((2, 3)).T])
+full((2,), -3.7, dtype=T.uint8) | tensor(-3.7, dtype=T.uint8) | full((2,), 1e10, dtype=T.float16)
+full((2,), 1e39) | full((2,), 1e39, dtype=T.bfloat16) | full((2,), float("inf")) | tensor([1e39])
+full_like(T.zeros(2), 1e39) | zeros(2).fill_(1e39) | full((2,), None) | full((2,), T.tensor([5.0]))
+full((2,), 2**63) | full((2,), 2**70) | scalar_tensor(5, requires_grad=True) | Tensor(None)
+linspace(-3, 3, 7, dtype=T.uint8) | linspace(0, 1000, 7, dtype=T.int8) | range(4)
+linspace(0, 1, 3, dtype=T.bool) | logspace(0, 1, 3, dtype=T.bool)
+tril_indices(3, 3, dtype=T.int16) | range(0, 1, 0.1) | range(0, 3, dtype=T.bool)
+range(1, 4, 0) | range(4, 1) | from_dlpack([1])
+from_dlpack(T.zeros(2, requires_grad=True)) | empty(2, 3, memory_format=T.preserve_format)
+from_numpy(np.zeros(3, [("a", "f4"), ("b", "i2")])["a"]) | Size([1.5]) | Size(["a"])
+result_type(T.tensor([1]), 1.5) | result_type(1, 2.5)
+result_type(T.zeros(1), T.tensor(1.0).double())
+can_cast(T.float64, T.float32) | can_cast(T.float32, T.int32) | can_cast(1, T.int32)
+promote_types(1, 2) | broadcast_shapes((2, 1), (3,)) | broadcast_shapes((2,), (3,)) | pi | newaxis
+finfo(T.bfloat16).resolution | finfo(T.float16).resolution | finfo(T.float32).resolution
 """
 LIST = [c.strip() for line in CALLS.strip().split("\n") for c in line.split(" | ")]
 
@@ -63,13 +81,13 @@ def _run(module: object, call: str) -> tuple:
         result = eval(f"T.{call}", {"T": module, "np": np, "float": float, "range": range})
     except Exception as error:
         return ("error", type(error).__name__)
-    if not hasattr(result, "numpy"):
-        return ("value", result)
+    if not hasattr(result, "detach"):
+        return ("value", str(result))
     return (
         str(result.dtype),
         tuple(result.shape),
         result.requires_grad,
-        str(result.detach().numpy().tolist()),
+        str(result.tolist()),
     )
 
 
@@ -141,3 +159,27 @@ def test_empty_strided_and_memory_order() -> None:
 def test_complex_is_refused_clearly() -> None:
     with pytest.raises(TypeError, match="complex"):
         mg.tensor(1j)
+
+
+@given(st.data())
+def test_copies_lie_in_memory_as_pytorchs(data: st.DataObject) -> None:
+    shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    order = data.draw(st.permutations(range(len(shape))))
+    kinds = data.draw(st.lists(st.sampled_from(["whole", "part", "repeated"]), min_size=4))
+
+    def make(module: Any) -> Any:
+        x = module.zeros([2 * n for n in shape])
+        for d, (n, kind) in enumerate(zip(shape, kinds)):
+            if kind == "part":
+                x = x.narrow(d, 0, n)
+            elif kind == "repeated":
+                x = x.narrow(d, 0, 1).expand(*[n if k == d else -1 for k in range(x.ndim)])
+        return x.permute(*order)
+
+    def strides(x: Any) -> list:
+        return [s for n, s in zip(x.shape, x.stride()) if n != 1]
+
+    x, y = make(mg), make(torch)
+    assert strides(mg.zeros_like(x)) == strides(torch.zeros_like(y))
+    assert strides(x.clone()) == strides(y.clone())
+    assert strides(x.double()) == strides(y.double())

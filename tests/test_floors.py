@@ -44,10 +44,7 @@ FLOORS = [
     ("creation", 4),
     ("attributes", 4),
     ("conversion", 4),
-    ("from_data", 4),
-    ("legacy", 4),
     ("queries", 4),
-    ("ranges", 4),
     ("return_types", 0),
 ]
 

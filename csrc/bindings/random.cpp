@@ -98,17 +98,25 @@ PyObject* normal_blocks(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const char* kernel = "normal_blocks";
   Array data;
   if (!check_count(kernel, nargs, 1) || !read_array(kernel, "data", args[0], &data) ||
-      !need_dtype(kernel, "data", data, DType::kFloat32) ||
       !need_contiguous(kernel, "data", data) || !need_writeable(kernel, "data", data)) {
     return nullptr;
+  }
+  if (data.dtype != DType::kFloat32 && data.dtype != DType::kFloat64) {
+    return fail(PyExc_TypeError, "%s: data is %s; it must be float32 or float64", kernel,
+                describe(data).c_str());
   }
   if (data.size % 16) {
     return fail(PyExc_ValueError, "%s: data is %s; it must have a multiple of 16 elements", kernel,
                 describe(data).c_str());
   }
   {
-    KernelScope scope(3.0 * static_cast<double>(data.size));
-    stream_normal_blocks(data.as<float>(), data.size / 16);
+    const bool wide = data.dtype == DType::kFloat64;
+    KernelScope scope((wide ? 20.0 : 3.0) * static_cast<double>(data.size));
+    if (wide) {
+      stream_normal_blocks(data.as<double>(), data.size / 16);
+    } else {
+      stream_normal_blocks(data.as<float>(), data.size / 16);
+    }
   }
   Py_RETURN_NONE;
 }

@@ -181,6 +181,18 @@ void stream_normal_blocks(float* data, int64_t blocks) {
   blocks_plain(data, blocks);
 }
 
+void stream_normal_blocks(double* data, int64_t blocks) {
+  // The C library's functions, one by one: what PyTorch calls for float64.
+  for (int64_t block = 0; block < blocks; ++block, data += 16) {
+    for (int i = 0; i < 8; ++i) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - data[i]));
+      const double angle = 6.283185307179586 * data[i + 8];
+      data[i] = radius * std::cos(angle);
+      data[i + 8] = radius * std::sin(angle);
+    }
+  }
+}
+
 void stream_shuffle(uint32_t* state, int64_t* data, int64_t n) {
   int64_t i = 0;
   each_batch(state, n - 1, [&](const uint32_t* batch, int64_t count) {

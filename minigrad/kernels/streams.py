@@ -6,6 +6,8 @@ used. `draw32` fills an array with the next outputs; everything else is arithmet
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,6 +115,11 @@ def _sin_cos(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(octant & 4 != 0, -s, s), np.where((octant - 2) & 4 == 0, -c, c)
 
 
+def _each(function: Callable, x: np.ndarray) -> np.ndarray:
+    """The C library's function of each element: NumPy's own may differ in the last bit."""
+    return np.array([function(v) for v in x.ravel().tolist()], np.float64).reshape(x.shape)
+
+
 def normal_blocks(u: np.ndarray) -> np.ndarray:
     """Box and Muller's transform of uniforms of shape (n, 16): normals of the same shape."""
     angle = u.dtype.type(2 * np.pi) * u[:, 8:]
@@ -120,16 +127,16 @@ def normal_blocks(u: np.ndarray) -> np.ndarray:
         radius = np.sqrt(_F(-2) * _log(1 - u[:, :8]))
         sin, cos = _sin_cos(angle)
     else:
-        radius = np.sqrt(-2 * np.log(1 - u[:, :8]))
-        sin, cos = np.sin(angle), np.cos(angle)
+        radius = np.sqrt(-2 * _each(math.log, 1 - u[:, :8]))
+        sin, cos = _each(math.sin, angle), _each(math.cos, angle)
     return np.concatenate((radius * cos, radius * sin), axis=1)
 
 
 def normal_pairs(u: np.ndarray) -> np.ndarray:
     """The transform for pairs of float64 uniforms, shape (n, 2): 2 n normals in order."""
-    radius = np.sqrt(-2 * np.log1p(-u[:, 1]))
+    radius = np.sqrt(-2 * _each(math.log1p, -u[:, 1]))
     angle = 2 * np.pi * u[:, 0]
-    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).ravel()
+    return np.stack((radius * _each(math.cos, angle), radius * _each(math.sin, angle)), 1).ravel()
 
 
 def shuffle(state: np.ndarray, out: np.ndarray) -> None:

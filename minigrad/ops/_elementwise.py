@@ -21,7 +21,7 @@ from ..backend import as_array, ndarray
 from ..dtypes import type_name as type_name
 from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
-from ._shape import array_of, broadcast_error, shape_of, sum_to
+from ._shape import array_of, broadcast_error, memory_order, shape_of, sum_to
 
 _F32 = np.dtype(np.float32)
 _OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
@@ -379,7 +379,10 @@ class To(Node):
 
     def forward(self, x: Any, dtype: np.dtype) -> Any:
         self.source = x.dtype
-        return cpu.astype(x, dtype)
+        if x.flags.c_contiguous:
+            return cpu.astype(x, dtype)
+        axes = memory_order(x)
+        return cpu.astype(x.transpose(axes), dtype).transpose(np.argsort(axes))
 
     def backward(self, grad: Any) -> Any:
         """grad, in the input's type."""
@@ -390,7 +393,7 @@ class To(Node):
 
 
 def to_dtype(input: Any, dtype: np.dtype) -> Any:
-    """`input` (tensor or array) converted to a NumPy type; always a copy."""
+    """`input` (tensor or array) converted to a NumPy type; always a copy, in its memory order."""
     return apply(To, (input,), dtype)
 
 

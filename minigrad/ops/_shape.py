@@ -35,6 +35,39 @@ def array_arg(name: str, value: Any, position: int = 1, argument: str = "input")
     )
 
 
+def need_tensor(name: str, value: Any, position: int = 1, argument: str = "input") -> Variable:
+    """An argument that must be a tensor. TypeError for others."""
+    if not isinstance(value, Variable):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
+            f"{value.__class__.__name__}"
+        )
+    return value
+
+
+def memory_order(x: Any) -> tuple[int, ...]:
+    """The dimensions of an array from the slowest in memory to the fastest.
+
+    As in PyTorch (`infer_dense_strides`): repeated dimensions (stride 0) stay where they are.
+    """
+    if x.flags.c_contiguous:
+        return tuple(range(x.ndim))
+    order = list(range(x.ndim))[::-1]  # from the fastest
+    for i in range(1, x.ndim):
+        at = i
+        for before in range(i - 1, -1, -1):
+            a, b = order[before], order[at]
+            s, t = x.strides[a], x.strides[b]
+            if s == 0 or t == 0:
+                continue
+            if s > t or (s == t and x.shape[a] > x.shape[b]):
+                order[before], order[at] = b, a
+                at = before
+            elif s < t:
+                break
+    return tuple(order[::-1])
+
+
 def broadcast_error(x: Any, y: Any) -> Exception:
     """The error for shapes that do not broadcast, in PyTorch's words."""
     a, b = np.shape(x), np.shape(y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from .. import dtypes
@@ -71,17 +72,29 @@ def write_values(target: Any, source: Any) -> None:
     inplace.rebase(target, node)
 
 
+_CPP_NAMES = {"int32": "int", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+              "float32": "float"}  # fmt: skip
+
+
 def number_for(dtype: np.dtype, value: Any) -> Any:
     """A number as a 0-d tensor of a NumPy type. RuntimeError if the type cannot hold it."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise OverflowError("int too big to convert")
     if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        # A negative number wraps around in an unsigned type, as in PyTorch.
-        low = -info.max if dtype.kind == "u" else info.min
-        if value != value or not low <= value <= info.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
-        value = int(value)
-        if dtype.kind == "u" and value < 0:
-            value += info.max + 1
+        info: Any = np.iinfo(dtype)
+        # A negative integer wraps around in an unsigned type, as in PyTorch.
+        wraps = dtype.kind == "u" and isinstance(value, (int, np.integer))
+        fits = value == value and (-info.max if wraps else info.min) <= value <= info.max
+        if fits:
+            value = int(value)
+            if value < info.min:
+                value += info.max + 1
+    else:
+        fits = dtype.kind == "b" or abs(value) <= float(ml_dtypes.finfo(dtype).max)
+        fits = fits or value != value or abs(value) == np.inf
+    if not fits:
+        name = _CPP_NAMES.get(dtype.name, f"{dtype.name}_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     return operand("fill_", value, dtype)
 
 

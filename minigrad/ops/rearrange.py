@@ -11,7 +11,7 @@ from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..backend import channels_last, channels_last_3d, contiguous_format
 from ._elementwise import write_out
-from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, sum_to
+from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
 from .movement import reshape, transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
 
@@ -46,30 +46,7 @@ def _axes(x: Any, format: Any) -> tuple[int, ...]:
                 f"required rank {wanted} tensor to use {format!r} format, given {x.ndim} dimensions"
             )
         return (0, *range(2, x.ndim), 1)
-    plain = tuple(range(x.ndim))
-    if format is contiguous_format or x.flags.c_contiguous:
-        return plain
-    return _dense_order(x.shape, x.strides)
-
-
-def _dense_order(shape: tuple, strides: tuple) -> tuple[int, ...]:
-    """The dimensions from the largest stride to the smallest, as PyTorch orders a copy's memory.
-
-    A dimension repeated by a stride of 0 keeps its place among its neighbours.
-    """
-    order = list(range(len(shape)))[::-1]
-    for i in range(1, len(order)):
-        at = i
-        for before in reversed(range(i)):
-            a, b = order[before], order[at]
-            if strides[a] == 0 or strides[b] == 0:
-                continue
-            if strides[a] < strides[b]:
-                break
-            if strides[a] > strides[b] or shape[a] > shape[b]:
-                order[before], order[at] = b, a
-                at = before
-    return tuple(order[::-1])
+    return tuple(range(x.ndim)) if format is contiguous_format else memory_order(x)
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:

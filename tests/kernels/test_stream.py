@@ -37,15 +37,16 @@ def test_fills(name: str, dtype: str, used: int) -> None:
         np.testing.assert_array_equal(a[:624], b[:624])
 
 
-def test_normal_blocks() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_blocks(dtype: str) -> None:
     for n in (0, 1, 2, 1000):
         state = states(n, 0)[0]
-        u = np.empty((n, 16), np.float32)
-        cpu.uniform32(state, u)
+        u = np.empty((n, 16), dtype)
+        (cpu.uniform32 if dtype == "float32" else cpu.uniform64)(state, u)
         expected = streams.normal_blocks(u)
         cpu.normal_blocks(u)
         np.testing.assert_array_equal(u, expected)
-    ends = np.array([[0, 1 - 2.0**-24]], np.float32).repeat(8, axis=1)
+    ends = np.array([[0, 1 - 2.0**-24]], dtype).repeat(8, axis=1)
     expected = streams.normal_blocks(ends)
     cpu.normal_blocks(ends)
     np.testing.assert_array_equal(ends, expected)

@@ -11,7 +11,7 @@ import numpy as np
 from ... import dtypes, ops
 from ...autograd import variable as _v
 from ...autograd.variable import Variable
-from ...from_data import as_tensor, tensor
+from ...creation import as_tensor, tensor
 from .dataset import Samples
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ... import creation, dtypes, random
-from ...from_data import as_tensor
+from ...creation import as_tensor
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .autograd import variable as _v
-from .autograd.variable import Variable
-from .backend import as_array, as_device
-from .creation import place, typed, zeroed
-from .from_data import check_dtype
+from .. import dtypes
+from ..autograd import variable as _v
+from ..autograd.variable import Variable
+from ..backend import as_array, as_device
+from ..ops.assign import number_for
+from ._common import check_dtype, place, typed, zeroed
 
 __all__ = [
     "arange",
@@ -47,8 +48,7 @@ def arange(
     wanted = typed("arange", dtype, device, out)
     if dtype is None and out is None:
         wanted = dtypes.default_numpy() if floats else np.dtype(np.int64)
-    if wanted.kind == "b":
-        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    _numeric("arange", wanted)
     if not math.isfinite(start) or not math.isfinite(end):
         raise RuntimeError(f"unsupported range: {start:g} -> {end:g}")
     if wanted == np.int64:
@@ -56,10 +56,7 @@ def arange(
         start, end, step = int(start), int(end), int(step)
         if step == 0 and given != 0:
             raise ValueError("step must be nonzero")
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start > 0) != (step > 0) and end != start:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    _check_step(start, end, step)
     return place("arange", out, _steps(start, end, step, wanted), requires_grad)
 
 
@@ -102,20 +99,44 @@ def _arange_arguments(args: tuple, named: dict) -> tuple:
     return tuple(result)
 
 
-def range(
-    start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, **more: Any
-) -> Any:
-    """`start, start + step, …` with `end` included, in the default dtype. Prefer `arange`."""
-    if end is None:
-        start, end = 0, start
+def _check_step(start: Any, end: Any, step: Any) -> None:
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start > 0) != (step > 0) and end != start:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    wanted = typed("range", dtype, more.pop("device", None), out)
+
+
+def range(
+    start: Any,
+    end: Any,
+    step: Any = 1,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """`start, start + step, …` with `end` included, in the default dtype. Prefer `arange`."""
+    warnings.warn(
+        "torch.range is deprecated because its behavior is inconsistent with Python's range "
+        "builtin. Instead, use torch.arange, which produces values in [start, end).",
+        UserWarning,
+        stacklevel=2,
+    )
+    wanted = _numeric("range", typed("range", dtype, device, out))
+    _check_step(start, end, step)
     n = int((end - start) / step + 1)
     values = (np.arange(n, dtype=np.float64) * step + start).astype(wanted)
-    return place("range", out, values, more.pop("requires_grad", False))
+    return place("range", out, values, requires_grad)
+
+
+def _numeric(name: str, wanted: np.dtype) -> np.dtype:
+    """Refuses bool, which these functions are not made for."""
+    if wanted.kind == "b":
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
+    return wanted
 
 
 def _ends(name: str, start: Any, end: Any) -> tuple[Any, Any]:
@@ -156,7 +177,7 @@ def linspace(
     Both halves are counted from their own end, so that the values are symmetric.
     """
     start, end = _ends("linspace", start, end)
-    wanted = typed("linspace", dtype, device, out)
+    wanted = _numeric("linspace", typed("linspace", dtype, device, out))
     array = _line(start, end, _count(steps), wanted)
     return place("linspace", out, array.astype(wanted, copy=False), requires_grad)
 
@@ -171,7 +192,7 @@ def _count(steps: Any) -> int:
 def _line(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
     """The points in the result's own precision; each product is added in one rounding."""
     if wanted.kind in "iu":
-        start, end = int(start), int(end)
+        start, end = (int(number_for(wanted, v)._array) for v in (start, end))
         if n <= 1:
             return np.full((n,), start, wanted)
         step = np.longdouble(float(end - start) / (n - 1))
@@ -209,7 +230,7 @@ def logspace(
 ) -> Any:
     """`base ** x` for the `steps` values x of `linspace(start, end, steps)`."""
     start, end = _ends("logspace", start, end)
-    wanted = typed("logspace", dtype, device, out)
+    wanted = _numeric("logspace", typed("logspace", dtype, device, out))
     exponents = _exponents(start, end, _count(steps), wanted)
     with np.errstate(all="ignore"):
         # NumPy's float64 power may be an ulp off; rounded from long double it is exact.
@@ -226,7 +247,7 @@ def _exponents(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
     if n <= 1:
         return np.full((n,), float(start))
     if wanted.kind in "iu":
-        lo, hi = float(int(start)), float(int(end))
+        lo, hi = (float(number_for(wanted, v)._array) for v in (start, end))
         distance = hi - lo
     else:
         real = wanted.type
@@ -269,8 +290,8 @@ def _triangle(name: str, make: Callable, row: Any, col: Any, offset: int, dtype:
         if value < 0:
             raise RuntimeError(f"{what} must be non-negative, got{value}")
     wanted = check_dtype(name, dtype) or np.dtype(np.int64)
-    if wanted.kind != "i" or wanted.itemsize < 2:
-        cpp = {"f": "Float", "V": "BFloat16", "b": "Bool", "u": "Byte", "i": "Char"}[wanted.kind]
+    if wanted.kind != "i" or wanted.itemsize < 4:
+        cpp = dtypes.type_name(dtypes.from_numpy(wanted))
         raise NotImplementedError(f"\"{name}\" not implemented for '{cpp}'")
     # The index arrays are read-only views in some NumPy versions: stacking copies.
     return _v.wrap(np.stack(make(rows, offset, cols)).astype(wanted, copy=False))

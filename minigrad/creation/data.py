@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .autograd import variable as _v
-from .autograd.record import alias
-from .autograd.variable import Variable, is_float, set_requires_grad
-from .backend import as_device
-from .ops._elementwise import to_dtype
+from .. import dtypes
+from ..autograd import variable as _v
+from ..autograd.record import alias
+from ..autograd.variable import Variable, set_requires_grad
+from ..backend import as_device
+from ..ops._elementwise import to_dtype
+from ..ops.assign import number_for
+from ..ops.rearrange import clone
+from ._common import check_dtype, fill_from, finish, number
 
 __all__ = [
     "as_tensor",
@@ -23,28 +26,6 @@ __all__ = [
     "scalar_tensor",
     "tensor",
 ]
-
-
-def check_dtype(name: str, dtype: Any) -> np.dtype | None:
-    """The NumPy type of a `dtype=` argument, None for None. TypeError unless it is a dtype."""
-    if dtype is None:
-        return None
-    if dtype.__class__ is dtypes.dtype or dtype in (float, int, bool):
-        return dtypes.numpy_type(dtype)
-    raise TypeError(
-        f"{name}(): argument 'dtype' must be torch.dtype, not {dtype.__class__.__name__}"
-    )
-
-
-def finish(array: np.ndarray, requires_grad: bool = False) -> Any:
-    """A tensor over a new array, which may be asked to require grad."""
-    if not requires_grad:
-        return _v.wrap(array)
-    if not is_float(array):
-        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t = _v.wrap(array)
-    set_requires_grad(t, True)
-    return t
 
 
 def tensor(
@@ -70,10 +51,8 @@ def tensor(
             UserWarning,
             stacklevel=2,
         )
-        array = np.array(data._array, dtype=wanted, order="C")
-    else:
-        array = array_from(data, wanted)
-    return finish(array, requires_grad)
+        data = data._array
+    return finish(array_from(data, wanted), requires_grad)
 
 
 _PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
@@ -81,12 +60,13 @@ _PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
 
 def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
     """A new array with the values of Python or NumPy data, typed as PyTorch would."""
-    if isinstance(data, (np.ndarray, np.generic)):
+    if (
+        isinstance(data, (np.ndarray, np.generic))
+        or hasattr(data, "__array__")
+        or hasattr(data, "__array_interface__")
+    ):
         source = _checked(np.asarray(data))
-        return np.array(source, dtype=wanted, order="C")
-    if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
-        source = _checked(np.asarray(data))
-        return np.array(source, dtype=wanted, order="C")
+        return clone(source) if wanted is None else to_dtype(source, wanted)
     shape = _shape_of_nest(data)
     leaves: list = []
     _flatten(data, shape, 0, leaves)
@@ -115,6 +95,11 @@ def _checked(array: np.ndarray) -> np.ndarray:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion "
             "between byte orders is currently not supported."
+        )
+    if any(s % array.itemsize for s in array.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy "
+            "array to reallocate the memory."
         )
     if any(s < 0 for s in array.strides):
         raise ValueError(
@@ -178,29 +163,6 @@ def _flatten(data: Any, shape: tuple[int, ...], dim: int, leaves: list) -> None:
         leaves.extend(data)
 
 
-def number(value: Any) -> Any:
-    """A leaf of a nest as a Python or NumPy number."""
-    if isinstance(value, (bool, int, float, np.generic)):
-        return value
-    if isinstance(value, Variable):
-        if value._array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        return value._array.reshape(())[()]
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return value[()]
-    if isinstance(value, (list, tuple)):
-        raise TypeError(f"'{value.__class__.__name__}' object cannot be interpreted as an integer")
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"new(): invalid data type '{value.__class__.__name__}'")
-    if isinstance(value, complex):
-        raise TypeError(
-            "tensor: complex numbers were given; needed: real ones (minigrad has no complex dtype)"
-        )
-    if hasattr(value, "__index__"):
-        return value.__index__()
-    raise RuntimeError(f"Could not infer dtype of {value.__class__.__name__}")
-
-
 def _promoted(leaves: list) -> np.dtype:
     found = None
     for leaf in leaves:
@@ -211,38 +173,6 @@ def _promoted(leaves: list) -> np.dtype:
         found = d if found is None else dtypes.promote_types(found, d)
     assert found is not None
     return found.numpy
-
-
-def fill_from(leaves: list, wanted: np.dtype) -> np.ndarray:
-    """Numbers as an array of a type. RuntimeError for one that an integer type cannot hold."""
-    if wanted.kind in "fV":
-        try:
-            with np.errstate(over="ignore"):
-                return np.array(leaves, np.float64).astype(wanted)
-        except OverflowError:
-            raise RuntimeError("int too large to convert to float") from None
-    if wanted.kind == "b":
-        return np.array([bool(leaf) for leaf in leaves], wanted)
-    try:
-        return np.array([leaf if leaf.__class__ is int else int(leaf) for leaf in leaves], wanted)
-    except (OverflowError, ValueError):
-        pass
-    info = np.iinfo(wanted)
-    return np.array([_wrapped(leaf, info) for leaf in leaves], wanted)
-
-
-def _wrapped(leaf: Any, info: np.iinfo) -> int:
-    """An out-of-range number: PyTorch lets unsigned types take negatives of their own width."""
-    if leaf == leaf and abs(leaf) != float("inf"):
-        value = int(leaf)
-        if info.min <= value <= info.max:
-            return value
-        if info.kind == "u" and -info.max <= value < 0:
-            return value + info.max + 1
-        if info.bits == 64:
-            raise ValueError("Overflow when unpacking long long")
-    name = np.dtype(info.dtype).name
-    raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
@@ -368,24 +298,24 @@ def frombuffer(
 
 def from_dlpack(ext_tensor: Any) -> Any:
     """A tensor over the memory of another library's array, given through DLPack."""
-    array = ext_tensor._array if isinstance(ext_tensor, Variable) else np.from_dlpack(ext_tensor)
-    dtypes.from_numpy(array.dtype)
-    return _v.wrap(array)
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise RuntimeError(
+            f"from_dlpack: {ext_tensor.__class__.__name__} given; needed: an object with "
+            "__dlpack__ (a bare capsule says too little)"
+        )
+    return _v.wrap(_checked(np.from_dlpack(ext_tensor)))
 
 
 def scalar_tensor(
-    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False
+    s: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Any:
     """A 0-d tensor of the default dtype (or `dtype`) with the value of a number."""
     as_device(device)
     wanted = check_dtype("scalar_tensor", dtype) or dtypes.default_numpy()
-    return _v.wrap(fill_from([number(s)], wanted).reshape(()))
-
-
-def typename(obj: Any) -> str:
-    """The name of an object's type; of a tensor the legacy name, such as "torch.FloatTensor"."""
-    if isinstance(obj, Variable):
-        return obj.type()
-    cls = obj if isinstance(obj, type) else obj.__class__
-    module = cls.__module__
-    return cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"
+    return finish(number_for(wanted, number(s))._array, requires_grad)

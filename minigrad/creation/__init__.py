@@ -1,0 +1,12 @@
+"""Making tensors: from data, of one value, evenly spaced, and by PyTorch's old constructors."""
+
+from .data import *  # noqa: F403
+from .data import __all__ as _data
+from .filled import *  # noqa: F403
+from .filled import __all__ as _filled
+from .legacy import *  # noqa: F403
+from .legacy import __all__ as _legacy
+from .ranges import *  # noqa: F403
+from .ranges import __all__ as _ranges
+
+__all__ = [*_data, *_filled, *_legacy, *_ranges]

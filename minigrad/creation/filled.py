@@ -1,0 +1,242 @@
+"""Tensors of one value, or of none in particular."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.variable import Variable
+from ..ops.assign import number_for
+from ._common import (
+    allocate,
+    finish,
+    formatted,
+    in_order,
+    like_array,
+    place,
+    size_given,
+    size_of,
+    typed,
+    zeroed,
+)
+
+__all__ = [
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
+
+def zeros(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Any:
+    """A tensor of zeros; the size is given as ints or as one tuple or list."""
+    shape = size_given("zeros", size, named)
+    array = zeroed(shape, typed("zeros", dtype, device, out))
+    return place("zeros", out, array, requires_grad)
+
+
+def ones(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Any:
+    """A tensor of ones; the size is given as ints or as one tuple or list."""
+    shape = size_given("ones", size, named)
+    array = allocate(shape, typed("ones", dtype, device, out))
+    array.fill(1)
+    return place("ones", out, array, requires_grad)
+
+
+def empty(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    **named: Any,
+) -> Any:
+    """A tensor with arbitrary values; the size is given as ints or as one tuple or list."""
+    shape = size_given("empty", size, named)
+    array = formatted(shape, typed("empty", dtype, device, out), memory_format)
+    return place("empty", out, array, requires_grad)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor of one value, typed as `tensor(fill_value)` unless `dtype` is given."""
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{size.__class__.__name__}"
+        )
+    shape = size_of("full", (size,))
+    value = _fill_value("full", fill_value)
+    wanted = typed("full", dtype, device, out)
+    if dtype is None and out is None:
+        wanted = dtypes.of_scalar(value).numpy
+    return place("full", out, _filled(allocate(shape, wanted), value), requires_grad)
+
+
+def _fill_value(name: str, value: Any) -> Any:
+    """The number to fill with, given perhaps as a 0-d tensor. TypeError for other things."""
+    if isinstance(value, Variable) and not value._array.ndim:
+        value = value._array[()]
+    if not isinstance(value, (bool, int, float, np.number, np.bool_)):
+        raise TypeError(
+            f"{name}(): argument 'fill_value' (position 2) must be Number, not "
+            f"{value.__class__.__name__}"
+        )
+    return value
+
+
+def _filled(array: np.ndarray, value: Any) -> np.ndarray:
+    array[...] = number_for(array.dtype, value)._array
+    return array
+
+
+def empty_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """A tensor of the input's shape, type and memory order, with arbitrary values."""
+    return finish(like_array("empty_like", input, dtype, device, memory_format), requires_grad)
+
+
+def zeros_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """Zeros of the input's shape, type and memory order."""
+    array = like_array("zeros_like", input, dtype, device, memory_format)
+    array.fill(0)
+    return finish(array, requires_grad)
+
+
+def ones_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """Ones of the input's shape, type and memory order."""
+    array = like_array("ones_like", input, dtype, device, memory_format)
+    array.fill(1)
+    return finish(array, requires_grad)
+
+
+def full_like(
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
+) -> Any:
+    """One value in the input's shape, type and memory order."""
+    array = like_array("full_like", input, dtype, device, memory_format)
+    return finish(_filled(array, _fill_value("full_like", fill_value)), requires_grad)
+
+
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """A tensor with arbitrary values, of given size and strides (in elements)."""
+    shape = size_of("empty_strided", (size,))
+    steps = tuple(operator.index(s) for s in stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(steps)})"
+        )
+    if any(s < 0 for s in steps):
+        raise RuntimeError(
+            f"empty_strided: given strides {list(steps)}; needed: strides of 0 or more"
+        )
+    wanted = typed("empty_strided", dtype, device)
+    last = sum((n - 1) * s for n, s in zip(shape, steps, strict=True)) if 0 not in shape else -1
+    memory = allocate((last + 1,), wanted)
+    nbytes = tuple(s * wanted.itemsize for s in steps)
+    return finish(np.lib.stride_tricks.as_strided(memory, shape, nbytes), requires_grad)
+
+
+def empty_permuted(
+    size: Any,
+    physical_layout: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """A tensor with arbitrary values whose dimensions lie in memory in the given order."""
+    shape = size_of("empty_permuted", (size,))
+    order = tuple(physical_layout)
+    if sorted(order) != list(range(len(shape))):
+        raise RuntimeError(
+            f"empty_permuted: physical_layout {list(order)} was given for size {list(shape)}; "
+            "needed: each dimension once"
+        )
+    array = in_order(shape, typed("empty_permuted", dtype, device), order)
+    return finish(array, requires_grad)

@@ -1,0 +1,28 @@
+"""`Tensor` methods that make tensors of the tensor's own type: new_zeros, new_tensor and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import dtypes
+from .data import tensor
+from .filled import empty, empty_strided, full, ones, zeros
+
+
+def _of_own_type(make: Callable) -> Callable:
+    def method(self: Any, *args: Any, dtype: Any = None, **options: Any) -> Any:
+        own = dtypes.from_numpy(self._array.dtype)
+        return make(*args, dtype=own if dtype is None else dtype, **options)
+
+    method.__name__ = method.__qualname__ = f"new_{make.__name__}"
+    method.__doc__ = f"As `{make.__name__}`, of self's type unless `dtype` is given."
+    return method
+
+
+new_tensor = _of_own_type(tensor)
+new_empty = _of_own_type(empty)
+new_zeros = _of_own_type(zeros)
+new_ones = _of_own_type(ones)
+new_full = _of_own_type(full)
+new_empty_strided = _of_own_type(empty_strided)
