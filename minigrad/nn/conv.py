@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..creation import empty
@@ -22,6 +23,7 @@ class _ConvNd(Module):
 
     ndim: int
     transposed = False
+    _function: Callable  # of nn.functional
 
     def _set_up(
         self,
@@ -55,10 +57,9 @@ class _ConvNd(Module):
         else:
             shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(empty(shape, device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter(
+            "bias", Parameter(empty(out_channels, device=device, dtype=dtype)) if bias else None
+        )
         self.reset_parameters()
 
     def _check(self) -> None:
@@ -81,7 +82,7 @@ class _ConvNd(Module):
                 f"padding_mode must be one of {_MODES}, but got padding_mode='{self.padding_mode}'"
             )
 
-    def _pad_amounts(self) -> list[int]:
+    def _pad_amounts(self) -> tuple[int, ...]:
         """The padding as `F.pad` takes it: last dimension first, both sides."""
         amounts: list[Any] = []
         for i in reversed(range(self.ndim)):
@@ -94,7 +95,7 @@ class _ConvNd(Module):
             else:
                 left, right = self.padding[i], self.padding[i]  # type: ignore[assignment]
             amounts += [left, right]
-        return amounts
+        return tuple(amounts)
 
     def reset_parameters(self) -> None:
         """Draws weight and bias anew: uniform in +-1 / sqrt(fan in)."""
@@ -146,12 +147,15 @@ class _Conv(_ConvNd):
             padding_mode, device, dtype,
         )  # fmt: skip
 
-    def _padded(self, input: Any) -> tuple[Any, Any]:
-        """The input, padded here unless the convolution does it, and the padding that is left."""
-        if self.padding_mode == "zeros":
-            return input, self.padding
-        padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-        return padded, (0,) * self.ndim
+    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
+        padding = self.padding
+        if self.padding_mode != "zeros":  # padded here, not by the convolution
+            input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            padding = (0,) * self.ndim
+        return self._function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def forward(self, input: Any) -> Any:
+        return self._conv_forward(input, self.weight, self.bias)
 
 
 class Conv1d(_Conv):
@@ -161,10 +165,7 @@ class Conv1d(_Conv):
     """
 
     ndim = 1
-
-    def forward(self, input: Any) -> Any:
-        x, padding = self._padded(input)
-        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Conv):
@@ -174,10 +175,7 @@ class Conv2d(_Conv):
     """
 
     ndim = 2
-
-    def forward(self, input: Any) -> Any:
-        x, padding = self._padded(input)
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    _function = staticmethod(F.conv2d)
 
 
 class _ConvTranspose(_ConvNd):
@@ -215,7 +213,7 @@ class _ConvTranspose(_ConvNd):
         n = self.ndim
         shape = input._array.shape
         others = 2 if len(shape) == n + 2 else 1
-        sizes = list(output_size)
+        sizes = output_size
         if len(sizes) == n + others:
             sizes = sizes[others:]
         if len(sizes) != n:
@@ -238,28 +236,23 @@ class _ConvTranspose(_ConvNd):
             )
         return tuple(size - low for size, low in zip(sizes, least, strict=True))
 
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        extra = self._output_padding(input, output_size)
+        return self._function(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
+        )  # fmt: skip
+
 
 class ConvTranspose1d(_ConvTranspose):
     """The gradient of `Conv1d` with respect to its input; weight is (in, out / groups, k)."""
 
     ndim = 1
-
-    def forward(self, input: Any, output_size: Any = None) -> Any:
-        extra = self._output_padding(input, output_size)
-        return F.conv_transpose1d(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
-            self.dilation,
-        )  # fmt: skip
+    _function = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTranspose):
     """The gradient of `Conv2d` with respect to its input; weight is (in, out / groups, kH, kW)."""
 
     ndim = 2
-
-    def forward(self, input: Any, output_size: Any = None) -> Any:
-        extra = self._output_padding(input, output_size)
-        return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
-            self.dilation,
-        )  # fmt: skip
+    _function = staticmethod(F.conv_transpose2d)

@@ -15,6 +15,7 @@ from .. import ops
 from ..autograd.variable import wrap
 from ..generator import chosen
 from ..ops._inplace import in_place
+from ._attention import multi_head_attention_forward as multi_head_attention_forward
 
 # -- activations -----------------------------------------------------------------------------------
 
@@ -277,15 +278,18 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         warnings.warn(
             f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and "
             "will result in an error in a future release. To retain the behavior and silence this "
-            "warning, please use dropout instead.",
+            "warning, please use dropout instead. Note that dropout2d exists to provide "
+            "channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an "
+            "optional batch dimension (i.e. 3D or 4D inputs).",
             stacklevel=2,
         )
     if input.ndim == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
             "behavior is desired - input is interpreted as shape (N, C, L), where C is the channel "
-            "dim. To maintain the 1D channel-wise dropout behavior, please switch to using "
-            "dropout1d instead.",
+            "dim. This behavior will change in a future release to interpret the input as one "
+            "without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
+            "dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
     return ops.feature_dropout(input, p, training, inplace)
@@ -301,7 +305,9 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         warnings.warn(
             f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and "
             "will result in an error in a future release. To retain the behavior and silence this "
-            "warning, please use dropout instead.",
+            "warning, please use dropout instead. Note that dropout3d exists to provide "
+            "channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an "
+            "optional batch dimension (i.e. 4D or 5D inputs).",
             stacklevel=2,
         )
     return _batched_dropout(input, p, training, inplace, input.ndim == 5)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import functional as F
+from .distance import PairwiseDistance
 from .module import Module
-from .shape import PairwiseDistance
 
 __all__ = [
     "BCELoss",
@@ -35,6 +35,7 @@ __all__ = [
 
 class _Loss(Module):
     reduction: str
+    _options: tuple[str, ...] = ()  # the attributes that the function takes by name
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -52,6 +53,10 @@ class _Loss(Module):
                 stacklevel=3,
             )
         self.reduction = reduction
+
+    def _of(self, function: Callable, *tensors: Any) -> Any:
+        options = {name: getattr(self, name) for name in self._options}
+        return function(*tensors, reduction=self.reduction, **options)
 
 
 class _WeightedLoss(_Loss):
@@ -71,18 +76,20 @@ class L1Loss(_Loss):
     """|input - target|."""
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.l1_loss(input, target, reduction=self.reduction)
+        return self._of(F.l1_loss, input, target)
 
 
 class MSELoss(_Loss):
     """(input - target)^2."""
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.mse_loss(input, target, reduction=self.reduction)
+        return self._of(F.mse_loss, input, target)
 
 
 class NLLLoss(_WeightedLoss):
     """-weight[target] * input[target] for log-probabilities (N, C, ...) and classes (N, ...)."""
+
+    _options = ("weight", "ignore_index")
 
     def __init__(
         self,
@@ -96,17 +103,13 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.nll_loss(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-        )
+        return self._of(F.nll_loss, input, target)
 
 
 class CrossEntropyLoss(_WeightedLoss):
     """NLL of log_softmax(input) for classes (N, ...) or probabilities (N, C, ...)."""
+
+    _options = ("weight", "ignore_index", "label_smoothing")
 
     def __init__(
         self,
@@ -122,18 +125,13 @@ class CrossEntropyLoss(_WeightedLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
+        return self._of(F.cross_entropy, input, target)
 
 
 class PoissonNLLLoss(_Loss):
     """Negative log-likelihood of Poisson counts."""
+
+    _options = ("log_input", "full", "eps")
 
     def __init__(
         self,
@@ -150,18 +148,13 @@ class PoissonNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, log_input: Any, target: Any) -> Any:
-        return F.poisson_nll_loss(
-            log_input,
-            target,
-            log_input=self.log_input,
-            full=self.full,
-            eps=self.eps,
-            reduction=self.reduction,
-        )
+        return self._of(F.poisson_nll_loss, log_input, target)
 
 
 class GaussianNLLLoss(_Loss):
     """Negative log-likelihood of normal values with given variances."""
+
+    _options = ("full", "eps")
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(None, None, reduction)
@@ -169,13 +162,13 @@ class GaussianNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, input: Any, target: Any, var: Any) -> Any:
-        return F.gaussian_nll_loss(
-            input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
-        )
+        return self._of(F.gaussian_nll_loss, input, target, var)
 
 
 class KLDivLoss(_Loss):
     """target * (log(target) - input) for log-probabilities; `log_target`: target is a log too."""
+
+    _options = ("log_target",)
 
     def __init__(
         self,
@@ -188,18 +181,22 @@ class KLDivLoss(_Loss):
         self.log_target = log_target
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+        return self._of(F.kl_div, input, target)
 
 
 class BCELoss(_WeightedLoss):
     """Cross-entropy of probabilities and targets in [0, 1]."""
 
+    _options = ("weight",)
+
     def forward(self, input: Any, target: Any) -> Any:
-        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+        return self._of(F.binary_cross_entropy, input, target)
 
 
 class BCEWithLogitsLoss(_Loss):
     """`BCELoss` of sigmoid(input); `pos_weight` weighs the positive class."""
+
+    _options = ("weight", "pos_weight")
 
     def __init__(
         self,
@@ -216,54 +213,57 @@ class BCEWithLogitsLoss(_Loss):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction
-        )
+        return self._of(F.binary_cross_entropy_with_logits, input, target)
 
 
 class _MarginLoss(_Loss):
-    _default = 0.0
+    _options = ("margin",)
 
     def __init__(
         self,
-        margin: float | None = None,
+        margin: float = 0.0,
         size_average: bool | None = None,
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        self.margin = self._default if margin is None else margin
+        self.margin = margin
 
 
 class HingeEmbeddingLoss(_MarginLoss):
     """input where target is 1, max(0, margin - input) where it is -1."""
 
-    _default = 1.0
+    def __init__(
+        self,
+        margin: float = 1.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(margin, size_average, reduce, reduction)
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
+        return self._of(F.hinge_embedding_loss, input, target)
 
 
 class CosineEmbeddingLoss(_MarginLoss):
     """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1."""
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
-        return F.cosine_embedding_loss(
-            input1, input2, target, margin=self.margin, reduction=self.reduction
-        )
+        return self._of(F.cosine_embedding_loss, input1, input2, target)
 
 
 class MarginRankingLoss(_MarginLoss):
     """max(0, -target * (x1 - x2) + margin)."""
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
-        return F.margin_ranking_loss(
-            input1, input2, target, margin=self.margin, reduction=self.reduction
-        )
+        return self._of(F.margin_ranking_loss, input1, input2, target)
 
 
 class SmoothL1Loss(_Loss):
     """Quadratic for differences below `beta`, |input - target| - beta / 2 above."""
+
+    _options = ("beta",)
 
     def __init__(
         self,
@@ -276,11 +276,13 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+        return self._of(F.smooth_l1_loss, input, target)
 
 
 class HuberLoss(_Loss):
     """Quadratic for differences below `delta`, linear above."""
+
+    _options = ("delta",)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if not isinstance(delta, (float, int)):
@@ -289,27 +291,29 @@ class HuberLoss(_Loss):
         self.delta = delta
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+        return self._of(F.huber_loss, input, target)
 
 
 class SoftMarginLoss(_Loss):
     """log(1 + exp(-target * input))."""
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.soft_margin_loss(input, target, reduction=self.reduction)
+        return self._of(F.soft_margin_loss, input, target)
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross-entropy with logits, averaged over classes."""
 
+    _options = ("weight",)
+
     def forward(self, input: Any, target: Any) -> Any:
-        return F.multilabel_soft_margin_loss(
-            input, target, weight=self.weight, reduction=self.reduction
-        )
+        return self._of(F.multilabel_soft_margin_loss, input, target)
 
 
 class MultiMarginLoss(_WeightedLoss):
     """Hinge loss (to the power p) between the right class and each other one."""
+
+    _options = ("p", "margin", "weight")
 
     def __init__(
         self,
@@ -332,14 +336,7 @@ class MultiMarginLoss(_WeightedLoss):
         self.margin = margin
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.multi_margin_loss(
-            input,
-            target,
-            p=self.p,
-            margin=self.margin,
-            weight=self.weight,
-            reduction=self.reduction,
-        )
+        return self._of(F.multi_margin_loss, input, target)
 
 
 def _check_margin(name: str, margin: float) -> None:
@@ -349,6 +346,8 @@ def _check_margin(name: str, margin: float) -> None:
 
 class TripletMarginLoss(_Loss):
     """max(0, |anchor - positive| - |anchor - negative| + margin), in p-norms."""
+
+    _options = ("margin", "p", "eps", "swap")
 
     def __init__(
         self,
@@ -368,20 +367,13 @@ class TripletMarginLoss(_Loss):
         self.swap = swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
-        return F.triplet_margin_loss(
-            anchor,
-            positive,
-            negative,
-            margin=self.margin,
-            p=self.p,
-            eps=self.eps,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
+        return self._of(F.triplet_margin_loss, anchor, positive, negative)
 
 
 class TripletMarginWithDistanceLoss(_Loss):
     """`TripletMarginLoss` with a distance function of one's own."""
+
+    _options = ("distance_function", "margin", "swap")
 
     def __init__(
         self,
@@ -398,12 +390,4 @@ class TripletMarginWithDistanceLoss(_Loss):
         self.swap = swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
-        return F.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
+        return self._of(F.triplet_margin_with_distance_loss, anchor, positive, negative)

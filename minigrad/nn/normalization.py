@@ -9,21 +9,41 @@ from .. import dtypes
 from ..creation import empty, ones, zeros
 from . import functional as F
 from . import init
+from ._sizes import need_dims
 from .module import Module
 from .parameter import Parameter
 
 __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "GroupNorm",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
+    "LocalResponseNorm",
     "RMSNorm",
 ]
 
 
-class _NormBase(Module):
+class _Scaled(Module):
+    """An optional weight, which starts at 1, and an optional bias, which starts at 0."""
+
+    def _add_scale(self, shape: Any, weight: bool, bias: bool, device: Any, dtype: Any) -> None:
+        for name, present in (("weight", weight), ("bias", bias)):
+            param = Parameter(empty(shape, device=device, dtype=dtype)) if present else None
+            self.register_parameter(name, param)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _NormBase(_Scaled):
     """Weight, bias and running statistics of one number for each channel."""
 
     _version = 2
@@ -46,16 +66,13 @@ class _NormBase(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        options = {"device": device, "dtype": dtype}
-        for name, present in (("weight", affine), ("bias", affine and bias)):
-            param = Parameter(empty(num_features, **options)) if present else None
-            self.register_parameter(name, param)
+        self._add_scale(num_features, affine, affine and bias, device, dtype)
         self.running_mean: Any
         self.running_var: Any
         self.num_batches_tracked: Any
         if track_running_stats:
-            self.register_buffer("running_mean", zeros(num_features, **options))
-            self.register_buffer("running_var", ones(num_features, **options))
+            for name, fill in (("running_mean", zeros), ("running_var", ones)):
+                self.register_buffer(name, fill(num_features, device=device, dtype=dtype))
             count = zeros((), dtype=dtypes.int64, device=device)
             self.register_buffer("num_batches_tracked", count)
         else:
@@ -73,10 +90,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and `reset_running_stats`."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Any) -> None:
         raise NotImplementedError
@@ -98,13 +112,6 @@ class _NormBase(Module):
             if key not in state_dict:
                 state_dict[key] = self.num_batches_tracked.detach().clone()
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
-
-
-def _need_dims(input: Any, dims: tuple[int, ...]) -> None:
-    ndim = input._array.ndim
-    if ndim not in dims:
-        wanted = " or ".join(f"{d}D" for d in dims)
-        raise ValueError(f"expected {wanted} input (got {ndim}D input)")
 
 
 class _BatchNorm(_NormBase):
@@ -138,14 +145,21 @@ class BatchNorm1d(_BatchNorm):
     """
 
     def _check_input_dim(self, input: Any) -> None:
-        _need_dims(input, (2, 3))
+        need_dims(input, (2, 3))
 
 
 class BatchNorm2d(_BatchNorm):
     """Normalises each channel of (N, C, H, W) over all other dimensions; see `BatchNorm1d`."""
 
     def _check_input_dim(self, input: Any) -> None:
-        _need_dims(input, (4,))
+        need_dims(input, (4,))
+
+
+class BatchNorm3d(_BatchNorm):
+    """Normalises each channel of (N, C, D, H, W) over all other dimensions; see `BatchNorm1d`."""
+
+    def _check_input_dim(self, input: Any) -> None:
+        need_dims(input, (5,))
 
 
 class _InstanceNorm(_NormBase):
@@ -168,18 +182,12 @@ class _InstanceNorm(_NormBase):
         )
 
     def _check_input_dim(self, input: Any) -> None:
-        _need_dims(input, (self._spatial + 1, self._spatial + 2))
+        need_dims(input, (self._spatial + 1, self._spatial + 2))
 
     def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: dict,
-        strict: bool,
-        missing_keys: list,
-        unexpected_keys: list,
-        error_msgs: list,
+        self, state_dict: Any, prefix: str, local_metadata: dict, *rest: Any
     ) -> None:
+        *_, error_msgs = rest
         if local_metadata.get("version") is None and not self.track_running_stats:
             # Files of very old versions hold statistics that are no longer kept by default.
             keys = [
@@ -200,9 +208,7 @@ class _InstanceNorm(_NormBase):
                 )
                 for key in keys:
                     state_dict.pop(key)
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def forward(self, input: Any) -> Any:
         self._check_input_dim(input)
@@ -245,11 +251,17 @@ class InstanceNorm2d(_InstanceNorm):
     _spatial = 2
 
 
+class InstanceNorm3d(_InstanceNorm):
+    """Normalises each channel of each sample of (N, C, D, H, W) or (C, D, H, W)."""
+
+    _spatial = 3
+
+
 def _shape_tuple(shape: Any) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Scaled):
     """Normalises over the last dimensions, whose sizes are `normalized_shape`."""
 
     def __init__(
@@ -265,19 +277,9 @@ class LayerNorm(Module):
         self.normalized_shape = _shape_tuple(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, present in (("weight", True), ("bias", bias)):
-            param = None
-            if elementwise_affine and present:
-                param = Parameter(empty(self.normalized_shape, device=device, dtype=dtype))
-            self.register_parameter(name, param)
+        present = elementwise_affine, elementwise_affine and bias
+        self._add_scale(self.normalized_shape, *present, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.elementwise_affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -312,7 +314,7 @@ class RMSNorm(Module):
 
     def reset_parameters(self) -> None:
         """Weight 1."""
-        if self.elementwise_affine:
+        if self.weight is not None:
             init.ones_(self.weight)
 
     def forward(self, x: Any) -> Any:
@@ -324,7 +326,7 @@ class RMSNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Scaled):
     """Normalises each of `num_groups` groups of channels of each sample of (N, C, ...)."""
 
     def __init__(
@@ -347,19 +349,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, present in (("weight", affine), ("bias", affine and bias)):
-            param = None
-            if present:
-                param = Parameter(empty(num_channels, device=device, dtype=dtype))
-            self.register_parameter(name, param)
+        self._add_scale(num_channels, affine, affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -369,3 +360,20 @@ class GroupNorm(Module):
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+class LocalResponseNorm(Module):
+    """Divides by (k + alpha * mean of squares of `size` neighbouring channels) ^ beta."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Any) -> Any:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

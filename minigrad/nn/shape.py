@@ -1,32 +1,13 @@
-"""Layers that change shapes: Flatten, Unflatten, padding, pixel shuffling; and distances."""
+"""Layers that change shapes: Flatten, Unflatten, and shuffles of pixels and channels."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from . import functional as F
-from ._sizes import ntuple
 from .module import Module
 
-__all__ = [
-    "CircularPad1d",
-    "CircularPad2d",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "ConstantPad3d",
-    "CosineSimilarity",
-    "Flatten",
-    "PairwiseDistance",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "Unflatten",
-    "ZeroPad1d",
-    "ZeroPad2d",
-]
+__all__ = ["ChannelShuffle", "Flatten", "PixelShuffle", "PixelUnshuffle", "Unflatten"]
 
 
 class Flatten(Module):
@@ -75,115 +56,6 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-class _Pad(Module):
-    ndim: int
-    mode: str
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__()
-        self.padding = ntuple(padding, 2 * self.ndim)
-
-    def forward(self, input: Any) -> Any:
-        return F.pad(input, self.padding, self.mode)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
-
-
-class _ConstantPad(_Pad):
-    mode = "constant"
-
-    def __init__(self, padding: Any, value: float) -> None:
-        super().__init__(padding)
-        self.value = value
-
-    def forward(self, input: Any) -> Any:
-        return F.pad(input, self.padding, "constant", self.value)
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
-
-
-class ConstantPad1d(_ConstantPad):
-    """Puts a value around the last dimension."""
-
-    ndim = 1
-
-
-class ConstantPad2d(_ConstantPad):
-    """Puts a value around the last two dimensions."""
-
-    ndim = 2
-
-
-class ConstantPad3d(_ConstantPad):
-    """Puts a value around the last three dimensions."""
-
-    ndim = 3
-
-
-class _ZeroPad(_ConstantPad):
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding, 0.0)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
-
-
-class ZeroPad1d(_ZeroPad):
-    """Puts zeros around the last dimension."""
-
-    ndim = 1
-
-
-class ZeroPad2d(_ZeroPad):
-    """Puts zeros around the last two dimensions."""
-
-    ndim = 2
-
-
-class ReflectionPad1d(_Pad):
-    """Mirrors the last dimension at its ends, which are not repeated."""
-
-    ndim = 1
-    mode = "reflect"
-
-
-class ReflectionPad2d(_Pad):
-    """Mirrors the last two dimensions at their ends, which are not repeated."""
-
-    ndim = 2
-    mode = "reflect"
-
-
-class ReplicationPad1d(_Pad):
-    """Repeats the ends of the last dimension."""
-
-    ndim = 1
-    mode = "replicate"
-
-
-class ReplicationPad2d(_Pad):
-    """Repeats the ends of the last two dimensions."""
-
-    ndim = 2
-    mode = "replicate"
-
-
-class CircularPad1d(_Pad):
-    """Goes on with the other end of the last dimension."""
-
-    ndim = 1
-    mode = "circular"
-
-
-class CircularPad2d(_Pad):
-    """Goes on with the other ends of the last two dimensions."""
-
-    ndim = 2
-    mode = "circular"
-
-
 class PixelShuffle(Module):
     """(..., C r^2, H, W) to (..., C, H r, W r)."""
 
@@ -212,26 +84,15 @@ class PixelUnshuffle(Module):
         return f"downscale_factor={self.downscale_factor}"
 
 
-class CosineSimilarity(Module):
-    """The cosine of the angle between vectors along `dim`."""
+class ChannelShuffle(Module):
+    """Takes the channels of (N, C, ...) in turn from each of `groups` groups."""
 
-    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+    def __init__(self, groups: int) -> None:
         super().__init__()
-        self.dim = dim
-        self.eps = eps
+        self.groups = groups
 
-    def forward(self, x1: Any, x2: Any) -> Any:
-        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+    def forward(self, input: Any) -> Any:
+        return F.channel_shuffle(input, self.groups)
 
-
-class PairwiseDistance(Module):
-    """The p-norm of the difference of vectors along the last dimension."""
-
-    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        super().__init__()
-        self.norm = p
-        self.eps = eps
-        self.keepdim = keepdim
-
-    def forward(self, x1: Any, x2: Any) -> Any:
-        return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}"

@@ -64,8 +64,11 @@ class Embedding(Module):
     def reset_parameters(self) -> None:
         """Draws normal numbers anew."""
         init.normal_(self.weight)
+        self._fill_padding_idx_with_zero()
+
+    def _fill_padding_idx_with_zero(self) -> None:
         if self.padding_idx is not None:
-            self.weight._array[self.padding_idx] = 0
+            self.weight.detach()[self.padding_idx] = 0
 
     def forward(self, input: Any) -> Any:
         return F.embedding(
