@@ -155,6 +155,14 @@ def test_warnings_and_errors():
     o, s = make(mg, "StepLR(o, 1)")
     with pytest.warns(UserWarning, match="before `optimizer.step"):
         s.step()
+    other = optimizer(mg)
+    other.step()  # before there is a schedule: does not count
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        lr_scheduler.StepLR(other, 1).step()
+    replaced, t = make(mg, "StepLR(o, 1)")
+    replaced.step = lambda: None
+    with pytest.warns(UserWarning, match="has been overridden after"):
+        t.step()
     with pytest.warns(UserWarning, match="get_last_lr"):
         s.get_lr()
     with pytest.warns(UserWarning, match="epoch parameter"):

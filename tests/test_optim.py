@@ -140,6 +140,19 @@ def test_loading_converts_state_but_not_the_step():
         new.load_state_dict({"state": {}, "param_groups": [{"params": [0, 1]}]})
 
 
+def test_a_state_of_another_size_is_refused():
+    p, opt = quadratic(optim.Adam)
+    backward(p)
+    opt.step()
+    wide = Parameter(mg.ones(3))
+    new = optim.Adam([wide])
+    new.load_state_dict(opt.state_dict())
+    wide.grad = mg.ones(3)
+    with pytest.raises(RuntimeError, match=r"exp_avgs\[0\] is float32 \(2,\)"):
+        new.step()
+    assert values(wide) == [1.0, 1.0, 1.0]
+
+
 def test_old_state_dicts_have_a_number_for_the_step():
     p, opt = quadratic(optim.Adam)
     backward(p)
@@ -202,6 +215,10 @@ def test_bad_arguments():
         optim.Adam([p], lr=-1)
     with pytest.raises(ValueError, match="index 1: 1.0"):
         optim.Adam([p], betas=(0.9, 1.0))
+    with pytest.raises(TypeError, match="learning rate: 'a' .str.; needed: a number"):
+        optim.Adam([p], lr="a")
+    with pytest.raises(ValueError, match="betas.0. as a Tensor is not supported"):
+        optim.Adam([p], betas=(mg.tensor(0.5), mg.tensor(0.5)), foreach=True)
     with pytest.raises(ValueError, match="Nesterov"):
         optim.SGD([p], nesterov=True)
     with pytest.raises(NotImplementedError, match="differentiable"):
@@ -261,6 +278,9 @@ def test_zero_grad():
 def test_repr_is_pytorchs():
     p, opt = quadratic(optim.AdamW)
     assert repr(opt) == repr(torch.optim.AdamW([torch.ones(2, requires_grad=True)]))
+    opt.add_param_group({"params": [mg.ones(1)], "lr": 0.5})
+    a, b = torch.ones(2, requires_grad=True), torch.ones(1)
+    assert repr(opt) == repr(torch.optim.AdamW([{"params": [a]}, {"params": [b], "lr": 0.5}]))
 
 
 def test_a_step_is_a_write_that_backward_notices():

@@ -63,7 +63,7 @@ class Call {
       if (!read("steps", list, i, &steps_[i])) return;
       const Array& s = steps_[i];
       if (s.size != 1) {
-        fail(PyExc_ValueError, "%s: steps[%zu] is %s; it must have one element", kernel_, i,
+        fail(PyExc_RuntimeError, "%s: steps[%zu] is %s; it must have one element", kernel_, i,
              describe(s).c_str());
         failed_ = true;
         return;
@@ -135,7 +135,7 @@ class Call {
       if (!read(name, list, i, &array)) return;
       OptimTensor& t = tensors_[i];
       if (array.size != t.size) {
-        fail(PyExc_ValueError,
+        fail(PyExc_RuntimeError,
              "%s: %s[%zu] is %s and its parameter has %lld elements; they must "
              "be as many",
              kernel_, name, i, describe(array).c_str(), static_cast<long long>(t.size));

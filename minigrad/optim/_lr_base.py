@@ -18,6 +18,18 @@ _EPOCH_WARNING = (
     "where available."
 )
 
+_ORDER_WARNING = (
+    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, "
+    "you should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  "
+    "Failure to do this will result in PyTorch skipping the first value of the learning rate "
+    "schedule. "
+)
+_OVERRIDDEN_WARNING = (
+    "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
+    "initialization. Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. "
+)
+_SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+
 
 def copied(value: Any) -> Any:
     """A tensor's copy; other values as they are."""
@@ -58,6 +70,13 @@ def check_optimizer(optimizer: Any) -> None:
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
 
 
+def _watch(optimizer: Any) -> None:
+    """Notes which `step` the optimizer has; calls of it count from its first scheduler on."""
+    if "_watched_step" not in vars(optimizer):
+        optimizer._opt_called = False
+    optimizer._watched_step = vars(optimizer).get("step")
+
+
 def function_state(function: Any) -> dict | None:
     """What a state dict holds of a callable: the attributes of an object, nothing of a function."""
     return None if isinstance(function, types.FunctionType) else function.__dict__.copy()
@@ -90,6 +109,7 @@ class LRScheduler:
                 )
         self.base_lrs = values_of(optimizer, "initial_lr")
         self.last_epoch = last_epoch
+        _watch(optimizer)
         self._initial_step()
 
     def _initial_step(self) -> None:
@@ -118,16 +138,11 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Sets the next learning rates. Call it after `optimizer.step()`."""
-        if self._step_count == 1 and not self.optimizer._opt_called:
-            warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch "
-                "1.1.0 and later, you should call them in the opposite order: `optimizer.step()` "
-                "before `lr_scheduler.step()`.  Failure to do this will result in PyTorch skipping "
-                "the first value of the learning rate schedule. See more details at "
-                "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
-                UserWarning,
-                stacklevel=2,
-            )
+        if self._step_count == 1:
+            if self.optimizer._watched_step is not vars(self.optimizer).get("step"):
+                warnings.warn(_OVERRIDDEN_WARNING + _SEE, UserWarning, stacklevel=2)
+            elif not self.optimizer._opt_called:
+                warnings.warn(_ORDER_WARNING + _SEE, UserWarning, stacklevel=2)
         self._step_count += 1
         if epoch is not None:
             warnings.warn(_EPOCH_WARNING, UserWarning, stacklevel=2)

@@ -42,23 +42,16 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        if isinstance(lr, Variable) and foreach and not capturable:
-            raise ValueError(
-                "lr as a Tensor is not supported for capturable=False and foreach=True"
-            )
+        if foreach and not capturable:
+            for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+                if isinstance(value, Variable):
+                    raise ValueError(
+                        f"{name} as a Tensor is not supported for capturable=False and foreach=True"
+                    )
         check_lr(lr)
         check_not_negative("epsilon value", eps)
-        for i in (0, 1):
-            if isinstance(betas[i], Variable) and betas[i]._array.size != 1:
-                raise ValueError(f"Tensor betas[{i}] must be 1-element")
-            if not 0.0 <= number(betas[i]) < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
         check_not_negative("weight_decay value", weight_decay)
-        for kind in (float, Variable):
-            if isinstance(betas[0], kind) and isinstance(betas[1], kind):
-                break
-        else:
-            raise ValueError("betas must be either both floats or both Tensors")
+        _check_betas(betas)
         check_fused(fused, foreach, differentiable)
         defaults = {
             "lr": lr,
@@ -126,6 +119,17 @@ class Adam(Optimizer):
         state["exp_avg_sq"] = zeros_like(p)
         if amsgrad:
             state["max_exp_avg_sq"] = zeros_like(p)
+
+
+def _check_betas(betas: Any) -> None:
+    """ValueError unless they are two numbers, or two tensors of one element, in [0, 1)."""
+    for i in (0, 1):
+        if isinstance(betas[i], Variable) and betas[i]._array.size != 1:
+            raise ValueError(f"Tensor betas[{i}] must be 1-element")
+        if not 0.0 <= number(betas[i]) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
+    if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Variable)):
+        raise ValueError("betas must be either both floats or both Tensors")
 
 
 class AdamW(Adam):

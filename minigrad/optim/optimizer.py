@@ -109,8 +109,11 @@ def check_lr(lr: Any) -> None:
 
 
 def check_not_negative(what: str, value: Any) -> None:
-    """ValueError for negative numbers and NaN."""
-    if not number(value) >= 0.0:
+    """ValueError for negative numbers and NaN; TypeError for what is no number."""
+    given = number(value)
+    if not isinstance(given, (int, float, np.number)):
+        raise TypeError(f"Invalid {what}: {value!r} ({type(value).__name__}); needed: a number")
+    if not given >= 0.0:
         raise ValueError(f"Invalid {what}: {value}")
 
 
@@ -141,6 +144,7 @@ class Optimizer:
     """
 
     _opt_called = False
+    _watched_step: Any = None  # a `step` of the instance's own, as the last scheduler found it
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if defaults.get("differentiable"):
@@ -196,11 +200,11 @@ class Optimizer:
         return {}
 
     def __repr__(self) -> str:
-        lines = [f"{self.__class__.__name__} ("]
+        parts = []
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            options = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+            parts.append(f"Parameter Group {i}\n" + "".join(options))
+        return f"{self.__class__.__name__} (\n" + "\n".join(parts) + ")"
 
     # -- stepping --------------------------------------------------------------------------------
 

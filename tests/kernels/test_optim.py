@@ -139,7 +139,7 @@ def test_bad_arguments_are_named():
         _C.sgd_step([f], (f,), None, *rest)
     with pytest.raises(ValueError, match="grads has 2 arrays and params has 1"):
         _C.sgd_step([f], [f, f], None, *rest)
-    with pytest.raises(ValueError, match=r"grads\[0\] is float32 \(2,\)"):
+    with pytest.raises(RuntimeError, match=r"grads\[0\] is float32 \(2,\)"):
         _C.sgd_step([f], [f[:2].copy()], None, *rest)
-    with pytest.raises(ValueError, match=r"steps\[0\] is float32 \(3,\)"):
+    with pytest.raises(RuntimeError, match=r"steps\[0\] is float32 \(3,\)"):
         _C.adagrad_step([f], [f], [f], [f], 0.1, 0.0, 0.0, 0.0, False)

@@ -41,6 +41,8 @@ def default_collate(batch: Any) -> Any:
     if batch.__class__ is Samples:
         return batch.batch
     first = batch[0]
+    if isinstance(first, (str, bytes)):  # NumPy's too
+        return batch
     if isinstance(first, Variable):
         return _stack(batch)
     if isinstance(first, np.ndarray) and first.ndim:
@@ -55,8 +57,6 @@ def default_collate(batch: Any) -> Any:
         return tensor(batch, dtype=dtypes.float64)
     if isinstance(first, int):
         return tensor(batch)
-    if isinstance(first, (str, bytes)):
-        return batch
     if isinstance(first, Mapping):
         return _mapping(first, {k: default_collate([d[k] for d in batch]) for k in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
@@ -71,7 +71,11 @@ def default_collate(batch: Any) -> Any:
 
 
 def _stack(batch: Sequence) -> Any:
-    arrays = [t._array for t in batch]
+    try:
+        arrays = [t._array for t in batch]
+    except AttributeError:
+        kinds = ", ".join(sorted({type(t).__name__ for t in batch}))
+        raise TypeError(f"default_collate: found {kinds} in one batch; needed: tensors") from None
     first = arrays[0]
     if all(
         a.shape == first.shape and a.dtype is first.dtype and t._fn is None

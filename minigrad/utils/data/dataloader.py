@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -83,12 +84,6 @@ class DataLoader(Generic[T_co]):
         self.worker_init_fn = worker_init_fn
         self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
-        if pin_memory:
-            warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, then device "
-                "pinned memory won't be used.",
-                stacklevel=2,
-            )
         stream = isinstance(dataset, IterableDataset)
         if stream:
             _check_stream(shuffle, sampler, batch_sampler)
@@ -125,6 +120,7 @@ class DataLoader(Generic[T_co]):
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
         self._fixed = True
+        self.check_worker_number_rationality()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._fixed and name in (
@@ -168,6 +164,12 @@ class DataLoader(Generic[T_co]):
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self) -> Iterator[Any]:
+        if self.pin_memory:
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used.",
+                stacklevel=2,
+            )
         if self.num_workers == 0:
             return _LocalIterator(self)
         if not self.persistent_workers:
@@ -190,7 +192,20 @@ class DataLoader(Generic[T_co]):
         return length
 
     def check_worker_number_rationality(self) -> None:
-        """PyTorch's hint about too many workers; nothing is checked here."""
+        """Warns of more workers than processors that this process may use."""
+        if not self.num_workers:
+            return
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        available = available or os.cpu_count() or self.num_workers
+        if self.num_workers > available:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our "
+                f"suggested max number of worker in current system is {available}, which is "
+                "smaller than what this DataLoader is going to create. Please be aware that "
+                "excessive worker creation might get DataLoader running slow or even freeze, lower "
+                "the worker number to avoid potential slowness/freeze if necessary.",
+                stacklevel=3,
+            )
 
 
 def _check_workers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import operator
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
@@ -81,7 +82,9 @@ class TensorDataset(Dataset[tuple]):
         """The samples at `indices`, fetched by one indexing call for each tensor."""
         if any(t._fn is not None for t in self.tensors):
             return [self[i] for i in indices]
-        at = np.asarray(indices, np.int64)
+        at = np.asarray(indices)
+        if at.dtype.kind not in "iu":  # tensors, or an error that says so
+            at = np.array([operator.index(i) for i in indices], np.int64)
         return Samples([_v.wrap(t._array.take(at, axis=0)) for t in self.tensors], len(at))
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
 import pickle
 import queue
 import time
@@ -56,6 +57,7 @@ class WorkerIterator:
         self._persistent = loader.persistent_workers
         self._length = ToldLength(loader)
         self._shut = False
+        self._owner = os.getpid()
         self._timeout = loader.timeout
         context = loader.multiprocessing_context or multiprocessing.get_context()
         base_seed = draw_seed(loader.generator)
@@ -186,6 +188,8 @@ class WorkerIterator:
         if self._shut:
             return
         self._shut = True
+        if os.getpid() != self._owner:  # a forked process's copy; the workers are its parent's
+            return
         self._done.set()
         for tasks in self._tasks:
             tasks.put(worker.STOP)

@@ -18,7 +18,7 @@ from ...kernels import cpu
 from .collate import default_collate
 from .dataset import IterableDataset, Samples
 
-POLL_SECONDS = 5.0  # how often a waiting process looks whether the other one is alive
+POLL_SECONDS = 0.5  # how often an idle worker looks whether it is still needed
 STOP, RESUME = "stop", "resume"
 END = "end"  # the answer when a worker's stream is exhausted
 
@@ -70,12 +70,14 @@ class WorkerError:
     def reraise(self) -> None:
         """Raises an exception of the same class that tells where it came from."""
         text = f"Caught {self.kind.__name__} in {self.where}.\nOriginal {self.text}"
-        error: BaseException
         try:
             error = self.kind(_Message(text) if issubclass(self.kind, KeyError) else text)
         except Exception:  # a class whose constructor wants something else
-            raise RuntimeError(text) from None
-        raise error
+            error = RuntimeError(text)
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame, and with it the iterator
 
 
 def fetcher(dataset: Any, collate: Callable, batched: bool, drop_last: bool) -> Callable:
@@ -145,7 +147,9 @@ def run(
     seed_everything(base_seed, worker_id)
     _info = WorkerInfo(worker_id, num_workers, base_seed + worker_id, make_fetcher[0])
     where = f"DataLoader worker process {worker_id}"
+    stream = isinstance(make_fetcher[0], IterableDataset)
     failure = None
+    told = False  # a stream that failed to start says so once, then it ends
     fetch: Any = None
     try:
         if init_fn is not None:
@@ -158,6 +162,7 @@ def run(
         while (task := _next(tasks, done, parent)) is not None:
             number, indices = task
             if number == RESUME:
+                told = False
                 try:
                     fetch, failure = fetcher(*make_fetcher), None
                 except Exception:
@@ -165,15 +170,14 @@ def run(
                 results.put((RESUME, worker_id, b""))
                 continue
             try:
-                if failure is not None:
-                    message, failure = _pickled(failure), None
-                else:
+                if failure is None:
                     message = pickle.dumps(fetch(indices), protocol=5)
-            except StopIteration:
-                if isinstance(make_fetcher[0], IterableDataset):
+                elif stream and told:
                     message = pickle.dumps(END)
                 else:
-                    message = _pickled(WorkerError(where))
+                    message, told = _pickled(failure), True
+            except StopIteration:
+                message = pickle.dumps(END) if stream else _pickled(WorkerError(where))
             except Exception:
                 message = _pickled(WorkerError(where))
             results.put((number, worker_id, message))
