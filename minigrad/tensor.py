@@ -29,7 +29,7 @@ from .ops._operators import (
     reflected,
     where_method,
 )
-from .ops._shape import as_shape, sum_to
+from .ops._shape import as_shape
 from .ops.linalg import operator_matmul, operator_rmatmul
 from .size import Size
 
@@ -418,7 +418,11 @@ class Tensor(Variable):
         )
         if not fits:
             raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}.")
-        return sum_to(self, shape) if shape != own else self
+        if shape == own and own:
+            return self
+        lead = len(own) - len(shape)
+        dims = [i for i, n in enumerate(own) if i < lead or (shape[i - lead] == 1 and n != 1)]
+        return ops.sum(self, dims, True).view(shape)
 
     nansum = ops.nansum
     mean = ops.mean

@@ -128,12 +128,8 @@ def _forbid(view: Variable, why: str) -> None:
     move(view, node)
 
 
-def check_writable(variable: Variable, filled: bool = False, recorded: bool = False) -> None:
-    """Refuses writes that gradients could not follow, or that would hit memory twice.
-
-    `filled`: every place gets the same value, so that repeated memory does no harm. `recorded`:
-    what is written requires grad.
-    """
+def check_memory(variable: Variable, filled: bool = False) -> None:
+    """Refuses writes to read-only memory, or (unless `filled` with one value) to memory twice."""
     array = variable._array
     if not filled and _repeats(array):
         raise RuntimeError(
@@ -145,6 +141,15 @@ def check_writable(variable: Variable, filled: bool = False, recorded: bool = Fa
             "in-place operation: the tensor shares memory with a read-only array; "
             "needed: a writable one (clone() it)"
         )
+
+
+def check_writable(variable: Variable, filled: bool = False, recorded: bool = False) -> None:
+    """Refuses writes that gradients could not follow, or that would hit memory twice.
+
+    `filled`: every place gets the same value, so that repeated memory does no harm. `recorded`:
+    what is written requires grad.
+    """
+    check_memory(variable, filled)
     if variable._cell is INFERENCE and not modes.state.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed. You can make "

@@ -8,12 +8,13 @@ instead of defining forward.
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
-from ..autograd import modes
+from ..autograd import inplace, modes
 from ..autograd import variable as _v
 from ..autograd.record import apply, note_trace
 from ..autograd.variable import Node, Variable, next_seq
@@ -26,6 +27,7 @@ from ._shape import array_of, broadcast_error, memory_order, shape_of, sum_to
 _F32 = np.dtype(np.float32)
 _OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
 _ARRAYS = (ndarray, np.generic)
+_TENSORS = (Variable, ndarray, np.generic)
 _HALF = (dtypes.float16.numpy, dtypes.bfloat16.numpy)
 
 
@@ -141,7 +143,11 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
         else:
             y = other
             g = None
-            plain = y.__class__ is float and (x.dtype is _F32 or x.dtype.char == "d")
+            plain = (
+                y.__class__ is float
+                and not cls.tensors_only
+                and (x.dtype is _F32 or x.dtype.char == "d")
+            )
         if plain:
             try:
                 result = cls.cpu(x, y)
@@ -263,6 +269,15 @@ def not_a_tensor(name: str, argument: str, position: int, value: Any) -> TypeErr
         f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
         f"{value.__class__.__name__}"
     )
+
+
+def need_one_tensor(name: str, input: Any, other: Any) -> None:
+    """TypeError if both operands are numbers."""
+    if not isinstance(input, _TENSORS) and not isinstance(other, _TENSORS):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got "
+            f"({type(input).__name__}, {type(other).__name__}); needed: at least one Tensor"
+        )
 
 
 def operand(name: str, value: Any, dtype: np.dtype) -> Any:
@@ -413,7 +428,16 @@ def write_out(name: str, out: Any, result: Any) -> Any:
             f"result type {type_name(from_)} can't be cast to the desired output type "
             f"{type_name(to)}"
         )
+    inplace.check_memory(out)
     if target.shape != source.shape:
+        if target.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape "
+                f"{list(target.shape)}, which does not match the required output shape "
+                f"{list(source.shape)}. This behavior is deprecated; reuse an out tensor t after "
+                "resizing it, inplace, to zero elements with t.resize_(0).",
+                stacklevel=3,
+            )
         out._array = source.astype(target.dtype)
     else:
         target[...] = source

@@ -15,11 +15,11 @@ from ..backend import as_array
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
 from ._elementwise import to_dtype, write_out
-from ._shape import array_of, expand, shape_of
+from ._shape import array_of, expand, normalize_dim, shape_of
 from .arith import div, mul
 from .movement import reshape
 
-_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
@@ -27,20 +27,53 @@ _C_NAMES = {
 }  # fmt: skip
 
 
-def renamed(name: str, names: dict[str, Any]) -> dict[str, Any]:
-    """NumPy's keywords `axis` and `keepdims`, under PyTorch's names. TypeError for others."""
-    for key in names:
-        if key not in _NUMPY_NAMES:
-            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
-    return {_NUMPY_NAMES[key]: value for key, value in names.items()}
+class _Missing:
+    """Stands for an argument that was not given, where None is not allowed."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
 
 
-def check_keepdim(name: str, keepdim: Any) -> None:
-    """TypeError unless keepdim is a bool."""
-    if keepdim.__class__ is not bool:
+MISSING: Any = _Missing()
+
+
+def renamed(op: Any, given: dict[str, Any]) -> Any:
+    """Calls `op` again with NumPy's keywords `axis` and `keepdims` under PyTorch's names.
+
+    `given` is its `locals()`: the arguments, among them the unknown keywords as `names`.
+    TypeError for others.
+    """
+    code = op.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    arguments = {name: given[name] for name in known}
+    for key, value in given["names"].items():
+        name = _NUMPY_NAMES.get(key)
+        if name not in arguments:
+            raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{key}'")
+        arguments[name] = value
+    return op(**arguments)
+
+
+def one_dim(name: str, dim: Any, ndim: int) -> int:
+    """A dimension counted from the front. TypeError unless it is one int, or if it is missing."""
+    if dim is MISSING:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+    return normalize_dim(dim, ndim, name)
+
+
+def no_keepdim(name: str, keepdim: Any) -> None:
+    """TypeError for `keepdim` where all elements are reduced because no dimension was given."""
+    if keepdim is not False:
         raise TypeError(
-            f"{name}(): argument 'keepdim' must be bool, not {keepdim.__class__.__name__}"
+            f"{name}() received an invalid combination of arguments: 'keepdim' was given without "
+            "'dim'; needed: both or none"
         )
+
+
+def check_flag(name: str, flag: Any, argument: str = "keepdim") -> None:
+    """TypeError unless an argument is a bool."""
+    if flag.__class__ is not bool:
+        raise TypeError(f"{name}(): argument '{argument}' must be bool, not {type(flag).__name__}")
 
 
 def is_float(x: Any) -> bool:

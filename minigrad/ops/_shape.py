@@ -93,18 +93,28 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
         ) from None
 
 
+def whole(argument: str, value: Any) -> int:
+    """An int, or what stands for one. TypeError for others, bools among them."""
+    if value.__class__ is int:
+        return value
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{argument}: argument must be int, not {type(value).__name__}")
+
+
 def normalize_dim(dim: Any, ndim: int, name: str = "dim") -> int:
     """A dimension counted from the front. IndexError out of range; 0-d counts as 1-d."""
-    try:
-        d = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{name}: argument must be int, not {dim.__class__.__name__}") from None
+    if dim.__class__ is not int:
+        dim = whole(name, dim)
     n = max(ndim, 1)
-    if not -n <= d < n:
+    if not -n <= dim < n:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
         )
-    return d + n if d < 0 else d
+    return dim + n if dim < 0 else dim
 
 
 def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:

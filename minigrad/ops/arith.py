@@ -11,6 +11,7 @@ from ._elementwise import (
     Binary,
     Unary,
     binary,
+    need_one_tensor,
     not_a_tensor,
     operand,
     result_numpy,
@@ -81,6 +82,8 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """`other - alpha * input`, elementwise, broadcast."""
+    if not isinstance(input, (Variable, np.ndarray)):
+        raise not_a_tensor("rsub", "input", 1, input)
     if alpha.__class__ is not int or alpha != 1:
         return _scaled(Sub, other, input, alpha, out)
     return binary(Sub, other, input, out)
@@ -168,6 +171,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
     )
 
 
+def true_divide(input: Any, other: Any, *, out: Any = None) -> Any:
+    """`div(input, other)`."""
+    return div(input, other, out=out)
+
+
 class _Step(Binary):
     """A piecewise constant function."""
 
@@ -229,6 +237,7 @@ class Remainder(Binary):
 
 def remainder(input: Any, other: Any, *, out: Any = None) -> Any:
     """The remainder with the sign of `other` (Python's `%`), elementwise, broadcast."""
+    need_one_tensor("remainder", input, other)
     return binary(Remainder, input, other, out)
 
 
@@ -281,5 +290,5 @@ def positive(input: Any) -> Any:
 
 subtract = sub
 multiply = mul
-divide = true_divide = div
+divide = div
 negative = neg

@@ -13,7 +13,9 @@ from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import (
     misfit,
+    need_one_tensor,
     not_a_tensor,
+    number,
     operand,
     operand_array,
     result_numpy,
@@ -109,6 +111,7 @@ def _bitwise(name: str, kernel_name: str, symbol: str) -> Any:
     kernel = getattr(cpu, kernel_name)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
+        need_one_tensor(name, input, other)
         return unrecorded(name, kernel, (input, other), None, out)
 
     op.__name__ = op.__qualname__ = name
@@ -144,6 +147,7 @@ def isclose(
     if x.dtype != y.dtype:
         a, b = (dtypes.type_name(dtypes.from_numpy(v.dtype)) for v in (x, y))
         raise RuntimeError(f"{a} did not match {b}")
+    rtol, atol = number("isclose", "rtol", 3, rtol), number("isclose", "atol", 4, atol)
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
@@ -170,12 +174,15 @@ def allclose(
 
 
 def equal(input: Any, other: Any) -> bool:
-    """Whether two tensors have the same shape, dtype and values, as a Python bool."""
+    """Whether two tensors have the same shape and values, as a Python bool."""
     for position, value in enumerate((input, other), 1):
         if not isinstance(value, (Variable, np.ndarray)):
             raise not_a_tensor("equal", ("input", "other")[position - 1], position, value)
     x, y = array_of(input), array_of(other)
-    return x.shape == y.shape and x.dtype == y.dtype and bool(np.equal(x, y).all())
+    if x.shape != y.shape:
+        return False
+    dtype = result_numpy("equal", input, other)
+    return bool(np.equal(operand_array(x, dtype), operand_array(y, dtype)).all())
 
 
 class Where(Node):
@@ -205,6 +212,11 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
+    if input is None or other is None:
+        raise TypeError(
+            "where() received an invalid combination of arguments: one of 'input' and 'other' is "
+            "missing; needed: both or none"
+        )
     condition = as_array(condition)
     if not isinstance(condition, (Variable, np.ndarray)):
         raise not_a_tensor("where", "condition", 1, condition)

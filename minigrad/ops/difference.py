@@ -9,8 +9,8 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ._elementwise import write_out
-from ._reduction import constant
-from ._shape import array_arg, array_of, normalize_dim
+from ._reduction import constant, renamed
+from ._shape import array_arg, array_of, normalize_dim, whole
 from .arith import add
 from .join import cat
 
@@ -50,13 +50,16 @@ class DiffBack(Node):
 
 def diff(
     input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *,
-    out: Any = None,
+    out: Any = None, **names: Any,
 ) -> Any:  # fmt: skip
     """The n-th differences of neighbours along `dim`, of the input with others put before, after.
 
     For bools: whether neighbours differ.
     """
+    if names:
+        return renamed(diff, locals())
     x = array_arg("diff", input)
+    n = whole("diff(): n", n)
     if x.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     d = normalize_dim(dim, x.ndim)

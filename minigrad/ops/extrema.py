@@ -170,15 +170,17 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         return apply(Clamp, (input,), min, max)  # nothing to promote
     limits = [v for v in (min, max) if v is not None]
     tensors = [isinstance(v, (Variable, np.ndarray)) for v in limits]
+    if any(tensors) and not all(tensors) and not any(np.ndim(array_of(v)) for v in limits):
+        min, max = (v.item() if isinstance(v, (Variable, np.ndarray)) else v for v in (min, max))
+        limits, tensors = [min, max], [False, False]
     if any(tensors) and not all(tensors):
         raise TypeError(
             "clamp(): min and max must both be Tensor or both be Number, not "
             f"{min.__class__.__name__} and {max.__class__.__name__}"
         )
     dtype = result_numpy("clamp", input, *limits)
-    if dtype.kind == "b":
-        kernel = "clamp_cpu" if tensors[0] else "clamp_scalar_cpu"
-        raise unsupported(kernel, np.empty(0, dtype))
+    if dtype.kind == "b" and not tensors[0]:
+        raise unsupported("clamp_scalar_cpu", np.empty(0, dtype))
     x = converted("clamp", input, dtype)
     if tensors[0]:
         low, high = (None if v is None else converted("clamp", v, dtype) for v in (min, max))

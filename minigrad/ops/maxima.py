@@ -13,7 +13,8 @@ from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ._elementwise import type_name
 from ._reduction import (
-    check_keepdim,
+    MISSING,
+    check_flag,
     choose,
     constant,
     finish,
@@ -21,7 +22,9 @@ from ._reduction import (
     is_float,
     kept_shape,
     need_dim,
+    no_keepdim,
     not_empty,
+    one_dim,
     renamed,
     restore,
 )
@@ -87,7 +90,7 @@ class Min(Amin):
 
 def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
-    check_keepdim(name, keepdim)
+    check_flag(name, keepdim)
     axes = all_or(dim, x.ndim)
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         need_dim(name, x)
@@ -101,27 +104,33 @@ def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: 
     return finish(name, apply(cls, (input,), axes, keepdim), out)
 
 
-def amax(
-    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+def _reduction(name: str, cls: type[Amax], what: str) -> Any:
+    def op(
+        input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+    ) -> Any:
+        if names:
+            return renamed(op, locals())
+        return _over(name, cls, input, dim, keepdim, out)
+
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = (
+        f"{what} over `dim` (an int, several, or all). Equal ones share the gradient evenly."
+    )
+    return op
+
+
+amax = _reduction("amax", Amax, "Maximum")
+amin = _reduction("amin", Amin, "Minimum")
+
+
+def aminmax(
+    input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None, **names: Any
 ) -> Any:
-    """Maximum over `dim` (an int, several, or all). Equal maxima share the gradient evenly."""
-    if names:
-        return amax(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("amax", names))
-    return _over("amax", Amax, input, dim, keepdim, out)
-
-
-def amin(
-    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
-) -> Any:
-    """Minimum over `dim` (an int, several, or all). Equal minima share the gradient evenly."""
-    if names:
-        return amin(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("amin", names))
-    return _over("amin", Amin, input, dim, keepdim, out)
-
-
-def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
     """`(min, max)` over one dimension, or of all elements."""
+    if names:
+        return renamed(aminmax, locals())
     x = array_arg("aminmax", input)
+    check_flag("aminmax", keepdim)
     if dim is None:
         if x.size == 0:
             raise RuntimeError(
@@ -143,78 +152,51 @@ def _first(find: Any, x: Any, dim: int) -> Any:
     return np.expand_dims(np.asarray(find(cpu.widened(x), axis=dim), np.int64), dim)
 
 
-def _with_index(name: str, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    x = array_arg(name, input)
-    check_keepdim(name, keepdim)
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(
-            f"{name}() received an invalid combination of arguments: 'dim' must be int or a "
-            f"Tensor, not {dim.__class__.__name__}"
-        )
-    d = normalize_dim(dim, x.ndim)
-    not_empty(name, x.shape, (d,))
-    index = _first(np.argmax if name == "max" else np.argmin, x, d)
-    pair = choose(input, index, d, keepdim, name.capitalize())
-    return finish_pair(name, getattr(return_types, name), pair, out)
-
-
-def max(
-    input: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    other: Any = None,
-    out: Any = None,
-    **names: Any,
+def _extremum(
+    name: str, cls: type[Amax], find: Any, elementwise: Any, what: str, of_nan: str
 ) -> Any:
-    """Maximum of all elements; `max(x, dim)` gives `(values, indices)`; `max(x, y)` is elementwise.
+    def op(
+        input: Any,
+        dim: Any = MISSING,
+        keepdim: bool = False,
+        *,
+        other: Any = MISSING,
+        out: Any = None,
+        **names: Any,
+    ) -> Any:
+        if names:
+            return renamed(op, locals())
+        if other is MISSING and isinstance(dim, Variable):
+            other = dim
+        if other is not MISSING:
+            return elementwise(input, other, out=out)
+        x = array_arg(name, input)
+        if dim is MISSING:
+            no_keepdim(name, keepdim)
+            need_dim(name, x)
+            return finish(name, apply(cls, (input,), tuple(range(x.ndim)), False), out)
+        check_flag(name, keepdim)
+        d = one_dim(name, dim, x.ndim)
+        not_empty(name, x.shape, (d,))
+        pair = choose(input, _first(find, x, d), d, keepdim, name.capitalize())
+        return finish_pair(name, getattr(return_types, name), pair, out)
 
-    NaN counts as the largest. With `dim` the gradient goes to the first maximum; without it equal
-    maxima share it evenly.
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = f"""{what} of all elements; with `dim` `(values, indices)` along it.
+
+    `{name}(x, y)` with a tensor y is elementwise. NaN counts as the {of_nan}. With `dim` the
+    gradient goes to the first of equal elements; without it they share it evenly.
     """
-    if names:
-        return max(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("max", names))
-    if other is None and isinstance(dim, Variable):
-        other = dim
-    if other is not None:
-        return maximum(input, other, out=out)
-    if dim is not None:
-        return _with_index("max", input, dim, keepdim, out)
-    x = array_arg("max", input)
-    need_dim("max", x)
-    return finish("max", apply(Max, (input,), tuple(range(x.ndim)), False), out)
+    return op
 
 
-def min(
-    input: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    other: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Minimum of all elements; `min(x, dim)` gives `(values, indices)`; `min(x, y)` is elementwise.
-
-    NaN counts as the smallest. With `dim` the gradient goes to the first minimum; without it equal
-    minima share it evenly.
-    """
-    if names:
-        return min(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("min", names))
-    if other is None and isinstance(dim, Variable):
-        other = dim
-    if other is not None:
-        return minimum(input, other, out=out)
-    if dim is not None:
-        return _with_index("min", input, dim, keepdim, out)
-    x = array_arg("min", input)
-    need_dim("min", x)
-    return finish("min", apply(Min, (input,), tuple(range(x.ndim)), False), out)
+max = _extremum("max", Max, np.argmax, maximum, "Maximum", "largest")
+min = _extremum("min", Min, np.argmin, minimum, "Minimum", "smallest")
 
 
 def _arg(name: str, find: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
-    check_keepdim(name, keepdim)
+    check_flag(name, keepdim)
     if x.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:
@@ -233,19 +215,20 @@ def _arg(name: str, find: Any, input: Any, dim: Any, keepdim: bool, out: Any) ->
     return finish(name, constant(input, index), out)
 
 
-def argmax(
-    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
-) -> Any:
-    """Index of the first maximum along `dim`, or in the flattened tensor; NaN is the largest."""
-    if names:
-        return argmax(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("argmax", names))
-    return _arg("argmax", np.argmax, input, dim, keepdim, out)
+def _index(name: str, find: Any, what: str, of_nan: str) -> Any:
+    def op(
+        input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+    ) -> Any:
+        if names:
+            return renamed(op, locals())
+        return _arg(name, find, input, dim, keepdim, out)
+
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = (
+        f"Index of the first {what} along `dim`, or in the flattened tensor; NaN is the {of_nan}."
+    )
+    return op
 
 
-def argmin(
-    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
-) -> Any:
-    """Index of the first minimum along `dim`, or in the flattened tensor; NaN is the smallest."""
-    if names:
-        return argmin(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("argmin", names))
-    return _arg("argmin", np.argmin, input, dim, keepdim, out)
+argmax = _index("argmax", np.argmax, "maximum", "largest")
+argmin = _index("argmin", np.argmin, "minimum", "smallest")

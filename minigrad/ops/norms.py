@@ -13,6 +13,7 @@ from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ._elementwise import type_name
 from ._reduction import (
+    check_flag,
     constant,
     converted,
     fill,
@@ -107,6 +108,7 @@ def norm(
 ) -> Any:
     """The p-norm of all elements or over `dim`: p a number, inf, -inf, 0 (count), or "fro" (2)."""
     x = array_arg("norm", input)
+    check_flag("norm", keepdim)
     if isinstance(p, str):
         if p == "nuc":
             raise NotImplementedError(

@@ -12,6 +12,7 @@ from ..kernels._quiet import unsupported
 from ._elementwise import (
     Binary,
     binary,
+    need_one_tensor,
     not_a_tensor,
     operand,
     result_numpy,
@@ -163,6 +164,7 @@ class Xlogy(Binary):
 
 def xlogy(input: Any, other: Any, *, out: Any = None) -> Any:
     """`input * log(other)`, 0 where input is 0, elementwise, broadcast."""
+    need_one_tensor("xlogy", input, other)
     return binary(Xlogy, input, other, out)
 
 
@@ -198,10 +200,15 @@ class Nextafter(_Floats):
 
     __slots__ = ()
     kernel = "nextafter"
+    saves = (0, 1)
+    fresh = True
 
     def backward(self, grad: Any) -> Any:
-        """None: an error, as in PyTorch."""
-        raise RuntimeError("derivative for aten::nextafter is not implemented")
+        """d input = grad where the two differ; d other = grad where they are equal; else 0."""
+        x, y = self.saved
+        f, g = self.next
+        same = eq(x, y)
+        return self.fit(f and where(same, 0, grad), g and where(same, grad, 0))
 
 
 def nextafter(input: Any, other: Any, *, out: Any = None) -> Any:

@@ -19,9 +19,8 @@ from .linalg import linear, matmul
 from .movement import permute, reshape
 from .rearrange import roll
 from .reduce import sum as sum_
-from .slices import diagonal
 
-__all__ = ["bilinear", "chain_matmul", "cross", "kron", "matrix_power", "trace"]
+__all__ = ["bilinear", "chain_matmul", "cross", "kron", "matrix_power"]
 
 
 def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
@@ -159,15 +158,6 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Any:
 
     result = product(0, n - 1)
     return result if out is None else write_out("chain_matmul", out, result)
-
-
-def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix. RuntimeError unless 2-d."""
-    (x,) = check_tensors("trace", input=input)
-    if x.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
-    check_bool(x, "trace")
-    return sum_(diagonal(input))
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..autograd import modes
 from ..autograd.variable import Variable
-from ._reduction import constant, finish, is_float, take_along
-from ._shape import array_arg, array_of, normalize_dim
+from ._reduction import check_flag, constant, finish, is_float, one_dim, renamed, take_along
+from ._shape import array_arg, array_of
 from .arith import add, mul, sub
 from .movement import movedim, reshape
 from .sorting import sort
@@ -27,11 +27,14 @@ def quantile(
     *,
     interpolation: str = "linear",
     out: Any = None,
+    **names: Any,
 ) -> Any:
     """The quantiles q (a number or a 1-d tensor, in [0, 1]) of all elements, or along `dim`.
 
     A 1-d q gives the result a first dimension of its size. NaN where a row has a NaN.
     """
+    if names:
+        return renamed(quantile, locals())
     return _quantile("quantile", input, q, dim, keepdim, interpolation, out, False)
 
 
@@ -43,8 +46,11 @@ def nanquantile(
     *,
     interpolation: str = "linear",
     out: Any = None,
+    **names: Any,
 ) -> Any:
     """`quantile` of the elements that are not NaN."""
+    if names:
+        return renamed(nanquantile, locals())
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, out, True)
 
 
@@ -60,6 +66,8 @@ def _check(x: Any, q: Any, interpolation: str) -> Any:
     if not is_float(x) or x.dtype.itemsize == 2:
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
     if not isinstance(q, Variable):
+        if not isinstance(q, (int, float, np.number)):
+            raise TypeError(f"quantile(): argument 'q' must be float or Tensor, not {type(q)}")
         if not 0 <= float(q) <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q}")
         return np.array(q, x.dtype)
@@ -78,9 +86,10 @@ def _quantile(
     ignore_nan: bool,
 ) -> Any:  # fmt: skip
     x = array_arg(name, input)
-    points = _check(x, q, interpolation)
+    check_flag(name, keepdim)
     ndim = x.ndim
-    d = 0 if dim is None else normalize_dim(dim, ndim)
+    d = 0 if dim is None else one_dim(name, dim, ndim)
+    points = _check(x, q, interpolation)
     if dim is None or ndim == 0:
         input, x = reshape(input, (x.size,)), x.reshape(x.size)
     ordered = sort(input, d)[0]

@@ -13,7 +13,8 @@ from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
-    check_keepdim,
+    MISSING,
+    check_flag,
     constant,
     converted,
     divided,
@@ -21,11 +22,13 @@ from ._reduction import (
     finish,
     is_float,
     kept_shape,
+    no_keepdim,
+    one_dim,
     renamed,
     restore,
     shift,
 )
-from ._shape import all_or, array_arg, array_of, normalize_dim
+from ._shape import all_or, array_arg, array_of
 from .arith import div, mul, sub
 from .movement import reshape
 from .unary import exp
@@ -52,7 +55,7 @@ class Sum(Node):
 
 def sum(
     input: Any,
-    dim: Any = None,
+    dim: Any = MISSING,
     keepdim: bool = False,
     *,
     dtype: Any = None,
@@ -64,10 +67,13 @@ def sum(
     `dtype` converts the input first. The sum of no elements is 0.
     """
     if names:
-        again = {"dim": dim, "keepdim": keepdim} | renamed("sum", names)
-        return sum(input, dtype=dtype, out=out, **again)
+        return renamed(sum, locals())
     x = array_arg("sum", input)
-    check_keepdim("sum", keepdim)
+    if dim is MISSING:
+        no_keepdim("sum", keepdim)
+        dim = None
+    else:
+        check_flag("sum", keepdim)
     axes = all_or(dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted("sum", input, dtype, out)
@@ -93,19 +99,38 @@ class NanSum(Node):
 
 
 def nansum(
-    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
 ) -> Any:
     """Sum over `dim` that counts NaN as 0."""
+    if names:
+        return renamed(nansum, locals())
     x = array_arg("nansum", input)
-    check_keepdim("nansum", keepdim)
+    check_flag("nansum", keepdim)
     if not is_float(x):
         return sum(input, dim, keepdim, dtype=dtype, out=out)
     axes = all_or(dim, x.ndim)
     input = converted("nansum", input, dtype, out)
     if not is_float(array_of(input)):
-        return sum(fill(input, np.isnan(x), 0), dim, keepdim, out=out)
+        return sum(fill(input, np.isnan(x), 0), dim, keepdim, dtype=dtype, out=out)
     result = apply(NanSum, (input,), axes, keepdim)
     return result if out is None else write_out("nansum", out, result)
+
+
+def _need_float(name: str, x: Any, dtype: Any) -> None:
+    """RuntimeError unless the dtype asked for, or the input's, is floating point."""
+    wanted = x.dtype if dtype is None else dtypes.numpy_type(dtype)
+    if wanted.kind not in "fV":
+        which = "Input" if dtype is None else "Optional"
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. {which} dtype must be either a floating "
+            f"point or complex dtype. Got: {type_name(dtypes.from_numpy(wanted))}"
+        )
 
 
 class Mean(Node):
@@ -127,7 +152,7 @@ class Mean(Node):
 
 def mean(
     input: Any,
-    dim: Any = None,
+    dim: Any = MISSING,
     keepdim: bool = False,
     *,
     dtype: Any = None,
@@ -136,34 +161,41 @@ def mean(
 ) -> Any:
     """Mean over `dim`; NaN of no elements. RuntimeError for integers unless `dtype` is a float."""
     if names:
-        again = {"dim": dim, "keepdim": keepdim} | renamed("mean", names)
-        return mean(input, dtype=dtype, out=out, **again)
+        return renamed(mean, locals())
     x = array_arg("mean", input)
-    check_keepdim("mean", keepdim)
+    if dim is MISSING:
+        no_keepdim("mean", keepdim)
+        dim = None
+    else:
+        check_flag("mean", keepdim)
     axes = all_or(dim, x.ndim)
-    wanted = x.dtype if dtype is None else dtypes.numpy_type(dtype)
-    if wanted.kind not in "fV":
-        which = "Input" if dtype is None else "Optional"
-        raise RuntimeError(
-            f"mean(): could not infer output dtype. {which} dtype must be either a floating point "
-            f"or complex dtype. Got: {type_name(dtypes.from_numpy(wanted))}"
-        )
+    _need_float("mean", x, dtype)
     input = converted("mean", input, dtype, out)
     result = apply(Mean, (input,), axes, keepdim)
     return result if out is None else write_out("mean", out, result)
 
 
 def nanmean(
-    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
 ) -> Any:
     """Mean over `dim` of the elements that are not NaN."""
+    if names:
+        return renamed(nanmean, locals())
     x = array_arg("nanmean", input)
-    check_keepdim("nanmean", keepdim)
+    check_flag("nanmean", keepdim)
     if not is_float(x):
         raise RuntimeError(
             "nanmean(): expected input to have floating point or complex dtype but got "
             f"{type_name(dtypes.from_numpy(x.dtype))}"
         )
+    if dtype is not None:
+        _need_float("nanmean", x, dtype)
     axes = all_or(dim, x.ndim)
     total = nansum(input, dim, keepdim, dtype=dtype)
     count = np.sum(np.logical_not(np.isnan(x)), axis=axes, keepdims=keepdim)
@@ -217,7 +249,7 @@ def _product_of_others(x: Any, dim: int) -> Any:
 
 def prod(
     input: Any,
-    dim: Any = None,
+    dim: Any = MISSING,
     keepdim: bool = False,
     *,
     dtype: Any = None,
@@ -229,16 +261,14 @@ def prod(
     d input = grad * (product of the other elements), also where elements are 0.
     """
     if names:
-        again = {"dim": dim, "keepdim": keepdim} | renamed("prod", names)
-        return prod(input, dtype=dtype, out=out, **again)
+        return renamed(prod, locals())
     x = array_arg("prod", input)
-    check_keepdim("prod", keepdim)
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(
-            "prod() received an invalid combination of arguments: 'dim' must be int, not "
-            f"{dim.__class__.__name__}"
-        )
-    d = None if dim is None else normalize_dim(dim, x.ndim)
+    d = None
+    if dim is MISSING:
+        no_keepdim("prod", keepdim)
+    else:
+        check_flag("prod", keepdim)
+        d = one_dim("prod", dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted("prod", input, dtype, out)
     elif not is_float(x):
@@ -278,10 +308,9 @@ def logsumexp(
 ) -> Any:
     """`log(sum(exp(input)))` over `dim`, without overflow; integers give the default float type."""
     if names:
-        again = {"dim": dim, "keepdim": keepdim} | renamed("logsumexp", names)
-        return logsumexp(input, out=out, **again)
+        return renamed(logsumexp, locals())
     x = array_arg("logsumexp", input)
-    check_keepdim("logsumexp", keepdim)
+    check_flag("logsumexp", keepdim)
     if dim is None:
         raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
     axes = all_or(dim, x.ndim)
@@ -293,7 +322,7 @@ def logsumexp(
 
 def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     x = array_arg(name, input)
-    check_keepdim(name, keepdim)
+    check_flag(name, keepdim)
     true = x != 0
     if not (isinstance(dim, (tuple, list)) and not dim):
         axes = all_or(dim, x.ndim)
@@ -310,7 +339,7 @@ def any(
 ) -> Any:
     """Whether an element over `dim` is true (not 0; NaN is true); bool, uint8 for uint8."""
     if names:
-        return any(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("any", names))
+        return renamed(any, locals())
     return _truth("any", np.logical_or.reduce, input, dim, keepdim, out)
 
 
@@ -319,12 +348,14 @@ def all(
 ) -> Any:
     """Whether all elements over `dim` are true (not 0; NaN is true); bool, uint8 for uint8."""
     if names:
-        return all(input, out=out, **{"dim": dim, "keepdim": keepdim} | renamed("all", names))
+        return renamed(all, locals())
     return _truth("all", np.logical_and.reduce, input, dim, keepdim, out)
 
 
-def count_nonzero(input: Any, dim: Any = None) -> Any:
+def count_nonzero(input: Any, dim: Any = None, **names: Any) -> Any:
     """The number of elements over `dim` that are not 0, in int64."""
+    if names:
+        return renamed(count_nonzero, locals())
     x = array_arg("count_nonzero", input)
     axes = all_or(dim, x.ndim)
     return constant(input, np.asarray(np.count_nonzero(x != 0, axis=axes), np.int64))

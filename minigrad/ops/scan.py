@@ -9,20 +9,22 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node
-from ..kernels._quiet import quiet
+from ..kernels._quiet import quiet, unsupported
 from ..kernels.cpu import widened
 from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
+    MISSING,
     constant,
     converted,
     fill,
     finish_pair,
     is_float,
+    one_dim,
     renamed,
     shift,
     take_along,
 )
-from ._shape import array_arg, array_of, normalize_dim
+from ._shape import array_arg, array_of
 from .arith import add, div, mul, sub
 from .unary import exp, log
 
@@ -90,33 +92,35 @@ class Cumprod(Node):
         return mul(before, total)
 
 
-def _running(
-    name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: Any, names: dict
-) -> Any:
+def _running(name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: Any) -> Any:
     x = array_arg(name, input)
-    if names:
-        dim = renamed(name, names).get("dim", dim)
-    if dim is None:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
-    d = normalize_dim(dim, x.ndim)
+    d = one_dim(name, dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted(name, input, dtype, out)
     elif not is_float(x):
         input = to_dtype(input, _INT64)
+    if array_of(input).dtype.kind == "b":
+        raise unsupported(f"{name}_out_cpu", array_of(input))
     result = apply(cls, (input,), d)
     return result if out is None else write_out(name, out, result)
 
 
-def cumsum(input: Any, dim: Any = None, *, dtype: Any = None, out: Any = None, **names: Any) -> Any:
+def cumsum(
+    input: Any, dim: Any = MISSING, *, dtype: Any = None, out: Any = None, **names: Any
+) -> Any:
     """Running sum along `dim`; integers and bools are summed in int64."""
-    return _running("cumsum", Cumsum, input, dim, dtype, out, names)
+    if names:
+        return renamed(cumsum, locals())
+    return _running("cumsum", Cumsum, input, dim, dtype, out)
 
 
 def cumprod(
-    input: Any, dim: Any = None, *, dtype: Any = None, out: Any = None, **names: Any
+    input: Any, dim: Any = MISSING, *, dtype: Any = None, out: Any = None, **names: Any
 ) -> Any:
     """Running product along `dim`; integers and bools are multiplied in int64."""
-    return _running("cumprod", Cumprod, input, dim, dtype, out, names)
+    if names:
+        return renamed(cumprod, locals())
+    return _running("cumprod", Cumprod, input, dim, dtype, out)
 
 
 class Logcumsumexp(Node):
@@ -149,23 +153,22 @@ class Logcumsumexp(Node):
         return sub(positive, negative)
 
 
-def logcumsumexp(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+def logcumsumexp(input: Any, dim: Any = MISSING, *, out: Any = None, **names: Any) -> Any:
     """`log(cumsum(exp(input), dim))` without overflow. NotImplementedError for integers."""
+    if names:
+        return renamed(logcumsumexp, locals())
     x = array_arg("logcumsumexp", input)
+    one_dim("logcumsumexp", dim, x.ndim)
     if not is_float(x):
         kind = type_name(dtypes.from_numpy(x.dtype))
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'")
-    return _running("logcumsumexp", Logcumsumexp, input, dim, None, out, names)
+    return _running("logcumsumexp", Logcumsumexp, input, dim, None, out)
 
 
-def _record(name: str, pick: Any, input: Any, dim: Any, out: Any, names: dict) -> Any:
+def _record(name: str, pick: Any, input: Any, dim: Any, out: Any) -> Any:
     """(values, indices) of the running extremum; of equal ones and of NaNs the latest counts."""
     x = array_arg(name, input)
-    if names:
-        dim = renamed(name, names).get("dim", dim)
-    if dim is None:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
-    d = normalize_dim(dim, x.ndim)
+    d = one_dim(name, dim, x.ndim)
     wide = widened(np.atleast_1d(x))
     best = pick(wide, axis=d)
     position = np.arange(wide.shape[d]).reshape((-1,) + (1,) * (wide.ndim - 1 - d))
@@ -176,11 +179,15 @@ def _record(name: str, pick: Any, input: Any, dim: Any, out: Any, names: dict) -
     return finish_pair(name, getattr(return_types, name), pair, out)
 
 
-def cummax(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+def cummax(input: Any, dim: Any = MISSING, *, out: Any = None, **names: Any) -> Any:
     """`(values, indices)` of the running maximum along `dim`; NaN is the largest."""
-    return _record("cummax", np.maximum.accumulate, input, dim, out, names)
+    if names:
+        return renamed(cummax, locals())
+    return _record("cummax", np.maximum.accumulate, input, dim, out)
 
 
-def cummin(input: Any, dim: Any = None, *, out: Any = None, **names: Any) -> Any:
+def cummin(input: Any, dim: Any = MISSING, *, out: Any = None, **names: Any) -> Any:
     """`(values, indices)` of the running minimum along `dim`; NaN is the smallest."""
-    return _record("cummin", np.minimum.accumulate, input, dim, out, names)
+    if names:
+        return renamed(cummin, locals())
+    return _record("cummin", np.minimum.accumulate, input, dim, out)

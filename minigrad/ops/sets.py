@@ -11,8 +11,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels.cpu import widened
 from ._elementwise import type_name
-from ._reduction import constant, finish, is_float
-from ._shape import array_arg, array_of, normalize_dim
+from ._reduction import check_flag, constant, finish, is_float
+from ._shape import array_arg, array_of, normalize_dim, whole
 
 __all__ = ["unique", "unique_consecutive", "histc", "bincount", "searchsorted", "bucketize"]
 
@@ -37,6 +37,8 @@ def _distinct(
 ) -> Any:
     """Runs of equal elements (slices along `dim`), after sorting unless they are `ordered`."""
     x = array_arg(name, input)
+    for flag, given in (("return_inverse", inverse), ("return_counts", counts)):
+        check_flag(name, given, flag)
     if dim is None:
         rows = x.reshape(-1, 1)
         shape: Any = x.shape
@@ -91,6 +93,7 @@ def unique(
     With `return_inverse` also where each element went, with `return_counts` how often each came.
     Every NaN is distinct.
     """
+    check_flag("unique", sorted, "sorted")
     return _distinct("unique", input, False, return_inverse, return_counts, dim)
 
 
@@ -107,9 +110,10 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
     With min equal to max the range is that of the data. NaN and elements outside are not counted.
     """
     x = array_arg("histc", input)
+    bins = whole("histc(): bins", bins)
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
-    if not is_float(x) or x.dtype.itemsize == 2:
+    if not is_float(x):
         kind = type_name(dtypes.from_numpy(x.dtype))
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{kind}'")
     low, high = float(min), float(max)

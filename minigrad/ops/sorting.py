@@ -10,16 +10,20 @@ from .. import return_types
 from ..autograd.record import apply
 from ..kernels import cpu
 from ._reduction import (
+    MISSING,
+    check_flag,
     choose,
     constant,
     finish,
     finish_pair,
     is_float,
+    no_keepdim,
     not_empty,
+    one_dim,
     renamed,
     take_along,
 )
-from ._shape import array_arg, normalize_dim
+from ._shape import array_arg, normalize_dim, whole
 from .maxima import Shared
 
 __all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"]
@@ -48,7 +52,7 @@ def sort(
     """`(values, indices)` of the elements sorted along `dim`; NaN is the largest; always stable."""
     x = array_arg("sort", input)
     if names:
-        dim = renamed("sort", names).get("dim", dim)
+        return renamed(sort, locals())
     _check_flag("sort", dim, descending)
     d = normalize_dim(dim, x.ndim)
     order = order_of(x, d, bool(descending))
@@ -71,7 +75,7 @@ def argsort(
     """The indices that sort along `dim`; NaN is the largest; always stable."""
     x = array_arg("argsort", input)
     if names:
-        dim = renamed("argsort", names).get("dim", dim)
+        return renamed(argsort, locals())
     _check_flag("argsort", dim, descending)
     return constant(input, order_of(x, normalize_dim(dim, x.ndim), bool(descending)))
 
@@ -85,14 +89,17 @@ def msort(input: Any, *, out: Any = None) -> Any:
 
 def topk(
     input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *,
-    out: Any = None,
+    out: Any = None, **names: Any,
 ) -> Any:  # fmt: skip
     """`(values, indices)` of the k largest (or smallest) elements along `dim`, best first.
 
     NaN is the largest. RuntimeError when k is out of range.
     """
+    if names:
+        return renamed(topk, locals())
     x = array_arg("topk", input)
-    d = normalize_dim(dim, x.ndim)
+    d = one_dim("topk", dim, x.ndim)
+    k = whole("topk(): k", k)
     size = x.shape[d] if x.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError("selected index k out of range")
@@ -121,14 +128,26 @@ def _best(x: Any, k: int, d: int, largest: bool) -> Any:
 
 
 def _supported(name: str, x: Any) -> None:
-    if x.dtype.kind == "b":
+    if x.dtype.kind == "b" and (x.ndim or name == "median"):
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
 
 
-def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+def kthvalue(
+    input: Any,
+    k: int,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    out: Any = None,
+    **names: Any,
+) -> Any:
     """`(values, indices)` of the k-th smallest element along `dim` (k counts from 1)."""
+    if names:
+        return renamed(kthvalue, locals())
     x = array_arg("kthvalue", input)
-    d = normalize_dim(dim, x.ndim)
+    check_flag("kthvalue", keepdim)
+    k = whole("kthvalue(): k", k)
+    d = one_dim("kthvalue", dim, x.ndim)
     not_empty("kthvalue", x.shape, (d,))
     if not 1 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
@@ -173,9 +192,11 @@ class Median(Shared):
 def _median(name: str, input: Any, dim: Any, keepdim: bool, out: Any, ignore_nan: bool) -> Any:
     x = array_arg(name, input)
     _supported("median", x)
-    if dim is None:
+    if dim is MISSING:
+        no_keepdim(name, keepdim)
         return finish(name, apply(Median, (input,), ignore_nan), out)
-    d = normalize_dim(dim, x.ndim)
+    check_flag(name, keepdim)
+    d = one_dim(name, dim, x.ndim)
     not_empty(name, x.shape, (d,))
     pair = choose(input, _middle(x, d, ignore_nan), d, keepdim, name.capitalize())
     return finish_pair(name, getattr(return_types, name), pair, out)
@@ -198,26 +219,33 @@ def _middle(x: Any, d: int, ignore_nan: bool) -> Any:
 
 
 def median(
-    input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
+    input: Any, dim: Any = MISSING, keepdim: bool = False, *, out: Any = None, **names: Any
 ) -> Any:
     """The lower median of all elements, or `(values, indices)` along `dim`; NaN if one is NaN."""
     if names:
-        dim = renamed("median", names).get("dim", dim)
+        return renamed(median, locals())
     return _median("median", input, dim, keepdim, out, False)
 
 
-def nanmedian(input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
+def nanmedian(
+    input: Any, dim: Any = MISSING, keepdim: bool = False, *, out: Any = None, **names: Any
+) -> Any:
     """The lower median of the elements that are not NaN, or `(values, indices)` along `dim`."""
+    if names:
+        return renamed(nanmedian, locals())
     return _median("nanmedian", input, dim, keepdim, out, True)
 
 
-def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None, **names: Any) -> Any:
     """`(values, indices)` of the most frequent element along `dim`; of several, the smallest.
 
     The index is that of its last occurrence.
     """
+    if names:
+        return renamed(mode, locals())
     x = array_arg("mode", input)
-    d = normalize_dim(dim, x.ndim)
+    check_flag("mode", keepdim)
+    d = one_dim("mode", dim, x.ndim)
     not_empty("mode", x.shape, (d,))
     if x.ndim == 0:
         index = np.zeros((), np.int64)

@@ -6,6 +6,8 @@ import math
 import operator
 from typing import Any
 
+import numpy as np
+
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
@@ -182,7 +184,8 @@ class Logit(Node):
     def forward(self, x: Any, eps: float | None) -> Any:
         self.eps = eps
         if eps is not None:
-            x = cpu.clamp(x, eps, 1 - eps)
+            high = cpu.clamp(x, None, 1 - eps)
+            x = np.where(x < eps, x.dtype.type(eps), high)  # the lower limit wins
         return as_array(cpu.logit(x))
 
     def backward(self, grad: Any) -> Any:

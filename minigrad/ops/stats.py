@@ -14,6 +14,7 @@ from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ._elementwise import write_out
 from ._reduction import (
+    check_flag,
     divided,
     fill,
     is_float,
@@ -87,10 +88,11 @@ def _backward(node: Var, grad: Any, x: Any) -> Any:
 
 
 def _arguments(
-    name: str, input: Any, dim: Any, unbiased: Any, correction: Any
-) -> tuple[Any, tuple, float]:
-    """The array, the dimensions and the correction that the several call forms mean."""
+    name: str, input: Any, dim: Any, unbiased: Any, keepdim: Any, correction: Any
+) -> tuple[tuple, float]:
+    """The dimensions and the correction that the several call forms mean."""
     x = array_arg(name, input)
+    check_flag(name, keepdim)
     if isinstance(dim, bool):  # var(x, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None:
@@ -99,7 +101,8 @@ def _arguments(
                 f"{name}() received an invalid combination of arguments: 'unbiased' and "
                 "'correction' were both given; needed: one of them"
             )
-        correction = int(bool(unbiased))
+        check_flag(name, unbiased, "unbiased")
+        correction = int(unbiased)
     if not is_float(x):
         raise RuntimeError("std and var only support floating point and complex dtypes")
     correction = 1.0 if correction is None else float(correction)
@@ -113,71 +116,57 @@ def _arguments(
             "reduction factor (input numel divided by output numel).",
             stacklevel=3,
         )
-    return x, axes, correction
+    return axes, correction
 
 
-def var(
-    input: Any,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Variance over `dim`: squared deviations from the mean over n - correction (1 if not given).
+def _statistic(name: str, cls: type[Var], what: str) -> Any:
+    def op(
+        input: Any,
+        dim: Any = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+        out: Any = None,
+        **names: Any,
+    ) -> Any:
+        if names:
+            return renamed(op, locals())
+        axes, c = _arguments(name, input, dim, unbiased, keepdim, correction)
+        result = apply(cls, (input,), axes, c, keepdim)
+        return result if out is None else write_out(name, out, result)
 
-    Also `var(input, unbiased)`; `unbiased=False` is `correction=0`.
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = f"""{what}
+
+    The squared deviations from the mean are summed and divided by n - correction (1 if not given).
+    Also `{name}(input, unbiased)`; `unbiased=False` is `correction=0`.
     """
-    if names:
-        more = {"dim": dim, "keepdim": keepdim} | renamed("var", names)
-        return var(input, unbiased=unbiased, correction=correction, out=out, **more)
-    _, axes, c = _arguments("var", input, dim, unbiased, correction)
-    result = apply(Var, (input,), axes, c, keepdim)
-    return result if out is None else write_out("var", out, result)
+    return op
 
 
-def std(
-    input: Any,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Standard deviation over `dim`: the square root of `var` with the same arguments."""
-    if names:
-        more = {"dim": dim, "keepdim": keepdim} | renamed("std", names)
-        return std(input, unbiased=unbiased, correction=correction, out=out, **more)
-    _, axes, c = _arguments("std", input, dim, unbiased, correction)
-    result = apply(Std, (input,), axes, c, keepdim)
-    return result if out is None else write_out("std", out, result)
+def _with_mean(name: str, cls: type[Var]) -> Any:
+    def op(
+        input: Any,
+        dim: Any = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+        **names: Any,
+    ) -> tuple[Any, Any]:
+        if names:
+            return renamed(op, locals())
+        axes, c = _arguments(name, input, dim, unbiased, keepdim, correction)
+        return apply(cls, (input,), axes, c, keepdim), mean(input, axes, keepdim)
+
+    op.__name__ = op.__qualname__ = name
+    first = name.removesuffix("_mean")
+    op.__doc__ = f"`({first}, mean)` over `dim`, with the arguments of `{first}`."
+    return op
 
 
-def var_mean(
-    input: Any,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> tuple[Any, Any]:
-    """`(var, mean)` over `dim`, with the arguments of `var`."""
-    _, axes, c = _arguments("var_mean", input, dim, unbiased, correction)
-    return apply(Var, (input,), axes, c, keepdim), mean(input, axes, keepdim)
-
-
-def std_mean(
-    input: Any,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> tuple[Any, Any]:
-    """`(std, mean)` over `dim`, with the arguments of `std`."""
-    _, axes, c = _arguments("std_mean", input, dim, unbiased, correction)
-    return apply(Std, (input,), axes, c, keepdim), mean(input, axes, keepdim)
+var = _statistic("var", Var, "Variance over `dim`.")
+std = _statistic("std", Std, "Standard deviation over `dim`: the square root of `var`.")
+var_mean = _with_mean("var_mean", Var)
+std_mean = _with_mean("std_mean", Std)

@@ -72,6 +72,8 @@ ROWS = [
         for mode in ("floor", "trunc")
         for lo, hi in ((1, 4), (-4, -1))
     ],
+    Row("true_divide", (A(), A(lo=0.5)), dtypes=ALL_INTS, grad=False,
+        bad=((A(), 2), {"rounding_mode": "floor"}, TypeError, "unexpected keyword")),
     Row("floor_divide", (A(lo=-9, hi=9), A(lo=1, hi=4)), dtypes=NUMBERS, grad=False, bad=_MISFIT),
     Row("floor_divide", (A(lo=-9, hi=9), 2), dtypes=ALL, grad=False, label="number"),
     Row("floor_divide", (7, A(lo=1, hi=4)), dtypes=NUMBERS, grad=False, label="number first"),
