@@ -82,7 +82,8 @@ def _check_inputs(inputs: tuple) -> None:
                 UserWarning,
                 stacklevel=3,
             )
-        if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        strided = zip(array.strides, array.shape, strict=True)
+        if array.size and any(s == 0 and n > 1 for s, n in strided):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
                 "that are non-overlapping to be able to compute the numerical gradients correctly. "

@@ -56,6 +56,11 @@ ZeroPad1d(2) | 2,3,4 ; ZeroPad2d((1, 0, 2, 1)) | 2,3,4 ; ConstantPad1d(1, 2.5) |
 ConstantPad2d(1, 2.5) | 2,3,4 ; ConstantPad3d(1, 2.5) | 2,3,4,2 ; ReflectionPad1d((1, 2)) | 2,3,4
 ReflectionPad2d(1) | 2,3,4 ; ReplicationPad1d(3) | 2,3,4 ; ReplicationPad2d((1, 2, 3, 4)) | 2,3,4
 CircularPad1d(2) | 2,3,4 ; CircularPad2d((1, 2, 0, 1)) | 2,3,4,3
+ZeroPad3d(1) | 2,3,2,3,4 ; ReflectionPad3d(1) | 2,3,2,3,4 ; ReplicationPad3d(2) | 3,2,3,4
+CircularPad3d((1, 0, 2, 1, 0, 1)) | 2,3,2,3,4 ; ChannelShuffle(2) | 2,4,3,3
+BatchNorm3d(3) | 2,3,2,3,4 ; InstanceNorm3d(3, affine=True) | 3,2,3,4
+LocalResponseNorm(2) | 2,4,3,3 ; LocalResponseNorm(3, 0.1, 0.5, 2.0) | 2,4,3
+Dropout3d(0.0) | 2,3,4,2,2 ; FeatureAlphaDropout(0.0) | 2,3,4
 PixelShuffle(2) | 2,8,3,4 ; PixelUnshuffle(2) | 2,2,4,6
 CosineSimilarity() | 3,4 3,4 ; CosineSimilarity(0, 1e-3) | 3,4 3,4
 PairwiseDistance(1, 0.1) | 3,4 3,4
@@ -222,6 +227,22 @@ def test_pools_give_indices():
         b = make(torch, call)(torch.from_numpy(x))
         for mine, theirs in zip(a, b, strict=True):
             np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_unpooling_puts_the_maxima_back():
+    (x,) = inputs_of("2,3,8,6")
+    for d, size in ((1, None), (2, None), (2, (9, 7))):
+        values = x if d == 2 else x[0]
+        results = []
+        for lib in (mg, torch):
+            pooled, indices = getattr(lib.nn, f"MaxPool{d}d")(2, return_indices=True)(
+                lib.tensor(values.tolist(), dtype=lib.float64)
+            )
+            layer = getattr(lib.nn, f"MaxUnpool{d}d")(2)
+            options = {} if size is None else {"output_size": size}
+            results.append((repr(layer), layer(pooled, indices, **options).numpy()))
+        assert results[0][0] == results[1][0]
+        np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
 def test_transposed_convolutions_reach_a_wanted_size():

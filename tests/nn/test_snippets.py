@@ -2,8 +2,8 @@
 
 A file in `snippets/` is a preamble, a line of dashes, and one case a line: statements, `;;`, and
 the expression whose value is compared; without `;;` the whole line is the expression, or
-statements. Compared are values, dtypes, shapes, errors with their messages word for word, and warnings. `T` is
-the library, `nn`, `F` and `MM` (nn.modules.module) its parts.
+statements. Compared are values, dtypes, shapes, errors with their messages word for word, and
+warnings. `T` is the library; `nn`, `F` and `MM` (nn.modules.module) are its parts.
 """
 
 import copy
