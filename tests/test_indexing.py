@@ -275,3 +275,23 @@ def test_storage_beyond_the_view() -> None:
     y = x.requires_grad_() * 1
     with pytest.raises(RuntimeError, match="beyond its input's own elements"):
         y.t().as_strided((2,), (1,)).fill_(0.0)
+
+
+def test_filling_a_place_twice_counts_once() -> None:
+    x, value = mg.zeros(3, 3, requires_grad=True), mg.tensor(2.0, requires_grad=True)
+    x.index_fill(1, mg.tensor([0, 0, -2]), value).sum().backward()
+    assert value.grad.item() == 6
+    assert x.grad.tolist() == [[0, 0, 1]] * 3
+
+
+def test_out_has_the_type_and_a_memory_of_its_own() -> None:
+    x, i = mg.arange(6.0), mg.tensor([2, 0])
+    for op in (mg.gather, mg.index_select):
+        with pytest.raises(RuntimeError, match="Expected out tensor to have dtype float"):
+            op(x, 0, i, out=mg.zeros(2, dtype=mg.float64))
+        with pytest.raises(RuntimeError, match="refer to a single memory location"):
+            op(x, 0, i, out=x[:2])
+        with pytest.raises(RuntimeError, match="more than one element of the written-to"):
+            op(x, 0, i, out=mg.zeros(1).expand(2))
+        out = mg.zeros(2)
+        assert op(x, 0, i, out=out) is out and out.tolist() == [2, 0]

@@ -41,19 +41,23 @@ EXCLUDED: dict[str, str] = {
 }
 # Single checks that are not made: operator, check ("value", "grad", "error", "out", "inplace" or
 # "method"), and why.
-EXCLUDED_CHECKS: dict[tuple[str, str], str] = {}
+EXCLUDED_CHECKS: dict[tuple[str, str], str] = {
+    ("gather", "error"): "an `out` that is resized gets memory of its own and overlaps nothing",
+    ("cat", "error"): "an `out` over NumPy's memory cannot be resized in PyTorch",
+    ("addbmm", "inplace"): "PyTorch resizes a self that broadcasts, unlike all others",
+}
 # Known differences, to be worked off.
 PENDING = {
     "nn.functional.cosine_embedding_loss", "__radd__", "__rand__", "__rmul__", "__ror__",
-    "__rxor__", "addbmm", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "cat", "clamp", "clamp_max", "clamp_min", "cumsum", "gather", "histc",
-    "index_select", "kthvalue", "masked_fill", "masked_select", "mm", "narrow", "nextafter",
-    "nn.functional.bilinear", "nn.functional.gelu", "nn.functional.hardshrink",
-    "nn.functional.hardsigmoid", "nn.functional.linear", "nn.functional.logsigmoid",
-    "nn.functional.softplus", "nn.functional.softshrink", "norm.nuc", "polygamma.polygamma_n_0",
+    "__rxor__", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "clamp", "clamp_max", "clamp_min", "cumsum", "histc",
+    "kthvalue", "nextafter",
+    "nn.functional.gelu", "nn.functional.hardshrink",
+    "nn.functional.hardsigmoid", "nn.functional.logsigmoid",
+    "nn.functional.softplus", "nn.functional.softshrink", "polygamma.polygamma_n_0",
     "polygamma.polygamma_n_1", "polygamma.polygamma_n_2", "polygamma.polygamma_n_3",
-    "polygamma.polygamma_n_4", "remainder", "roll", "rsub", "scalar_tensor", "slice_scatter",
-    "special.polygamma.special_polygamma_n_0", "sum_to_size", "take", "tensordot", "xlogy", "zero_",
+    "polygamma.polygamma_n_4", "remainder", "rsub", "scalar_tensor",
+    "special.polygamma.special_polygamma_n_0", "sum_to_size", "xlogy", "zero_",
 }  # fmt: skip
 # Operators that draw random numbers: PyTorch's catalogue calls them after this seed.
 SEED = 42

@@ -81,9 +81,12 @@ def size_text(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def check_bool(x: Any, kernel: str) -> None:
-    """NotImplementedError for bool, under the name of PyTorch's kernel."""
-    if x.dtype.kind == "b":
+def check_bool(x: Any, kernel: str, *others: Any) -> None:
+    """NotImplementedError for bool, under the name of PyTorch's kernel.
+
+    With `others` the kernel is one that PyTorch does not call if an operand has no elements.
+    """
+    if x.dtype.kind == "b" and not (others and 0 in [v.size for v in (x, *others)]):
         raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 
@@ -139,7 +142,7 @@ def check_mm(a: Any, b: Any) -> None:
         raise RuntimeError("mat2 must be a matrix")
     _check_product(a.shape, b.shape)
     _check_m(a, b)
-    check_bool(a, "addmm_impl_cpu_")
+    check_bool(a, "addmm_impl_cpu_", b)
 
 
 def _check_batches(s: tuple[int, ...], t: tuple[int, ...]) -> None:
@@ -158,7 +161,7 @@ def check_bmm(a: Any, b: Any, typed: bool = True) -> None:
     _check_batches(a.shape, b.shape)
     if typed:
         check_same_type(a, b, "expected scalar type {0} but found {1}")
-        check_bool(a, "bmm")
+        check_bool(a, "bmm", b)
 
 
 def check_addmv(x: Any, a: Any, b: Any) -> None:
@@ -178,7 +181,7 @@ def check_addmv(x: Any, a: Any, b: Any) -> None:
             "addmv input tensors must have the same dtype, but got "
             f"{scalar_type(first)}, {scalar_type(a)}, and {scalar_type(b)}"
         )
-    check_bool(a, "addmv_impl_cpu")
+    check_bool(a, "addmv_impl_cpu", b)
 
 
 def check_dot(a: Any, b: Any) -> None:
@@ -212,12 +215,12 @@ def check_matmul(a: Any, b: Any) -> None:
         return (
             check_addmv(None, a.reshape(folded), b)
             if a.dtype != b.dtype
-            else check_bool(a, "addmv_impl_cpu")
+            else check_bool(a, "addmv_impl_cpu", b)
         )
     if len(t) == 2:
         _check_product((math.prod(s[:-1]), s[-1]), t)
         _check_m(a, b)
-        return check_bool(a, "addmm_impl_cpu_")
+        return check_bool(a, "addmm_impl_cpu_", b)
     rows = 1 if len(s) == 1 else s[-2]
     lead = s[:-2]
     try:
@@ -227,7 +230,7 @@ def check_matmul(a: Any, b: Any) -> None:
     count = math.prod(batch)
     _check_batches((count, rows, s[-1]), (count, *t[-2:]))
     check_same_type(a, b, "expected scalar type {0} but found {1}")
-    return check_bool(a, "bmm")
+    return check_bool(a, "bmm", b)
 
 
 def check_linear(x: Any, w: Any, b: Any) -> None:
@@ -248,7 +251,7 @@ def check_linear(x: Any, w: Any, b: Any) -> None:
     rows = math.prod(x.shape[:-1])
     _check_product((rows, x.shape[-1]), w.shape[::-1])
     _check_m(x, w)
-    check_bool(x, "addmm_impl_cpu_")
+    check_bool(x, "addmm_impl_cpu_", w)
     if b is not None:
         target = (*x.shape[:-1], w.shape[0])
         check_expands(shape_of(b), target if b.ndim > 2 else (rows, w.shape[0]))

@@ -151,6 +151,8 @@ def fill_(self: Any, value: Any) -> Any:
             )
     elif isinstance(value, (bool, int, float, np.number, np.bool_)):
         value = number_for(self._array.dtype, value)
+    elif isinstance(value, complex):
+        raise RuntimeError("value cannot be converted to a real type without overflow")
     else:
         raise TypeError(
             "fill_(): argument 'value' (position 1) must be a number or a 0-d Tensor, not "

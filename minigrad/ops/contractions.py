@@ -9,10 +9,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Variable
-from ._elementwise import write_out
 from ._matrices import check_bool, check_same_type, check_tensors
+from ._out import write_exact
 from ._shape import array_of, normalize_dim, shape_of
 from .arith import mul
 from .linalg import MatMul
@@ -224,7 +225,7 @@ def _pair(a: Any, la: list[int], b: Any, lb: list[int], keep: set[int]) -> tuple
         product = mul(left, right)
     else:
         check_same_type(array_of(a), array_of(b), "expected scalar type {0} but found {1}")
-        check_bool(array_of(a), "bmm")
+        check_bool(array_of(a), "bmm", array_of(b))
         left = reshape(_ordered(a, la, batch + rows + summed), (count[0], count[1], count[2]))
         right = reshape(_ordered(b, lb, batch + summed + columns), (count[0], count[2], count[3]))
         product = apply(MatMul, (left, right))
@@ -295,9 +296,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     for given_a, given_b, i, j in zip(of_a, of_b, at_a, at_b, strict=True):
         s, t = x.shape[i], y.shape[j]
         if s != t and s == 1:
-            b = sum_(b, j, keepdim=True)
+            b = sum_(b, j, keepdim=True, dtype=dtypes.from_numpy(y.dtype))
         elif s != t and t == 1:
-            a = sum_(a, i, keepdim=True)
+            a = sum_(a, i, keepdim=True, dtype=dtypes.from_numpy(x.dtype))
         elif s != t:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {s} in dim {given_a} and "
@@ -308,13 +309,14 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
             raise RuntimeError(
                 f"tensordot: a dim appears multiple times in the list of dims of {name}"
             )
-    check_bool(x, "addmm_impl_cpu_")
     s, t = shape_of(a), shape_of(b)
     rest_a = [d for d in range(x.ndim) if d not in at_a]
     rest_b = [d for d in range(y.ndim) if d not in at_b]
     rows, columns = [s[d] for d in rest_a], [t[d] for d in rest_b]
+    if math.prod(rows + columns) != 1:  # PyTorch needs no matrix product for one element
+        check_bool(x, "addmm_impl_cpu_", y)
     k = math.prod(s[d] for d in at_a)
     left = reshape(permute(a, rest_a + at_a), (math.prod(rows), k))
     right = reshape(permute(b, at_b + rest_b), (k, math.prod(columns)))
     result = reshape(apply(MatMul, (left, right)), tuple(rows + columns))
-    return result if out is None else write_out("tensordot", out, result)
+    return result if out is None else write_exact("tensordot", out, result)

@@ -12,6 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Variable
 from ._elementwise import to_dtype, write_out
+from ._out import check_apart
 from ._shape import array_arg, normalize_dim
 from .grids import atleast_1d, atleast_2d, atleast_3d, meshgrid, several
 from .movement import reshape
@@ -63,7 +64,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """
     given = _sequence("cat", tensors)
     if not given:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     arrays = [array_arg("cat", x) for x in given]
     for i, x in enumerate(arrays):
         if not x.ndim:
@@ -76,7 +77,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
         else:
             _check_fits(x, lead, d, i)
     result = apply(Cat, tuple(given), d)
-    return result if out is None else write_out("cat", out, result)
+    if out is None:
+        return result
+    check_apart(out, *tensors)
+    return write_out("cat", out, result)
 
 
 def _check_fits(x: Any, lead: Any, dim: int, position: int) -> None:

@@ -15,7 +15,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import result_numpy, to_dtype, write_out
+from ._elementwise import result_numpy, to_dtype
 from ._matrices import (
     check_addmv,
     check_bmm,
@@ -32,6 +32,7 @@ from ._matrices import (
     mt,
     size_text,
 )
+from ._out import write_exact
 from ._shape import SumTo, array_of, shape_of, sum_to
 from .arith import add, mul
 from .movement import reshape
@@ -101,7 +102,7 @@ class MatMul(Node):
 def _product(input: Any, other: Any, out: Any = None, name: str = "") -> Any:
     """The product of operands that have been checked."""
     result = apply(MatMul, (input, other))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_exact(name, out, result)
 
 
 def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -128,7 +129,7 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     ):
         check_matmul(x, y)
     result = apply(MatMul, (input, other))
-    return result if out is None else write_out("matmul", out, result)
+    return result if out is None else write_exact("matmul", out, result)
 
 
 def operator_matmul(input: Any, other: Any) -> Any:
@@ -195,7 +196,7 @@ def inner(input: Any, other: Any, *, out: Any = None) -> Any:
     rows = reshape(input, (math.prod(x.shape[:-1]), x.shape[-1]))
     columns = reshape(other, (math.prod(y.shape[:-1]), y.shape[-1]))
     result = reshape(_product(rows, mt(columns)), (*x.shape[:-1], *y.shape[:-1]))
-    return result if out is None else write_out("inner", out, result)
+    return result if out is None else write_exact("inner", out, result)
 
 
 def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
@@ -253,7 +254,7 @@ def _add_product(
     x = input._array if isinstance(input, Variable) else input
     check_expands(x.shape, shape)
     result = apply(AddMatMul, (input, a, b), *_factors(x, beta, alpha))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_exact(name, out, result)
 
 
 def addmm(
@@ -290,7 +291,7 @@ def baddbmm(
             f"Input dtypes must be the same, got: input {cxx_name(x)}, batch1: {cxx_name(a)}, "
             f"batch2: {cxx_name(b)}"
         )
-    check_bool(a, "baddbmm")
+    check_bool(a, "baddbmm", b)
     shape = (*a.shape[:2], b.shape[2])
     return _add_product("baddbmm", input, batch1, batch2, beta, alpha, out, shape)
 
@@ -313,7 +314,7 @@ def addbmm(
             f"{size_text(b.shape[1:])})"
         )
     check_input_type(x, a, b)
-    check_bool(a, "addmm_impl_cpu_")
+    check_bool(a, "addmm_impl_cpu_", b)
     count, n, m = a.shape
     p = b.shape[2]
     # The sum over the batch is part of the contraction: one product of (n, b m) and (b m, p).
@@ -384,14 +385,19 @@ class Linear(Node):
         return "AddmmBackward0" if len(self.shape) == 2 else "LinearBackward0"
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Any, weight: Any, bias: Any = None, *, out: Any = None) -> Any:
     """`input @ weight^T + bias`: input (..., in), weight (out, in), bias (out,); gives (..., out).
 
     A 1-d weight (in,) gives (...). RuntimeError for sizes that do not fit and unequal dtypes.
     """
     t = fast.fast_linear(Linear, input, weight, bias)
     if t is not None:
-        return t
+        return t if out is None else write_exact("linear", out, t)
+    result = _linear(input, weight, bias)
+    return result if out is None else write_exact("linear", out, result)
+
+
+def _linear(input: Any, weight: Any, bias: Any) -> Any:
     x = input._array if isinstance(input, Variable) else input
     w = weight._array if isinstance(weight, Variable) else weight
     b = bias._array if isinstance(bias, Variable) else bias

@@ -10,7 +10,8 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ._elementwise import operand, write_out
+from ._elementwise import operand
+from ._out import write_exact
 from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
 from .index import Index, take_at
 from .join import combination_indices
@@ -24,8 +25,8 @@ def _mask_arg(name: str, mask: Any) -> Any:
     m = array_arg(name, mask, 2, "mask")
     if m.dtype != np.bool_:
         raise RuntimeError(
-            f"{name}: mask of dtype {dtypes.from_numpy(m.dtype)} given; expected BoolTensor "
-            "(only supports boolean masks)"
+            f"{name}_ only supports boolean masks, but got mask with dtype "
+            f"{dtypes.from_numpy(m.dtype)}; expected BoolTensor"
         )
     return m
 
@@ -73,6 +74,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
+    if isinstance(value, complex):
+        raise RuntimeError("value cannot be converted to a real type without overflow")
     value = operand("masked_fill", value, x.dtype)
     if value._fn is None:
         value = value._array
@@ -88,6 +91,7 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
 
     Gradient: grad at the places that were selected.
     """
+    given = input
     x, m = array_arg("masked_select", input), _mask_arg("masked_select", mask)
     shape = _common_shape(x, m)
     if x.shape != shape:
@@ -98,7 +102,7 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     else:
         input, indices = expand(input, (1,)), [np.zeros(int(found), np.int64)]
     result = take_at(input, indices, tuple(range(max(len(shape), 1))), MaskedSelect)
-    return result if out is None else write_out("masked_select", out, result)
+    return result if out is None else write_exact("masked_select", out, result, given, mask)
 
 
 class MaskedScatter(Node):
@@ -170,7 +174,7 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
         return tuple([_v.wrap(np.ascontiguousarray(f)) for f in found])
     places = np.stack(found, 1) if x.ndim else np.zeros((found[0].size, 0), np.int64)
     result = _v.wrap(places)
-    return result if out is None else write_out("nonzero", out, result)
+    return result if out is None else write_exact("nonzero", out, result, input)
 
 
 def argwhere(input: Any) -> Any:

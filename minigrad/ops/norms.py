@@ -1,4 +1,4 @@
-"""Vector norms."""
+"""Norms of vectors, and the nuclear norm of matrices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
 from ..kernels._quiet import quiet
-from ._elementwise import type_name
+from ._elementwise import type_name, write_out
 from ._reduction import (
     check_flag,
     constant,
@@ -22,8 +22,10 @@ from ._reduction import (
     kept_shape,
     restore,
 )
-from ._shape import all_or, array_arg, array_of
+from ._shape import all_or, array_arg, array_of, normalize_dim
+from ._singular import nuclear
 from .arith import div, mul
+from .movement import permute, reshape
 from .power import pow
 
 __all__ = ["norm"]
@@ -98,6 +100,44 @@ def _norm(x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
     return _power(cpu.total(powers, axes, keepdim), x.dtype.type(1 / p))
 
 
+def _matrix_norm(input: Any, p: str, dim: Any, keepdim: bool, out: Any, dtype: Any) -> Any:
+    x = array_of(input)
+    given = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
+    dims = [normalize_dim(d, x.ndim) for d in given]
+    if x.ndim < 2:
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        )
+    if p not in ("fro", "nuc"):
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+    if len(dims) != 2:
+        raise RuntimeError(
+            f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, given))}"
+        )
+    if dims[0] == dims[1]:
+        raise RuntimeError(
+            f"linalg.matrix_norm: dims must be different. Got ({dims[0]}, {dims[1]})"
+        )
+    if dtype is not None:
+        input = converted("norm", input, dtype, None)
+        x = array_of(input)
+    if not is_float(x):
+        raise RuntimeError(
+            "linalg.matrix_norm: Expected a floating point or complex tensor as input. Got "
+            f"{type_name(dtypes.from_numpy(x.dtype))}"
+        )
+    if x.dtype.itemsize < 4:
+        raise RuntimeError(
+            "linalg.matrix_norm: Low precision dtypes not supported. Got "
+            f"{type_name(dtypes.from_numpy(x.dtype))}"
+        )
+    rest = [d for d in range(x.ndim) if d not in dims]
+    result = nuclear(permute(input, rest + dims))
+    if keepdim:
+        result = reshape(result, kept_shape(x.shape, tuple(dims)))
+    return result if out is None else write_out("norm", out, result)
+
+
 def norm(
     input: Any,
     p: Any = "fro",
@@ -106,17 +146,14 @@ def norm(
     out: Any = None,
     dtype: Any = None,
 ) -> Any:
-    """The p-norm of all elements or over `dim`: p a number, inf, -inf, 0 (count), or "fro" (2)."""
+    """The p-norm of all elements or over `dim`: p a number, inf, -inf, 0 (count), or "fro" (2).
+
+    "nuc" is the sum of the singular values of the matrices in two dimensions.
+    """
     x = array_arg("norm", input)
     check_flag("norm", keepdim)
-    if isinstance(p, str):
-        if p == "nuc":
-            raise NotImplementedError(
-                "norm: p='nuc' (the sum of singular values) was asked for; minigrad has vector "
-                "norms only: p a number or 'fro'"
-            )
-        if p != "fro":
-            raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+    if isinstance(p, str) and (p != "fro" or (isinstance(dim, (tuple, list)) and len(dim) > 2)):
+        return _matrix_norm(input, p, dim, keepdim, out, dtype)
     order = 2.0 if p is None or p == "fro" else float(p)
     if dtype is not None:
         input = converted("norm", input, dtype, None)

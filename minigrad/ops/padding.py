@@ -129,6 +129,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     _check_border(mode, x.shape, widths, len(pad))
+    if x.dtype == np.bool_ and mode != "circular":
+        kernel = {"reflect": "reflection", "replicate": "replication"}[mode]
+        raise NotImplementedError(f"\"{kernel}_pad{len(pad) // 2}d\" not implemented for 'Bool'")
     result = input
     for d in range(x.ndim - len(pad) // 2, x.ndim):
         before, after = widths[d]

@@ -10,7 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable
-from ._elementwise import operand, type_name, write_out
+from ._elementwise import operand, type_name
+from ._out import write_exact
 from ._shape import array_arg, array_of, normalize_dim
 from .arith import mul
 from .index import Index, IndexPut, put_at, take_at
@@ -80,8 +81,9 @@ def _index_write(
     place = (*x.shape[:d], count, *x.shape[d + 1 :]) if x.ndim else (count,)
     if (s.shape or (1,)) != place:
         raise RuntimeError(
-            f"{name}(): source of shape {list(s.shape)} given; needed: {list(place)}, as many "
-            f"places of dimension {d} as the index names and self's other sizes"
+            f"{name}(): source tensor shape must match self tensor shape, excluding the specified "
+            f"dimension. Got self.shape = {list(x.shape)} source.shape = {list(s.shape)}; needed: "
+            f"{list(place)}"
         )
     check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, error)
     result = put_at(as_1d(input), as_1d(source), [i], (d,), adds, cls)
@@ -99,7 +101,7 @@ def index_add(
     if alpha != 1:
         source = mul(source, alpha)
     result = _index_write("index_add", input, dim, index, source, True, IndexAdd)
-    return result if out is None else write_out("index_add", out, result)
+    return result if out is None else write_exact("index_add", out, result, source, index)
 
 
 def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Any:
@@ -108,13 +110,17 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
     Gradient: of `input`, grad with zeros at the places; of `source`, grad at the places.
     """
     result = _index_write("index_copy", input, dim, index, source, False, IndexCopy)
-    return result if out is None else write_out("index_copy", out, result)
+    return result if out is None else write_exact("index_copy", out, result, source, index)
 
 
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """A copy of `input` with a number (or 0-d tensor) at the places `index` of dimension `dim`."""
     x = array_arg("index_fill", input)
     d, i = normalize_dim(dim, x.ndim), vector_arg("index_fill", index)
+    if isinstance(value, complex):
+        raise RuntimeError(
+            "index_fill_(): Converting complex Scalar to non-complex type is not supported"
+        )
     if isinstance(value, Variable) and value._array.ndim:
         raise RuntimeError(
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -126,7 +132,8 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     n = x.shape[d] if x.ndim else 1
     a = array_of(i)
     check_bounds(np.where(a < 0, a + n, a), d, n, IndexError)
-    return reshape_like(put_at(as_1d(input), values, [i], (d,), False, IndexFill), x.shape)
+    once = np.unique(a % max(n, 1))  # the value's gradient counts each place once
+    return reshape_like(put_at(as_1d(input), values, [once], (d,), False, IndexFill), x.shape)
 
 
 # -- elements of the flattened tensor ------------------------------------------------------------
@@ -152,7 +159,7 @@ def take(input: Any, index: Any, *, out: Any = None) -> Any:
     _flat_index("take", input, index)
     flat = reshape(input, (array_of(input).size,))
     result = take_at(flat, [index], (0,), Take)
-    return result if out is None else write_out("take", out, result)
+    return result if out is None else write_exact("take", out, result, input, index)
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
@@ -185,7 +192,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
         )
     if dim is None:
         result = gather(reshape(input, (x.size,)), 0, reshape(indices, (i.size,)))
-        return result if out is None else write_out("take_along_dim", out, result)
+        return result if out is None else write_exact("take_along_dim", out, result, input, indices)
     if x.ndim != i.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -209,7 +216,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
         result = take_at(input, arrays, positions, Gather)
     else:
         result = reshape(gather(as_1d(input), 0, as_1d(indices)), ())
-    return result if out is None else write_out("take_along_dim", out, result)
+    return result if out is None else write_exact("take_along_dim", out, result, input, indices)
 
 
 def _broadcast_but(a: tuple, b: tuple, dim: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
@@ -194,5 +195,5 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     right = reshape(input2, (rows, 1, j))
     # (rows, o, j): input1 with every matrix of the weight; then each row's product with input2.
     middle = reshape(linear(left, reshape(permute(weight, (0, 2, 1)), (o * j, i))), (rows, o, j))
-    result = reshape(sum_(mul(middle, right), -1), (*lead, o))
+    result = reshape(sum_(mul(middle, right), -1, dtype=dtypes.from_numpy(x.dtype)), (*lead, o))
     return result if bias is None else add(result, bias)

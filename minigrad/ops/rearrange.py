@@ -11,6 +11,7 @@ from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..backend import channels_last, channels_last_3d, contiguous_format
 from ._elementwise import write_out
+from ._out import write_exact
 from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
 from .movement import reshape, transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
@@ -142,6 +143,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     x = array_arg("roll", input)
     steps = as_shape((shifts,))
     if dims is None or (isinstance(dims, (tuple, list)) and not dims):
+        if not steps:
+            raise RuntimeError("`shifts` required")
         if len(steps) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
         return reshape(roll(reshape(input, (x.size,)), steps, 0), x.shape)
@@ -152,8 +155,10 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}"
         )
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {axes[0]} but tensor has no dimensions")
     axes = tuple([normalize_dim(d, x.ndim) for d in axes])
-    return apply(Roll, (input,), steps, axes) if x.ndim else clone(input)
+    return apply(Roll, (input,), steps, axes)
 
 
 class Repeat(Node):
@@ -218,7 +223,7 @@ def _triangle(name: str, cls: type[Tril], input: Any, diagonal: int, out: Any) -
     if array_arg(name, input).ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     result = apply(cls, (input,), operator.index(diagonal))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_exact(name, out, result)
 
 
 def tril(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
@@ -255,7 +260,7 @@ def diag(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
         result = clone(_diagonal(input, diagonal))
     else:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
-    return result if out is None else write_out("diag", out, result)
+    return result if out is None else write_exact("diag", out, result)
 
 
 _diagonal = diagonal  # `diag` has an argument of that name
@@ -289,7 +294,7 @@ class SliceScatter(Replaced):
     """A slice of a dimension replaced."""
 
 
-def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
+def select_scatter(input: Any, src: Any, dim: int, index: int, *, out: Any = None) -> Any:
     """A copy of `input` with `src` at place `index` of dimension `dim`."""
     x = array_arg("select_scatter", input)
     d, i = normalize_dim(dim, x.ndim), operator.index(index)
@@ -297,17 +302,27 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
         raise IndexError(
             f"select(): index {i} out of range for tensor of size {list(x.shape)} at dimension {d}"
         )
-    return _replace("select_scatter", SelectScatter, input, src, at_dim(d, i))
+    result = _replace("select_scatter", SelectScatter, input, src, at_dim(d, i))
+    return result if out is None else write_out("select_scatter", out, result)
 
 
 def slice_scatter(
-    input: Any, src: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+    input: Any,
+    src: Any,
+    dim: int = 0,
+    start: Any = None,
+    end: Any = None,
+    step: int = 1,
+    *,
+    out: Any = None,
 ) -> Any:
     """A copy of `input` with `src` at start:end:step of dimension `dim`."""
     d = normalize_dim(dim, array_arg("slice_scatter", input).ndim)
     if step <= 0:
         raise RuntimeError("slice step must be positive")
-    return _replace("slice_scatter", SliceScatter, input, src, at_dim(d, slice(start, end, step)))
+    index = at_dim(d, slice(start, end, step))
+    result = _replace("slice_scatter", SliceScatter, input, src, index)
+    return result if out is None else write_out("slice_scatter", out, result)
 
 
 def _replace(name: str, cls: type[Replaced], input: Any, src: Any, index: tuple) -> Any:

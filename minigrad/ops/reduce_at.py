@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ._elementwise import write_out
+from ._out import write_exact
 from ._shape import array_arg, array_of
 from .arith import div, mul
 from .masked import masked_fill
@@ -17,10 +17,12 @@ from .rearrange import clone
 from .scattering import (
     along,
     as_1d,
+    check_bounds,
     gather,
     grid,
     reshape_like,
     scatter,
+    size_at,
     source_for,
 )
 
@@ -176,11 +178,16 @@ def scatter_reduce(
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
         )
-    d, _ = along("scatter", input, dim, index)
+    d = along("scatter", input, dim, index)
     values = source_for("scatter", input, index, src, d)
+    check_bounds(array_of(index), d, size_at(input, d))
+    if reduce == "mean" and x.dtype == np.bool_:
+        raise NotImplementedError(
+            "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'"
+        )
     if not array_of(index).size:
         result = clone(input)
     else:
         args = (as_1d(input), as_1d(index), values)
         result = reshape_like(apply(ScatterReduce, args, d, reduce, bool(include_self)), x.shape)
-    return result if out is None else write_out("scatter_reduce", out, result)
+    return result if out is None else write_exact("scatter_reduce", out, result, src, index)

@@ -9,7 +9,8 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ._elementwise import operand, write_out
+from ._elementwise import operand
+from ._out import write_exact
 from ._shape import array_arg, array_of, normalize_dim
 from .index import Index, IndexPut, put_at, take_at
 from .movement import reshape
@@ -46,7 +47,7 @@ class ScatterAdd(IndexPut):
 def index_arg(name: str, index: Any, position: int = 3) -> Any:
     """The array of an `index` argument. RuntimeError unless it holds int64 or int32."""
     i = array_arg(name, index, position, "index")
-    if i.dtype != np.int64 and i.dtype != np.int32:
+    if i.dtype != np.int64 and i.dtype != np.int32 and (i.size or name != "gather"):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     return i
 
@@ -71,13 +72,13 @@ def grid(index: Any, dim: int) -> tuple[list, tuple[int, ...]]:
     return arrays, tuple(range(n))
 
 
-def along(name: str, input: Any, dim: int, index: Any) -> tuple[int, bool]:
-    """Checks index against input for gather and scatter; (dimension, whether all is 0-d)."""
+def along(name: str, input: Any, dim: int, index: Any) -> int:
+    """Checks the sizes of index against input's for gather and scatter; the dimension."""
     x, i = array_arg(name, input), index_arg(name, index)
     d = normalize_dim(dim, x.ndim)
     if max(x.ndim, 1) != max(i.ndim, 1):
         if not i.size:
-            return d, False
+            return d
         raise RuntimeError(
             "Index tensor must have the same number of dimensions as input tensor"
             if name == "gather"
@@ -89,8 +90,13 @@ def along(name: str, input: Any, dim: int, index: Any) -> tuple[int, bool]:
                 f"Size does not match at dimension {k} expected index {list(i.shape)} to be no "
                 f"larger than self {list(x.shape)} apart from dimension {d}"
             )
-    check_bounds(i, d, x.shape[d] if x.ndim else 1)
-    return d, not x.ndim
+    return d
+
+
+def size_at(value: Any, dim: int) -> int:
+    """The size of a dimension; 1 for the one that stands for a 0-d tensor's."""
+    shape = array_of(value).shape
+    return shape[dim] if shape else 1
 
 
 def as_1d(value: Any) -> Any:
@@ -106,14 +112,14 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
     Gradient: grad added at the places that were taken. RuntimeError for indices out of bounds.
     """
-    d, _ = along("gather", input, dim, index)
-    i = array_of(index)
+    d, i = along("gather", input, dim, index), array_of(index)
+    check_bounds(i, d, size_at(input, d))
     if i.ndim != array_of(input).ndim and not i.size:
         result = _v.wrap(np.zeros(i.shape, array_of(input).dtype))
     else:
         arrays, positions = grid(as_1d(index), d)
         result = reshape_like(take_at(as_1d(input), arrays, positions, Gather), i.shape)
-    return result if out is None else write_out("gather", out, result)
+    return result if out is None else write_exact("gather", out, result, input, index)
 
 
 def reshape_like(value: Any, shape: tuple[int, ...]) -> Any:
@@ -159,11 +165,12 @@ _REDUCTIONS = {"add": "sum", "multiply": "prod"}
 
 def _scatter(name: str, input: Any, dim: int, index: Any, src: Any, adds: bool, cls: Any) -> Any:
     x = array_arg(name, input)
-    d, _ = along(name, input, dim, index)
+    d = along(name, input, dim, index)
     if isinstance(src, (bool, int, float, np.number)):
         values = array_of(operand(name, src, x.dtype))
     else:
         values = source_for(name, input, index, src, d)
+    check_bounds(array_of(index), d, size_at(input, d))
     if not array_of(index).size:
         return clone(input)
     arrays, positions = grid(as_1d(index), d)
@@ -192,7 +199,7 @@ def scatter(
         if reduce not in _REDUCTIONS:
             raise RuntimeError("reduce argument must be either add or multiply.")
         result = _combine(input, dim, index, src, reduce)
-    return result if out is None else write_out("scatter", out, result)
+    return result if out is None else write_exact("scatter", out, result, src, index)
 
 
 def _combine(input: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
@@ -206,8 +213,9 @@ def _combine(input: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
 
 def scatter_product(input: Any, dim: int, index: Any, src: Any) -> Any:
     """`input` times the values scattered to each place; PyTorch has no gradient for it."""
-    d, _ = along("scatter", input, dim, index)
+    d = along("scatter", input, dim, index)
     values = array_of(source_for("scatter", input, index, src, d))
+    check_bounds(array_of(index), d, size_at(input, d))
     x = np.atleast_1d(array_of(input)).copy()
     arrays, positions = grid(np.atleast_1d(array_of(index)), d)
     if array_of(index).size:
@@ -222,7 +230,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     """
     array_arg("scatter_add", src, 4, "src")
     result = _scatter("scatter_add", input, dim, index, src, True, ScatterAdd)
-    return result if out is None else write_out("scatter_add", out, result)
+    return result if out is None else write_exact("scatter_add", out, result, src, index)
 
 
 def vector_arg(name: str, index: Any) -> Any:
@@ -245,4 +253,4 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
                 f"{array_of(i).size} value(s)"
             )
         result = reshape(result, ())
-    return result if out is None else write_out("index_select", out, result)
+    return result if out is None else write_exact("index_select", out, result, input, index)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.record import apply, apply_view
-from ..autograd.variable import Node
+from ..autograd.variable import Node, Variable
 from ._shape import array_arg, normalize_dim
 from .movement import reshape
 
@@ -71,7 +71,7 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     if not x.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     d = normalize_dim(dim, x.ndim)
-    n, first = x.shape[d], operator.index(start)
+    n, first = x.shape[d], _start(start)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -n <= first <= n:
@@ -83,6 +83,16 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     if first + length > n:
         raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({n}).")
     return apply_view(Slice, input, at_dim(d, slice(first, first + length)))
+
+
+def _start(start: Any) -> int:
+    """An index given as an int or as a 0-d tensor of integers."""
+    if isinstance(start, Variable):
+        array = start._array
+        if array.ndim or array.dtype.kind not in "iu":
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        return int(array)
+    return operator.index(start)
 
 
 def select(input: Any, dim: int, index: Any) -> Any:

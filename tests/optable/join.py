@@ -26,7 +26,7 @@ ROWS = [
         "cat",
         ([A((3, 4)), A((3, 1))], -1),
         label="dim",
-        bad=(([],), {}, RuntimeError, "non-empty list"),
+        bad=(([],), {}, ValueError, "non-empty list"),
     ),
     _row(
         "cat",

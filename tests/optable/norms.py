@@ -1,4 +1,4 @@
-"""Rows of `ops/norms.py`: vector norms."""
+"""Rows of `ops/norms.py`: norms of vectors and matrices."""
 
 from .row import FLOATS, HALVES, A, Row
 
@@ -22,4 +22,8 @@ ROWS = [
     Row("norm", (D, -2.0), label="negative"),
     Row("norm", (X, 0, -1), label="p0", grad=False),
     Row("norm", (A(()),), label="0d"),
+    Row("norm", (X, "nuc", (2, 0), True), label="nuc",
+        bad=((X, "nuc"), {}, RuntimeError, "dim must be a 2-tuple")),
+    Row("norm", (A((4, 4)), "nuc"), label="nuc-square"),
+    Row("norm", (A((3, 2, 5)), "nuc", (-2, -1)), label="nuc-wide"),
 ]  # fmt: skip
