@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
-from ..autograd.variable import Leaf, Variable, cell_of
+from ..autograd.variable import INFERENCE, Leaf, Variable, cell_of
 from ._elementwise import to_dtype, type_name
 
 
@@ -79,7 +79,7 @@ def in_place_view(op: Callable, name: str) -> Callable:
         new = op(old, *args, **kwargs)
         self._array = new._array
         inplace.bump(self)
-        if not recording:
+        if not recording or cell is INFERENCE:
             return self
         self._fn = new._fn
         children = [v for v in views if v._view is not None and v._view[0] is self]
