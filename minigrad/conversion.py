@@ -15,9 +15,10 @@ from . import dtypes
 from .autograd import variable as _v
 from .autograd.record import apply
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, as_device, device, device_of
+from .backend import CPU, address_of, as_device, device, device_of, owner_of
 from .ops import unbind
 from .ops._elementwise import To, to_dtype, type_name
+from .ops._shape import need_tensor
 from .ops.rearrange import contiguous, flip
 
 # -- other dtypes and devices --------------------------------------------------------------------
@@ -33,10 +34,14 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     for name in kwargs:
         if name not in allowed:
             raise TypeError(f"to() got an unexpected keyword argument '{name}'")
-    if len(args) > 4:
-        raise TypeError(f"to() takes at most 4 positional arguments ({len(args)} given)")
     array = self._array
     wanted, place, rest = _target(args, kwargs)
+    if len(rest) > 2 or not all(isinstance(flag, bool) for flag in rest):
+        given = ", ".join(a.__class__.__name__ for a in args)
+        raise TypeError(
+            f"to() received an invalid combination of arguments - got ({given}); needed: a dtype, "
+            "a device, a device and a dtype, or a Tensor, then the bools non_blocking and copy"
+        )
     flags = dict(zip(("non_blocking", "copy"), rest))
     if place is not None:
         as_device(place)
@@ -83,9 +88,9 @@ def caster(name: str, dtype: dtypes.dtype) -> Callable:
     numpy_type = dtype.numpy
 
     def cast(self: Any, memory_format: Any = None) -> Any:
-        if self._array.dtype is numpy_type or self._array.dtype == numpy_type:
-            return self
-        return to_dtype(self, numpy_type)
+        same = self._array.dtype is numpy_type or self._array.dtype == numpy_type
+        result = self if same else to_dtype(self, numpy_type)
+        return result if memory_format is None else contiguous(result, memory_format)
 
     cast.__name__ = cast.__qualname__ = name
     cast.__doc__ = f"`self.to({dtype!r})`: self if that is its dtype. Gradient: grad, converted."
@@ -102,23 +107,26 @@ def type_(self: Any, dtype: Any = None, non_blocking: bool = False, **kwargs: An
     """
     if dtype is None:
         return f"torch.{type_name(dtypes.from_numpy(self._array.dtype))}Tensor"
-    if isinstance(dtype, str):
-        if dtype.startswith("torch.cuda."):
+    if isinstance(dtype, str) or dtype in (float, int, bool):
+        name = dtype if isinstance(dtype, str) else dtype.__name__
+        if name.startswith("torch.cuda."):
             as_device("cuda")
-        if dtype not in _BY_TYPE_NAME:
-            raise ValueError(f"invalid type: '{dtype}'")
-        dtype = _BY_TYPE_NAME[dtype]
+        if name not in _BY_TYPE_NAME:
+            raise ValueError(f"invalid type: '{name}'")
+        dtype = _BY_TYPE_NAME[name]
+    elif isinstance(getattr(dtype, "dtype", None), dtypes.dtype):  # FloatTensor and the like
+        dtype = dtype.dtype
     return to(self, dtypes.numpy_type(dtype))
 
 
 def type_as(self: Any, other: Any) -> Any:
     """`self.to(other.dtype)`."""
-    return to(self, other)
+    return to(self, need_tensor("type_as", other, 1, "other"))
 
 
 def cpu(self: Any, memory_format: Any = None) -> Any:
     """The tensor in the computer's memory: self."""
-    return to(self, CPU) if memory_format is None else to(self, CPU, memory_format=memory_format)
+    return to(self, CPU, memory_format=memory_format)
 
 
 def cuda(self: Any, device: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
@@ -168,15 +176,6 @@ def to_complex(self: Any) -> complex:
     return complex(_only(self))
 
 
-def to_bool(self: Any) -> bool:
-    """`bool(t)` of a tensor of one element. RuntimeError for other sizes."""
-    array = self._array
-    if array.size != 1:
-        what = "no values" if array.size == 0 else "more than one value"
-        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-    return bool(array.reshape(()))
-
-
 def to_index(self: Any) -> int:
     """The tensor as an index of Python sequences. TypeError unless one integer."""
     if self._array.size != 1 or is_float(self._array):
@@ -206,6 +205,11 @@ def iterate(self: Any) -> Iterator:
     if self._array.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
     return iter(unbind(self, 0))
+
+
+def refuse_deleting(self: Any, index: Any) -> None:
+    """`del t[i]`: TypeError."""
+    raise TypeError("Tensor does not support deleting items")
 
 
 def reverse(self: Any) -> Any:
@@ -265,7 +269,7 @@ def dlpack_device(self: Any) -> tuple:
 def deepcopy(self: Any, memo: dict) -> Any:
     """A copy with its own memory, `requires_grad` and a copy of `.grad`. RuntimeError for results.
 
-    Views are copied without what they are views of: copies share no memory.
+    The memory is copied once for all tensors that share it: their copies share it, too.
     """
     if id(self) in memo:
         return memo[id(self)]
@@ -275,9 +279,24 @@ def deepcopy(self: Any, memo: dict) -> Any:
             "protocol at the moment; needed: detach() or clone().detach() first"
         )
     state = {"grad": copy.deepcopy(self._grad, memo), **copy.deepcopy(self.__dict__, memo)}
-    result = rebuild(self.__class__, self._array.copy("K"), self._fn is not None, state)
+    array = _copied(self._array, memo)
+    result = rebuild(self.__class__, array, self._fn is not None, state)
     memo[id(self)] = result
     return result
+
+
+def _copied(array: np.ndarray, memo: dict) -> np.ndarray:
+    """The place of `array` in a copy of the memory it is a view of, which `memo` remembers."""
+    owner = owner_of(array)
+    if not array.size or not (owner.flags.c_contiguous or owner.flags.f_contiguous):
+        return array.copy("K")
+    key = ("memory", id(owner))
+    raw = memo.get(key)
+    if raw is None:
+        raw = memo[key] = owner.copy("K").ravel("K").view(np.uint8)
+        memo.setdefault(id(memo), []).append(owner)  # so that its id stays taken
+    offset = address_of(array) - address_of(owner)
+    return np.ndarray(array.shape, array.dtype, raw.data, offset, array.strides)
 
 
 def reduce(self: Any, protocol: Any) -> tuple:

@@ -93,7 +93,13 @@ class Tensor(Variable):
     pin_memory = attributes.pin_memory
     is_pinned = attributes.is_pinned
     is_cpu = True
-    is_cuda = is_mps = is_meta = is_sparse = is_quantized = is_mkldnn = False
+    is_cuda = is_mps = is_meta = is_sparse = is_sparse_csr = is_quantized = is_mkldnn = False
+    is_nested = is_xla = is_xpu = is_mtia = is_maia = is_ipu = is_vulkan = False
+    is_conj = attributes.is_conj
+    is_neg = attributes.is_neg
+    conj = conj_physical = resolve_conj = resolve_neg = attributes.same_tensor
+    real = property(attributes.same_tensor)
+    imag = property(attributes.imag)
     layout = strided
 
     @property
@@ -231,6 +237,7 @@ class Tensor(Variable):
     __iter__ = conversion.iterate
     __reversed__ = conversion.reverse
     __contains__ = conversion.contains
+    __delitem__ = conversion.refuse_deleting
     numpy = conversion.numpy
     __array__ = conversion.as_numpy
     __array_wrap__ = conversion.wrap_result
@@ -523,6 +530,7 @@ class Tensor(Variable):
 
     T = property(movement.reversed_dims)
     mT = mH = property(movement.matrix_transpose)
+    adjoint = movement.matrix_transpose
     H = property(movement.hermitian)
     reshape = ops.reshape
     reshape_as = ops.reshape_as
@@ -590,6 +598,7 @@ class Tensor(Variable):
     __setitem__ = subscript.setitem
     copy_ = assign.copy_
     fill_ = assign.fill_
+    fill_diagonal_ = assign.fill_diagonal_
     zero_ = assign.zero_
     index_put = ops.index_put
     index_put_ = in_place(ops.index_put)

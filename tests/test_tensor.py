@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -175,6 +176,56 @@ def test_iteration_keeps_gradients() -> None:
     (total + (a * b).sum()).backward()
     assert x.grad.tolist() == [[3, 4], [2, 3]]
     assert [r.tolist() for r in reversed(x)] == [[3, 4], [1, 2]]
+
+
+def test_deepcopy_keeps_shared_memory() -> None:
+    for dtype in ("float32", "bfloat16"):
+        x = ours(np.arange(12.0).reshape(3, 4), dtype)
+        whole, part, turned = copy.deepcopy([x, x[1:, 2], x.t()])
+        assert part.storage_offset() == 6 and turned.stride() == (1, 4)
+        whole[1, 2] = 50
+        assert part.tolist() == [50, 10] and turned[2, 1].item() == 50 and x[1, 2].item() == 6
+    assert copy.deepcopy(ours([[1.0]]).expand(2, 3)).stride() == (0, 0)
+    values = np.arange(3.0)
+    both = copy.deepcopy({"array": values, "tensor": mg.from_numpy(values)})
+    assert both["array"].tolist() == both["tensor"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "x.type(float)", "x.type(T.DoubleTensor)", "x.type('torch.LongTensor')", "x.type('Double')",
+        "x.type(T.int8)", "x.type(5)", "x.type_as(5)", "x.to(T.float64, T.float32)",
+        "x.to(T.float64, True, True)", "x.to('cpu', T.int32, False, True)", "x.to([1])",
+        "x.to(T.float64, 'cpu')", "x.float(memory_format=T.channels_last).stride()",
+        "x.double(memory_format=T.channels_last).stride()", "x.real", "x.imag", "x.conj()",
+        "x.is_conj()", "x.is_inference()", "x.is_xla", "x[0, 0].adjoint()", "x.resolve_neg()",
+        "x[0, 0].fill_diagonal_(5)", "x[0].fill_diagonal_(5)", "x[0, 0, 0].fill_diagonal_(5)",
+        "T.zeros(7, 3).fill_diagonal_(5, wrap=True)", "T.zeros(8, 3).t().fill_diagonal_(5)",
+        "T.zeros(8, 3).fill_diagonal_(5, True)", "T.zeros(4, 3).fill_diagonal_(5, True)",
+        "T.is_signed(x)", "T.is_signed(3)", "T.get_device(x)", "T.is_same_size(x, x)",
+        "T.detach(x)", "T.real(x)", "T.resolve_conj(x)", "x.__delitem__(0)",
+    ],
+)  # fmt: skip
+def test_as_pytorch(call) -> None:
+    found = []
+    for module in (mg, torch):
+        x = module.arange(24.0).reshape(1, 2, 3, 4)
+        try:
+            result = eval(call, {"x": x, "T": module})
+        except Exception as error:
+            result = type(error)
+        if isinstance(result, (mg.Tensor, torch.Tensor)):
+            result = (str(result.dtype), result.tolist(), result.stride())
+        found.append(result)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("target", ["float16", "bfloat16", "float32", "int32"])
+def test_casts_are_silent(target) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours([1e300, -1e300, np.inf, np.nan], "float64").to(getattr(mg, target))
 
 
 def test_deepcopy() -> None:

@@ -80,6 +80,9 @@ def astype(x: Any, dtype: np.dtype) -> Any:
         out = empty(x.shape, to)
         cast(out, x)
         return out
+    if from_.kind in "fV" and (to.kind not in "fV" or to.itemsize <= from_.itemsize):
+        with np.errstate(all="ignore"):  # what does not fit becomes infinite, or any integer
+            return x.astype(to, order="C")
     return x.astype(to, order="C")
 
 

@@ -15,6 +15,7 @@ from ..kernels import cpu
 from ._elementwise import operand, to_dtype, type_name
 from ._shape import array_of, sum_to
 from .movement import reshape
+from .restride import as_strided
 
 
 class CopyBackwards(Node):
@@ -165,3 +166,23 @@ def fill_(self: Any, value: Any) -> Any:
 def zero_(self: Any) -> Any:
     """Fills self with zeros and returns self."""
     return fill_(self, 0)
+
+
+def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
+    """Fills the main diagonal (of more than 2 dimensions, all equal) and returns self.
+
+    `wrap`: in a tall matrix the diagonal starts again below a row that is left out.
+    """
+    shape, steps = self._array.shape, self.stride()
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    length, start = min(shape), self.storage_offset()
+    fill_(as_strided(self, (length,), (sum(steps),), start), fill_value)
+    columns = shape[1]
+    if wrap and len(shape) == 2 and shape[0] > columns + 1:
+        more = -(-shape[0] * columns // (columns + 1)) - length
+        start += steps[0] * (columns + 1)
+        fill_(as_strided(self, (more,), (sum(steps),), start), fill_value)
+    return self
