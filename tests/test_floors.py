@@ -29,6 +29,7 @@ FLOORS = [
     ("testing", 5),
     ("cuda", 5),
     ("tensor", 4),
+    ("methods", 4),
     ("printing", 4),
     ("ops", 3),
     ("generator", 2),

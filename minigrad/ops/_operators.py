@@ -10,9 +10,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd.variable import Variable
 from ._inplace import write
-from ._shape import array_of
+from ._shape import array_of, as_shape
 from .compare import bitwise_not, where
 from .power import float_power
+from .reduce import sum
 from .special import polygamma
 
 _OPERANDS = (Variable, bool, int, float, np.ndarray, np.generic)
@@ -64,3 +65,18 @@ def where_method(self: Any, condition: Any, other: Any) -> Any:
 def polygamma_method(self: Any, n: int) -> Any:
     """`polygamma(n, self)`."""
     return polygamma(n, self)
+
+
+def sum_to_size(self: Any, *size: Any) -> Any:
+    """The sum over the dimensions that broadcasting `size` to self's shape would repeat."""
+    shape, own = as_shape(size), array_of(self).shape
+    fits = len(shape) <= len(own) and all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(own), strict=False)
+    )
+    if not fits:
+        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}.")
+    if shape == own and own:
+        return self
+    lead = len(own) - len(shape)
+    dims = [i for i, n in enumerate(own) if i < lead or (shape[i - lead] == 1 and n != 1)]
+    return sum(self, dims, True).view(shape)
