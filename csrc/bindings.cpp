@@ -8,6 +8,7 @@
 PYBIND11_MODULE(_C, m) {
   m.doc() = "minigrad's compiled kernels; use them through minigrad.kernels.cpu";
   if (_import_array() < 0) throw pybind11::error_already_set();
+  mg::init_dtypes();
   mg::init_memory();
   mg::init_threads();
   mg::bind_runtime(m);

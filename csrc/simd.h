@@ -262,24 +262,24 @@ MG_INLINE vh narrow(vf x, half) {
 }
 #else
 MG_INLINE vf widen(vh bits, half) {  // to_float(half) of common.h without branches
-  const vi u = (vi) __builtin_convertvector(bits, vu);
-  const vi sign = (u & 0x8000) << 16;
-  const vi rest = u & 0x7fff;
-  const vi normal = (rest << 13) + (112 << 23);
-  const vi special = (rest << 13) | (rest > 0x7c00 ? set1(0x7fc00000) : set1(0x7f800000));
-  const vi subnormal = (vi)(__builtin_convertvector(rest, vf) * 0x1p-24f);
-  return (vf)(sign | (rest >= 0x7c00 ? special : rest >= 0x0400 ? normal : subnormal));
+  const vu u = __builtin_convertvector(bits, vu);
+  const vu sign = (u & 0x8000u) << 16;
+  const vu rest = u & 0x7fffu;
+  const vu normal = (rest << 13) + (112u << 23);
+  const vu special = (rest << 13) | ((vu)(rest > 0x7c00u) & 0x400000u) | 0x7f800000u;
+  const vu subnormal = (vu)(__builtin_convertvector((vi)rest, vf) * 0x1p-24f);
+  return (vf)(sign | (rest >= 0x7c00u ? special : rest >= 0x0400u ? normal : subnormal));
 }
 MG_INLINE vh narrow(vf x, half) {  // to_half of common.h without branches
-  const vi all = (vi)x;
-  const vi sign = (all >> 16) & 0x8000;
-  const vi u = all & 0x7fffffff;
-  const vi normal = (u - (112 << 23) + 0x0fff + ((u >> 13) & 1)) >> 13;
-  const vi subnormal = (vi)((vf)u + 0.5f) - 0x3f000000;
-  const vi nan = 0x7e00 | ((u >> 13) & 0x3ff);
-  const vi special = u > 0x7f800000 ? nan : set1(0x7c00);
-  const vi r = u >= 0x477ff000 ? special : u >= 0x38800000 ? normal : subnormal;
-  return __builtin_convertvector((vu)(sign | r), vh);
+  const vu all = (vu)x;
+  const vu sign = (all >> 16) & 0x8000u;
+  const vu u = all & 0x7fffffffu;
+  const vu normal = (u - (112u << 23) + 0x0fffu + ((u >> 13) & 1u)) >> 13;
+  const vu subnormal = (vu)((vf)u + 0.5f) - 0x3f000000u;
+  const vu nan = 0x0200u | ((u >> 13) & 0x3ffu);
+  const vu special = 0x7c00u | ((vu)(u > 0x7f800000u) & nan);
+  const vu r = u >= 0x477ff000u ? special : u >= 0x38800000u ? normal : subnormal;
+  return __builtin_convertvector(sign | r, vh);
 }
 #endif
 

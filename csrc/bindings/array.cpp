@@ -35,14 +35,17 @@ const char* name_of(DType dtype) {
   return "another dtype";
 }
 
-// The number NumPy gave ml_dtypes.bfloat16 when it was registered.
-int bfloat16_number() {
-  static const int number = [] {
-    namespace py = pybind11;
-    const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
-    return py::module_::import("numpy").attr("dtype")(type).attr("num").cast<int>();
-  }();
-  return number;
+int g_bfloat16;  // the number NumPy gave ml_dtypes.bfloat16 when it was registered
+
+// NumPy's name of a dtype that no kernel takes.
+std::string foreign_name(const Array& array) {
+  std::string name = name_of(DType::kOther);
+  PyObject* text = PyObject_Str(reinterpret_cast<PyObject*>(PyArray_DESCR(array.object)));
+  const char* characters = text ? PyUnicode_AsUTF8(text) : nullptr;
+  if (characters) name = characters;
+  Py_XDECREF(text);
+  PyErr_Clear();
+  return name;
 }
 
 std::string describe_shape(const Array& array) {
@@ -54,6 +57,12 @@ std::string describe_shape(const Array& array) {
 }
 
 }  // namespace
+
+void init_dtypes() {
+  namespace py = pybind11;
+  const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
+  g_bfloat16 = py::module_::import("numpy").attr("dtype")(type).attr("num").cast<int>();
+}
 
 DType dtype_of(PyArray_Descr* descr) {
   switch (descr->type_num) {
@@ -77,16 +86,12 @@ DType dtype_of(PyArray_Descr* descr) {
     case NPY_DOUBLE:
       return DType::kFloat64;
     default:
-      return descr->type_num == bfloat16_number() ? DType::kBFloat16 : DType::kOther;
+      return descr->type_num == g_bfloat16 ? DType::kBFloat16 : DType::kOther;
   }
 }
 
 std::string describe(const Array& array) {
-  std::string text = name_of(array.dtype);
-  if (array.dtype == DType::kOther) {  // NumPy knows its name
-    namespace py = pybind11;
-    text = py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array.object))));
-  }
+  std::string text = array.dtype == DType::kOther ? foreign_name(array) : name_of(array.dtype);
   text += " " + describe_shape(array);
   if (!array.contiguous) text += " not contiguous";
   if (!array.writeable) text += " read-only";
@@ -99,7 +104,10 @@ PyObject* fail(PyObject* error, const char* format, ...) {
   va_start(arguments, format);
   std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  PyErr_SetString(error, text);
+  // A name that was cut within a character is no reason for another error.
+  PyObject* message = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(strlen(text)), "replace");
+  if (message) PyErr_SetObject(error, message);
+  Py_XDECREF(message);
   return nullptr;
 }
 
@@ -163,6 +171,15 @@ bool read_bool(const char* kernel, const char* name, PyObject* argument, bool* v
   return false;
 }
 
+bool read_step(const char* kernel, const char* name, PyObject* argument, int64_t least,
+               int64_t* value) {
+  if (!read_int(kernel, name, argument, value)) return false;
+  if (MG_LIKELY(*value >= least && *value <= INT32_MAX)) return true;
+  fail(PyExc_ValueError, "%s: %s %lld was given; it must be from %lld to 2147483647", kernel, name,
+       static_cast<long long>(*value), static_cast<long long>(least));
+  return false;
+}
+
 bool need_contiguous(const char* kernel, const char* name, const Array& array) {
   if (MG_LIKELY(array.contiguous)) return true;
   fail(PyExc_ValueError, "%s: %s is %s; it must be C-contiguous and aligned", kernel, name,
@@ -181,6 +198,15 @@ bool need_dtype(const char* kernel, const char* name, const Array& array, DType 
   if (MG_LIKELY(array.dtype == dtype)) return true;
   fail(PyExc_TypeError, "%s: %s is %s; it must be %s", kernel, name, describe(array).c_str(),
        name_of(dtype));
+  return false;
+}
+
+bool need_planes(const char* kernel, const char* name, const Array& array) {
+  bool good = array.ndim == 4;
+  for (int i = 0; good && i < 4; ++i) good = array.shape[i] <= INT32_MAX;
+  if (MG_LIKELY(good)) return true;
+  fail(PyExc_ValueError, "%s: %s is %s; it must have 4 dimensions of at most 2147483647", kernel,
+       name, describe(array).c_str());
   return false;
 }
 

@@ -1,8 +1,8 @@
 // Cheap access to ndarray arguments for functions with the METH_FASTCALL convention: about ten
 // nanoseconds an array, where pybind11's own conversion costs more than a small kernel.
 //
-// These functions are called by C: they return false or nullptr with a Python error set, and never
-// let a C++ exception out.
+// These functions return false or nullptr with a Python error set. A C++ exception that leaves one
+// becomes Python's on the way out (`guarded`).
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -15,6 +15,8 @@
 #endif
 #include <numpy/arrayobject.h>
 
+#include <initializer_list>
+#include <new>
 #include <string>
 
 #include "common.h"
@@ -41,6 +43,7 @@ struct Array {
 };
 
 DType dtype_of(PyArray_Descr* descr);
+void init_dtypes();  // before the first call; throws what importing ml_dtypes raises
 
 // "float32 (3, 4)", with the flags that are unusual: what error messages say of an array.
 std::string describe(const Array& array);
@@ -58,11 +61,16 @@ bool read_optional(const char* kernel, const char* name, PyObject* argument, Arr
 bool read_int(const char* kernel, const char* name, PyObject* argument, int64_t* value);
 bool read_double(const char* kernel, const char* name, PyObject* argument, double* value);
 bool read_bool(const char* kernel, const char* name, PyObject* argument, bool* value);
+// A step of a window (stride, padding ...): from `least` to 2^31 - 1, so that no place overflows.
+bool read_step(const char* kernel, const char* name, PyObject* argument, int64_t least,
+               int64_t* value);
 
 // Needs; each sets its error and returns false if the array is otherwise.
 bool need_contiguous(const char* kernel, const char* name, const Array& array);
 bool need_writeable(const char* kernel, const char* name, const Array& array);
 bool need_dtype(const char* kernel, const char* name, const Array& array, DType dtype);
+// 4 dimensions, each at most 2^31 - 1.
+bool need_planes(const char* kernel, const char* name, const Array& array);
 bool need_same_shape(const char* kernel, const char* name, const Array& array,
                      const char* other_name, const Array& other);
 
@@ -72,22 +80,64 @@ bool need_same_shape(const char* kernel, const char* name, const Array& array,
 class KernelScope {
  public:
   explicit KernelScope(double nanoseconds)
-      : state_(nanoseconds > 50e3 ? PyEval_SaveThread() : nullptr) {}
+      : state_(unlocks(nanoseconds) ? PyEval_SaveThread() : nullptr) {}
   // Python ends daemon threads here at exit, by unwinding: noexcept would end the process instead.
   ~KernelScope() noexcept(false) {
     if (state_) PyEval_RestoreThread(state_);
   }
   KernelScope(const KernelScope&) = delete;
   KernelScope& operator=(const KernelScope&) = delete;
+  // Whether the lock is handed over for so much work.
+  static bool unlocks(double nanoseconds) { return nanoseconds > 50e3; }
 
  private:
   PyThreadState* state_;
   DenormalGuard guard_;
 };
 
+// Keeps objects alive that belong to a tensor, which another thread may change while a KernelScope
+// has handed the lock over. Does nothing if `needed` is false.
+class Keep {
+ public:
+  Keep(bool needed, std::initializer_list<PyObject*> objects) {
+    if (!needed) return;
+    for (PyObject* object : objects) {
+      Py_XINCREF(object);
+      objects_[count_++] = object;
+    }
+  }
+  ~Keep() {
+    for (int i = 0; i < count_; ++i) Py_XDECREF(objects_[i]);
+  }
+  Keep(const Keep&) = delete;
+  Keep& operator=(const Keep&) = delete;
+
+ private:
+  int count_ = 0;
+  PyObject* objects_[4];
+};
+
+// What C calls: `function`, with C++ exceptions made Python's. Others, such as the unwinding that
+// ends a thread, pass.
+using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
+template <FastFunction function>
+PyObject* guarded(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
+  try {
+    return function(self, args, nargs);
+  } catch (pybind11::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
 // One row of a method table: MG_FAST(function, "doc").
-#define MG_FAST_NAMED(name, function, doc) \
-  {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function)), METH_FASTCALL, doc}
+#define MG_FAST_NAMED(name, function, doc)                                                    \
+  {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&mg::guarded<function>)), \
+   METH_FASTCALL, doc}
 #define MG_FAST(function, doc) MG_FAST_NAMED(#function, function, doc)
 #define MG_TABLE_END {nullptr, nullptr, 0, nullptr}
 

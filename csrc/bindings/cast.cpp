@@ -23,15 +23,17 @@ PyObject* cast(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
                 "cast: out is %s and src is %s; one must be float32, the other float16 or bfloat16",
                 describe(out).c_str(), describe(src).c_str());
   }
-  KernelScope scope(0.1 * static_cast<double>(n));
-  if (from_float && other == DType::kFloat16) {
-    k.float_to_half(out.as<half>(), src.as<float>(), n);
-  } else if (from_float) {
-    k.float_to_bfloat16(out.as<bfloat16>(), src.as<float>(), n);
-  } else if (other == DType::kFloat16) {
-    k.half_to_float(out.as<float>(), src.as<half>(), n);
-  } else {
-    k.bfloat16_to_float(out.as<float>(), src.as<bfloat16>(), n);
+  {
+    KernelScope scope(0.1 * static_cast<double>(n));
+    if (from_float && other == DType::kFloat16) {
+      k.float_to_half(out.as<half>(), src.as<float>(), n);
+    } else if (from_float) {
+      k.float_to_bfloat16(out.as<bfloat16>(), src.as<float>(), n);
+    } else if (other == DType::kFloat16) {
+      k.half_to_float(out.as<float>(), src.as<half>(), n);
+    } else {
+      k.bfloat16_to_float(out.as<float>(), src.as<bfloat16>(), n);
+    }
   }
   Py_RETURN_NONE;
 }

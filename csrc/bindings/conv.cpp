@@ -9,13 +9,6 @@
 namespace mg {
 namespace {
 
-bool need_4d(const char* kernel, const char* name, const Array& a) {
-  if (a.ndim == 4) return true;
-  fail(PyExc_ValueError, "%s: %s is %s; it must have 4 dimensions", kernel, name,
-       describe(a).c_str());
-  return false;
-}
-
 // The seven numbers behind the arrays: stride, padding, dilation (height, width) and groups.
 bool read_steps(const char* kernel, PyObject* const* args, ConvShape* s) {
   int64_t* const to[] = {&s->stride_h,   &s->stride_w,   &s->pad_h, &s->pad_w,
@@ -23,19 +16,15 @@ bool read_steps(const char* kernel, PyObject* const* args, ConvShape* s) {
   const char* const names[] = {"stride",   "stride",   "padding", "padding",
                                "dilation", "dilation", "groups"};
   for (int i = 0; i < 7; ++i) {
-    if (!read_int(kernel, names[i], args[i], to[i])) return false;
-    if (*to[i] < (to[i] == &s->pad_h || to[i] == &s->pad_w ? 0 : 1)) {
-      fail(PyExc_ValueError, "%s: %s %lld was given; it is too small", kernel, names[i],
-           static_cast<long long>(*to[i]));
-      return false;
-    }
+    const int64_t least = to[i] == &s->pad_h || to[i] == &s->pad_w ? 0 : 1;
+    if (!read_step(kernel, names[i], args[i], least, to[i])) return false;
   }
   return true;
 }
 
 bool check_array(const char* kernel, const char* name, const Array& a, DType dtype) {
   return need_dtype(kernel, name, a, dtype) && need_contiguous(kernel, name, a) &&
-         need_4d(kernel, name, a);
+         need_planes(kernel, name, a);
 }
 
 // Fills the sizes from x, w and g, and checks that they belong together.
@@ -54,8 +43,8 @@ bool fill_shape(const char* kernel, const Array& x, const Array& w, const Array&
   s->n = x.shape[0], s->c = x.shape[1], s->h = x.shape[2], s->w = x.shape[3];
   s->k = w.shape[0], s->r = w.shape[2], s->s = w.shape[3];
   s->p = g.shape[2], s->q = g.shape[3];
-  const bool fits = g.shape[0] == s->n && g.shape[1] == s->k && w.shape[1] * s->groups == s->c &&
-                    s->k % s->groups == 0;
+  const bool fits = g.shape[0] == s->n && g.shape[1] == s->k && s->c % s->groups == 0 &&
+                    w.shape[1] == s->c / s->groups && s->k % s->groups == 0;
   if (!fits || x.size == 0 || w.size == 0 || g.size == 0) {
     fail(PyExc_ValueError,
          "%s: x is %s, w is %s, g is %s, groups %lld; they must fit together and not be empty",
@@ -82,47 +71,39 @@ double nanoseconds(const ConvShape& s) {
          static_cast<double>(s.c / s.groups * s.r * s.s);
 }
 
-template <class T>
-const ConvOf<T>& kernels_of();
-template <>
-const ConvOf<float>& kernels_of<float>() {
-  return kernels().conv.f32;
-}
-template <>
-const ConvOf<double>& kernels_of<double>() {
-  return kernels().conv.f64;
-}
-
 enum class Which { kForward, kInput, kWeight };
 
 template <class T>
-PyObject* run(Which which, const Array& out, const Array& a, const Array& b, const Array& bias,
-              const ConvShape& s) {
-  const ConvOf<T>& k = kernels_of<T>();
-  Workspace scratch(static_cast<size_t>(k.workspace(s)));
-  if (scratch.failed()) return PyErr_NoMemory();
-  const T* add = bias.object ? bias.as<T>() : nullptr;
-  KernelScope scope(nanoseconds(s));
-  switch (which) {
-    case Which::kForward:
-      k.forward(out.as<T>(), a.as<T>(), b.as<T>(), add, s, scratch.data());
-      break;
-    case Which::kInput:
-      k.to_input(out.as<T>(), a.as<T>(), b.as<T>(), add, s, scratch.data());
-      break;
-    case Which::kWeight:
-      k.to_weight(out.as<T>(), a.as<T>(), b.as<T>(), s, scratch.data());
-      break;
+bool run(const char* kernel, const ConvOf<T>& k, Which which, const Array& out, const Array& a,
+         const Array& b, const Array& bias, const ConvShape& s) {
+  const auto workspace = which == Which::kForward ? k.forward.workspace
+                         : which == Which::kInput ? k.to_input.workspace
+                                                  : k.to_weight.workspace;
+  const int64_t bytes = workspace(s);
+  Workspace scratch(static_cast<size_t>(bytes));
+  if (scratch.failed()) {
+    fail(PyExc_MemoryError, "%s: a workspace of %lld bytes is needed; the system has not as many",
+         kernel, static_cast<long long>(bytes));
+    return false;
   }
-  return Py_None;
+  KernelScope scope(nanoseconds(s));
+  if (which == Which::kWeight) {
+    k.to_weight.run(out.as<T>(), a.as<T>(), b.as<T>(), s, scratch.data());
+  } else {
+    (which == Which::kForward ? k.forward : k.to_input)
+        .run(out.as<T>(), a.as<T>(), b.as<T>(), bias.as<T>(), s, scratch.data());
+  }
+  return true;
 }
 
-PyObject* run_any(Which which, const Array& out, const Array& a, const Array& b, const Array& bias,
-                  const ConvShape& s) {
-  PyObject* done = out.dtype == DType::kFloat32 ? run<float>(which, out, a, b, bias, s)
-                                                : run<double>(which, out, a, b, bias, s);
-  Py_XINCREF(done);
-  return done;
+PyObject* run_any(const char* kernel, Which which, const Array& out, const Array& a, const Array& b,
+                  const Array& bias, const ConvShape& s) {
+  const ConvKernels& k = kernels().conv;
+  const bool done = out.dtype == DType::kFloat32
+                        ? run<float>(kernel, k.f32, which, out, a, b, bias, s)
+                        : run<double>(kernel, k.f64, which, out, a, b, bias, s);
+  if (!done) return nullptr;
+  Py_RETURN_NONE;
 }
 
 PyObject* conv2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -134,7 +115,7 @@ PyObject* conv2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !fill_shape("conv2d", x, w, out, out, &s) || !check_bias("conv2d", bias, out)) {
     return nullptr;
   }
-  return run_any(Which::kForward, out, x, w, bias, s);
+  return run_any("conv2d", Which::kForward, out, x, w, bias, s);
 }
 
 PyObject* conv2d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -149,7 +130,7 @@ PyObject* conv2d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !fill_shape("conv2d_input", out, w, g, out, &s) || !check_bias("conv2d_input", bias, out)) {
     return nullptr;
   }
-  return run_any(Which::kInput, out, g, w, bias, s);
+  return run_any("conv2d_input", Which::kInput, out, g, w, bias, s);
 }
 
 PyObject* conv2d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -163,7 +144,7 @@ PyObject* conv2d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !fill_shape("conv2d_weight", x, out, g, out, &s)) {
     return nullptr;
   }
-  return run_any(Which::kWeight, out, x, g, bias, s);
+  return run_any("conv2d_weight", Which::kWeight, out, x, g, bias, s);
 }
 
 PyMethodDef kFunctions[] = {

@@ -14,6 +14,19 @@ constexpr long kSavesInputs = 0x100;
 constexpr long kCross = 0x200;
 constexpr long kSavesOutput = 0x400;
 
+// Nanoseconds for one element on one thread, roughly.
+constexpr double kEach = 0.4;
+
+// The kernel's number and what is saved; `kernels`: how many there are.
+bool read_spec(const char* name, PyObject* argument, int kernels, long* spec, int* op) {
+  *spec = PyLong_AsLong(argument);
+  if (*spec == -1 && PyErr_Occurred()) return false;
+  *op = static_cast<int>(*spec & kOpMask);
+  if (*op < kernels) return true;
+  fail(PyExc_ValueError, "%s: kernel %d was asked for; there are %d", name, *op, kernels);
+  return false;
+}
+
 // One operand: an array, or a number that stands for one.
 struct Operand {
   PyObject* given;
@@ -88,7 +101,7 @@ void run_binary(const ElementwiseOf<T>& kernels, int op, T* out, const Operand& 
   const T right = b.array ? T{} : static_cast<T>(b.number);
   const T* x = a.array ? static_cast<const T*>(PyArray_DATA(as_array(a))) : &left;
   const T* y = b.array ? static_cast<const T*>(PyArray_DATA(as_array(b))) : &right;
-  KernelScope scope(0.4 * static_cast<double>(n));
+  KernelScope scope(kEach * static_cast<double>(n));
   kernels.binary[op](out, x, y, n, rows, form);
 }
 
@@ -140,9 +153,12 @@ bool save_shapes(PyObject* node, const Operand& a, const Operand& b) {
 
 // binary(cls, spec, input, other): the tensor (or array, for arrays), or None.
 PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("binary", nargs, 4)) return nullptr;
-  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
-  const long spec = PyLong_AsLong(args[1]);
+  long spec;
+  int op;
+  if (!check_count("fast_binary", nargs, 4) ||
+      !read_spec("fast_binary", args[1], static_cast<int>(BinaryOp::kCount), &spec, &op)) {
+    return nullptr;
+  }
   Operand a, b;
   if (!g.tensor || !read_operand(args[2], &a) || !read_operand(args[3], &b)) return new_none();
   if (!a.array && !b.array) return new_none();
@@ -154,11 +170,11 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if ((tracked && g_anomaly) || !find_form(a, b, &form, &rows)) return new_none();
 
   PyArrayObject* like = form == Form::kLeft ? as_array(b) : as_array(a);
+  const int64_t n = PyArray_SIZE(like);
+  Keep keep(KernelScope::unlocks(kEach * static_cast<double>(n)), {a.array, b.array, a.fn, b.fn});
   PyObject* array = array_like(like);
   if (!array) return nullptr;
   void* out = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
-  const int64_t n = PyArray_SIZE(like);
-  const int op = static_cast<int>(spec & kOpMask);
   if (PyArray_TYPE(like) == NPY_FLOAT) {
     run_binary(kernels().elementwise.f32, op, static_cast<float*>(out), a, b, n, rows, form);
   } else {
@@ -167,7 +183,7 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!any_variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
-  PyObject* node = new_node(cls, PyTuple_Pack(2, a.fn, b.fn));
+  PyObject* node = new_node(args[0], PyTuple_Pack(2, a.fn, b.fn));
   if (!node) {
     Py_DECREF(array);
     return nullptr;
@@ -186,22 +202,26 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 // unary(cls, spec, input): the tensor (or array, for an array), or None.
 PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("unary", nargs, 3)) return nullptr;
-  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
-  const long spec = PyLong_AsLong(args[1]);
+  long spec;
+  int op;
+  if (!check_count("fast_unary", nargs, 3) ||
+      !read_spec("fast_unary", args[1], static_cast<int>(UnaryOp::kCount), &spec, &op)) {
+    return nullptr;
+  }
   Operand a;
   if (!g.tensor || !read_operand(args[2], &a) || !a.array) return new_none();
   const bool tracked = t_recording && a.fn != Py_None;
   if (tracked && g_anomaly) return new_none();
 
   PyArrayObject* x = as_array(a);
+  const int64_t n = PyArray_SIZE(x);
+  const double work = kEach * static_cast<double>(n);
+  Keep keep(KernelScope::unlocks(work), {a.array, a.fn});
   PyObject* array = array_like(x);
   if (!array) return nullptr;
   void* out = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
-  const int64_t n = PyArray_SIZE(x);
-  const int op = static_cast<int>(spec & kOpMask);
   {
-    KernelScope scope(0.4 * static_cast<double>(n));
+    KernelScope scope(work);
     if (PyArray_TYPE(x) == NPY_FLOAT) {
       kernels().elementwise.f32.unary[op](static_cast<float*>(out),
                                           static_cast<const float*>(PyArray_DATA(x)), n);
@@ -213,7 +233,7 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!a.variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
-  PyObject* node = new_node(cls, PyTuple_Pack(1, a.fn));
+  PyObject* node = new_node(args[0], PyTuple_Pack(1, a.fn));
   if (!node) {
     Py_DECREF(array);
     return nullptr;

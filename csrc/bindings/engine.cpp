@@ -186,6 +186,10 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     if (!roots) return nullptr;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(roots.ptr()); ++i) {
       PyObject* root = PySequence_Fast_GET_ITEM(roots.ptr(), i);
+      if (!g.node || !PyTuple_CheckExact(root) || PyTuple_GET_SIZE(root) != 2 ||
+          !PyObject_TypeCheck(PyTuple_GET_ITEM(root, 0), g.node)) {
+        return fail(PyExc_TypeError, "run_backward: roots must be pairs of a node and an array");
+      }
       if (!add_pending(queue, PyTuple_GET_ITEM(root, 0), PyTuple_GET_ITEM(root, 1), false)) {
         return nullptr;
       }

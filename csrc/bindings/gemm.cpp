@@ -68,18 +68,13 @@ bool run(Call& call) {
   }
   if (g.n == 1) g.b_cs = 1;
   const GemmKernels& k = kernels().gemm;
-  const int64_t bytes = k.workspace(g, call.operands, call.result);
+  g.workspace_bytes = k.workspace(g, call.operands, call.result);
   const double work = static_cast<double>(count) * static_cast<double>(g.m) *
                       static_cast<double>(g.n) * static_cast<double>(g.k + 1);
-  if (bytes == 0) {
-    KernelScope scope(0.03 * work);
-    k.run(g, call.operands, call.result);
-    return true;
-  }
-  Workspace space(static_cast<size_t>(bytes));
+  Workspace space(static_cast<size_t>(g.workspace_bytes));
   if (space.failed()) {
     fail(PyExc_MemoryError, "gemm: a workspace of %lld bytes is needed; the system has not as many",
-         static_cast<long long>(bytes));
+         static_cast<long long>(g.workspace_bytes));
     return false;
   }
   g.workspace = space.data();
@@ -246,16 +241,15 @@ PyObject* matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !batch_strides(b, b_batch, batch, call.shape, call.b_batch)) {
     Py_RETURN_NONE;
   }
-  int64_t step = g.m * g.n;
-  for (int i = batch - 1; i >= 0; --i) {
-    call.c_batch[i] = step;
-    step *= call.shape[i];
-  }
   g.batch_dims = batch;
   int ndim = batch;
   if (!row) shape[ndim++] = g.m;
   if (!column) shape[ndim++] = g.n;
-  return finish(call, new_like(a, ndim, shape));
+  PyObject* result = new_like(a, ndim, shape);
+  if (!result) return nullptr;
+  const npy_intp* strides = PyArray_STRIDES(reinterpret_cast<PyArrayObject*>(result));
+  for (int i = 0; i < batch; ++i) call.c_batch[i] = strides[i] / item_size(a.dtype);
+  return finish(call, result);
 }
 
 PyObject* linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -297,8 +291,10 @@ PyObject* shape_of(PyObject* array) {
   return PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a));
 }
 
-// The node of a product of x and y, which are saved each if the other needs it. Takes `next`.
-PyObject* product_node(PyTypeObject* cls, PyObject* next, PyObject* x, PyObject* y) {
+// The node of a product of x and y, whose arrays are saved each if the other needs it. Takes
+// `next`.
+PyObject* product_node(PyObject* cls, PyObject* next, PyObject* x, PyObject* y,
+                       PyObject* const* arrays) {
   PyObject* node = new_node(cls, next);
   if (!node) return nullptr;
   const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
@@ -306,8 +302,7 @@ PyObject* product_node(PyTypeObject* cls, PyObject* next, PyObject* x, PyObject*
   PyObject* cell_x = keep_x ? saved_cell(x) : nullptr;
   PyObject* cell_y = keep_y ? saved_cell(y) : nullptr;
   replace(node, mg::g.saved,
-          PyTuple_Pack(2, keep_x ? slot(x, mg::g.array) : Py_None,
-                       keep_y ? slot(y, mg::g.array) : Py_None));
+          PyTuple_Pack(2, keep_x ? arrays[0] : Py_None, keep_y ? arrays[1] : Py_None));
   replace(node, mg::g.cells,
           cell_x && cell_y ? PyTuple_Pack(2, cell_x, cell_y)
           : cell_x         ? PyTuple_Pack(1, cell_x)
@@ -335,13 +330,13 @@ PyObject* fast_matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return new_none();
   }
   PyObject* arrays[2] = {slot(a, mg::g.array), slot(b, mg::g.array)};
+  Keep keep(true, {arrays[0], arrays[1]});
   PyObject* product = matmul(nullptr, arrays, 2);
   if (!product || product == Py_None) return product;
   PyObject *f = slot(a, mg::g.fn), *h = slot(b, mg::g.fn);
   if (!t_recording || (f == Py_None && h == Py_None)) return new_tensor(product, Py_None);
   PyObject* next = PyTuple_Pack(2, f, h);
-  PyObject* node =
-      next ? product_node(reinterpret_cast<PyTypeObject*>(args[0]), next, a, b) : nullptr;
+  PyObject* node = next ? product_node(args[0], next, a, b, arrays) : nullptr;
   PyObject* x_shape = node ? shape_of(arrays[0]) : nullptr;
   PyObject* y_shape = x_shape ? shape_of(arrays[1]) : nullptr;
   PyObject* shapes = y_shape ? PyTuple_Pack(2, x_shape, y_shape) : nullptr;
@@ -371,6 +366,7 @@ PyObject* fast_linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   PyObject* arrays[3] = {slot(x, mg::g.array), slot(w, mg::g.array),
                          b == Py_None ? Py_None : slot(b, mg::g.array)};
   if (b != Py_None && !PyArray_CheckExact(arrays[2])) return new_none();
+  Keep keep(true, {arrays[0], arrays[1], arrays[2]});
   PyObject* product = linear(nullptr, arrays, 3);
   if (!product || product == Py_None) return product;
   PyObject *f = slot(x, mg::g.fn), *h = slot(w, mg::g.fn);
@@ -379,8 +375,7 @@ PyObject* fast_linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return new_tensor(product, Py_None);
   }
   PyObject* next = PyTuple_Pack(3, f, h, i);
-  PyObject* node =
-      next ? product_node(reinterpret_cast<PyTypeObject*>(args[0]), next, x, w) : nullptr;
+  PyObject* node = next ? product_node(args[0], next, x, w, arrays) : nullptr;
   PyObject* shape = node ? shape_of(arrays[0]) : nullptr;
   const bool ok = shape && PyObject_SetAttr(node, shape_name, shape) == 0;
   Py_XDECREF(shape);

@@ -74,8 +74,14 @@ PyObject* saved_cell(PyObject* variable) {
   return nullptr;
 }
 
-PyObject* new_node(PyTypeObject* cls, PyObject* next) {
+PyObject* new_node(PyObject* given, PyObject* next) {
   if (!next) return nullptr;
+  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(given);
+  if (!g.node || !PyType_Check(given) || !PyType_IsSubtype(cls, g.node)) {
+    Py_DECREF(next);
+    return fail(PyExc_TypeError, "recording: a %s was given; it must be a class of nodes",
+                Py_TYPE(given)->tp_name);
+  }
   PyObject* node = cls->tp_alloc(cls, 0);
   if (!node) {
     Py_DECREF(next);
@@ -214,6 +220,7 @@ void bind_classes(py::type variable, py::type node, py::type leaf, py::type pick
   Classes c;
   c.variable = keep(variable);
   c.tensor = keep(tensor);
+  c.node = keep(node);
   c.leaf = keep(leaf);
   c.pick = keep(pick);
   c.released = released.inc_ref().ptr();
@@ -222,13 +229,12 @@ void bind_classes(py::type variable, py::type node, py::type leaf, py::type pick
   c.grad = offset_of(c.variable, "_grad");
   c.cell = offset_of(c.variable, "_cell");
   c.view = offset_of(c.variable, "_view");
-  PyTypeObject* n = reinterpret_cast<PyTypeObject*>(node.ptr());
-  c.seq = offset_of(n, "seq");
-  c.next = offset_of(n, "next");
-  c.saved = offset_of(n, "saved");
-  c.cells = offset_of(n, "cells");
-  c.hooks = offset_of(n, "hooks");
-  c.shapes = offset_of(n, "shapes");
+  c.seq = offset_of(c.node, "seq");
+  c.next = offset_of(c.node, "next");
+  c.saved = offset_of(c.node, "saved");
+  c.cells = offset_of(c.node, "cells");
+  c.hooks = offset_of(c.node, "hooks");
+  c.shapes = offset_of(c.node, "shapes");
   c.variable_ref = offset_of(c.leaf, "variable_ref");
   c.post_hooks = offset_of(c.leaf, "post_hooks");
   c.index = offset_of(c.pick, "index");

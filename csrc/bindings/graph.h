@@ -10,6 +10,7 @@ namespace mg {
 struct Classes {
   PyTypeObject* variable = nullptr;
   PyTypeObject* tensor = nullptr;
+  PyTypeObject* node = nullptr;
   PyTypeObject* leaf = nullptr;
   PyTypeObject* pick = nullptr;
   PyObject* released = nullptr;            // stands in Node.saved after the graph was freed
@@ -46,8 +47,9 @@ static inline void replace(PyObject* object, Py_ssize_t offset, PyObject* value)
 PyObject* new_seq();
 // A tensor over `array`, whose reference it takes; `fn` is borrowed.
 PyObject* new_tensor(PyObject* array, PyObject* fn);
-// A node of class `cls` that has saved nothing yet; takes the reference to `next`.
-PyObject* new_node(PyTypeObject* cls, PyObject* next);
+// A node of class `cls` that has saved nothing yet; takes the reference to `next`. TypeError if
+// `cls` is no class of nodes.
+PyObject* new_node(PyObject* cls, PyObject* next);
 // The record of writes of a variable, made on first use. Borrowed.
 PyObject* cell_of(PyObject* variable);
 // The same for a variable that is saved: RuntimeError for inference tensors.

@@ -9,11 +9,8 @@ namespace mg {
 namespace {
 
 bool check_array(const char* kernel, const char* name, const Array& a, DType dtype) {
-  if (!need_dtype(kernel, name, a, dtype) || !need_contiguous(kernel, name, a)) return false;
-  if (a.ndim == 4) return true;
-  fail(PyExc_ValueError, "%s: %s is %s; it must have 4 dimensions", kernel, name,
-       describe(a).c_str());
-  return false;
+  return need_dtype(kernel, name, a, dtype) && need_contiguous(kernel, name, a) &&
+         need_planes(kernel, name, a);
 }
 
 // Of a float type, x (N, C, H, W) and out (N, C, P, Q) with the same planes.
@@ -48,12 +45,7 @@ bool read_sizes(const char* kernel, PyObject* const* args, int count, PoolShape*
                                "padding", "padding", "dilation", "dilation"};
   s->dilation_h = s->dilation_w = 1;
   for (int i = 0; i < count; ++i) {
-    if (!read_int(kernel, names[i], args[i], to[i])) return false;
-    if (*to[i] < (i == 4 || i == 5 ? 0 : 1)) {
-      fail(PyExc_ValueError, "%s: %s %lld was given; it is too small", kernel, names[i],
-           static_cast<long long>(*to[i]));
-      return false;
-    }
+    if (!read_step(kernel, names[i], args[i], i == 4 || i == 5 ? 0 : 1, to[i])) return false;
   }
   return true;
 }
@@ -64,8 +56,9 @@ bool check_index(const char* kernel, const Array& index, const char* name, const
 }
 
 double nanoseconds(const PoolShape& s) {
+  const double taps = static_cast<double>(min_of(s.kernel_h, s.h) * min_of(s.kernel_w, s.w));
   return 0.2 * static_cast<double>(s.planes) *
-         static_cast<double>(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w);
+         (static_cast<double>(s.h * s.w) + static_cast<double>(s.p * s.q) * taps);
 }
 
 PyObject* max_pool2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -86,11 +79,13 @@ PyObject* max_pool2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
                 describe(x).c_str());
   }
   int32_t* places = index.object ? index.as<int32_t>() : nullptr;
-  KernelScope scope(nanoseconds(s));
-  if (out.dtype == DType::kFloat32) {
-    kernels().pool.f32.max(out.as<float>(), places, x.as<float>(), s);
-  } else {
-    kernels().pool.f64.max(out.as<double>(), places, x.as<double>(), s);
+  {
+    KernelScope scope(nanoseconds(s));
+    if (out.dtype == DType::kFloat32) {
+      kernels().pool.f32.max(out.as<float>(), places, x.as<float>(), s);
+    } else {
+      kernels().pool.f64.max(out.as<double>(), places, x.as<double>(), s);
+    }
   }
   Py_RETURN_NONE;
 }
@@ -117,11 +112,13 @@ PyObject* scatter_planes(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return fail(PyExc_IndexError, "scatter_planes: index has %d and %d, planes have %lld elements",
                 static_cast<int>(low), static_cast<int>(high), static_cast<long long>(size));
   }
-  KernelScope scope(static_cast<double>(s.planes * (size + count)));
-  if (out.dtype == DType::kFloat32) {
-    kernels().pool.f32.scatter(out.as<float>(), values.as<float>(), at, s.planes, size, count);
-  } else {
-    kernels().pool.f64.scatter(out.as<double>(), values.as<double>(), at, s.planes, size, count);
+  {
+    KernelScope scope(static_cast<double>(out.size + values.size));
+    if (out.dtype == DType::kFloat32) {
+      kernels().pool.f32.scatter(out.as<float>(), values.as<float>(), at, s.planes, size, count);
+    } else {
+      kernels().pool.f64.scatter(out.as<double>(), values.as<double>(), at, s.planes, size, count);
+    }
   }
   Py_RETURN_NONE;
 }
@@ -138,14 +135,16 @@ PyObject* average(const char* kernel, PyObject* const* args, Py_ssize_t nargs) {
       !read_int(kernel, "divisor", args[9], &divisor)) {
     return nullptr;
   }
-  KernelScope scope(nanoseconds(s));
-  const PoolKernels& k = kernels().pool;
-  if (out.dtype == DType::kFloat32) {
-    (kBackward ? k.f32.avg_backward : k.f32.avg)(out.as<float>(), x.as<float>(), s, count_pad,
-                                                 divisor);
-  } else {
-    (kBackward ? k.f64.avg_backward : k.f64.avg)(out.as<double>(), x.as<double>(), s, count_pad,
-                                                 divisor);
+  {
+    KernelScope scope(nanoseconds(s));
+    const PoolKernels& k = kernels().pool;
+    if (out.dtype == DType::kFloat32) {
+      (kBackward ? k.f32.avg_backward : k.f32.avg)(out.as<float>(), x.as<float>(), s, count_pad,
+                                                   divisor);
+    } else {
+      (kBackward ? k.f64.avg_backward : k.f64.avg)(out.as<double>(), x.as<double>(), s, count_pad,
+                                                   divisor);
+    }
   }
   Py_RETURN_NONE;
 }

@@ -114,7 +114,6 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return fail(PyExc_TypeError, "apply: needed: a node class, a tuple of inputs, arguments");
   }
   if (g_anomaly) return PyObject_Vectorcall(n.apply_in_python, args, nargs, nullptr);
-  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
   PyObject* inputs = args[1];
   const Py_ssize_t count = PyTuple_GET_SIZE(inputs);
   if (count + nargs > kMaxArguments) {
@@ -144,7 +143,7 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     Py_INCREF(fn);
     PyTuple_SET_ITEM(next, i, fn);
   }
-  PyObject* node = new_node(cls, next);
+  PyObject* node = new_node(args[0], next);
   if (!node) return nullptr;
   call[0] = node;
   for (Py_ssize_t i = 2; i < nargs; ++i) arrays[count + i - 2] = args[i];
@@ -158,7 +157,7 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     Py_DECREF(result);
   } else if (!PyArray_Check(result)) {
     Py_DECREF(result);
-    PyErr_Format(PyExc_TypeError, "apply: forward of %s returned no array", cls->tp_name);
+    PyErr_Format(PyExc_TypeError, "apply: forward of %R returned no array", args[0]);
   } else {
     const bool recorded = tracked && is_float(reinterpret_cast<PyArrayObject*>(result));
     out = new_tensor(result, recorded ? node : Py_None);
@@ -193,12 +192,11 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (nargs < 2 || nargs > kMaxArguments || !PyType_Check(args[0])) {
     return fail(PyExc_TypeError, "apply_view: needed: a node class, the input, arguments");
   }
-  PyTypeObject* cls = reinterpret_cast<PyTypeObject*>(args[0]);
   PyObject* input = args[1];
   const bool variable = is_variable(input);
   const bool recording = t_recording && variable;
   PyObject* fn = recording ? slot(input, g.fn) : Py_None;
-  PyObject* node = new_node(cls, PyTuple_Pack(1, fn));
+  PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));
   if (!node) return nullptr;
   PyObject* call[kMaxArguments + 1] = {node, variable ? slot(input, g.array) : input};
   for (Py_ssize_t i = 2; i < nargs; ++i) call[i] = args[i];

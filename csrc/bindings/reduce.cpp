@@ -31,15 +31,14 @@ PyObject* sum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
   const Py_ssize_t count = PyTuple_GET_SIZE(args[1]);
   if (count == 0) return new_none();
-  const long first = PyLong_AsLong(PyTuple_GET_ITEM(args[1], 0));
+  int64_t first = 0, last = 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (PyLong_AsLong(PyTuple_GET_ITEM(args[1], i)) != first + i) {
-      if (PyErr_Occurred()) return nullptr;
-      return new_none();
-    }
+    int64_t axis;
+    if (!read_int("sum", "axes", PyTuple_GET_ITEM(args[1], i), &axis)) return nullptr;
+    if (axis < 0 || axis >= PyArray_NDIM(x) || (i > 0 && axis != last + 1)) return new_none();
+    if (i == 0) first = axis;
+    last = axis;
   }
-  const long last = first + static_cast<long>(count) - 1;
-  if (first < 0 || last >= PyArray_NDIM(x)) return new_none();
   int64_t outer = 1, n = 1, inner = 1;
   for (int i = 0; i < PyArray_NDIM(x); ++i) {
     (i < first ? outer : i <= last ? n : inner) *= PyArray_DIM(x, i);

@@ -23,9 +23,9 @@ void choose_isa(const std::string& name) {
 }
 
 void choose_threads(int64_t count) {
-  if (count < 1 || count > 1024) {
+  if (count < 1 || count > kMaxThreads) {
     throw py::value_error("set_num_threads: " + std::to_string(count) +
-                          " was given; it must be from 1 to 1024");
+                          " was given; it must be from 1 to " + std::to_string(kMaxThreads));
   }
   set_num_threads(static_cast<int>(count));
 }
@@ -33,6 +33,7 @@ void choose_threads(int64_t count) {
 // For the tests: marks every chunk that ran, optionally from a nested call, and reads the
 // denormals' switch as a chunk sees it. Returns how often each index of [0, n) was visited.
 py::list test_parallel_for(int64_t n, int64_t grain, bool nested) {
+  if (n < 0 || grain < 1) throw py::value_error("_test_parallel_for: n >= 0, grain >= 1 needed");
   std::vector<int> visits(static_cast<size_t>(n), 0);
   {
     KernelScope scope(1e9);
@@ -52,6 +53,7 @@ py::list test_parallel_for(int64_t n, int64_t grain, bool nested) {
 
 // For the tests: half of the smallest normal float, computed in each of `chunks` chunks.
 py::list test_denormals(int64_t chunks) {
+  if (chunks < 0) throw py::value_error("_test_denormals: chunks >= 0 needed");
   std::vector<float> halves(static_cast<size_t>(chunks), 1.0f);
   volatile float smallest = 0x1p-126f;
   {

@@ -320,14 +320,13 @@ int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
 }
 
 // A set of workspaces for the threads that run at once, behind a flag for each.
-constexpr int64_t kSlots = 64;
-
-int64_t slots_for(int64_t count) { return min_of(min_of(get_num_threads(), kSlots), count); }
+constexpr int64_t kSlots = 64, kFlagBytes = kSlots * 4;
 
 int64_t workspace(const GemmArgs& g, DType operands, DType result) {
   const int64_t bytes = one_workspace(g, operands, result), count = batch_size(g);
   if (bytes == 0 || !batch_in_parallel(g, count)) return bytes;
-  return kSlots * 4 + 64 + slots_for(count) * round_up(bytes, 64);
+  const int64_t slots = min_of(min_of(get_num_threads(), kSlots), count);
+  return kFlagBytes + slots * round_up(bytes, 64);
 }
 
 template <class Out, class In, class Kernel>
@@ -358,10 +357,9 @@ void over_batches(const GemmArgs& g, DType operands, DType result, Kernel kernel
     });
     return;
   }
-  // The first int says how many slots the workspace was made for.
   int32_t* const flags = static_cast<int32_t*>(g.workspace);
-  char* const first = static_cast<char*>(g.workspace) + kSlots * 4 + 64;
-  const int64_t slots = slots_for(count);
+  char* const first = static_cast<char*>(g.workspace) + kFlagBytes;
+  const int64_t slots = (g.workspace_bytes - kFlagBytes) / round_up(bytes, 64);
   for (int64_t i = 0; i < kSlots; ++i) flags[i] = 0;
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     int64_t slot = 0;

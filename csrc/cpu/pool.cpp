@@ -10,7 +10,12 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements read in a chunk
 
-MG_INLINE int64_t grain(int64_t plane) { return max_of(1, kGrain / max_of(plane, 1)); }
+// Planes in a chunk: by the elements that are read and written for one.
+MG_INLINE int64_t grain(const PoolShape& s) {
+  const double taps = static_cast<double>(min_of(s.kernel_h, s.h) * min_of(s.kernel_w, s.w));
+  const double work = static_cast<double>(s.h * s.w) + static_cast<double>(s.p * s.q) * taps;
+  return work >= kGrain ? 1 : kGrain / max_of(1, static_cast<int64_t>(work));
+}
 
 // Integers as wide as the elements, for places in vectors.
 template <class T>
@@ -192,7 +197,7 @@ void max_any(T* out, int32_t* index, const T* x, const PoolShape& s) {
   const auto run = s.stride_w == 1   ? max_planes<1, kIndex, T>
                    : s.stride_w == 2 ? max_planes<2, kIndex, T>
                                      : max_scalar<kIndex, T>;
-  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
+  parallel_for(s.planes, grain(s),
                [&](int64_t begin, int64_t end) { run(out, index, x, s, begin, end); });
 }
 
@@ -208,15 +213,16 @@ void max_pool(T* out, int32_t* index, const T* x, const PoolShape& s) {
 template <class T>
 void scatter(T* out, const T* values, const int32_t* index, int64_t planes, int64_t size,
              int64_t count) {
-  parallel_for(planes, grain(size + count), [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* to = out + i * size;
-      const T* from = values + i * count;
-      const int32_t* at = index + i * count;
-      memset(to, 0, static_cast<size_t>(size) * sizeof(T));
-      for (int64_t j = 0; j < count; ++j) to[at[j]] += from[j];
-    }
-  });
+  parallel_for(planes, max_of(1, kGrain / max_of(1, size + count)),
+               [=](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   T* to = out + i * size;
+                   const T* from = values + i * count;
+                   const int32_t* at = index + i * count;
+                   memset(to, 0, static_cast<size_t>(size) * sizeof(T));
+                   for (int64_t j = 0; j < count; ++j) to[at[j]] += from[j];
+                 }
+               });
 }
 
 // ---- averages ----
@@ -291,36 +297,34 @@ void avg(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t divisor
   const auto run = s.stride_w == 1   ? avg_planes<1, T>
                    : s.stride_w == 2 ? avg_planes<2, T>
                                      : avg_planes<0, T>;
-  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
+  parallel_for(s.planes, grain(s),
                [&](int64_t begin, int64_t end) { run(out, x, s, count_pad, divisor, begin, end); });
 }
 
 template <class T>
 void avg_backward(T* out, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
-  parallel_for(s.planes, grain(s.h * s.w + s.p * s.q * s.kernel_h * s.kernel_w),
-               [=](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   T* plane = out + i * s.h * s.w;
-                   memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
-                   for (int64_t y = 0; y < s.p; ++y) {
-                     const int64_t y0 = y * s.stride_h - s.pad_h;
-                     int64_t r0, r1;
-                     inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
-                     const T* from = g + (i * s.p + y) * s.q;
-                     for (int64_t q = 0; q < s.q; ++q) {
-                       const int64_t x0 = q * s.stride_w - s.pad_w;
-                       int64_t c0, c1;
-                       inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
-                       const T share =
-                           from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
-                       for (int64_t r = r0; r < r1; ++r) {
-                         T* row = plane + (y0 + r) * s.w + x0;
-                         for (int64_t c = c0; c < c1; ++c) row[c] += share;
-                       }
-                     }
-                   }
-                 }
-               });
+  parallel_for(s.planes, grain(s), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* plane = out + i * s.h * s.w;
+      memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
+      for (int64_t y = 0; y < s.p; ++y) {
+        const int64_t y0 = y * s.stride_h - s.pad_h;
+        int64_t r0, r1;
+        inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
+        const T* from = g + (i * s.p + y) * s.q;
+        for (int64_t q = 0; q < s.q; ++q) {
+          const int64_t x0 = q * s.stride_w - s.pad_w;
+          int64_t c0, c1;
+          inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
+          const T share = from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+          for (int64_t r = r0; r < r1; ++r) {
+            T* row = plane + (y0 + r) * s.w + x0;
+            for (int64_t c = c0; c < c1; ++c) row[c] += share;
+          }
+        }
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -39,9 +39,9 @@ MG_INLINE vf log(vf x) {
   // A subnormal's bits are an integer k with x = k 2^-149.
   const vi tiny = (given > 0) & (given < 0x00800000);
   const vf scaled = tiny ? __builtin_convertvector(given, vf) : x;
-  const vi bits = (vi)scaled;
-  const vi e = (bits - 0x3f3504f3) >> 23;
-  const vf f = (vf)(bits - (e << 23)) - 1.0f;
+  const vu bits = (vu)scaled;  // unsigned: those of a negative x may wrap around
+  const vi e = (vi)(bits - 0x3f3504f3u) >> 23;
+  const vf f = (vf)(bits - ((vu)e << 23)) - 1.0f;
   const vf exponent = __builtin_convertvector(e, vf) - (tiny ? set1(149.0f) : vf{});
   const vf s = f / (f + 2.0f);
   const vf z = s * s;

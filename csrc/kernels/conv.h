@@ -7,11 +7,13 @@
 //   writes
 //                g (bias (k) or nullptr), to_input writes x's gradient (bias (c) or nullptr, for
 //                transposed convolution), to_weight writes w's. Sizes >= 1 except n, which may be
-//                0; p and q are any sizes: what lies outside x counts as zero
+//                0; p and q are any sizes: what lies outside x counts as zero. Sizes, strides,
+//                padding and dilation are below 2^31
 //   aliasing     none
-//   workspace    workspace(shape) bytes for each, 64-byte aligned; padded copies of a few images
-//   and
-//                the packed weight, never the whole im2col matrix
+//   workspace    workspace(shape) bytes, 64-byte aligned; padded copies of a few images and the
+//                packed weight, never the whole im2col matrix
+//   values       to_weight: a NaN or an infinity in x may reach the gradients of taps that do not
+//                read it (it multiplies zeros between the rows of g)
 //   determinism  every element is summed in one order: bitwise equal for every thread count
 #pragma once
 
@@ -26,14 +28,20 @@ struct ConvShape {
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
 };
 
+template <class Run>
+struct ConvMethod {
+  Run run;
+  int64_t (*workspace)(const ConvShape& shape);
+};
+
 template <class T>
 struct ConvOf {
-  void (*forward)(T* g, const T* x, const T* w, const T* bias, const ConvShape& shape,
-                  void* workspace);
-  void (*to_input)(T* x, const T* g, const T* w, const T* bias, const ConvShape& shape,
-                   void* workspace);
-  void (*to_weight)(T* w, const T* x, const T* g, const ConvShape& shape, void* workspace);
-  int64_t (*workspace)(const ConvShape& shape);  // enough for each of the three
+  using WithBias = void (*)(T* out, const T* a, const T* b, const T* bias, const ConvShape& shape,
+                            void* workspace);
+  using Plain = void (*)(T* out, const T* a, const T* b, const ConvShape& shape, void* workspace);
+  ConvMethod<WithBias> forward;   // g, x, w, bias
+  ConvMethod<WithBias> to_input;  // x, g, w, bias
+  ConvMethod<Plain> to_weight;    // w, x, g
 };
 
 struct ConvKernels {

@@ -33,6 +33,7 @@ struct GemmArgs {
   double alpha, beta;
   bool relu;
   void* workspace;
+  int64_t workspace_bytes;  // what workspace() said: it depends on the number of threads then set
 };
 
 struct GemmKernels {

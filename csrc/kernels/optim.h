@@ -34,6 +34,7 @@ struct OptimOptions {
   double momentum, dampening;  // sgd, rmsprop
   double beta1, beta2;         // adam
   double alpha;                // rmsprop
+  double lr_decay;             // adagrad: is in `a` already
   bool nesterov, maximize, decoupled;
   bool first;  // sgd: the momentum buffers are not initialised yet
 };

@@ -36,16 +36,17 @@ template <class Take>
 void each_batch(uint32_t* state, int64_t n, Take take) {
   uint32_t batch[kN];
   while (n > 0) {
-    if (state[kN] >= kN) {
+    uint32_t used = state[kN];
+    if (used >= kN) {
       renew(state);
-      state[kN] = 0;
+      used = 0;
     }
-    const int64_t left = kN - state[kN];
+    const int64_t left = kN - static_cast<int64_t>(used);
     const int64_t count = n < left ? n : left;
-    const uint32_t* words = state + state[kN];
+    const uint32_t* words = state + used;
     for (int64_t i = 0; i < count; ++i) batch[i] = temper(words[i]);
     take(batch, count);
-    state[kN] += static_cast<uint32_t>(count);
+    state[kN] = used + static_cast<uint32_t>(count);
     n -= count;
   }
 }

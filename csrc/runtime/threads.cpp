@@ -3,6 +3,7 @@
 #include "runtime/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -208,7 +209,8 @@ void parallel_for(int64_t n, int64_t grain, void (*fn)(void*, int64_t, int64_t),
 int get_num_threads() { return pool().threads.load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) {
-  pool().threads.store(count < 1 ? 1 : count, std::memory_order_relaxed);
+  const int within = count < 1 ? 1 : count > kMaxThreads ? kMaxThreads : count;
+  pool().threads.store(within, std::memory_order_relaxed);
 }
 
 int default_num_threads() {

@@ -30,9 +30,11 @@ static inline void parallel_for(int64_t n, int64_t grain, Body&& body) {
       const_cast<void*>(static_cast<const void*>(pointer)));
 }
 
+constexpr int kMaxThreads = 1024;
+
 // Threads that a call may use, the caller included.
 int get_num_threads();
-void set_num_threads(int count);  // count >= 1; takes effect at the next call
+void set_num_threads(int count);  // from 1 to kMaxThreads; takes effect at the next call
 int default_num_threads();        // physical cores among the CPUs that this process may use
 
 // Registers the fork handlers; call once, after threads' lower floors have done so.

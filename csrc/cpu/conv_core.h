@@ -1,0 +1,199 @@
+// What the convolution kernels share: padded copies of planes, and the product that reads them.
+//
+// The planes that a product reads are copied once, with their zero padding and, for a stride, split
+// into one plane for each residue of the coordinates that a tap reads. Then the value that tap
+// (r, s) contributes to output (y, x) stands at a distance from the plane's start that is a number
+// for the tap plus y * pitch + x: a tile of consecutive outputs reads consecutive memory, whatever
+// the stride, dilation and kernel, and nothing like an im2col matrix is built. Outputs are counted
+// through the padded rows, so a few columns at the end of each row are computed for nothing and not
+// written. Include from csrc/cpu/conv*.cpp only.
+#pragma once
+
+#include "kernels/conv.h"
+#include "runtime/threads.h"
+#include "simd.h"
+
+namespace mg::MG_ISA {
+
+constexpr int64_t kChunkBytes = 4 << 20;   // padded copies made at a time: they stay in the L3
+constexpr int64_t kNearBytes = 256 << 10;  // what may stay in the L2 beside other data
+constexpr int kSlack = 256;                // elements that a tile may read behind the last plane
+constexpr int64_t kNoMemory = int64_t{1} << 50;
+
+MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
+
+// a * b for sizes; kNoMemory, more than any machine has, if it is more.
+MG_INLINE int64_t times(int64_t a, int64_t b) {
+  int64_t c;
+  return __builtin_mul_overflow(a, b, &c) || c > kNoMemory ? kNoMemory : c;
+}
+
+// ---- padded copies ----
+
+// One axis of a plane and of its copy: element t of residue a is element
+// t * stride + a * dilation % stride - pad of the plane, zero outside.
+struct PaddedAxis {
+  int64_t size, stride, pad, dilation;
+  int64_t residues;  // that a tap reads: taps further apart than this read the same ones again
+  int64_t length;    // of a residue
+};
+
+struct Padded {
+  PaddedAxis y, x;
+  int64_t plane;  // elements of all residues of a plane
+};
+
+MG_INLINE int64_t residues_of(int64_t taps, int64_t stride, int64_t dilation) {
+  int64_t a = stride, b = dilation;  // stride / their greatest common divisor is the period
+  while (b) {
+    const int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return min_of(taps, stride / a);
+}
+
+MG_INLINE Padded padded(const PaddedAxis& y, const PaddedAxis& x) {
+  return {y, x, times(times(y.residues, x.residues), times(y.length, x.length))};
+}
+
+// The layout of x for forward and to_weight.
+MG_INLINE Padded layout_x(const ConvShape& s) {
+  return padded({s.h, s.stride_h, s.pad_h, s.dilation_h, residues_of(s.r, s.stride_h, s.dilation_h),
+                 s.p + (s.r - 1) * s.dilation_h / s.stride_h},
+                {s.w, s.stride_w, s.pad_w, s.dilation_w, residues_of(s.s, s.stride_w, s.dilation_w),
+                 s.q + (s.s - 1) * s.dilation_w / s.stride_w});
+}
+
+// Where tap (r, t) of channel c begins in it.
+MG_INLINE int64_t offset_x(const Padded& l, int64_t c, int64_t r, int64_t t) {
+  const int64_t residue = r % l.y.residues * l.x.residues + t % l.x.residues;
+  const int64_t row = residue * l.y.length + r * l.y.dilation / l.y.stride;
+  return c * l.plane + row * l.x.length + t * l.x.dilation / l.x.stride;
+}
+
+template <class T>
+MG_INLINE void copy_residue(T* dst, const T* plane, const Padded& l, int64_t top, int64_t left) {
+  const PaddedAxis &y = l.y, &x = l.x;
+  const int64_t first = left >= 0 ? 0 : ceil_div(-left, x.stride);
+  const int64_t u0 = min_of(first, x.length);
+  const int64_t u1 =
+      max_of(u0, min_of(x.length, x.size > left ? ceil_div(x.size - left, x.stride) : 0));
+  for (int64_t t = 0; t < y.length; ++t, dst += x.length) {
+    const int64_t at = t * y.stride + top;
+    if (at < 0 || at >= y.size) {
+      for (int64_t u = 0; u < x.length; ++u) dst[u] = 0;
+      continue;
+    }
+    const T* row = plane + at * x.size;
+    for (int64_t u = 0; u < u0; ++u) dst[u] = 0;
+    if (x.stride == 1) {
+      for (int64_t u = u0; u < u1; ++u) dst[u] = row[u + left];
+    } else if (x.stride == 2) {
+      for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * 2 + left];
+    } else {
+      for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * x.stride + left];
+    }
+    for (int64_t u = u1; u < x.length; ++u) dst[u] = 0;
+  }
+}
+
+// Copies `count` planes, each to l.plane elements or, if that is more, `pitch`; zeroes what lies
+// between them and the slack behind the last.
+template <class T>
+MG_INLINE void copy_planes(T* dst, const T* src, int64_t count, const Padded& l, int64_t pitch) {
+  for (int i = 0; i < kSlack; ++i) dst[count * pitch + i] = 0;
+  parallel_for(count, max_of(1, 16384 / pitch), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* to = dst + i * pitch;
+      for (int64_t a = 0; a < l.y.residues; ++a) {
+        for (int64_t b = 0; b < l.x.residues; ++b, to += l.y.length * l.x.length) {
+          copy_residue(to, src + i * l.y.size * l.x.size, l,
+                       a * l.y.dilation % l.y.stride - l.y.pad,
+                       b * l.x.dilation % l.x.stride - l.x.pad);
+        }
+      }
+      for (int64_t u = l.plane; u < pitch; ++u) dst[i * pitch + u] = 0;
+    }
+  });
+}
+
+// How many images of `elements` padded elements each are worked on at a time.
+template <class T>
+MG_INLINE int64_t images_of_chunk(int64_t n, int64_t elements) {
+  return max_of(1, min_of(n, kChunkBytes / (elements * int64_t{sizeof(T)})));
+}
+
+// ---- workspace ----
+
+template <class T>
+struct Space {
+  T* weight;        // packed
+  int64_t* offset;  // of each step in a padded copy
+  T* first;         // padded copies of a chunk of images
+  T* second;        // to_weight only: g beside x
+  int64_t bytes;
+};
+
+// Shares out the memory at `base`; with nullptr, says how many bytes are needed.
+template <class T>
+MG_INLINE Space<T> divide(void* base, int64_t weight, int64_t offsets, int64_t first,
+                          int64_t second) {
+  int64_t at = 0;
+  const auto take = [&](int64_t bytes) {
+    char* mine = base ? static_cast<char*>(base) + at : nullptr;
+    at += round_up(bytes, 64);
+    return mine;
+  };
+  Space<T> s;
+  s.weight = reinterpret_cast<T*>(take(weight * int64_t{sizeof(T)}));
+  s.offset = reinterpret_cast<int64_t*>(take(offsets * 8));
+  s.first = reinterpret_cast<T*>(take((first + kSlack) * int64_t{sizeof(T)}));
+  s.second = reinterpret_cast<T*>(take(second ? (second + kSlack) * int64_t{sizeof(T)} : 0));
+  s.bytes = at;
+  return s;
+}
+
+// ---- the product of forward and to_input ----
+
+template <class T>
+struct Correlation {
+  const T* src;  // padded planes
+  int64_t src_image, src_group;
+  const T* a;             // packed weights, group by group
+  const int64_t* offset;  // of each step
+  int64_t steps, rows, groups, images;
+  const T* bias;  // (groups * rows) or nullptr
+  T* out;
+  int64_t out_image, out_channel, out_row, out_column;  // strides
+  int64_t height, width, pitch;                         // outputs; the source's row
+};
+
+// out[row] = bias[row] + sum over steps of a[step][row] * src[offset[step] + ...] in every place.
+void correlate(const Correlation<float>& c);
+void correlate(const Correlation<double>& c);
+
+// The number of rows in a panel decides how the weights are packed.
+int64_t panel_rows(int64_t rows);
+
+// Calls body(first row, end) for each panel: a[panel][step][row of panel] is the packed weight.
+template <class Body>
+MG_INLINE void each_panel(int64_t rows, const Body& body) {
+  const int64_t panels = ceil_div(rows, panel_rows(rows));
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    body(panel * rows / panels, (panel + 1) * rows / panels);
+  }
+}
+
+// ---- the two gradients, and what each needs; csrc/cpu/conv.cpp has forward ----
+
+template <class T>
+void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base);
+template <class T>
+int64_t conv_to_input_workspace(const ConvShape& s);
+template <class T>
+void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base);
+template <class T>
+int64_t conv_to_weight_workspace(const ConvShape& s);
+
+}  // namespace mg::MG_ISA

@@ -1,0 +1,147 @@
+// Convolution's gradient to the input: the product of conv_core.h with rows = input channels and
+// steps = (output channel, tap), once for each residue of the input's coordinates by the stride, so
+// that no step multiplies by a zero.
+#include "cpu/conv_core.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+// One axis: outputs y = t * stride + a take tap i from g at t + (a + pad - i * dilation) / stride,
+// if that divides.
+struct Axis {
+  int64_t size, taps, stride, pad, dilation;
+};
+
+MG_INLINE bool reaches(const Axis& x, int64_t a, int64_t tap, int64_t* shift) {
+  const int64_t v = a + x.pad - tap * x.dilation;
+  if (v % x.stride) return false;
+  *shift = v / x.stride;
+  return true;
+}
+
+// Residues that the input has, and how many of its coordinates have residue a.
+MG_INLINE int64_t residues(const Axis& x) { return min_of(x.stride, x.size); }
+MG_INLINE int64_t outputs(const Axis& x, int64_t a) { return ceil_div(x.size - a, x.stride); }
+
+// g along one axis, with the padding that the taps reach into.
+PaddedAxis extent(const Axis& x, int64_t g_size) {
+  int64_t low = 0, high = 0;
+  for (int64_t a = 0; a < residues(x); ++a) {
+    for (int64_t i = 0; i < x.taps; ++i) {
+      int64_t shift;
+      if (!reaches(x, a, i, &shift)) continue;
+      low = min_of(low, shift);
+      high = max_of(high, outputs(x, a) + shift);
+    }
+  }
+  return {g_size, 1, -low, 1, 1, max_of(high - low, ceil_div(x.size, x.stride))};
+}
+
+struct Layout {
+  Axis y, x;
+  Padded g;
+};
+
+Layout layout_of(const ConvShape& s) {
+  Layout l;
+  l.y = {s.h, s.r, s.stride_h, s.pad_h, s.dilation_h};
+  l.x = {s.w, s.s, s.stride_w, s.pad_w, s.dilation_w};
+  l.g = padded(extent(l.y, s.p), extent(l.x, s.q));
+  return l;
+}
+
+template <class T>
+Space<T> space_of(void* base, const ConvShape& s, int64_t image) {
+  const int64_t steps = s.k / s.groups * s.r * s.s;
+  return divide<T>(base, s.c * steps, steps, images_of_chunk<T>(s.n, image) * image, 0);
+}
+
+// Calls body(tap, shift) for each tap (r, t), numbered r * taps of x + t, that reaches residue
+// (a, b); shift is where in a plane of g it begins.
+template <class Body>
+MG_INLINE void each_tap(const Layout& l, int64_t a, int64_t b, const Body& body) {
+  for (int64_t r = 0; r < l.y.taps; ++r) {
+    int64_t at_y, at_x;
+    if (!reaches(l.y, a, r, &at_y)) continue;
+    for (int64_t t = 0; t < l.x.taps; ++t) {
+      if (!reaches(l.x, b, t, &at_x)) continue;
+      body(r * l.x.taps + t, (at_y + l.g.y.pad) * l.g.x.length + at_x + l.g.x.pad);
+    }
+  }
+}
+
+// The steps of residue (a, b) and their packed weights; sets c.steps.
+template <class T>
+void pack(Correlation<T>* c, const Space<T>& space, const T* w, const Layout& l, int64_t channels,
+          int64_t a, int64_t b) {
+  const int64_t rows = c->rows, taps = l.y.taps * l.x.taps;
+  c->steps = 0;
+  for (int64_t k = 0; k < channels; ++k) {
+    each_tap(l, a, b,
+             [&](int64_t, int64_t shift) { space.offset[c->steps++] = k * l.g.plane + shift; });
+  }
+  for (int64_t group = 0; group < c->groups; ++group) {
+    each_panel(rows, [&](int64_t i0, int64_t i1) {
+      T* to = space.weight + (group * rows + i0) * c->steps;
+      for (int64_t k = 0; k < channels; ++k) {
+        const T* from = w + (group * channels + k) * rows * taps;
+        each_tap(l, a, b, [&](int64_t tap, int64_t) {
+          for (int64_t i = i0; i < i1; ++i) *to++ = from[i * taps + tap];
+        });
+      }
+    });
+  }
+}
+
+}  // namespace
+
+template <class T>
+int64_t conv_to_input_workspace(const ConvShape& s) {
+  return space_of<T>(nullptr, s, times(s.k, layout_of(s).g.plane)).bytes;
+}
+
+template <class T>
+void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base) {
+  const Layout l = layout_of(s);
+  const int64_t channels = s.k / s.groups;
+  const int64_t image = s.k * l.g.plane, chunk = images_of_chunk<T>(s.n, image);
+  const Space<T> space = space_of<T>(base, s, image);
+  Correlation<T> c = {};
+  c.src = space.first;
+  c.src_image = image;
+  c.src_group = channels * l.g.plane;
+  c.a = space.weight;
+  c.offset = space.offset;
+  c.rows = s.c / s.groups;
+  c.groups = s.groups;
+  c.bias = bias;
+  c.out_image = s.c * s.h * s.w;
+  c.out_channel = s.h * s.w;
+  c.out_row = s.w * s.stride_h;
+  c.out_column = s.stride_w;
+  c.pitch = l.g.x.length;
+  const int64_t residues_y = residues(l.y), residues_x = residues(l.x);
+  for (int64_t n = 0; n < s.n; n += chunk) {
+    c.images = min_of(chunk, s.n - n);
+    copy_planes(space.first, g + n * s.k * s.p * s.q, c.images * s.k, l.g, l.g.plane);
+    for (int64_t a = 0; a < residues_y; ++a) {
+      for (int64_t b = 0; b < residues_x; ++b) {
+        c.height = outputs(l.y, a);
+        c.width = outputs(l.x, b);
+        // Several residues share the space: each packs again for every chunk.
+        if (n == 0 || residues_y * residues_x > 1) pack(&c, space, w, l, channels, a, b);
+        c.out = x + n * c.out_image + a * s.w + b;
+        correlate(c);
+      }
+    }
+  }
+}
+
+template void conv_to_input<float>(float*, const float*, const float*, const float*,
+                                   const ConvShape&, void*);
+template void conv_to_input<double>(double*, const double*, const double*, const double*,
+                                    const ConvShape&, void*);
+template int64_t conv_to_input_workspace<float>(const ConvShape&);
+template int64_t conv_to_input_workspace<double>(const ConvShape&);
+
+}  // namespace mg::MG_ISA
