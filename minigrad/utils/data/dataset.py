@@ -194,6 +194,8 @@ class Subset(Dataset[T_co]):
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence:
         """The samples at `indices`, by the dataset's own `__getitems__` if it has one."""
+        if isinstance(indices, np.ndarray):
+            indices = indices.tolist()  # Python's numbers index lists faster
         if callable(getattr(self.dataset, "__getitems__", None)):
             return self.dataset.__getitems__([self.indices[i] for i in indices])  # type: ignore
         return [self.dataset[self.indices[i]] for i in indices]
