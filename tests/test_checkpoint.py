@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import autograd
-from minigrad.utils.checkpoint import checkpoint, checkpoint_sequential
+from minigrad.utils.checkpoint import CheckpointError, checkpoint, checkpoint_sequential
 
 reentrant = pytest.mark.parametrize("reentrant", [False, True])
 
@@ -196,3 +196,18 @@ def test_sequential(segments: int) -> None:
     np.testing.assert_array_equal(gradients(result, x)[0], expected[0])
     with pytest.raises(ValueError, match="Unexpected keyword"):
         checkpoint_sequential(steps, 2, x, other=1)
+
+
+def test_other_saved_values_are_noticed() -> None:
+    x = leaf(4)
+    for check in ("default", "none"):
+        sizes = iter((4, 2))
+        result = checkpoint(
+            lambda a, sizes=sizes: a[: next(sizes)].exp().sum(),
+            x, use_reentrant=False, determinism_check=check,
+        )  # fmt: skip
+        if check == "none":
+            result.backward()
+            continue
+        with pytest.raises(CheckpointError, match="saved others"):
+            result.backward()

@@ -58,7 +58,7 @@ bool call(PyObject* function, std::initializer_list<PyObject*> arguments, Ref* r
 }
 
 // a + b as a new array.
-Ref sum(PyObject* a, PyObject* b) { return take(as_ndarray(PyNumber_Add(a, b))); }
+Ref sum(PyObject* a, PyObject* b) { return take(sum_arrays(a, b)); }
 
 bool add_pending(Queue& queue, PyObject* node, PyObject* grad, bool fresh) {
   const long long seq = seq_of(node);

@@ -116,26 +116,49 @@ bool is_fast(PyObject* object) {
   return (type == NPY_FLOAT || type == NPY_DOUBLE) && PyArray_ISCARRAY_RO(array);
 }
 
+namespace {
+
+bool are_alike(PyObject* a, PyObject* b) {
+  if (!is_fast(a) || !is_fast(b)) return false;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(a);
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(b);
+  return PyArray_TYPE(x) == PyArray_TYPE(y) && PyArray_SAMESHAPE(x, y);
+}
+
+// out = a + b; all are alike.
+void add(PyObject* out, PyObject* a, PyObject* b) {
+  const auto data = [](PyObject* array) {
+    return PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
+  };
+  const int op = static_cast<int>(BinaryOp::kAdd);
+  const int64_t n = PyArray_SIZE(reinterpret_cast<PyArrayObject*>(out));
+  KernelScope scope(0);  // keeps the lock: two threads may add to the same gradient
+  if (PyArray_TYPE(reinterpret_cast<PyArrayObject*>(out)) == NPY_FLOAT) {
+    kernels().elementwise.f32.binary[op](static_cast<float*>(data(out)),
+                                         static_cast<const float*>(data(a)),
+                                         static_cast<const float*>(data(b)), n, 1, Form::kSame);
+  } else {
+    kernels().elementwise.f64.binary[op](static_cast<double*>(data(out)),
+                                         static_cast<const double*>(data(a)),
+                                         static_cast<const double*>(data(b)), n, 1, Form::kSame);
+  }
+}
+
+}  // namespace
+
 bool add_arrays(PyObject* out, PyObject* array) {
-  if (!is_fast(out) || !is_fast(array)) return false;
-  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(out);
-  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(array);
-  if (PyArray_TYPE(x) != PyArray_TYPE(y) || !PyArray_SAMESHAPE(x, y) || !PyArray_ISWRITEABLE(x)) {
+  if (!are_alike(out, array) || !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(out))) {
     return false;
   }
-  const int op = static_cast<int>(BinaryOp::kAdd);
-  const int64_t n = PyArray_SIZE(x);
-  KernelScope scope(0);  // keeps the lock: two threads may add to the same gradient
-  if (PyArray_TYPE(x) == NPY_FLOAT) {
-    float* p = static_cast<float*>(PyArray_DATA(x));
-    kernels().elementwise.f32.binary[op](p, p, static_cast<const float*>(PyArray_DATA(y)), n, 1,
-                                         Form::kSame);
-  } else {
-    double* p = static_cast<double*>(PyArray_DATA(x));
-    kernels().elementwise.f64.binary[op](p, p, static_cast<const double*>(PyArray_DATA(y)), n, 1,
-                                         Form::kSame);
-  }
+  add(out, out, array);
   return true;
+}
+
+PyObject* sum_arrays(PyObject* a, PyObject* b) {
+  if (!are_alike(a, b)) return as_ndarray(PyNumber_Add(a, b));
+  PyObject* out = array_like(reinterpret_cast<PyArrayObject*>(a));
+  if (out) add(out, a, b);
+  return out;
 }
 
 namespace {
@@ -185,6 +208,11 @@ namespace {
 PyObject* add_into(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("add_into", nargs, 2)) return nullptr;
   return PyBool_FromLong(add_arrays(args[0], args[1]));
+}
+
+PyObject* sum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("sum_arrays", nargs, 2)) return nullptr;
+  return sum_arrays(args[0], args[1]);
 }
 
 PyObject* accumulate(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -245,6 +273,7 @@ PyMethodDef kFunctions[] = {
     MG_FAST(accumulate,
             "accumulate(variable, grad, owned): adds to variable.grad; False if it can't"),
     MG_FAST(add_into, "add_into(out, array): out += array; False if it can't"),
+    MG_FAST_NAMED("sum_arrays", sum, "sum_arrays(a, b): a + b as a new array"),
     MG_FAST(wrap, "wrap(array, node=None): a tensor over the array"),
     MG_FAST(next_seq, "next_seq(): the next sequence number, counting downwards"),
     MG_TABLE_END,

@@ -64,6 +64,8 @@ bool is_fast(PyObject* array);
 
 // out += array, where both are fast and of one shape and type; false if not, nothing done.
 bool add_arrays(PyObject* out, PyObject* array);
+// a + b as a new array.
+PyObject* sum_arrays(PyObject* a, PyObject* b);
 // Adds to variable.grad, taking over the first one if `owned` (else copying it): 1 done, 0 where
 // Python has to do it, -1 error.
 int accumulate_grad(PyObject* variable, PyObject* grad, bool owned);

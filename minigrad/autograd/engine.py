@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from ..backend import as_array
 from ..kernels import fast
 from . import modes
 from . import variable as _v
@@ -52,7 +51,7 @@ def run(
         if fn.index is not None:
             _collect(pending, heap, fn, grad)
         elif fn in pending:
-            pending[fn] = as_array(pending[fn] + grad)
+            pending[fn] = fast.sum_arrays(pending[fn], grad)
         else:
             pending[fn] = grad
             heappush(heap, (fn.seq, fn))
@@ -104,7 +103,7 @@ def run(
             elif create_graph:
                 pending[to] = pending[to] + g
             elif to not in owned:
-                pending[to] = as_array(pending[to] + g)
+                pending[to] = fast.sum_arrays(pending[to], g)
                 owned.add(to)
             elif not fast.add_into(pending[to], g):
                 pending[to] += g
@@ -158,7 +157,7 @@ def _collect(pending: dict, heap: list, pick: Node, grad: Any) -> None:
     if grads is None:
         grads = pending[node] = [None] * node.outputs
         heappush(heap, (node.seq, node))
-    grads[index] = grad if grads[index] is None else as_array(grads[index] + grad)
+    grads[index] = grad if grads[index] is None else fast.sum_arrays(grads[index], grad)
 
 
 def _takes_at_once(node: Node, wanted: dict | None) -> bool:

@@ -32,7 +32,7 @@ def _as_tuple(value: Any, name: str, function: str) -> tuple[bool, tuple]:
             where = "" if single else f" (element {i} of the tuple)"
             raise TypeError(
                 f"The {name} given to {function} must be either a Tensor or a tuple of Tensors but "
-                f"got {type(t)}{where}"
+                f"the given {name} has type {type(t)}{where}."
             )
     return not single, values
 
@@ -56,14 +56,14 @@ def _zeros_like(t: Variable) -> Any:
     return wrap(array)
 
 
-def _filled(grads: tuple, like: tuple, strict: bool, what: str, function: str) -> tuple:
+def _filled(grads: tuple, like: tuple, strict: bool, function: str) -> tuple:
     """Zeros for missing gradients, or with `strict` an error."""
     result = []
     for i, (g, t) in enumerate(zip(grads, like, strict=True)):
         if g is None and strict:
             raise RuntimeError(
-                f"{function}: the output of the user-provided function is independent of {what} "
-                f"{i}. This is not allowed in strict mode."
+                f"{function}: Output of the user-provided function is independent of input {i}. "
+                "This is not allowed in strict mode."
             )
         result.append(_zeros_like(t) if g is None else g)
     return tuple(result)
@@ -101,14 +101,18 @@ def _vectors(v: Any, like: tuple, is_tuple: bool, function: str) -> tuple:
     """The vector argument, checked against the tensors whose shape it must have."""
     if v is None:
         if len(like) != 1 or like[0]._array.size != 1:
+            where = "returns" if function == "vjp" else "has as input"
             raise RuntimeError(
-                f"{function}: the vector v can only be None if the function has one value there; "
-                f"given shapes {[list(t._array.shape) for t in like]}"
+                f"{function}: The vector v can only be None if the user-provided function {where} "
+                "a single Tensor with a single element; given shapes "
+                f"{[list(t._array.shape) for t in like]}"
             )
         ones = _zeros_like(like[0])
         ones._array.fill(1)
         return (ones,)
     _, vectors = _as_tuple(v, "v", function)
+    if not is_tuple and len(vectors) != 1:
+        raise RuntimeError(f"{function}: The given v should contain a single Tensor.")
     if len(vectors) != len(like):
         raise RuntimeError(
             f"{function}: v is a tuple of invalid length: should be {len(like)} but got "
@@ -117,8 +121,8 @@ def _vectors(v: Any, like: tuple, is_tuple: bool, function: str) -> tuple:
     for i, (a, b) in enumerate(zip(vectors, like, strict=True)):
         if a._array.shape != b._array.shape:
             raise RuntimeError(
-                f"{function}: entry {i} in v has invalid size: should be {list(b._array.shape)} "
-                f"but got {list(a._array.shape)}"
+                f"{function}: {f'Entry {i} in ' if is_tuple else ''}v has invalid size: should be "
+                f"torch.Size({list(b._array.shape)}) but got torch.Size({list(a._array.shape)})."
             )
     return vectors
 
@@ -135,7 +139,7 @@ def vjp(
         _connected(outputs, strict, "vjp")
         vectors = _vectors(v, outputs, out_tuple, "vjp")
         grads = _grad(outputs, points, vectors, create_graph)
-        grads = _finished(_filled(grads, points, strict, "input", "vjp"), create_graph)
+        grads = _finished(_filled(grads, points, strict, "vjp"), create_graph)
         outputs = _finished(outputs, create_graph)
     finally:
         modes.set_recording(before)
@@ -154,9 +158,9 @@ def jvp(
         out_tuple, outputs = _call("jvp", func, points)
         _connected(outputs, strict, "jvp")
         weights = _prepared(tuple(_zeros_like(t) for t in outputs), False)
-        grads = _filled(_grad(outputs, points, weights, True), points, strict, "input", "jvp")
+        grads = _filled(_grad(outputs, points, weights, True), points, strict, "jvp")
         products = _grad(grads, weights, vectors, create_graph)
-        products = _filled(products, outputs, strict, "output", "jvp")
+        products = _filled(products, outputs, strict, "jvp")
         products = _finished(products, create_graph)
         outputs = _finished(outputs, create_graph)
     finally:
@@ -175,11 +179,15 @@ def jacobian(
     """d output / d input of `func`, shaped (*output shape, *input shape).
 
     Tuples of inputs or outputs give tuples (outputs outermost). `vectorize` is accepted and
-    changes nothing; `strategy` must be "reverse-mode".
+    changes nothing, nor does `strategy` ("forward-mode" goes with `vectorize` only).
     """
-    if strategy != "reverse-mode":
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError(
+            f"jacobian: strategy={strategy!r} was given; needed: 'forward-mode' or 'reverse-mode'"
+        )
+    if strategy == "forward-mode" and not vectorize:
         raise NotImplementedError(
-            f"jacobian: strategy={strategy!r} was given; needed: 'reverse-mode', the only one here"
+            "jacobian: strategy='forward-mode' is only supported with vectorize=True"
         )
     before = modes.set_recording(True)
     try:
@@ -201,7 +209,7 @@ def _rows_of(output: Variable, points: tuple, create_graph: bool, strict: bool) 
         weight = _zeros_like(output)
         weight._array[index] = 1
         grads = _grad((output,), points, (weight,), create_graph)
-        grads = _filled(grads, points, strict, "input", "jacobian")
+        grads = _filled(grads, points, strict, "jacobian")
         for row, g in zip(rows, grads, strict=True):
             row.append(g)
     shaped = []
@@ -218,14 +226,25 @@ def _rows_of(output: Variable, points: tuple, create_graph: bool, strict: bool) 
 def _scalar(function: str, func: Callable) -> Callable:
     def checked(*args: Any) -> Any:
         is_tuple, outputs = _call(function, func, args)
-        if is_tuple or outputs[0]._array.size != 1 or outputs[0]._array.ndim > 1:
+        if is_tuple:
+            raise RuntimeError(f"The function given to {function} should return a single Tensor")
+        if outputs[0]._array.size != 1:
             raise RuntimeError(
-                f"The function given to {function} should return a single Tensor with a single "
-                "element"
+                f"The Tensor returned by the function given to {function} should contain a single "
+                f"element; given shape {list(outputs[0]._array.shape)}"
             )
         return outputs[0].reshape(())
 
     return checked
+
+
+def _independent(first: tuple, strict: bool, function: str) -> None:
+    for i, t in enumerate(first):
+        if strict and t._fn is None:
+            raise RuntimeError(
+                f"{function}: the jacobian of the user-provided function with respect to input {i} "
+                "is independent of the input. This is not allowed in strict mode."
+            )
 
 
 def hessian(
@@ -241,9 +260,8 @@ def hessian(
     value = _scalar("hessian", func)
 
     def gradients(*points: Any) -> Any:
-        first = jacobian(value, points, create_graph=True)
-        for t in first:
-            _connected((t,), strict, "hessian")
+        first = jacobian(value, points, create_graph=True, strict=strict)
+        _independent(first, strict, "hessian")
         return first if in_tuple else first[0]
 
     return jacobian(gradients, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
@@ -275,9 +293,10 @@ def _hessian_product(
         _connected((output,), strict, name)
         weight = _zeros_like(output)
         weight._array.fill(1)
-        first = _filled(_grad((output,), points, (weight,), True), points, strict, "input", name)
+        first = _filled(_grad((output,), points, (weight,), True), points, strict, name)
+        _independent(first, strict, name)
         second = _grad(first, points, vectors, create_graph)
-        second = _finished(_filled(second, points, strict, "input", name), create_graph)
+        second = _finished(_filled(second, points, strict, name), create_graph)
         (output,) = _finished((output,), create_graph)
     finally:
         modes.set_recording(before)

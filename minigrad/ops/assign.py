@@ -132,7 +132,9 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
         )
     inplace.check_writable(self, recorded=src._fn is not None)
-    if src is not self:
+    if src is self:
+        inplace.bump(self)
+    else:
         write_values(self, src)
     return self
 

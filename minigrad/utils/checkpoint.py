@@ -11,7 +11,11 @@ from ..autograd import engine, modes
 from ..autograd.variable import Node, Pick, Variable, cell_of, next_seq, wrap
 from ..generator import default_generator
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
+
+
+class CheckpointError(RuntimeError):
+    """What backward raises when a checkpointed function does not compute the same again."""
 
 
 def checkpoint(
@@ -75,7 +79,8 @@ class _Region:
         self.tensors: list[Variable] = []
         _find((args, kwargs), self.tensors)
         self.state = default_generator.clone_state() if preserve else None
-        self.form: list = []  # shape and dtype of each result
+        self.form: list = []  # shape and dtype of each result ...
+        self.saved: list = []  # ... and of what was saved for backward
         self.check = True
 
     def forward(self, context: Callable) -> Any:
@@ -87,7 +92,8 @@ class _Region:
         _find(result, found)
         self.form = [(t._array.shape, t._array.dtype) for t in found]
         outputs = [t for t in found if t._fn is not None]
-        boundary = _boundary([t._fn for t in outputs], start)
+        boundary, inside = _boundary([t._fn for t in outputs], start)
+        self.saved = _saved_form(inside)
         if not boundary:
             return result
         node = Recompute()
@@ -108,7 +114,7 @@ class _Region:
 
     def again(self) -> list[Variable]:
         """The results once more, recorded, under the same random numbers."""
-        now = default_generator.clone_state()
+        now, start = default_generator.clone_state(), next_seq()
         try:
             if self.state is not None:
                 default_generator.assign(self.state)
@@ -121,11 +127,19 @@ class _Region:
         _find(result, found)
         form = [(t._array.shape, t._array.dtype) for t in found]
         if len(form) != len(self.form) or (self.check and form != self.form):
-            raise RuntimeError(
-                "checkpoint: the function computed other tensors in backward than in forward: "
-                f"first {_words(self.form)}, then {_words(form)}; needed: the same again"
-            )
+            raise _other(self.form, form)
+        if self.check and not modes.anomaly:  # which is recorded by other code
+            saved = _saved_form(_boundary([t._fn for t in found], start)[1])
+            if saved != self.saved:
+                raise _other(self.saved, saved)
         return found
+
+
+def _other(first: list, then: list) -> CheckpointError:
+    return CheckpointError(
+        "checkpoint: the function computed other tensors in backward than in forward, or saved "
+        f"others: first {_words(first)}, then {_words(then)}; needed: the same again"
+    )
 
 
 class Recompute(Node):
@@ -151,10 +165,11 @@ class Recompute(Node):
         return "CheckpointFunctionBackward"
 
 
-def _boundary(roots: list, start: int) -> list[Node]:
-    """The nodes older than `start` (numbers count down) that the newer ones lead to."""
+def _boundary(roots: list, start: int) -> tuple[list[Node], list[Node]]:
+    """The nodes older than `start` (numbers count down) that newer ones lead to, and those."""
     seen: set[Node] = set()
     found: list[Node] = []
+    inside: list[Node] = []
     stack = list(roots)
     while stack:
         node = stack.pop()
@@ -164,8 +179,21 @@ def _boundary(roots: list, start: int) -> list[Node]:
         if node.seq > start:
             found.append(node)
         else:
+            inside.append(node)
             stack.extend(node.next)
-    return found
+    return found, inside
+
+
+def _saved_form(nodes: list[Node]) -> list:
+    """Shape and dtype of what nodes have saved for backward, in the order of recording."""
+    form = []
+    for node in sorted(nodes, key=lambda node: -node.seq):
+        for value in node.saved if isinstance(node.saved, tuple) else ():
+            value = value[1] if value.__class__ is tuple else value
+            array = value._array if isinstance(value, Variable) else value
+            if hasattr(array, "shape"):
+                form.append((array.shape, array.dtype))
+    return form
 
 
 def _find(value: Any, tensors: list) -> None:

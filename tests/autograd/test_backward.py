@@ -181,3 +181,42 @@ def test_grad_shares_no_memory(m: Any) -> None:
     (x + y).backward(g)
     x.grad.mul_(5)
     assert values(y.grad) == values(g) == [1, 1, 1]
+
+
+@both
+def test_inputs_of_backward_keep_their_gradient(m: Any) -> None:
+    x = ones(m, 1)
+    y = x * 2
+    (y * 3).backward(inputs=[y])
+    assert y.retains_grad
+    assert values(y.grad) == [3]
+    assert x.grad is None
+    with pytest.raises(RuntimeError, match="retain_grad"):
+        (x * 1).backward(inputs=[m.ones(1)])
+
+
+@both
+def test_bad_inputs_of_grad(m: Any) -> None:
+    x = ones(m, 1)
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        m.autograd.grad(x * 1, [])
+    with pytest.raises(RuntimeError, match="Tensor at index 1 appears to not have been used"):
+        m.autograd.grad(x * 1, [x, ones(m, 1)])
+    with pytest.raises(TypeError):
+        m.autograd.grad(x * 1, 3)
+    (g,) = m.autograd.grad(x * 2, [x], create_graph=True, materialize_grads=True)
+    zero = m.autograd.grad(x * 2, ones(m, 2), create_graph=True, materialize_grads=True)[0]
+    assert zero.requires_grad
+    with pytest.raises(RuntimeError, match="as its own grad"):
+        x.grad = x
+    with pytest.warns(UserWarning, match="not a leaf Tensor"):
+        assert (x * 1).grad is None
+
+
+@both
+@pytest.mark.filterwarnings("error")
+def test_infinities_are_summed_silently(m: Any) -> None:
+    x = m.tensor([3e38, 1.0], requires_grad=True)
+    y = x * 1
+    (y * 3e38 + y * 3e38).sum().backward()
+    assert values(x.grad)[0] == float("inf")

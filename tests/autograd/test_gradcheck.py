@@ -143,3 +143,49 @@ def test_strict_and_wrong_arguments() -> None:
         functional.vjp(lambda a: a * 2, x)
     with pytest.raises(RuntimeError, match="invalid size"):
         functional.vjp(lambda a: a * 2, x, mg.ones(1))
+
+
+STRICT = {
+    "independent input": lambda m, f, x: f.vjp(lambda a, b: a * 2, (x, x), x, strict=True),
+    "linear": lambda m, f, x: f.hessian(lambda a: (a * 2).sum(), x, strict=True),
+    "linear product": lambda m, f, x: f.hvp(lambda a: (a * 2).sum(), x, x, strict=True),
+    "constant": lambda m, f, x: f.hessian(lambda a: m.tensor(1.0), x, strict=True),
+    "several": lambda m, f, x: f.hessian(lambda a: (a.sum(),), x),
+    "vector": lambda m, f, x: f.vhp(lambda a: a * 2, x, x),
+    "no v": lambda m, f, x: f.jvp(lambda a: a.sum(), x),
+    "no v for outputs": lambda m, f, x: f.vjp(lambda a: a * 2, x),
+    "size of v": lambda m, f, x: f.vjp(lambda a: a * 2, x, m.ones(7)),
+    "tuple v": lambda m, f, x: f.jvp(lambda a: a * 2, x, (x, x)),
+    "list": lambda m, f, x: f.jacobian(lambda a: a, [x]),
+}
+WORDS = {
+    "independent input": "is independent of input 1. This is not allowed in strict mode",
+    "linear": "is independent of the input. This is not allowed in strict mode",
+    "linear product": "is independent of the input. This is not allowed in strict mode",
+    "constant": "Output 0 of the user-provided function does not require gradients",
+    "several": "should return a single Tensor",
+    "vector": "should contain a single element",
+    "no v": "v can only be None if",
+    "no v for outputs": "v can only be None if the user-provided function returns",
+    "size of v": r"v has invalid size: should be torch.Size\(\[2\]\) but got torch.Size\(\[7\]\)",
+    "tuple v": "The given v should contain a single Tensor",
+    "list": "must be either a Tensor or a tuple of Tensors but the given inputs has type",
+}
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_errors_are_pytorchs(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    for m in (torch, mg):
+        f = m.autograd.functional
+        with pytest.raises((RuntimeError, TypeError), match=WORDS[name]):
+            STRICT[name](m, f, m.ones(2))
+
+
+def test_functions_of_one_element_of_any_shape() -> None:
+    h = functional.hessian(lambda a: (a * a * a).sum().reshape(1, 1), mg.tensor([1.0, 2.0]))
+    assert h.tolist() == [[6, 0], [0, 12]]
+    j = functional.jacobian(lambda a: a * a, mg.ones(2), vectorize=True, strategy="forward-mode")
+    assert j.tolist() == [[2, 0], [0, 2]]
+    with pytest.raises(NotImplementedError, match="vectorize=True"):
+        functional.jacobian(lambda a: a, mg.ones(2), strategy="forward-mode")
