@@ -13,6 +13,7 @@ from ..autograd import api
 from ..autograd.variable import Node, Variable
 from ._elementwise import to_dtype, type_name
 from .movement import reshape
+from .reduce import mean, sum
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -80,6 +81,13 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
+
+
+def reduced(values: Any, reduction: str) -> Any:
+    """Values, their sum or their mean, in differentiable ops."""
+    if reduction == "none":
+        return values
+    return sum(values) if reduction == "sum" else mean(values)
 
 
 def like(gradient: Any, array: Any) -> Any:

@@ -17,6 +17,7 @@ from ._nn import (
     need_float,
     need_same_dtype,
     need_tensor,
+    reduced,
     reduction_of,
     torch_name,
 )
@@ -24,7 +25,7 @@ from ._shape import broadcast_error, expand, shape_of
 from .activation import logsigmoid
 from .arith import add, div, mul, neg, sub
 from .extrema import clamp
-from .reduce import mean, sum
+from .reduce import sum
 from .rounding import abs as abs_
 from .unary import exp, log, log1p
 
@@ -37,14 +38,6 @@ __all__ = [
     "mse_loss",
     "smooth_l1_loss",
 ]
-
-
-def reduced(values: Any, reduction: str) -> Any:
-    """Values, their sum or their mean, in differentiable ops."""
-    if reduction == "none":
-        return values
-    total = sum(values)
-    return total if reduction == "sum" else div(total, float(values._array.size))
 
 
 class Pointwise(Node):
@@ -188,14 +181,10 @@ def l1_loss(
         pair[0]._array.dtype.kind not in "fV"
     ):
         values = abs_(sub(input, target))  # which refuses booleans
-        return values if reduction == "none" else _total(values, reduction)
+        return reduced(values, reduction)
     if weight is not None:
         return weighted(apply(L1Loss, pair, "none"), weight, input, reduction, True)
     return apply(L1Loss, pair, reduction)
-
-
-def _total(values: Any, reduction: str) -> Any:
-    return mean(values) if reduction == "mean" else sum(values)
 
 
 class SmoothL1Loss(Pointwise):

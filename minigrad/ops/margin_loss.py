@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import variable as _v
+from ..autograd.variable import wrap as constant
 from ._elementwise import to_dtype
-from ._nn import REDUCTIONS, need_float, need_tensor, reduction_of, torch_name
+from ._nn import REDUCTIONS, need_float, need_tensor, reduced, reduction_of, torch_name
 from ._shape import broadcast_error
 from .activation import logsigmoid
 from .arith import add, div, mul, neg, sub
-from .compare import where
+from .compare import eq, ne, where
 from .distance import pairwise_distance
 from .extrema import clamp_min, minimum
 from .reduce import mean, sum
@@ -35,16 +35,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
-
-
-def _reduce(values: Any, reduction: str) -> Any:
-    if reduction == "none":
-        return values
-    return mean(values) if reduction == "mean" else sum(values)
-
-
-def _constant(mask: Any) -> Any:
-    return _v.wrap(mask)
 
 
 def cosine_embedding_loss(
@@ -80,10 +70,10 @@ def cosine_embedding_loss(
             np.broadcast_shapes(t.shape, cosine._array.shape)
         except ValueError:
             raise broadcast_error(t, cosine._array) from None
-    zero = _constant(np.zeros((), cosine._array.dtype))
-    alike = where(_constant(t == 1), sub(1.0, cosine), zero)
-    apart = where(_constant(t == -1), clamp_min(sub(cosine, margin), 0.0), zero)
-    return _reduce(add(alike, apart), reduction)
+    zero = constant(np.zeros((), cosine._array.dtype))
+    alike = where(eq(target, 1), sub(1.0, cosine), zero)
+    apart = where(eq(target, -1), clamp_min(sub(cosine, margin), 0.0), zero)
+    return reduced(add(alike, apart), reduction)
 
 
 def hinge_embedding_loss(
@@ -105,10 +95,10 @@ def hinge_embedding_loss(
         np.broadcast_shapes(x.shape, t.shape)
     except ValueError:
         raise broadcast_error(t, x) from None
-    zero = _constant(np.zeros((), x.dtype))
-    far = where(_constant(t != 1), clamp_min(sub(margin, input), 0), zero)
-    near = where(_constant(t != -1), input, zero)
-    return _reduce(add(far, near), reduction)
+    zero = constant(np.zeros((), x.dtype))
+    far = where(ne(target, 1), clamp_min(sub(margin, input), 0), zero)
+    near = where(ne(target, -1), input, zero)
+    return reduced(add(far, near), reduction)
 
 
 def margin_ranking_loss(
@@ -137,7 +127,7 @@ def margin_ranking_loss(
             f"input1: {one}, input2: {two}, target: {three} "
         )
     values = clamp_min(add(mul(neg(target), sub(input1, input2)), margin), 0)
-    return _reduce(values, reduction)
+    return reduced(values, reduction)
 
 
 def soft_margin_loss(
@@ -155,7 +145,7 @@ def soft_margin_loss(
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {torch_name(x)}"
         )
-    result = _reduce(log1p(exp(neg(mul(input, target)))), reduction)
+    result = reduced(log1p(exp(neg(mul(input, target)))), reduction)
     return result if result._array.dtype == x.dtype else to_dtype(result, x.dtype)
 
 
@@ -224,7 +214,7 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))
-    return _reduce(clamp_min(add(sub(near, far), margin), 0.0), reduction)
+    return reduced(clamp_min(add(sub(near, far), margin), 0.0), reduction)
 
 
 def poisson_nll_loss(
@@ -250,11 +240,11 @@ def poisson_nll_loss(
     else:
         loss = sub(input, mul(target, log(add(input, eps))))
     if full:
-        above = _constant(t > 1)
-        safe = where(above, target, _constant(np.ones((), t.dtype)))
+        above = constant(t > 1)
+        safe = where(above, target, constant(np.ones((), t.dtype)))
         stirling = add(sub(mul(safe, log(safe)), safe), mul(log(mul(safe, 2.0 * math.pi)), 0.5))
-        loss = add(loss, where(above, stirling, _constant(np.zeros((), stirling._array.dtype))))
-    return _reduce(loss, reduction)
+        loss = add(loss, where(above, stirling, constant(np.zeros((), stirling._array.dtype))))
+    return reduced(loss, reduction)
 
 
 def gaussian_nll_loss(
@@ -277,7 +267,7 @@ def gaussian_nll_loss(
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = _constant(np.full(x.shape, var, x.dtype))
+        var = constant(np.full(x.shape, var, x.dtype))
     v = need_tensor("gaussian_nll_loss", "var", var)
     if (v < 0).any():
         raise ValueError("var has negative entry/entries")
@@ -296,12 +286,12 @@ def gaussian_nll_loss(
     low = var._array < eps
     if low.any():
         lift = np.where(low, eps - var._array, 0).astype(v.dtype)
-        var = add(var, _constant(lift))
+        var = add(var, constant(lift))
     difference = sub(input, target)
     loss = mul(add(log(var), div(mul(difference, difference), var)), 0.5)
     if full:
         loss = add(loss, 0.5 * math.log(2 * math.pi))
-    return _reduce(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def multi_margin_loss(
@@ -351,17 +341,17 @@ def multi_margin_loss(
         raise RuntimeError("target out of range")
     own = t.reshape(rows, 1) == np.arange(channels)
     table = input.reshape(rows, channels)
-    score = sum(where(_constant(own), table, _constant(np.zeros((), x.dtype))), 1, True)
+    score = sum(where(constant(own), table, constant(np.zeros((), x.dtype))), 1, True)
     gap = clamp_min(add(sub(table, score), margin), 0.0)
     if p == 2:
         gap = mul(gap, gap)
     if weight is not None:
-        gap = mul(gap, _constant(weight._array[t.reshape(rows, 1)]))
-    gap = where(_constant(own), _constant(np.zeros((), x.dtype)), gap)
+        gap = mul(gap, constant(weight._array[t.reshape(rows, 1)]))
+    gap = where(constant(own), constant(np.zeros((), x.dtype)), gap)
     loss = div(sum(gap, 1), float(channels))
     if reduction == "none":
         return loss.reshape(t.shape)
-    return _reduce(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -379,4 +369,4 @@ def multilabel_soft_margin_loss(
     loss = neg(add(mul(target, logsigmoid(input)), mul(sub(1.0, target), logsigmoid(neg(input)))))
     if weight is not None:
         loss = mul(loss, weight)
-    return _reduce(mean(loss, -1), reduction)
+    return reduced(mean(loss, -1), reduction)
