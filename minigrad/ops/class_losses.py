@@ -13,6 +13,7 @@ from ..kernels import cpu
 from ._nn import composed_grads, need_float, need_tensor, reduction_of, torch_name
 from ._shape import shape_of
 from .arith import add, div, mul, neg
+from .compare import where
 from .movement import reshape
 from .reduce import sum
 from .softmaxes import log_softmax
@@ -56,7 +57,7 @@ class CrossEntropy(Node):
             share = self.smoothing / x._array.shape[1]
             each = np.ones(x._array.shape[1], wide) if w is None else table
             rest = sum(mul(log_p, _v.wrap(-share * each[:, None])), 1)
-            loss = add(loss, mul(rest, _v.wrap(valid.astype(wide))))
+            loss = add(loss, where(_v.wrap(valid), rest, _v.wrap(np.zeros((), wide))))
         if self.reduction == "none":
             return loss
         total = sum(loss)
@@ -185,6 +186,11 @@ def cross_entropy(
     )
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if not x.ndim:
+        raise IndexError(
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1): cross_entropy "
+            "needs classes"
+        )
     if x.shape == t.shape:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     _check_target(x, t)
@@ -217,7 +223,7 @@ def _soft_cross_entropy(
         raise RuntimeError("ignore_index is not supported for floating point target")
     need_float("log_softmax_lastdim_kernel_impl", x)
     dim = 0 if x.ndim < 2 else 1
-    channels = x.shape[dim] if x.ndim else 1
+    channels = x.shape[dim]
     if smoothing:
         target = add(mul(target, 1 - smoothing), smoothing / max(channels, 1))
     log_p = log_softmax(input, dim)

@@ -96,7 +96,8 @@ def hinge_embedding_loss(
     except ValueError:
         raise broadcast_error(t, x) from None
     zero = constant(np.zeros((), x.dtype))
-    far = where(ne(target, 1), clamp_min(sub(margin, input), 0), zero)
+    edge = constant(np.asarray(margin).astype(x.dtype))
+    far = where(ne(target, 1), clamp_min(sub(edge, input), 0), zero)
     near = where(ne(target, -1), input, zero)
     return reduced(add(far, near), reduction)
 
@@ -366,7 +367,7 @@ def multilabel_soft_margin_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     need_tensor("multilabel_soft_margin_loss", "input", input)
     need_tensor("multilabel_soft_margin_loss", "target", target)
-    loss = neg(add(mul(target, logsigmoid(input)), mul(sub(1.0, target), logsigmoid(neg(input)))))
+    loss = neg(add(mul(target, logsigmoid(input)), mul(sub(1, target), logsigmoid(neg(input)))))
     if weight is not None:
         loss = mul(loss, weight)
     return reduced(mean(loss, -1), reduction)
