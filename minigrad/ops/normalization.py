@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +115,7 @@ def _norm_shape(name: str, normalized_shape: Any) -> tuple[int, ...]:
             f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not "
             f"{normalized_shape.__class__.__name__}"
         )
-    shape = tuple([int(n) for n in normalized_shape])
+    shape = tuple([operator.index(n) for n in normalized_shape])
     if not shape:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
@@ -176,7 +177,7 @@ def rms_norm(
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
-    """`input / max(norm(input, p), eps)`: vectors along `dim` of p-norm 1.
+    """`input / max(norm(input, p), eps)`: vectors along `dim` (one or several) of p-norm 1.
 
     IndexError for a dimension out of range; RuntimeError for integers.
     """
@@ -186,11 +187,12 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{torch_name(x)}"
         )
-    axis = normalize_dim(dim, x.ndim)
+    if not isinstance(dim, (tuple, list)):
+        normalize_dim(dim, x.ndim)
     if not x.ndim:
         result = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
         return result if out is None else write_out("normalize", out, result)
-    return div(input, clamp_min(norm(input, p, axis, True), eps), out=out)
+    return div(input, clamp_min(norm(input, p, dim, True), eps), out=out)
 
 
 def local_response_norm(

@@ -62,8 +62,8 @@ class Norm(Node):
             return mul(restore(grad, self.axes, shape), constant(grad, weight))
         zero = result == 0
         if p == 2:
-            scale = fill(div(grad, out), zero, 0)
-            return mul(x, restore(scale, self.axes, shape))
+            unit = div(x, restore(fill(out, zero, 1), self.axes, shape))
+            return mul(unit, restore(grad, self.axes, shape))
         size = mul(x, constant(x, sign))
         if p < 2:
             # |x|^(p-1) is infinite (or not differentiable) at 0: no gradient goes there.
