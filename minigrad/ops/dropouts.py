@@ -73,10 +73,10 @@ def _drop(name: str, input: Any, p: float, training: bool, feature: bool, alpha:
     x = _checked(name, input, p)
     if p == 0 or not training or not x.size:
         return input
-    if feature and x.ndim < 2:
-        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if p == 1:
         return mul(input, _v.wrap(np.zeros((), x.dtype)))
+    if feature and x.ndim < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if x.dtype.kind not in "fV":
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {torch_name(x)}"

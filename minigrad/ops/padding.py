@@ -9,9 +9,10 @@ import numpy as np
 
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..autograd.variable import Node
+from ..autograd.variable import Node, Variable
 from ._nn import need_tensor
 from ._shape import shape_of
+from .assign import number_for
 from .movement import permute, reshape
 from .rearrange import clone
 from .scattering import index_select
@@ -93,10 +94,11 @@ def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) 
         )
     for d in range(ndim - given // 2, ndim):
         n, (before, after) = shape[d], widths[d]
-        if n + before + after < 0 or (not n and (before or after)):
+        least = mode != "circular"
+        if n + before + after < least or (not n and (before or after)):
             raise RuntimeError(
                 f"pad: given an input of shape {list(shape)} and widths {(before, after)} at "
-                f"dimension {d}; needed: elements to pad with and a size of 0 or more"
+                f"dimension {d}; needed: elements to pad with and a size of {least:d} or more"
             )
         if mode == "reflect" and (before >= n or after >= n):
             raise RuntimeError(
@@ -105,6 +107,19 @@ def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) 
             )
         if mode == "circular" and (before > n or after > n):
             raise RuntimeError("Padding value causes wrapping around more than once.")
+
+
+def _fill_value(value: Any, dtype: np.dtype) -> Any:
+    """The number to pad with, which the type must hold."""
+    if value is None:
+        return 0
+    if isinstance(value, Variable) and not value._array.ndim:
+        value = value.item()
+    if not isinstance(value, (bool, int, float, np.number)):
+        raise TypeError(
+            f"pad(): argument 'value' (position 4) must be float, not {value.__class__.__name__}"
+        )
+    return number_for(dtype, float(value))._array
 
 
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
@@ -116,14 +131,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     x = need_tensor("pad", "input", input)
     widths = _widths(pad, x.ndim)
     if mode == "constant":
-        if value is not None and not isinstance(value, (bool, int, float, np.number)):
-            raise TypeError(
-                f"pad(): argument 'value' (position 4) must be float, not "
-                f"{value.__class__.__name__}"
-            )
         if any(n + a + b < 0 or max(-a, 0) + max(-b, 0) > n for n, (a, b) in zip(x.shape, widths)):
             raise RuntimeError("narrow(): length must be non-negative.")
-        return apply(ConstantPad, (input,), widths, 0 if value is None else value)
+        return apply(ConstantPad, (input,), widths, _fill_value(value, x.dtype))
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value is not None and value != 0:
