@@ -151,6 +151,7 @@ PyObject* gemm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
                 "out's",
                 describe(out).c_str(), describe(a).c_str(), describe(b).c_str());
   }
+  if (out.size == 0) Py_RETURN_NONE;  // its strides may be anything
   const bool rows_contiguous =
       out.shape[batch + 1] <= 1 || out.strides[batch + 1] == static_cast<npy_intp>(out_size);
   if (!rows_contiguous || !walkable(out) || !walkable(a) || !walkable(b)) {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_conv
-from .reduction import widened
+from .reduction import dense, widened
 
 __all__ = ["conv2d", "conv2d_input", "conv2d_weight"]
 
@@ -26,8 +26,8 @@ def _run(name: str, shape: tuple, a: Any, b: Any, *rest: Any) -> Any:
     out = _C.empty(shape, a.dtype)
     *bias, stride, padding, dilation, groups = rest
     if a.dtype.kind == "f" and a.size and b.size and out.size:
-        bias = [None if c is None else np.ascontiguousarray(c) for c in bias]
-        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        bias = [None if c is None else dense(c) for c in bias]
+        a, b = dense(a), dense(b)
         getattr(_C, name)(out, a, b, *bias, *stride, *padding, *dilation, groups)
     else:
         getattr(numpy_conv, name)(out, a, b, *rest)

@@ -76,7 +76,8 @@ def astype(x: Any, dtype: np.dtype) -> Any:
     """A copy of `x` in C order, converted to the NumPy type `dtype`."""
     from_, to = x.dtype, dtype
     single_half = {from_.itemsize, to.itemsize} == {2, 4} and from_.kind in "fV" and to.kind in "fV"
-    if single_half and x.size > _NO_CAST_SIZE and x.flags.c_contiguous:
+    large = x.size > _NO_CAST_SIZE
+    if single_half and large and x.flags.c_contiguous and x.flags.aligned:
         out = empty(x.shape, to)
         cast(out, x)
         return out

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_pool
-from .reduction import widened
+from .reduction import dense, widened
 
 __all__ = ["avg_pool2d", "avg_pool2d_backward", "gather_planes", "max_pool2d", "scatter_planes"]
 
@@ -35,7 +35,7 @@ def max_pool2d(
     small = x.shape[2] * x.shape[3] < 1 << 31
     where = _C.empty(shape, np.dtype(np.int32 if small else np.int64)) if index else None
     if _compiled(wide) and small:
-        wide = np.ascontiguousarray(wide)
+        wide = dense(wide)
         _C.max_pool2d(out, where, wide, *kernel, *stride, *padding, *dilation)
     else:
         numpy_pool.max_pool2d(out, where, wide, kernel, stride, padding, dilation)
@@ -47,7 +47,7 @@ def scatter_planes(values: Any, index: Any, shape: tuple) -> Any:
     wide = widened(values)
     out = _C.empty(shape, wide.dtype)
     if _compiled(wide) and index.dtype == np.int32:
-        _C.scatter_planes(out, np.ascontiguousarray(wide), np.ascontiguousarray(index))
+        _C.scatter_planes(out, dense(wide), dense(index))
     else:
         numpy_pool.scatter_planes(out, wide, index)
     return _as(out, values.dtype)
@@ -67,7 +67,7 @@ def avg_pool2d(
     wide = widened(x)
     out = _C.empty(shape, wide.dtype)
     if _compiled(wide):
-        wide = np.ascontiguousarray(wide)
+        wide = dense(wide)
         _C.avg_pool2d(out, wide, *kernel, *stride, *padding, pad, divisor)
     else:
         numpy_pool.avg_pool2d(out, wide, kernel, stride, padding, pad, divisor)
@@ -81,7 +81,7 @@ def avg_pool2d_backward(
     wide = widened(g)
     out = _C.empty(shape, wide.dtype)
     if _compiled(wide):
-        wide = np.ascontiguousarray(wide)
+        wide = dense(wide)
         _C.avg_pool2d_backward(out, wide, *kernel, *stride, *padding, pad, divisor)
     else:
         numpy_pool.avg_pool2d_backward(out, wide, kernel, stride, padding, pad, divisor)

@@ -24,6 +24,11 @@ def widened(x: Any) -> Any:
     return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
+def dense(x: Any) -> Any:
+    """x in C order and aligned, as compiled kernels read it; a copy if it is not."""
+    return x if x.flags.c_contiguous and x.flags.aligned else x.copy(order="C")
+
+
 def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The sum over `axes` (ascending) in x's type (float32 for 16-bit floats), as an array."""
     compiled = _C.sum(x, axes, keepdims)
