@@ -295,3 +295,11 @@ def test_out_has_the_type_and_a_memory_of_its_own() -> None:
             op(x, 0, i, out=mg.zeros(1).expand(2))
         out = mg.zeros(2)
         assert op(x, 0, i, out=out) is out and out.tolist() == [2, 0]
+
+
+def test_names_of_the_arguments_of_split() -> None:
+    x = mg.arange(5.0)
+    for parts in (mg.split(tensor=x, split_size_or_sections=2), x.split(split_size=2)):
+        assert [p.tolist() for p in parts] == [[0, 1], [2, 3], [4]]
+    with pytest.raises(TypeError):
+        mg.split(x)

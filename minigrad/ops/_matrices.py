@@ -166,6 +166,8 @@ def check_bmm(a: Any, b: Any, typed: bool = True) -> None:
 
 def check_addmv(x: Any, a: Any, b: Any) -> None:
     """A matrix and a vector that can be multiplied, and what is added (None: nothing)."""
+    if x is None and not a.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dims = 1 if x is None else x.ndim
     if a.ndim != 2 or b.ndim != 1 or dims > 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got {dims}, {a.ndim}, {b.ndim}")

@@ -194,9 +194,15 @@ def _sum_out(x: Any, labels: list[int], keep: set[int]) -> tuple[Any, list[int]]
     return x, labels
 
 
-def _drop_ones(x: Any, labels: list[int], shape: tuple, other: dict) -> tuple[Any, list[int]]:
-    """Leaves out dimensions of size 1 that meet a larger one: they broadcast."""
-    dims = tuple(i for i, label in enumerate(labels) if shape[i] == 1 and other.get(label, 1) != 1)
+def _drop_ones(
+    x: Any, labels: list[int], shape: tuple, other: dict, keep: set[int]
+) -> tuple[Any, list[int]]:
+    """Leaves out dimensions of size 1 that meet a larger one, or that nobody needs: no sums."""
+    dims = tuple(
+        i
+        for i, label in enumerate(labels)
+        if shape[i] == 1 and (other.get(label, 1) != 1 or label not in keep)
+    )
     if dims:
         x = squeeze(x, dims)
         labels = [label for i, label in enumerate(labels) if i not in dims]
@@ -207,8 +213,8 @@ def _pair(a: Any, la: list[int], b: Any, lb: list[int], keep: set[int]) -> tuple
     """The product of two operands, summed over their labels that are not in `keep`."""
     a_shape, b_shape = shape_of(a), shape_of(b)
     a_sizes, b_sizes = dict(zip(la, a_shape, strict=True)), dict(zip(lb, b_shape, strict=True))
-    a, la = _drop_ones(a, la, a_shape, b_sizes)
-    b, lb = _drop_ones(b, lb, b_shape, a_sizes)
+    a, la = _drop_ones(a, la, a_shape, b_sizes, keep)
+    b, lb = _drop_ones(b, lb, b_shape, a_sizes, keep)
     a, la = _sum_out(a, la, keep | set(lb))
     b, lb = _sum_out(b, lb, keep | set(la))
     sizes = a_sizes | {n: s for n, s in b_sizes.items() if a_sizes.get(n, 1) == 1}

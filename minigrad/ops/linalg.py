@@ -6,16 +6,17 @@ the layer's product with the weight as (out, in) and a fused bias.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from ..autograd import variable as _v
+from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import result_numpy, to_dtype
+from ._elementwise import to_dtype
 from ._matrices import (
     check_addmv,
     check_bmm,
@@ -185,14 +186,17 @@ def inner(input: Any, other: Any, *, out: Any = None) -> Any:
     x, y = check_tensors("inner", input=input, other=other)
     if x.ndim == 0 or y.ndim == 0:
         return mul(input, other, out=out)
-    if x.dtype != y.dtype:
-        raise RuntimeError("both inputs should have same dtype")
     if x.shape[-1] != y.shape[-1]:
         raise RuntimeError(
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(x.shape)} and {list(y.shape)}"
         )
-    check_bool(x, "dot" if x.ndim == y.ndim == 1 else "addmm_impl_cpu_")
+    if x.dtype != y.dtype:
+        raise RuntimeError("both inputs should have same dtype")
+    if x.ndim == y.ndim == 1:
+        check_bool(x, "dot")
+    else:
+        check_bool(x, "addmm_impl_cpu_", y)
     rows = reshape(input, (math.prod(x.shape[:-1]), x.shape[-1]))
     columns = reshape(other, (math.prod(y.shape[:-1]), y.shape[-1]))
     result = reshape(_product(rows, mt(columns)), (*x.shape[:-1], *y.shape[:-1]))
@@ -238,14 +242,16 @@ class AddMatMul(Node):
 
 
 def _factors(x: Any, beta: Any, alpha: Any) -> tuple:
-    """beta and alpha as numbers; for integers they are cut to integers, as in PyTorch."""
+    """beta and alpha as numbers; for integers they are cut to that type, as in PyTorch."""
     beta, alpha = (v.item() if hasattr(v, "item") else v for v in (beta, alpha))
     for name, value in (("beta", beta), ("alpha", alpha)):
         if not isinstance(value, (bool, int, float)):
             raise TypeError(
                 f"addmm(): argument '{name}' must be Number, not {value.__class__.__name__}"
             )
-    return (int(beta), int(alpha)) if x.dtype.kind in "iu" else (beta, alpha)
+    if x.dtype.kind in "iu":
+        return tuple([int(np.int64(int(v)).astype(x.dtype)) for v in (beta, alpha)])
+    return beta, alpha
 
 
 def _add_product(
@@ -343,7 +349,8 @@ def addr(
     if x.dtype.kind == a.dtype.kind == b.dtype.kind == "b":
         product = mul(mul(rows, columns), bool(alpha))
         return add(mul(input, bool(beta)), product, out=out)
-    dtype = result_numpy("addr", *[_v.wrap(v) for v in (x, a, b)])
+    types = [dtypes.from_numpy(v.dtype) for v in (x, a, b)]
+    dtype = functools.reduce(dtypes.promote_types, types).numpy  # 0-d tensors count in full
     operands: Any = [
         v if array_of(v).dtype == dtype else to_dtype(v, dtype) for v in (input, rows, columns)
     ]

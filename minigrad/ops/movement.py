@@ -406,5 +406,10 @@ def broadcast_to(input: Any, size: Any) -> Any:
     return expand(input, size)
 
 
-swapaxes = swapdims = transpose
+def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
+    """`transpose`, with NumPy's names."""
+    return transpose(input, axis0, axis1)
+
+
+swapdims = transpose
 moveaxis = movedim

@@ -123,17 +123,22 @@ def _split(input: Any, dim: int, bounds: list[tuple[int, int]], cls: type[Split]
     return apply_views(cls, input, Slice, each, dim, tuple(bounds))
 
 
-def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
+def split(
+    tensor: Any, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple:
     """Pieces of a size (the last may be smaller), or of the given sizes, of dimension `dim`.
 
-    The pieces share memory. RuntimeError if given sizes do not sum up to the dimension.
+    The pieces share memory. `split_size` is the method's name of the second argument. RuntimeError
+    if given sizes do not sum up to the dimension.
     """
-    x = array_arg("split", input)
+    x = array_arg("split", tensor, argument="tensor")
+    if split_size_or_sections is None:
+        split_size_or_sections = split_size
     if not x.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = normalize_dim(dim, x.ndim)
     if isinstance(split_size_or_sections, (tuple, list)):
-        return split_with_sizes(input, split_size_or_sections, d)
+        return split_with_sizes(tensor, split_size_or_sections, d)
     n, size = x.shape[d], operator.index(split_size_or_sections)
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
@@ -142,7 +147,7 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
             f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
         )
     starts = range(0, n, size) if n else (0,)
-    return _split(input, d, [(a, min(a + size, n)) for a in starts])
+    return _split(tensor, d, [(a, min(a + size, n)) for a in starts])
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:

@@ -69,6 +69,13 @@ ROWS = [
     _row("transpose", (_M, 0, 2), bad=((_M, 0, 3), {}, IndexError, "Dimension out of range")),
     _row("transpose", (A(()), 0, -1), label="0d"),
     _row("swapaxes", (_M, 0, -1), label="alias"),
+    _row(
+        "swapaxes",
+        (_M,),
+        {"axis0": 1, "axis1": -1},
+        label="names",
+        bad=((_M, -4, 0), {}, IndexError, "Dimension out of range"),
+    ),
     _row("swapdims", (_M, 1, -1), label="alias"),
     _row("t", (A((3, 4)),), bad=((_M,), {}, RuntimeError, "<= 2 dimensions, but self is 3D")),
     _row("t", (A((3,)),), label="1d"),
