@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import functools
 import warnings
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
@@ -15,7 +14,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd import modes
 from ..autograd import variable as _v
-from ..autograd.variable import Leaf, RemovableHandle, Variable, next_seq, retains_grad
+from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
+from ._hooks import Hooked, with_hooks
+from ._hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
+from ._hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
 
 
 class _Required:
@@ -26,74 +28,6 @@ class _Required:
 
 
 required = _Required()
-
-_STEP_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
-_HOOKS = _STEP_HOOKS + (
-    "_optimizer_state_dict_pre_hooks",
-    "_optimizer_state_dict_post_hooks",
-    "_optimizer_load_state_dict_pre_hooks",
-    "_optimizer_load_state_dict_post_hooks",
-)
-_global_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-_global_post_hooks: OrderedDict[int, Callable] = OrderedDict()
-
-
-def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
-    """Calls `hook(optimizer, args, kwargs)` before every step of every optimizer."""
-    return _add(_global_pre_hooks, hook)
-
-
-def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
-    """Calls `hook(optimizer, args, kwargs)` after every step of every optimizer."""
-    return _add(_global_post_hooks, hook)
-
-
-def _add(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
-def _with_hooks(step: Callable) -> Callable:
-    """A `step` that runs the step hooks, if there are any, and notes that it was called."""
-
-    @functools.wraps(step)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._opt_called = True  # for the schedulers' warning
-        if (
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or _global_pre_hooks
-            or _global_post_hooks
-        ):
-            return _run_hooks(step, self, (self, *args), kwargs)
-        return step(self, *args, **kwargs)
-
-    return wrapped
-
-
-def _run_hooks(step: Callable, self: Any, args: tuple, kwargs: dict) -> Any:
-    if self.__dict__.get("_stepping"):  # a subclass called its parent's step
-        return step(*args, **kwargs)
-    self._stepping = True
-    try:
-        for hook in chain(_global_pre_hooks.values(), self._optimizer_step_pre_hooks.values()):
-            changed = hook(self, args, kwargs)
-            if changed is not None:
-                if not (isinstance(changed, tuple) and len(changed) == 2):
-                    raise RuntimeError(
-                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
-                        f"{changed}."
-                    )
-                args, kwargs = changed
-        result = step(*args, **kwargs)
-        for hook in chain(self._optimizer_step_post_hooks.values(), _global_post_hooks.values()):
-            hook(self, args, kwargs)
-        return result
-    finally:
-        self._stepping = False
 
 
 def number(value: Any) -> float:
@@ -136,7 +70,7 @@ def new_step(value: float = 0.0) -> Any:
     return _v.wrap(np.array(value, np.float64 if wide else np.float32))
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """Base class. `params`: tensors, (name, tensor) pairs, or dicts that describe groups.
 
     `defaults`: the options of a group that does not give its own. Subclasses define `_step_group`
@@ -153,8 +87,7 @@ class Optimizer:
                 "or an update written with tensor operations"
             )
         self.defaults = defaults
-        for hooks in _HOOKS:
-            self.__dict__[hooks] = OrderedDict()
+        self._make_hooks()
         if isinstance(params, Variable):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -173,7 +106,7 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+            cls.step = with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -184,8 +117,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for hooks in _HOOKS:
-            self.__dict__.setdefault(hooks, OrderedDict())
+        self._make_hooks()
         self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:
             for name, value in self._missing_options().items():
@@ -402,37 +334,8 @@ class Optimizer:
         for hook in self._hooks("_optimizer_load_state_dict_post_hooks"):
             hook(self)
 
-    # -- hooks -----------------------------------------------------------------------------------
 
-    def _hooks(self, name: str) -> list[Callable]:
-        return list(self.__dict__[name].values())
-
-    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Calls `hook(optimizer, args, kwargs)` before a step; it may return new ones."""
-        return _add(self.__dict__["_optimizer_step_pre_hooks"], hook)
-
-    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Calls `hook(optimizer, args, kwargs)` after a step."""
-        return _add(self.__dict__["_optimizer_step_post_hooks"], hook)
-
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Any:
-        """Calls `hook(optimizer)` before `state_dict`."""
-        return _add(self.__dict__["_optimizer_state_dict_pre_hooks"], hook, prepend)
-
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Any:
-        """Calls `hook(optimizer, state_dict)` after `state_dict`; a result replaces it."""
-        return _add(self.__dict__["_optimizer_state_dict_post_hooks"], hook, prepend)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Any:
-        """Calls `hook(optimizer, state_dict)` before loading; a result replaces the dict."""
-        return _add(self.__dict__["_optimizer_load_state_dict_pre_hooks"], hook, prepend)
-
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Any:
-        """Calls `hook(optimizer)` after loading."""
-        return _add(self.__dict__["_optimizer_load_state_dict_post_hooks"], hook, prepend)
-
-
-Optimizer.step = _with_hooks(Optimizer.step)  # type: ignore[method-assign]
+Optimizer.step = with_hooks(Optimizer.step)  # type: ignore[method-assign]
 
 
 def _fit(param: Any, value: Any, key: Any = None) -> Any:
