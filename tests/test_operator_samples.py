@@ -37,30 +37,53 @@ RANDOM = {
     "randn_like", "resize_", "resize_as_",
 }  # fmt: skip
 EXCLUDED: dict[str, str] = {
+    "norm.nuc": "needs singular values, which are not offered",
     "as_strided.partial_views": "samples are copied here, without the memory around them",
 }
 # Single checks that are not made: operator, check ("value", "grad", "error", "out", "inplace" or
 # "method"), and why.
 EXCLUDED_CHECKS: dict[tuple[str, str], str] = {
+    **{
+        (f"__{name}__", "error"): "calls the slot of the class on a number"
+        for name in ("radd", "rand", "rmul", "ror", "rxor")
+    },
     ("gather", "error"): "an `out` that is resized gets memory of its own and overlaps nothing",
     ("cat", "error"): "an `out` over NumPy's memory cannot be resized in PyTorch",
     ("addbmm", "inplace"): "PyTorch resizes a self that broadcasts, unlike all others",
+    ("kthvalue", "error"): "out= may be the input: the result is computed before it is written",
+    ("nn.functional.hardsigmoid", "grad"): "PyTorch rounds 1/6 to float32, for float64 too",
+}
+
+
+def _at_a_pole(sample: Any) -> bool:
+    """PyTorch's trigamma is finite at negative integers, where its sin(pi x) is not quite 0."""
+    x = sample.input.double()
+    return sample.args[0] == 1 and bool(((x < 0) & (x == x.round())).any())
+
+
+def _few_bools(sample: Any) -> bool:
+    """PyTorch's in-place scans do not check the type of bools without dimensions or elements."""
+    x = sample.input
+    return x.dtype == torch.bool and (x.ndim == 0 or x.numel() == 0)
+
+
+# Samples that are left out.
+SKIPPED: dict[str, Callable[[Any], bool]] = {
+    "cumprod": _few_bools,
+    "cumsum": _few_bools,
+    "polygamma": _at_a_pole,
+    "special.polygamma": _at_a_pole,
 }
 # Known differences, to be worked off.
 PENDING = {
-    "__radd__", "__rand__", "__rmul__", "__ror__", "__rxor__", "bitwise_and", "bitwise_left_shift",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "clamp", "clamp_max", "clamp_min", "cumsum",
-    "histc", "kthvalue", "nextafter", "nn.functional.gelu", "nn.functional.hardshrink",
-    "nn.functional.hardsigmoid", "nn.functional.logsigmoid", "nn.functional.softplus",
-    "nn.functional.softshrink", "polygamma.polygamma_n_0",
-    "polygamma.polygamma_n_1", "polygamma.polygamma_n_2", "polygamma.polygamma_n_3",
-    "polygamma.polygamma_n_4", "remainder", "rsub", "scalar_tensor",
-    "special.polygamma.special_polygamma_n_0", "sum_to_size", "xlogy", "zero_",
+    "conj_physical", "linspace", "linspace.tensor_overload", "logspace", "logspace.tensor_overload",
 }  # fmt: skip
 # Operators that draw random numbers: PyTorch's catalogue calls them after this seed.
 SEED = 42
 # Where equal elements may come in any order, so that indices differ; the position of `dim`.
-TIES = {"argsort": 1, "kthvalue": 2, "median": 1, "nanmedian": 1, "sort": 1, "topk": 2}
+TIES = {
+    "argsort": 1, "kthvalue": 2, "median": 1, "mode": 1, "nanmedian": 1, "sort": 1, "topk": 2,
+}  # fmt: skip
 # Operators whose samples hold the arguments in another order, or that are attributes.
 ADAPTED: dict[str, Callable] = {
     "einsum": lambda tensors, equation: mg.einsum(equation, tensors),
@@ -70,7 +93,7 @@ ADAPTED: dict[str, Callable] = {
     "polygamma": lambda x, n, **kw: mg.polygamma(n, x, **kw),
     "special.polygamma": lambda x, n, **kw: mg.special.polygamma(n, x, **kw),
     "where": lambda x, condition, y, **kw: mg.where(condition, x, y, **kw),
-    "zero_": lambda x: mg.zero_(x.clone()),
+    "zero_": lambda x: x.clone().zero_(),
 }
 
 
@@ -210,7 +233,8 @@ class Comparison:
         try:
             # The function itself: the method `sample_inputs` walks the whole stack each time.
             made = self.op.sample_inputs_func(self.op, "cpu", getattr(torch, dtype), grad)
-            yield from itertools.islice(made, self.limit)
+            skip = SKIPPED.get(self.op.name, lambda sample: False)
+            yield from (s for s in itertools.islice(made, self.limit) if not skip(s))
         except Exception:  # noqa: BLE001 -- its generators refuse some dtypes
             return
 

@@ -38,6 +38,7 @@ from . import (
     products,
     quantiles,
     rearrange,
+    rectifiers,
     reduce,
     reduce_at,
     restride,
@@ -88,6 +89,7 @@ from .power import *  # noqa: F403
 from .products import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .rearrange import *  # noqa: F403
+from .rectifiers import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .reduce_at import *  # noqa: F403
 from .restride import *  # noqa: F403
@@ -139,6 +141,7 @@ FAMILIES = (
     products,
     quantiles,
     rearrange,
+    rectifiers,
     reduce,
     reduce_at,
     restride,

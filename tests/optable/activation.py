@@ -1,4 +1,4 @@
-"""Rows of `ops/activation.py`. Inputs stay away from the kinks."""
+"""Rows of `ops/activation.py` and `ops/rectifiers.py`. Inputs stay away from the kinks."""
 
 from .row import ALL_INTS, FLOATS, HALVES, A, Row
 
@@ -59,7 +59,7 @@ ROWS = [
     Row("softshrink", (A(distinct=True),), label="lambda", grad=False,
         bad=((A(), -1), {}, RuntimeError, r"lambda must be in range \[0, 3.40282e\+38\]")),
     Row("gelu", (A(),), label="approximate",
-        bad=((A(), "x"), {}, RuntimeError, "approximate argument must be either none or tanh")),
+        bad=((A(),), {"approximate": "x"}, RuntimeError, "must be either none or tanh")),
     Row("celu", (A(),), label="alpha 0",
         bad=((A(), 0), {}, RuntimeError, "ZeroDivisionError: alpha cannot be 0 for CELU")),
     Row("softsign", (A(distinct=True),), dtypes=NUMBERS,
