@@ -88,6 +88,62 @@ def test_cross_entropy_ignores_rows_that_are_not_finite() -> None:
     np.testing.assert_allclose(x.grad._array[[0, 2]], torch_x.grad.numpy()[[0, 2]], rtol=1e-5)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_smoothed_cross_entropy_of_ignored_samples_has_no_gradient(create_graph: bool) -> None:
+    logits = mg.rand(3, 4, requires_grad=True)
+    ignored = mg.full((3,), 1, dtype=mg.int64)
+    loss = ops.cross_entropy(logits, ignored, ignore_index=1, label_smoothing=0.2)
+    loss.backward(create_graph=create_graph)
+    assert np.isnan(loss.item())
+    np.testing.assert_array_equal(logits.grad.detach().numpy(), np.zeros((3, 4), np.float32))
+
+
+def test_minus_one_in_unsigned_targets() -> None:
+    x = mg.tensor([0.3, 0.9, 2.0])
+    signs = mg.tensor([1, 255, 255], dtype=mg.uint8)
+    loss = ops.hinge_embedding_loss(x, signs, margin=1.0, reduction="none")
+    np.testing.assert_allclose(loss.numpy(), [0.3, 0.1, 0.0], rtol=1e-6, atol=1e-7)
+
+
+def test_attention_gradients_of_large_scores_are_exact() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(-9, 9, (4, n, 8)) for n in (3, 6, 6, 3)]
+    found = []
+    for dtype in (mg.float32, mg.float64):
+        q, k, v = (mg.tensor(a, dtype=dtype).requires_grad_() for a in arrays[:3])
+        out = ops.scaled_dot_product_attention(q, k, v)
+        found.append(mg.autograd.grad(out, (q, k, v), mg.tensor(arrays[3][..., :8], dtype=dtype)))
+    for single, double in zip(*found, strict=True):
+        size = np.abs(double.numpy()).max()
+        assert np.abs(single.numpy() - double.numpy()).max() < 2e-6 * max(size, 1)
+
+
+@pytest.mark.parametrize("value", [300, -1, 1e9])
+def test_padding_with_what_the_type_cannot_hold(value: float) -> None:
+    with pytest.raises(RuntimeError, match="without overflow"):
+        ops.pad(mg.zeros(3, dtype=mg.uint8), (1, 1), value=value)
+    padded = ops.pad(mg.zeros(2), (1, 0), value=mg.tensor(2.5))
+    assert padded.tolist() == [2.5, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"stride": -1, "groups": 5}, RuntimeError, "non-positive stride"),
+        ({"padding": -1}, RuntimeError, "negative padding"),
+        ({"dilation": 0}, RuntimeError, "dilation should be greater than zero"),
+        ({"groups": 2.0}, TypeError, "'groups' must be int, not float"),
+        ({"padding": "same", "stride": 2}, RuntimeError, "not supported for strided"),
+    ],
+)
+def test_convolutions_of_bad_steps(given: dict, error: type[Exception], message: str) -> None:
+    x, w = mg.zeros(1, 2, 5), mg.zeros(3, 2, 2)
+    with pytest.raises(error, match=message):
+        ops.conv1d(x, w, **given)
+    with pytest.raises(error, match=message):
+        ops.conv2d(x[:, :, None], w[:, :, None], **given)
+
+
 def test_attention_of_a_row_that_is_masked_entirely_is_zero() -> None:
     rng = np.random.default_rng(0)
     mask = np.array([[True, False], [False, False]])

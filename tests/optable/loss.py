@@ -91,6 +91,14 @@ ROWS = [
     ),
     _row("cosine_embedding_loss", (A((4,)), A((4,)), A((), sign=True, grad=False)), label="1d"),
     *_losses("hinge_embedding_loss", (A(), _SIGNS), _SHAPES),
+    _row(
+        "hinge_embedding_loss",
+        (A((3, 4)), A((4,), dtype="float32", sign=True, grad=False)),
+        {"margin": 1.7, "reduction": "sum"},
+        label="integers",
+        dtypes=("int64",),
+        grad=False,
+    ),
     *_losses(
         "margin_ranking_loss",
         (A(), A(), _SIGNS),

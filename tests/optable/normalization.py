@@ -86,6 +86,7 @@ ROWS = [
     ),
     _row("normalize", (A((2, 3, 4)),), {"p": 1.0, "dim": -1}, label="p1"),
     _row("normalize", (A((2, 3)),), {"p": 3.0, "dim": 0}, label="p3"),
+    _row("normalize", (A((2, 3, 4)),), {"dim": (0, -1)}, label="two dimensions"),
     _row(
         "local_response_norm",
         (A((2, 6, 3)), 3),
@@ -93,4 +94,11 @@ ROWS = [
         bad=((A((2, 3)), 3), {}, ValueError, "Expected 3D or higher"),
     ),
     _row("local_response_norm", (A((2, 5, 2, 3)), 4, 0.3, 0.5, 2.0), label="even"),
+    _row(
+        "local_response_norm",
+        (A((2, 5, 3), lo=-9, hi=9), 3, 0.3),
+        label="integers",
+        dtypes=("int64",),
+        grad=False,
+    ),
 ]
