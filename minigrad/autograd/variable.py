@@ -298,13 +298,13 @@ class RemovableHandle:
     __slots__ = ("_hooks", "id")
     _ids = itertools.count()
 
-    def __init__(self, hooks: dict[int, Any]):
+    def __init__(self, *hooks: dict[int, Any]):
         self.id = next(RemovableHandle._ids)
-        self._hooks: dict[int, Any] | None = hooks
+        self._hooks: tuple[dict[int, Any], ...] = hooks
 
     def remove(self) -> None:
-        if self._hooks is not None:
-            self._hooks.pop(self.id, None)
+        for hooks in self._hooks:
+            hooks.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -313,7 +313,7 @@ class RemovableHandle:
         self.remove()
 
     def __getstate__(self) -> tuple:
-        return (None, self.id)
+        return ((), self.id)
 
     def __setstate__(self, state: tuple) -> None:
         self._hooks, self.id = state

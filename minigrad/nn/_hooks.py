@@ -109,19 +109,23 @@ class WrappedHook:
         self.__init__(state["hook"], state["module"])  # type: ignore[misc]
 
 
-def add_hook(hooks: dict, hook: Any) -> RemovableHandle:
-    """Puts a hook into a dictionary of hooks."""
-    handle = RemovableHandle(hooks)
+def add_hook(hooks: dict, hook: Any, *flags: dict) -> RemovableHandle:
+    """Puts a hook into a dictionary of hooks, and True into others for those of a special kind."""
+    handle = RemovableHandle(hooks, *flags)
     hooks[handle.id] = hook
+    for flag in flags:
+        flag[handle.id] = True
     return handle
 
 
 class HasHooks(Attributes):
     """Registering hooks of one module, for `Module`."""
 
-    def _add_hook(self, hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
+    def _add_hook(
+        self, hooks: OrderedDict, hook: Callable, prepend: bool, *flags: dict
+    ) -> RemovableHandle:
         self._hooked = True
-        handle = add_hook(hooks, hook)
+        handle = add_hook(hooks, hook, *flags)
         if prepend:
             hooks.move_to_end(handle.id, last=False)
         return handle
@@ -133,10 +137,8 @@ class HasHooks(Attributes):
 
         `with_kwargs`: `hook(module, args, kwargs)`, and the result is (args, kwargs).
         """
-        handle = self._add_hook(self._forward_pre_hooks, hook, prepend)
-        if with_kwargs:
-            self._forward_pre_hooks_with_kwargs[handle.id] = True
-        return handle
+        flags = [self._forward_pre_hooks_with_kwargs] if with_kwargs else []
+        return self._add_hook(self._forward_pre_hooks, hook, prepend, *flags)
 
     def register_forward_hook(
         self,
@@ -150,12 +152,10 @@ class HasHooks(Attributes):
 
         `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also after an error.
         """
-        handle = self._add_hook(self._forward_hooks, hook, prepend)
-        if with_kwargs:
-            self._forward_hooks_with_kwargs[handle.id] = True
+        flags = [self._forward_hooks_with_kwargs] if with_kwargs else []
         if always_call:
-            self._forward_hooks_always_called[handle.id] = True
-        return handle
+            flags.append(self._forward_hooks_always_called)
+        return self._add_hook(self._forward_hooks, hook, prepend, *flags)
 
     def register_full_backward_pre_hook(
         self, hook: Callable, prepend: bool = False

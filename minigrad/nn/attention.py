@@ -132,3 +132,22 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return (out.transpose(1, 0) if transposed else out), weights
+
+    def merge_masks(
+        self, attn_mask: Any, key_padding_mask: Any, query: Any
+    ) -> tuple[Any, int | None]:
+        """The two masks as one, and its kind, for a batched `query` (N, L, E).
+
+        Kind 1: padding alone, as given, (N, L). Kind 2: (N, heads, L, L). None: no mask.
+        """
+        if attn_mask is None:
+            return key_padding_mask, None if key_padding_mask is None else 1
+        batch, length = query.shape[:2]
+        if attn_mask.ndim == 3:
+            mask = attn_mask.view(batch, -1, length, length)
+        else:
+            mask = attn_mask.view(1, 1, length, length).expand(batch, self.num_heads, -1, -1)
+        if key_padding_mask is not None:
+            padding = key_padding_mask.view(batch, 1, 1, length).expand(-1, self.num_heads, -1, -1)
+            mask = mask + padding
+        return mask, 2

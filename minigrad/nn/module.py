@@ -82,6 +82,11 @@ class Module(HasState, HasHooks, Changes):
         # A subclass that does define one may call ours, so it appears with the first of them.
         if "__getattr__" in cls.__dict__ and not hasattr(Module, "__getattr__"):
             Module.__getattr__ = _missing  # type: ignore[method-assign]
+        # A property that lacks an attribute is itself what PyTorch calls missing.
+        if any(isinstance(value, property) for value in cls.__dict__.values()) and not hasattr(
+            cls, "__getattr__"
+        ):
+            cls.__getattr__ = _missing  # type: ignore[method-assign]
 
     def forward(self, *input: Any) -> Any:
         """What the module computes; subclasses define it."""
