@@ -15,6 +15,7 @@ __all__ = [
     "broadcast_shapes",
     "can_cast",
     "get_default_device",
+    "is_inference",
     "is_storage",
     "is_tensor",
     "result_type",
@@ -27,6 +28,11 @@ __all__ = [
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Variable)
+
+
+def is_inference(input: Any) -> bool:
+    """Whether a tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def is_storage(obj: Any) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..backend import namespace
 from . import engine, modes
+from .record import apply
 from .variable import Node, Variable, retain_grad, set_requires_grad, wrap
 
 
@@ -105,6 +107,36 @@ def _checked(function: str, inputs: tuple) -> tuple:
     return inputs
 
 
+class Rows(Node):
+    """Several tensors of one shape as the rows of one."""
+
+    def forward(self, *rows: Any) -> Any:
+        return namespace(rows[0]).stack(rows)
+
+    def backward(self, grad: Any) -> Any:
+        """Each row's part of grad."""
+        return tuple(grad[i] if fn is not None else None for i, fn in enumerate(self.next))
+
+
+def _grad_of_rows(
+    outputs: tuple, inputs: tuple, grad_outputs: tuple, keep: bool, options: tuple
+) -> tuple:
+    sizes = {g._array.shape[:1] for g in grad_outputs if isinstance(g, Variable)}
+    if len(sizes) != 1 or sizes <= {(), (0,)}:
+        raise ValueError(
+            f"grad: is_grads_batched=True with gradients of leading sizes {sorted(sizes)}; needed: "
+            "one size of at least 1 for all grad_outputs"
+        )
+    (count,) = sizes.pop()
+    columns: list = [[] for _ in inputs]
+    for i in range(count):
+        row = [None if g is None else g[i] for g in grad_outputs]
+        grads = grad(outputs, inputs, row, keep or i < count - 1, *options)
+        for column, g in zip(columns, grads, strict=True):
+            column.append(g)
+    return tuple([None if c[0] is None else apply(Rows, tuple(c)) for c in columns])
+
+
 def grad(
     outputs: Any,
     inputs: Any,
@@ -120,17 +152,21 @@ def grad(
 
     RuntimeError for an input that the outputs do not depend on, unless `allow_unused` (None is
     returned for it) or `materialize_grads` (zeros). `create_graph`: differentiable again.
+    `is_grads_batched`: `grad_outputs` have one more dimension in front, and so have the results;
+    the graph is walked once for each of its places.
     """
     if not only_inputs:
         raise RuntimeError("grad: only_inputs=False is not supported; needed: True, or backward()")
-    if is_grads_batched:
-        raise RuntimeError("grad: is_grads_batched=True is not supported; needed: one call a row")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
             "allow_unused=False."
         )
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    if is_grads_batched:
+        keep = create_graph if retain_graph is None else retain_graph
+        options = (create_graph, only_inputs, allow_unused, False, materialize_grads)
+        return _grad_of_rows(outputs, inputs, _as_tuple(grad_outputs), keep, options)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     roots = _roots(outputs, _as_tuple(grad_outputs), create_graph)

@@ -8,20 +8,9 @@ from typing import Any
 from ..backend import namespace
 from . import api, modes
 from .record import apply
-from .variable import Node, Variable, set_requires_grad, wrap
+from .variable import Variable, set_requires_grad, wrap
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
-
-
-class _Rows(Node):
-    """Several tensors of one shape as the rows of one."""
-
-    def forward(self, *rows: Any) -> Any:
-        return namespace(rows[0]).stack(rows)
-
-    def backward(self, grad: Any) -> Any:
-        """Each row's part of grad."""
-        return tuple(grad[i] if fn is not None else None for i, fn in enumerate(self.next))
 
 
 def _as_tuple(value: Any, name: str, function: str) -> tuple[bool, tuple]:
@@ -218,7 +207,7 @@ def _rows_of(output: Variable, points: tuple, create_graph: bool, strict: bool) 
         if not row:
             shaped.append(wrap(xp.zeros(shape, output._array.dtype)))
             continue
-        stacked = apply(_Rows, tuple(row))
+        stacked = apply(api.Rows, tuple(row))
         shaped.append(stacked.reshape(shape))
     return _finished(tuple(shaped), create_graph)
 

@@ -220,3 +220,18 @@ def test_infinities_are_summed_silently(m: Any) -> None:
     y = x * 1
     (y * 3e38 + y * 3e38).sum().backward()
     assert values(x.grad)[0] == float("inf")
+
+
+@both
+def test_rows_of_gradients(m: Any) -> None:
+    x = m.tensor([2.0, 3.0], requires_grad=True)
+    y = x * x
+    (g,) = m.autograd.grad(y, x, m.eye(2), is_grads_batched=True, retain_graph=True)
+    assert values(g) == [[4, 0], [0, 6]]
+    (g,) = m.autograd.grad(y, x, m.eye(2), is_grads_batched=True, create_graph=True)
+    assert values(m.autograd.grad(g.sum(), x)[0]) == [2, 2]
+    unused = m.autograd.grad(
+        x * x, [x, ones(m, 1)], m.ones(3, 2), is_grads_batched=True, allow_unused=True
+    )
+    assert unused[1] is None
+    assert list(unused[0].shape) == [3, 2]

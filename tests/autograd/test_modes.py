@@ -150,6 +150,7 @@ def test_inference_tensors(m: Any) -> None:
     with m.inference_mode():
         t = m.ones(2)
         assert t.is_inference()
+        assert m.is_inference(t)
         assert (t * 2).is_inference()
         t.add_(1)
         t[0] = 5.0
