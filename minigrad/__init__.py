@@ -52,6 +52,7 @@ from .dtypes import int64 as int64
 from .dtypes import promote_types as promote_types
 from .dtypes import set_default_dtype as set_default_dtype
 from .dtypes import uint8 as uint8
+from .in_place import *  # noqa: F403
 from .ops import *  # noqa: F403
 from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403

@@ -30,6 +30,7 @@ FLOORS = [
     ("cuda", 5),
     ("tensor", 4),
     ("methods", 4),
+    ("in_place", 5),
     ("printing", 4),
     ("ops", 3),
     ("generator", 2),

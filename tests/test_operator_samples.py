@@ -75,9 +75,7 @@ SKIPPED: dict[str, Callable[[Any], bool]] = {
     "special.polygamma": _at_a_pole,
 }
 # Known differences, to be worked off.
-PENDING = {
-    "conj_physical", "linspace", "linspace.tensor_overload", "logspace", "logspace.tensor_overload",
-}  # fmt: skip
+PENDING: set[str] = set()
 # Operators that draw random numbers: PyTorch's catalogue calls them after this seed.
 SEED = 42
 # Where equal elements may come in any order, so that indices differ; the position of `dim`.

@@ -13,7 +13,6 @@ from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import as_device
 from ..ops._elementwise import to_dtype
-from ..ops.assign import number_for
 from ..ops.rearrange import clone
 from ._common import check_dtype, fill_from, finish, number
 
@@ -318,4 +317,4 @@ def scalar_tensor(
     """A 0-d tensor of the default dtype (or `dtype`) with the value of a number."""
     as_device(device)
     wanted = check_dtype("scalar_tensor", dtype) or dtypes.default_numpy()
-    return finish(number_for(wanted, number(s))._array, requires_grad)
+    return finish(fill_from([number(s)], wanted).reshape(()), requires_grad)

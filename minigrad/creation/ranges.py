@@ -177,8 +177,10 @@ def linspace(
     Both halves are counted from their own end, so that the values are symmetric.
     """
     start, end = _ends("linspace", start, end)
-    wanted = _numeric("linspace", typed("linspace", dtype, device, out))
-    array = _line(start, end, _count(steps), wanted)
+    wanted, n = typed("linspace", dtype, device, out), _count(steps)
+    if n > 1:
+        _numeric("linspace", wanted)
+    array = _line(start, end, n, wanted)
     return place("linspace", out, array.astype(wanted, copy=False), requires_grad)
 
 
@@ -230,8 +232,10 @@ def logspace(
 ) -> Any:
     """`base ** x` for the `steps` values x of `linspace(start, end, steps)`."""
     start, end = _ends("logspace", start, end)
-    wanted = _numeric("logspace", typed("logspace", dtype, device, out))
-    exponents = _exponents(start, end, _count(steps), wanted)
+    wanted, n = typed("logspace", dtype, device, out), _count(steps)
+    if n > 1:
+        _numeric("logspace", wanted)
+    exponents = _exponents(start, end, n, wanted)
     with np.errstate(all="ignore"):
         # NumPy's float64 power may be an ulp off; rounded from long double it is exact.
         values = np.power(np.longdouble(base), exponents.astype(np.longdouble))
