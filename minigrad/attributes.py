@@ -16,13 +16,14 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
+from .ops._elementwise import write_out
 from .ops._shape import need_tensor, normalize_dim
 from .size import Size
 
 __all__ = [
-    "conj", "conj_physical", "detach", "detach_", "get_device", "imag", "is_complex", "is_conj",
-    "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size", "is_signed",
-    "numel", "real", "resize_as_", "resolve_conj", "resolve_neg",
+    "conj", "conj_physical", "conj_physical_", "detach", "detach_", "get_device", "imag",
+    "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero",
+    "is_same_size", "is_signed", "numel", "real", "resize_as_", "resolve_conj", "resolve_neg",
 ]  # fmt: skip
 
 
@@ -187,7 +188,13 @@ def same_tensor(input: Any) -> Any:
     return need_tensor("conj", input)
 
 
-conj = conj_physical = real = resolve_conj = resolve_neg = same_tensor
+conj = conj_physical_ = real = resolve_conj = resolve_neg = same_tensor
+
+
+def conj_physical(input: Any, *, out: Any = None) -> Any:
+    """`input` itself, as real numbers are their conjugates."""
+    need_tensor("conj_physical", input)
+    return input if out is None else write_out("conj_physical", out, input)
 
 
 def imag(input: Any) -> Any:

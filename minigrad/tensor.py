@@ -87,7 +87,8 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Variable):
     is_nested = is_xla = is_xpu = is_mtia = is_maia = is_ipu = is_vulkan = False
     is_conj = attributes.is_conj
     is_neg = attributes.is_neg
-    conj = conj_physical = resolve_conj = resolve_neg = attributes.same_tensor
+    conj = conj_physical_ = resolve_conj = resolve_neg = attributes.same_tensor
+    conj_physical = attributes.conj_physical
     real = property(attributes.same_tensor)
     imag = property(attributes.imag)
     layout = strided
