@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -18,3 +19,10 @@ def values(t: Any) -> list:
 
 def ones(m: Any, *shape: int, grad: bool = True) -> Any:
     return m.ones(*shape, requires_grad=grad)
+
+
+def leaf(lib: Any, values: Any, grad: bool = True) -> Any:
+    """A leaf of either library over its own copy of the values."""
+    array = np.array(values, np.float64)
+    t = torch.from_numpy(array) if lib is torch else mg.Tensor._from_array(array)
+    return t.requires_grad_(grad)

@@ -1,0 +1,146 @@
+"""What writes in place refuse, against PyTorch: saved values, leaves, views, repeated memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pair import leaf, torch
+
+import minigrad as mg
+
+A = np.arange(1.0, 13.0).reshape(3, 4) / 4
+ROW = np.array([0.5, -1.0, 2.0, 3.0])
+
+
+def saved_by_mul(x):
+    y = x * 1
+    z = y * y
+    y[0] = 1.0
+    return z
+
+
+def saved_through_view(x):
+    y = x * 1
+    v = y[1]
+    z = v * v
+    y += 1
+    return z
+
+
+def saved_output(x):
+    y = x.exp()
+    y[0] += 1
+    return y
+
+
+def saved_view_of_sibling(x):
+    y = x * 1
+    z = y[0] * y[0]
+    y[1].zero_()
+    return z
+
+
+def saved_through_detach(x):
+    y = x * 1
+    z = y * y
+    y.detach().mul_(2)
+    return z
+
+
+@pytest.mark.parametrize(
+    "case",
+    [saved_by_mul, saved_through_view, saved_output, saved_view_of_sibling, saved_through_detach],
+    ids=lambda c: c.__name__,
+)
+def test_modified_saved_values_are_found(case) -> None:
+    for lib in (torch, mg):
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            case(leaf(lib, A)).sum().backward()
+
+
+def test_modified_index_is_found() -> None:
+    for lib in (torch, mg):
+        x = leaf(lib, A)
+        index = torch.tensor([0, 1]) if lib is torch else mg.Tensor._from_array(np.array([0, 1]))
+        y = x[index]
+        index[0] = 2
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y.sum().backward()
+
+
+def write_leaf(x):
+    x[0] = 1.0
+
+
+def write_view_of_leaf(x):
+    x[0].add_(1)
+
+
+def write_view_of_view_of_leaf(x):
+    x.t()[0].zero_()
+
+
+def write_copy_to_leaf(x):
+    x.copy_(x.detach() * 2)
+
+
+def turn_leaf(x):
+    x.t_()
+
+
+def write_masked_leaf(x):
+    x[x > 0] = 0.0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_leaf,
+        write_view_of_leaf,
+        write_view_of_view_of_leaf,
+        write_copy_to_leaf,
+        write_masked_leaf,
+        turn_leaf,
+    ],
+    ids=lambda c: c.__name__,
+)
+def test_leaves_are_protected(write) -> None:
+    for lib in (torch, mg):
+        x = leaf(lib, A)
+        with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+            write(x)
+        np.testing.assert_array_equal(x.detach().numpy(), A)
+        with lib.no_grad() if lib is torch else mg.autograd.no_grad():
+            write(x)
+        assert x.requires_grad and x.is_leaf
+
+
+def test_views_made_without_recording_are_refused() -> None:
+    for lib in (torch, mg):
+        x = leaf(lib, A) * 1
+        with lib.no_grad() if lib is torch else mg.autograd.no_grad():
+            v = x[0]
+        with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+            v.mul_(2)
+
+
+def test_repeated_memory_is_refused() -> None:
+    for lib in (torch, mg):
+        x = leaf(lib, ROW, False).expand(3, 4)
+        for write in (lambda x: x.mul_(2), lambda x: x.copy_(x * 2), lambda x: x[:, 1].add_(1)):
+            with pytest.raises(RuntimeError, match="more than one element"):
+                write(x)
+        x.fill_(1)
+        x[0] = 3.0
+        assert x.sum().item() == 36
+
+
+def test_result_keeps_shape_and_type() -> None:
+    for lib in (torch, mg):
+        x = leaf(lib, ROW, False)
+        with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+            x.mul_(leaf(lib, A, False))
+        i = x.long() if lib is torch else mg.Tensor._from_array(np.arange(4))
+        with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
+            i.add_(x)
+        np.testing.assert_array_equal(x.numpy(), ROW)
