@@ -23,7 +23,18 @@ CALLS = [
     "PolynomialLR(o, 8, 2.0)",
     "SequentialLR(o, [L.LinearLR(o, 0.1, 1.0, 4), L.ExponentialLR(o, 0.9)], [4])",
     "SequentialLR(o, [L.ConstantLR(o), L.StepLR(o, 2), L.CosineAnnealingLR(o, 4)], [3, 7])",
+    "SequentialLR(o, [L.ConstantLR(o), L.StepLR(o, 2), L.CosineAnnealingLR(o, 4)], [3, 3])",
+    "SequentialLR(o, [L.ConstantLR(o), L.ExponentialLR(o, 0.5)], [1])",
+    "SequentialLR(o, [L.LinearLR(o), L.CosineAnnealingWarmRestarts(o, 3)], [4])",
+    "SequentialLR(o, [L.OneCycleLR(o, 0.5, 5), L.CyclicLR(o, 0.1, 0.2, 2)], [4])",
+    "SequentialLR(o, [L.ChainedScheduler([L.ExponentialLR(o, 0.9)]), L.LinearLR(o)], [3])",
     "ChainedScheduler([L.ConstantLR(o, 0.1, 3), L.ExponentialLR(o, 0.9)])",
+    "ChainedScheduler([L.SequentialLR(o, [L.ConstantLR(o), L.StepLR(o, 2)], [3])])",
+    "OneCycleLR(o, 0.5, 20, base_momentum=0.5, max_momentum=0.99, div_factor=5)",
+    "OneCycleLR(o, 0.5, 20, pct_start=0.0)",
+    "OneCycleLR(o, 0.5, 20, pct_start=0.5, three_phase=True)",
+    "LinearLR(o, 1.0, 0.0, 4)",
+    "CosineAnnealingLR(o, 1)",
     "OneCycleLR(o, 0.5, 20)",
     "OneCycleLR(o, [0.5, 0.1], epochs=4, steps_per_epoch=5, three_phase=True)",
     "OneCycleLR(o, 0.5, 20, anneal_strategy='linear', pct_start=0.4, cycle_momentum=False)",
@@ -72,6 +83,29 @@ def test_every_step_equals_pytorch(call, name):
             assert mine.keys() == his.keys()
             for key, value in his.items():
                 assert mine[key] == pytest.approx(value, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("call", [c for c in CALLS if "[L." not in c])
+def test_last_epoch_resumes_the_run(call):
+    found = []
+    for lib in (mg, torch):
+        o, s = make(lib, call)
+        for _ in range(5):
+            o.step()
+            s.step()
+        twin = optimizer(lib)
+        for group, old in zip(twin.param_groups, o.param_groups, strict=True):
+            group.update({key: value for key, value in old.items() if key != "params"})
+        names = {"L": lib.optim.lr_scheduler, "o": twin}
+        t = eval(f"L.{call[:-1]}, last_epoch={s.last_epoch})", names)
+        for _ in range(6):
+            found.append((options(twin), t.get_last_lr()))
+            twin.step()
+            t.step()
+    for ours, theirs in zip(found[:6], found[6:], strict=True):
+        assert ours[1] == pytest.approx(theirs[1], rel=1e-12, abs=1e-15)
+        for mine, his in zip(ours[0], theirs[0], strict=True):
+            assert mine == pytest.approx(his, rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("call", CALLS)
