@@ -9,24 +9,19 @@ import numpy as np
 from ..autograd import inplace
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..autograd.variable import Node, Variable
 from ..kernels import cpu
-from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, wanted
+from ._nn import need_float, need_same_params, need_tensor
 from ._shape import expand
 from .arith import mul, sub
 from .movement import reshape
-from .normalization import Param, standardize
+from .normalization import Affine, Param, standardize
 from .rearrange import clone
-from .reduce import sum
 
 __all__ = ["batch_norm", "group_norm", "instance_norm"]
 
 
-class BatchNorm(Node):
+class BatchNorm(Affine):
     """Each channel normalised by given statistics, then scaled and shifted."""
-
-    saves = (0, 1)
-    fresh = True
 
     def forward(
         self, x: Any, w: Any, b: Any, mean: Any, rstd: Any, training: bool, eps: float
@@ -35,23 +30,13 @@ class BatchNorm(Node):
         self.bias: Any = None if b is None else Param(b)
         return cpu.batch_norm(x, w, b, mean, rstd)
 
-    def backward(self, grad: Any) -> Any:
+    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
         """With h = (x - mean) rstd over each channel's m elements, and the statistics its own:
         rstd w (grad - (sum(grad) + h sum(grad h)) / m); rstd w grad with constant statistics.
 
-        The weight gets sum(grad h), the bias sum(grad).
+        The weight gets sum(grad h).
         """
-        x, w = self.saved
-        want = wanted(self)
-        if isinstance(grad, Variable):
-            gx, gw = composed_grads(self.formula, (x, w), grad)
-            gb = None
-            if want[2]:
-                others = tuple(d for d in range(grad._array.ndim) if d != 1)
-                gb = self.bias.grad_of(sum(grad, others))
-            return gx, gw, gb
-        dx, dw, db = cpu.batch_norm_backward(grad, x, w, self.mean, self.rstd, self.training, want)
-        return dx, like(dw, w), like(db, self.bias)
+        return cpu.batch_norm_backward(grad, x, w, self.mean, self.rstd, self.training, want)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled channels, in differentiable ops."""
@@ -221,11 +206,8 @@ def instance_norm(
     return reshape(y, x.shape)
 
 
-class GroupNorm(Node):
+class GroupNorm(Affine):
     """Groups of channels of each sample normalised, then scaled and shifted by channel."""
-
-    saves = (0, 1)
-    fresh = True
 
     def forward(self, x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
         self.groups, self.eps = groups, eps
@@ -233,20 +215,10 @@ class GroupNorm(Node):
         y, self.mean, self.rstd = cpu.group_norm(x, w, b, groups, eps)
         return y
 
-    def backward(self, grad: Any) -> Any:
-        """As of `LayerNorm`, the groups being the rows; sums over all but the channels for the
-        weight (of grad h) and the bias (of grad)."""
-        x, w = self.saved
-        want = wanted(self)
-        if isinstance(grad, Variable):
-            gx, gw = composed_grads(self.formula, (x, w), grad)
-            gb = None
-            if want[2]:
-                others = tuple(d for d in range(grad._array.ndim) if d != 1)
-                gb = self.bias.grad_of(sum(grad, others))
-            return gx, gw, gb
-        dx, dw, db = cpu.group_norm_backward(grad, x, self.mean, self.rstd, w, want)
-        return dx, like(dw, w), like(db, self.bias)
+    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
+        """As of `LayerNorm`, the groups being the rows; the weight gets the sum of grad h over all
+        but the channels."""
+        return cpu.group_norm_backward(grad, x, self.mean, self.rstd, w, want)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled groups, in differentiable ops."""

@@ -21,7 +21,7 @@ from .norms import norm
 from .padding import pad
 from .pool import avg_pool2d
 from .power import pow
-from .reduce import mean
+from .reduce import mean, sum
 from .unary import rsqrt
 
 __all__ = ["layer_norm", "local_response_norm", "normalize", "rms_norm"]
@@ -46,11 +46,32 @@ class Param:
         return total if total._array.dtype == self.dtype else to_dtype(total, self.dtype)
 
 
-class LayerNorm(Node):
-    """Rows of n elements normalised, then scaled and shifted elementwise."""
+class Affine(Node):
+    """A normalisation, scaled by a weight and shifted by a bias (which backward does not read).
+
+    Subclasses give `gradients` (arrays), `formula` (without the bias) and `bias_total`.
+    """
 
     saves = (0, 1)
     fresh = True
+
+    def backward(self, grad: Any) -> Any:
+        """The subclass's gradients; the bias gets the sum of grad."""
+        x, w = self.saved
+        want = wanted(self)
+        if isinstance(grad, Variable):
+            gx, gw = composed_grads(self.formula, (x, w), grad)
+            return gx, gw, self.bias.grad_of(self.bias_total(grad)) if want[2] else None
+        dx, dw, db = self.gradients(grad, x, w, want)
+        return dx, like(dw, w), like(db, self.bias)
+
+    def bias_total(self, grad: Any) -> Any:
+        """grad, summed over all but the channels."""
+        return sum(grad, tuple([d for d in range(grad._array.ndim) if d != 1]))
+
+
+class LayerNorm(Affine):
+    """Rows of n elements normalised, then scaled and shifted elementwise."""
 
     def forward(self, x: Any, w: Any, b: Any, n: int, eps: float) -> Any:
         self.n, self.eps = n, eps
@@ -58,19 +79,16 @@ class LayerNorm(Node):
         y, self.mean, self.rstd = cpu.layer_norm(x, w, b, n, eps)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
         """With h = (x - mean) rstd and u = grad w: rstd (u - mean(u) - h mean(u h)).
 
-        The weight gets the sum over rows of grad h, the bias that of grad.
+        The weight gets the sum over rows of grad h.
         """
-        x, w = self.saved
-        want = wanted(self)
-        if isinstance(grad, Variable):
-            gx, gw = composed_grads(self.formula, (x, w), grad)
-            gb = self.bias.grad_of(sum_to(grad, self.bias.shape)) if want[2] else None
-            return gx, gw, gb
-        dx, dw, db = cpu.layer_norm_backward(grad, x, self.mean, self.rstd, w, self.n, want)
-        return dx, like(dw, w), like(db, self.bias)
+        return cpu.layer_norm_backward(grad, x, self.mean, self.rstd, w, self.n, want)
+
+    def bias_total(self, grad: Any) -> Any:
+        """grad, summed over the rows."""
+        return sum_to(grad, self.bias.shape)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled rows, in differentiable ops."""
