@@ -25,12 +25,12 @@ class device:
             return
         if not isinstance(type, str):
             raise TypeError(f"device: expected a string or a device, got {type.__class__.__name__}")
-        name, _, number = str(type).partition(":")
+        name, colon, number = str(type).partition(":")
         if name not in ("cpu", "cuda"):
             raise RuntimeError(
                 f"Expected one of cpu, cuda device type at start of device string: {type}"
             )
-        if number:
+        if colon:
             if index is not None or not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
@@ -54,6 +54,14 @@ class device:
 
     def __reduce__(self) -> tuple:
         return (device, (self.type, self.index))
+
+    def __enter__(self) -> device:
+        """`with device("cpu"):` makes tensors there. RuntimeError for one that cannot be used."""
+        as_device(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
 
 
 CPU = device("cpu")

@@ -73,7 +73,7 @@ can_cast(T.float64, T.float32) | can_cast(T.float32, T.int32) | can_cast(1, T.in
 promote_types(1, 2) | broadcast_shapes((2, 1), (3,)) | broadcast_shapes((2,), (3,)) | pi | newaxis
 linspace(0, 1, 1, dtype=T.bool) | logspace(0, 1, 1, dtype=T.bool) | zero_(T.ones(2)) | relu_(3)
 relu_(T.tensor([-1.0, 2.0])) | exp_(T.zeros(2)) | clamp_(T.arange(4.0), 1, 2) | fill_(T.ones(2), 3)
-scalar_tensor(1e10, dtype=T.float16)
+scalar_tensor(1e10, dtype=T.float16) | device("cpu:") | device("cpu:x") | device("cpu").__enter__()
 finfo(T.bfloat16).resolution | finfo(T.float16).resolution | finfo(T.float32).resolution
 """
 LIST = [c.strip() for line in CALLS.strip().split("\n") for c in line.split(" | ")]

@@ -242,8 +242,10 @@ def logspace(
         values = as_array(values).astype(np.float64)
         if wanted.kind in "iu":
             values = np.trunc(values)
-        array = values.astype(np.float32).astype(wanted) if wanted.itemsize == 2 else values
-    return place("logspace", out, array.astype(wanted, copy=False), requires_grad)
+        if wanted.itemsize == 2:
+            values = values.astype(np.float32)
+        array = values.astype(wanted, copy=False)
+    return place("logspace", out, array, requires_grad)
 
 
 def _exponents(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
