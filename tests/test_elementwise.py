@@ -279,3 +279,45 @@ def test_rrelu_takes_its_noise_from_outside() -> None:
     assert x.grad.numpy().tolist() == [0.25, 1.0]
     with pytest.raises(RuntimeError, match="noise"):
         ops.rrelu(x, training=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mg.bitwise_and(2, 3),
+        lambda: mg.remainder(2, 3),
+        lambda: mg.xlogy(2, 3),
+        lambda: mg.rsub(2, mg.ones(2)),
+        lambda: mg.maximum(mg.ones(2), 2.5),
+        lambda: mg.atan2(mg.ones(2), 2.5),
+        lambda: mg.where(mg.ones(2) > 0, 1.0),
+        lambda: mg.true_divide(mg.ones(2), 2, rounding_mode="floor"),
+    ],
+)
+def test_numbers_where_tensors_are_needed(call) -> None:
+    with pytest.raises(TypeError):
+        call()
+
+
+def test_equal_across_dtypes() -> None:
+    x = mg.tensor([1.0, 2.0])
+    assert mg.equal(x, x.half()) and mg.equal(x, x.int()) and not mg.equal(x, x.half() + 1)
+
+
+def test_clamp_between_bools_and_between_a_number_and_a_scalar() -> None:
+    b = mg.tensor([True, False])
+    assert mg.clamp(b, b.new_tensor(False), b.new_tensor(True)).tolist() == [True, False]
+    limited = mg.clamp(mg.tensor([-1.0, 0.5, 9.0]), 0, mg.tensor(2.0))
+    assert limited.tolist() == [0.0, 0.5, 2.0]
+
+
+def test_logit_where_its_limits_cross() -> None:
+    assert mg.logit(mg.tensor([0.0, 0.5, 2.0]), 1.0).tolist() == [math.inf, math.inf, -math.inf]
+
+
+def test_out_is_checked() -> None:
+    x = mg.ones(3)
+    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+        mg.add(x, x, out=mg.zeros(1).expand(3))
+    with pytest.warns(UserWarning, match="An output with one or more elements was resized"):
+        mg.add(x, x, out=mg.zeros(2))

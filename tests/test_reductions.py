@@ -227,3 +227,77 @@ def test_sort_is_stable_with_nan(descending: bool) -> None:
     theirs = torch.sort(torch.tensor(values), dim=1, descending=descending, stable=True)
     np.testing.assert_array_equal(ours.values.numpy(), theirs.values.numpy())
     np.testing.assert_array_equal(ours.indices.numpy(), theirs.indices.numpy())
+
+
+X = mg.tensor([[1.5, -2.0, 3.0], [2.0, 2.0, 0.0]])
+
+
+@pytest.mark.parametrize("name", ["prod", "max", "min", "median", "nanmedian"])
+def test_a_dimension_that_is_given_is_an_int(name: str) -> None:
+    for dim in (None, "a", 1.0, True, (0,)):
+        with pytest.raises(TypeError):
+            OPS[name](X, dim)
+        with pytest.raises(TypeError):
+            getattr(X, name)(dim=dim)
+    with pytest.raises(TypeError, match="keepdim"):
+        OPS[name](X, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: X.sum(keepdim=True),
+        lambda: X.mean(keepdim=True),
+        lambda: X.sum(True),
+        lambda: X.cumsum(None),
+        lambda: X.cumsum(True),
+        lambda: X.cumsum(0, keepdims=True),
+        lambda: X.argmax(True),
+        lambda: X.softmax(True),
+        lambda: X.topk(1.0),
+        lambda: X.topk(True),
+        lambda: X.kthvalue(1, 0, 1),
+        lambda: X.mode(0, None),
+        lambda: X.var(0, keepdim=1),
+        lambda: X.norm(keepdim=1),
+        lambda: X.quantile("a"),
+        lambda: X.unique(0),
+        lambda: X.diff(True),
+        lambda: mg.aminmax(X, dim=True),
+        lambda: X.sum(bogus=1),
+    ],
+)
+def test_wrong_flags_and_numbers_are_type_errors(call: Any) -> None:
+    with pytest.raises(TypeError):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        *[(name, ()) for name in ("sum", "nansum", "mean", "nanmean", "prod", "amax", "argmin")],
+        *[
+            (name, ())
+            for name in ("any", "all", "logsumexp", "var", "std", "max", "median", "mode")
+        ],
+        ("kthvalue", (1,)),
+        ("quantile", (0.5,)),
+    ],
+)
+def test_numpy_keywords(name: str, more: tuple) -> None:
+    ours = OPS[name](X, *more, axis=1, keepdims=True)
+    expected = OPS[name](X, *more, dim=1, keepdim=True)
+    np.testing.assert_array_equal(first(ours).numpy(), first(expected).numpy())
+    assert first(ours).shape == (2, 1)
+
+
+def test_numpy_axis_without_keepdims() -> None:
+    for name in ("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin", "sort", "count_nonzero"):
+        ours, expected = (first(OPS[name](X, **{key: 0})) for key in ("axis", "dim"))
+        np.testing.assert_array_equal(ours.numpy(), expected.numpy())
+
+
+def test_nan_reductions_in_another_type() -> None:
+    assert mg.nansum(X, dtype=mg.bool).dtype is mg.bool
+    with pytest.raises(RuntimeError, match="could not infer output dtype. Optional"):
+        mg.nanmean(X, dtype=mg.int64)

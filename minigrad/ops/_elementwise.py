@@ -271,6 +271,13 @@ def not_a_tensor(name: str, argument: str, position: int, value: Any) -> TypeErr
     )
 
 
+def need_tensors(name: str, **values: Any) -> None:
+    """TypeError for an operand, given under its argument's name, that is not a tensor."""
+    for position, (argument, value) in enumerate(values.items(), 1):
+        if not isinstance(value, (Variable, ndarray)):
+            raise not_a_tensor(name, argument, position, value)
+
+
 def need_one_tensor(name: str, input: Any, other: Any) -> None:
     """TypeError if both operands are numbers."""
     if not isinstance(input, _TENSORS) and not isinstance(other, _TENSORS):

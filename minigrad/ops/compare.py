@@ -14,6 +14,7 @@ from ..kernels import cpu
 from ._elementwise import (
     misfit,
     need_one_tensor,
+    need_tensors,
     not_a_tensor,
     number,
     operand,
@@ -90,9 +91,7 @@ def _logical(name: str, word: str) -> Any:
     kernel = getattr(cpu, name)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
-        for position, value in enumerate((input, other), 1):
-            if not isinstance(value, (Variable, np.ndarray)):
-                raise not_a_tensor(name, ("input", "other")[position - 1], position, value)
+        need_tensors(name, input=input, other=other)
         # Truth first: converting to a common type could round a small number to 0.
         truths = tuple([ne(v, 0) for v in (input, other)])
         return unrecorded(name, kernel, truths, None, out)
@@ -140,9 +139,7 @@ def isclose(
 
     RuntimeError for different dtypes and negative tolerances.
     """
-    for position, value in enumerate((input, other), 1):
-        if not isinstance(value, (Variable, np.ndarray)):
-            raise not_a_tensor("isclose", ("input", "other")[position - 1], position, value)
+    need_tensors("isclose", input=input, other=other)
     x, y = array_of(input), array_of(other)
     if x.dtype != y.dtype:
         a, b = (dtypes.type_name(dtypes.from_numpy(v.dtype)) for v in (x, y))
@@ -175,9 +172,7 @@ def allclose(
 
 def equal(input: Any, other: Any) -> bool:
     """Whether two tensors have the same shape and values, as a Python bool."""
-    for position, value in enumerate((input, other), 1):
-        if not isinstance(value, (Variable, np.ndarray)):
-            raise not_a_tensor("equal", ("input", "other")[position - 1], position, value)
+    need_tensors("equal", input=input, other=other)
     x, y = array_of(input), array_of(other)
     if x.shape != y.shape:
         return False

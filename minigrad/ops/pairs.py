@@ -13,6 +13,7 @@ from ._elementwise import (
     Binary,
     binary,
     need_one_tensor,
+    need_tensors,
     not_a_tensor,
     operand,
     result_numpy,
@@ -100,13 +101,15 @@ class Logaddexp(_Floats):
     kernel = "logaddexp"
     saves = (0, 1)
     fresh = True
+    power: Any = staticmethod(exp)
 
     def backward(self, grad: Any) -> Any:
         """d input = grad / (1 + e^(other - input)), and the other way round."""
         x, y = self.saved
         f, g = self.next
+        power = self.__class__.power
         return self.fit(
-            f and div(grad, add(exp(sub(y, x)), 1.0)), g and div(grad, add(exp(sub(x, y)), 1.0))
+            f and div(grad, add(power(sub(y, x)), 1.0)), g and div(grad, add(power(sub(x, y)), 1.0))
         )
 
 
@@ -116,21 +119,12 @@ def logaddexp(input: Any, other: Any, *, out: Any = None) -> Any:
     return binary(Logaddexp, input, other, out)
 
 
-class Logaddexp2(_Floats):
-    """log2(2^input + 2^other)."""
+class Logaddexp2(Logaddexp):
+    """log2(2^input + 2^other), with 2 for e in the gradients."""
 
     __slots__ = ()
     kernel = "logaddexp2"
-    saves = (0, 1)
-    fresh = True
-
-    def backward(self, grad: Any) -> Any:
-        """d input = grad / (1 + 2^(other - input)), and the other way round."""
-        x, y = self.saved
-        f, g = self.next
-        return self.fit(
-            f and div(grad, add(exp2(sub(y, x)), 1.0)), g and div(grad, add(exp2(sub(x, y)), 1.0))
-        )
+    power = staticmethod(exp2)
 
 
 def logaddexp2(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -231,9 +225,7 @@ class Heaviside(_Floats):
 
 def heaviside(input: Any, values: Any, *, out: Any = None) -> Any:
     """0 where input < 0, 1 where input > 0, `values` where it is 0, elementwise, broadcast."""
-    for position, value in enumerate((input, values), 1):
-        if not isinstance(value, (Variable, np.ndarray)):
-            raise not_a_tensor("heaviside", ("input", "values")[position - 1], position, value)
+    need_tensors("heaviside", input=input, values=values)
     if array_of(input).dtype != array_of(values).dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     return binary(Heaviside, input, values, out)
@@ -245,9 +237,7 @@ def _is_float(value: Any) -> bool:
 
 def ldexp(input: Any, other: Any, *, out: Any = None) -> Any:
     """`input * 2^other`, elementwise, broadcast."""
-    for position, value in enumerate((input, other), 1):
-        if not isinstance(value, (Variable, np.ndarray)):
-            raise not_a_tensor("ldexp", ("input", "other")[position - 1], position, value)
+    need_tensors("ldexp", input=input, other=other)
     base = operand("ldexp", 2.0, array_of(input).dtype) if _is_float(input) else 2.0
     return mul(input, pow(base, other), out=out)
 
@@ -259,9 +249,7 @@ def _whole(name: str, function: Any, what: str) -> Any:
         return function(x, y)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
-        for position, value in enumerate((input, other), 1):
-            if not isinstance(value, (Variable, np.ndarray)):
-                raise not_a_tensor(name, ("input", "other")[position - 1], position, value)
+        need_tensors(name, input=input, other=other)
         return unrecorded(name, kernel, (input, other), None, out)
 
     op.__name__ = op.__qualname__ = name
