@@ -303,3 +303,26 @@ def test_names_of_the_arguments_of_split() -> None:
         assert [p.tolist() for p in parts] == [[0, 1], [2, 3], [4]]
     with pytest.raises(TypeError):
         mg.split(x)
+
+
+def test_scattering_nothing_still_reaches_the_source() -> None:
+    for op, more in (("scatter", ()), ("scatter_add", ()), ("scatter_reduce", ("prod",))):
+        x, src = mg.ones(2, 3, requires_grad=True), mg.ones(2, 3, requires_grad=True)
+        index = mg.zeros(0, 3, dtype=mg.int64)
+        getattr(x, op)(0, index, src, *more).sum().backward()
+        assert src.grad.tolist() == [[0, 0, 0]] * 2 and x.grad.tolist() == [[1, 1, 1]] * 2
+
+
+def test_factor_of_booleans_is_a_boolean() -> None:
+    x = mg.tensor([True, False]).index_add(0, mg.tensor([1]), mg.tensor([True]), alpha=2)
+    assert x.tolist() == [True, True]
+
+
+def test_filling_refuses_what_the_type_cannot_hold() -> None:
+    x, mask = mg.zeros(2, dtype=mg.uint8), mg.tensor([True, False])
+    for value in (300, mg.tensor(300), 1e9, mg.tensor(float("inf"))):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            x.masked_fill(mask, value)
+    assert x.masked_fill(mask, -1).tolist() == [255, 0]
+    with pytest.raises(IndexError, match="tensor has no dimensions"):
+        mg.tensor(1.0).take_along_dim(mg.tensor(0), 0)

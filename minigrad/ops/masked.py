@@ -13,6 +13,7 @@ from ..autograd.variable import Node, Variable
 from ._elementwise import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
+from .assign import number_for
 from .index import Index, take_at
 from .join import combination_indices
 
@@ -76,7 +77,10 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
         )
     if isinstance(value, complex):
         raise RuntimeError("value cannot be converted to a real type without overflow")
-    value = operand("masked_fill", value, x.dtype)
+    if isinstance(value, Variable) and value._fn is not None:
+        value = operand("masked_fill", value, x.dtype)
+    else:
+        value = number_for(x.dtype, array_of(value).item() if hasattr(value, "item") else value)
     if value._fn is None:
         value = value._array
     return apply(MaskedFill, (input, mask, value))

@@ -97,7 +97,9 @@ def index_add(
 
     Repeated indices add up. Gradient: of `input`, grad; of `source`, alpha * grad at the places.
     """
-    array_arg("index_add", source, 4, "source")
+    s = array_arg("index_add", source, 4, "source")
+    if s.dtype == np.bool_:
+        alpha = bool(alpha)
     if alpha != 1:
         source = mul(source, alpha)
     result = _index_write("index_add", input, dim, index, source, True, IndexAdd)
@@ -199,7 +201,9 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
             f"but got {x.ndim} dimensions for input, and {i.ndim} dimensions for indices"
         )
     d = normalize_dim(dim, x.ndim)
-    n = x.shape[d] if x.ndim else 1
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    n = x.shape[d]
     bad = (i < -n) | (i >= n)
     if bad.any():
         raise RuntimeError(
@@ -210,12 +214,9 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     for k, (m, size) in enumerate(zip(x.shape, shape)):
         if k != d and m == 1 and size != 1:
             arrays[k] = np.zeros_like(arrays[k])
-    if x.ndim:
-        arrays[d] = indices
-        # The index arrays broadcast together, so an index of size 1 is repeated by itself.
-        result = take_at(input, arrays, positions, Gather)
-    else:
-        result = reshape(gather(as_1d(input), 0, as_1d(indices)), ())
+    arrays[d] = indices
+    # The index arrays broadcast together, so an index of size 1 is repeated by itself.
+    result = take_at(input, arrays, positions, Gather)
     return result if out is None else write_exact("take_along_dim", out, result, input, indices)
 
 

@@ -185,7 +185,7 @@ def scatter_reduce(
         raise NotImplementedError(
             "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'"
         )
-    if not array_of(index).size:
+    if max(array_of(index).ndim, 1) != max(x.ndim, 1):  # without elements: nothing is written
         result = clone(input)
     else:
         args = (as_1d(input), as_1d(index), values)

@@ -171,7 +171,7 @@ def _scatter(name: str, input: Any, dim: int, index: Any, src: Any, adds: bool, 
     else:
         values = source_for(name, input, index, src, d)
     check_bounds(array_of(index), d, size_at(input, d))
-    if not array_of(index).size:
+    if max(array_of(index).ndim, 1) != max(x.ndim, 1):  # without elements: nothing is written
         return clone(input)
     arrays, positions = grid(as_1d(index), d)
     return reshape_like(put_at(as_1d(input), values, arrays, positions, adds, cls), x.shape)
