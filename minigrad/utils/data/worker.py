@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import queue
@@ -133,6 +134,41 @@ def seed_everything(base_seed: int, worker_id: int) -> None:
     np.random.seed(np.random.SeedSequence(entropy).generate_state(4))
 
 
+class _Source:
+    """A worker's fetcher, or the error that kept it from being made."""
+
+    def __init__(self, make_fetcher: tuple, where: str):
+        self.make_fetcher, self.where = make_fetcher, where
+        self.stream = isinstance(make_fetcher[0], IterableDataset)
+        self.fetch: Any = None
+        self.failure: WorkerError | None = None
+        self.told = False
+
+    def start(self, init: Callable[[], None] | None = None) -> None:
+        """Begins a pass over the dataset."""
+        self.failure, self.told = None, False
+        try:
+            if init is not None:
+                init()
+            self.fetch = fetcher(*self.make_fetcher)
+        except Exception:
+            self.failure = WorkerError(self.where)
+
+    def answer(self, indices: Any) -> bytes:
+        """A batch, an error or the end, pickled. A stream that failed to start then ends."""
+        try:
+            if self.failure is None:
+                return pickle.dumps(self.fetch(indices), protocol=5)
+            if self.stream and self.told:
+                return pickle.dumps(END)
+            self.told = True
+            return _pickled(self.failure)
+        except StopIteration:
+            return pickle.dumps(END) if self.stream else _pickled(WorkerError(self.where))
+        except Exception:
+            return _pickled(WorkerError(self.where))
+
+
 def run(
     tasks: Any, results: Any, done: Any, make_fetcher: tuple, base_seed: int, worker_id: int,
     num_workers: int, init_fn: Callable | None,
@@ -146,42 +182,16 @@ def run(
     cpu._C.set_num_threads(1)  # the workers share the processors
     seed_everything(base_seed, worker_id)
     _info = WorkerInfo(worker_id, num_workers, base_seed + worker_id, make_fetcher[0])
-    where = f"DataLoader worker process {worker_id}"
-    stream = isinstance(make_fetcher[0], IterableDataset)
-    failure = None
-    told = False  # a stream that failed to start says so once, then it ends
-    fetch: Any = None
+    source = _Source(make_fetcher, f"DataLoader worker process {worker_id}")
     try:
-        if init_fn is not None:
-            init_fn(worker_id)
-        fetch = fetcher(*make_fetcher)
-    except Exception:
-        failure = WorkerError(where)
-
-    try:
+        source.start(None if init_fn is None else functools.partial(init_fn, worker_id))
         while (task := _next(tasks, done, parent)) is not None:
             number, indices = task
             if number == RESUME:
-                told = False
-                try:
-                    fetch, failure = fetcher(*make_fetcher), None
-                except Exception:
-                    failure = WorkerError(where)
+                source.start()
                 results.put((RESUME, worker_id, b""))
-                continue
-            try:
-                if failure is None:
-                    message = pickle.dumps(fetch(indices), protocol=5)
-                elif stream and told:
-                    message = pickle.dumps(END)
-                else:
-                    message, told = _pickled(failure), True
-            except StopIteration:
-                message = pickle.dumps(END) if stream else _pickled(WorkerError(where))
-            except Exception:
-                message = _pickled(WorkerError(where))
-            results.put((number, worker_id, message))
-            del message
+            else:
+                results.put((number, worker_id, source.answer(indices)))
     except KeyboardInterrupt:
         pass  # the main process raises it
     if done.is_set():
