@@ -326,3 +326,10 @@ def test_filling_refuses_what_the_type_cannot_hold() -> None:
     assert x.masked_fill(mask, -1).tolist() == [255, 0]
     with pytest.raises(IndexError, match="tensor has no dimensions"):
         mg.tensor(1.0).take_along_dim(mg.tensor(0), 0)
+
+
+def test_gathering_nothing_is_recorded() -> None:
+    x = mg.ones(5, requires_grad=True)
+    y = x.gather(0, mg.zeros(2, 0, dtype=mg.uint8))
+    y.sum().backward()
+    assert tuple(y.shape) == (2, 0) and x.grad.tolist() == [0] * 5

@@ -114,8 +114,9 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     """
     d, i = along("gather", input, dim, index), array_of(index)
     check_bounds(i, d, size_at(input, d))
-    if i.ndim != array_of(input).ndim and not i.size:
-        result = _v.wrap(np.zeros(i.shape, array_of(input).dtype))
+    if not i.size:
+        flat = reshape(input, (array_of(input).size,))
+        result = reshape(take_at(flat, [np.zeros(0, np.int64)], (0,), Gather), i.shape)
     else:
         arrays, positions = grid(as_1d(index), d)
         result = reshape_like(take_at(as_1d(input), arrays, positions, Gather), i.shape)
