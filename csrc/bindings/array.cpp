@@ -213,7 +213,7 @@ bool need_planes(const char* kernel, const char* name, const Array& array) {
 bool need_same_shape(const char* kernel, const char* name, const Array& array,
                      const char* other_name, const Array& other) {
   if (MG_LIKELY(array.ndim == other.ndim &&
-                std::memcmp(array.shape, other.shape, sizeof(npy_intp) * array.ndim) == 0)) {
+                PyArray_CompareLists(array.shape, other.shape, array.ndim))) {
     return true;
   }
   fail(PyExc_ValueError, "%s: %s is %s and %s is %s; their shapes must be equal", kernel, name,

@@ -186,7 +186,7 @@ PyObject* cross_entropy_backward(PyObject*, PyObject* const* args, Py_ssize_t na
     return nullptr;
   }
   if (!is_fast(args[0]) || !read_matrix(args[1], &m) || PyArray_NDIM(m.array) != 2 ||
-      !read_matrix(args[3], &l) || l.single != m.single ||
+      !read_matrix(args[3], &l) || l.single != m.single || PyArray_SIZE(l.array) != m.rows ||
       PyArray_SIZE(reinterpret_cast<PyArrayObject*>(args[0])) != 1 ||
       PyArray_TYPE(reinterpret_cast<PyArrayObject*>(args[0])) != PyArray_TYPE(m.array)) {
     return new_none();
