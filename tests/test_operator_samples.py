@@ -74,8 +74,6 @@ SKIPPED: dict[str, Callable[[Any], bool]] = {
     "polygamma": _at_a_pole,
     "special.polygamma": _at_a_pole,
 }
-# Known differences, to be worked off.
-PENDING: set[str] = set()
 # Operators that draw random numbers: PyTorch's catalogue calls them after this seed.
 SEED = 42
 # Where equal elements may come in any order, so that indices differ; the position of `dim`.
@@ -412,24 +410,7 @@ def compared() -> list[Any]:
     return [op for op in op_db if not {op.name, op.full_name} & left_out and find(op.name)]
 
 
-def _parameters() -> list[Any]:
-    pending = pytest.mark.xfail(reason="a known difference", strict=False)
-    return [
-        pytest.param(op, id=op.full_name, marks=[pending] * (op.full_name in PENDING))
-        for op in compared()
-    ]
-
-
-@pytest.fixture(autouse=True)
-def _pytorch_stream() -> Iterator[None]:
-    """Dropout masks that follow PyTorch's stream of random numbers."""
-    before = mg.random.match_torch()
-    mg.random.match_torch(True)
-    yield
-    mg.random.match_torch(before)
-
-
-@pytest.mark.parametrize("op", _parameters())
+@pytest.mark.parametrize("op", compared(), ids=lambda op: op.full_name)
 def test_samples(op: Any) -> None:
     comparison = Comparison(op, LIMIT)
     comparison.run()
