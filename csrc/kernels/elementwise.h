@@ -1,14 +1,18 @@
-// Contract of the elementwise family: one operation on every element.
+// Contract of the elementwise family: one operation on every element, its operands strided or
+// repeated by broadcasting without a copy.
 //
-//   shapes       out, a (n); b by form:
-//                  kSame  b (n)
-//                  kRow   b (n / rows), repeated for each of `rows` rows
-//                  kRight b (1), kLeft a (1): a single value as that operand
-//                the arrays are contiguous, n >= 0
-//   aliasing     out may be a or b (same start); otherwise no overlap
-//   values       IEEE; relu keeps NaN; exp, log, tanh, sigmoid as csrc/cpu/vmath.h states;
-//                relu_backward(grad, out) is 0 where out <= 0, else grad; tanh_backward(grad, y) is
-//                grad (1 - y^2), sigmoid_backward(grad, y) is grad y (1 - y)
+//   shapes       `walk` tells the result's shape and, for each operand, the stride of every
+//                dimension (0 where it repeats); the result is dense in the walk's order
+//   aliasing     out may be an operand that is dense in the walk's order; otherwise no overlap
+//   types        the result and the operands have the type that the table's column says; float16
+//                and bfloat16 are computed in float32 and rounded once. Comparisons and `where`
+//                have bool (one byte) results and masks
+//   numbers      an operand may be a single number (Walk::number): it has the type that the
+//                operation computes in, which is float for the 16-bit types
+//   values       IEEE; relu, maximum, minimum and clamp keep NaN; the functions have the errors
+//                that csrc/cpu/vmath.h and vmath_more.h state. *_backward take the gradient of the
+//                result first, then what was saved
+//   params       further numbers of an operation, told beside its name below; may be nullptr
 //   workspace    none
 //   determinism  elementwise: bitwise equal for every thread count
 #pragma once
@@ -17,30 +21,108 @@
 
 namespace mg {
 
+constexpr int kWalkDims = 8;
+constexpr int kWalkOperands = 3;
+
+struct Walk {
+  int ndim;                                  // 1 .. kWalkDims
+  int operands;                              // 1 .. kWalkOperands
+  int64_t size;                              // elements of the result
+  int64_t shape[kWalkDims];                  // outermost first
+  int64_t stride[kWalkOperands][kWalkDims];  // elements
+  bool number[kWalkOperands];                // the operand is one number of the computing type
+};
+
+// With two operands unless said otherwise. The order is that of the tables in csrc/cpu.
 enum class BinaryOp {
   kAdd,
   kSub,
   kMul,
   kDiv,
-  kReluBackward,
-  kTanhBackward,
-  kSigmoidBackward,
+  kMaximum,
+  kMinimum,
+  kPow,
+  kReluBackward,         // (grad, result)
+  kTanhBackward,         // (grad, result)
+  kSigmoidBackward,      // (grad, result)
+  kSqrtBackward,         // (grad, result)
+  kGeluBackward,         // (grad, input)
+  kGeluTanhBackward,     // (grad, input)
+  kSiluBackward,         // (grad, input)
+  kAbsBackward,          // (grad, input)
+  kLeakyReluBackward,    // (grad, input), slope
+  kEluBackward,          // (grad, input), alpha, scale, input scale
+  kSoftplusBackward,     // (grad, input), beta, threshold
+  kClampBackward,        // (grad, input), low, high: grad where low <= input <= high
+  kHardtanhBackward,     // (grad, input), low, high: grad where low < input < high
+  kLogSigmoidBackward,   // (grad, input)
+  kMishBackward,         // (grad, input)
+  kHardswishBackward,    // (grad, input)
+  kHardsigmoidBackward,  // (grad, input)
   kCount
 };
-enum class UnaryOp { kNeg, kRelu, kExp, kLog, kSqrt, kTanh, kSigmoid, kReciprocal, kCount };
-enum class Form { kSame, kRow, kRight, kLeft };
-
-template <class T>
-struct ElementwiseOf {
-  using Binary = void (*)(T* out, const T* a, const T* b, int64_t n, int64_t rows, Form form);
-  using Unary = void (*)(T* out, const T* a, int64_t n);
-  Binary binary[static_cast<int>(BinaryOp::kCount)];
-  Unary unary[static_cast<int>(UnaryOp::kCount)];
+enum class UnaryOp {
+  kCopy,
+  kNeg,
+  kRelu,
+  kExp,
+  kLog,
+  kSqrt,
+  kTanh,
+  kSigmoid,
+  kReciprocal,
+  kAbs,
+  kSquare,
+  kRsqrt,
+  kSign,
+  kFloor,
+  kCeil,
+  kRound,  // half to even
+  kTrunc,
+  kErf,
+  kSin,
+  kCos,
+  kExp2,
+  kExpm1,
+  kLog1p,
+  kLog2,
+  kLog10,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kLogSigmoid,
+  kMish,
+  kHardswish,
+  kHardsigmoid,
+  kLeakyRelu,  // slope
+  kElu,        // alpha, scale, input scale
+  kSoftplus,   // beta, threshold
+  kClamp,      // low, high
+  kCount
 };
+enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };
+
+// The tables have a column for each of the first two; the others are computed as the first.
+enum class FloatType { kFloat32, kFloat64, kFloat16, kBFloat16 };
+constexpr int kFloatTypes = 2;
+
+// One stretch of n elements; each operand is dense or one value. `stream`: write past the caches.
+enum class Unit : uint8_t { kSame, kDense };
+using Row = void (*)(void* out, const void* const* in, const Unit* unit, int64_t n,
+                     const double* params, bool stream);
 
 struct ElementwiseKernels {
-  ElementwiseOf<float> f32;
-  ElementwiseOf<double> f64;
+  // Runs `row` over the walk on the threads. `item`: bytes of an element of the result and of each
+  // operand: that of `type`, or 1 for bools.
+  void (*run)(Row row, FloatType type, void* out, const void* const* in, const int64_t* item,
+              const Walk& walk, const double* params);
+  // Copies elements of 1, 2, 4 or 8 bytes.
+  void (*copy)(void* out, const void* in, int64_t item, const Walk& walk);
+  // Rows by operation and type; nullptr where there is none.
+  const Row (*binary)[kFloatTypes];   // [BinaryOp]
+  const Row (*unary)[kFloatTypes];    // [UnaryOp]
+  const Row (*compare)[kFloatTypes];  // [CompareOp], bool result
+  const Row* where;                   // (bool mask, a, b)
 };
 
 }  // namespace mg

@@ -1,0 +1,116 @@
+// Elementwise operations of two operands, and the gradients of functions of one: a struct each, its
+// vector form; rows.h makes the loops.
+#include "rows.h"
+#include "vmath_more.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+#define MG_BINARY(Name, a, b, expression)                  \
+  struct Name {                                            \
+    template <class V>                                     \
+    MG_INLINE V apply(V a, V b, const Params<V>& p) {      \
+      (void)p;                                             \
+      return expression;                                   \
+    }                                                      \
+  };
+MG_BINARY(Add, a, b, a + b)
+MG_BINARY(Sub, a, b, a - b)
+MG_BINARY(Mul, a, b, a* b)
+MG_BINARY(Div, a, b, a / b)
+MG_BINARY(Maximum, a, b, a > b ? a : b == b ? (a == a ? b : a) : b)
+MG_BINARY(Minimum, a, b, a < b ? a : b == b ? (a == a ? b : a) : b)
+MG_BINARY(Pow, a, b, pow(a, b))
+MG_BINARY(ReluBackward, grad, y, y <= V{} ? V{} : grad)
+MG_BINARY(TanhBackward, grad, y, grad*(1 - y * y))
+MG_BINARY(SigmoidBackward, grad, y, grad* y*(1 - y))
+MG_BINARY(SqrtBackward, grad, y, grad / (y + y))
+MG_BINARY(AbsBackward, grad, x, x > V{} ? grad : x < V{} ? -grad : grad * V{})
+MG_BINARY(LeakyReluBackward, grad, x, x > V{} ? grad : grad * p.at[0])
+MG_BINARY(EluBackward, grad, x,
+          x <= V{} ? grad * (exp(x * p.at[2]) * (p.at[0] * p.at[1] * p.at[2])) : grad * p.at[1])
+MG_BINARY(ClampBackward, grad, x, x >= p.at[0] ? (x <= p.at[1] ? grad : V{}) : V{})
+MG_BINARY(HardtanhBackward, grad, x, x > p.at[0] ? (x < p.at[1] ? grad : V{}) : V{})
+MG_BINARY(LogSigmoidBackward, grad, x, grad* sigmoid(-x))
+MG_BINARY(HardsigmoidBackward, grad, x,
+          x > V{} - 3 ? (x < V{} + 3 ? grad / 6 : V{}) : V{})
+MG_BINARY(HardswishBackward, grad, x,
+          x <= V{} - 3  ? V{}
+          : x < V{} + 3 ? grad * (x / 3 + lanes_of<V>(0.5))
+                        : grad)
+#undef MG_BINARY
+
+// P(x) + x p(x), P and p the normal distribution and its density.
+struct GeluBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V x, const Params<V>&) {
+    const V below = (erf(x * lanes_of<V>(0.70710678118654752440)) + 1) * lanes_of<V>(0.5);
+    const V density = exp(x * x * lanes_of<V>(-0.5)) * lanes_of<V>(0.39894228040143267794);
+    return grad * (below + x * density);
+  }
+};
+struct GeluTanhBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V x, const Params<V>&) {
+    const V k = lanes_of<V>(0.79788456080286535588), c = lanes_of<V>(0.044715);
+    const V square = x * x;
+    const V t = tanh((square * c + 1) * x * k);
+    const V slope = (1 - t * t) * k * (square * c * 3 + 1);
+    return grad * lanes_of<V>(0.5) * (t + 1 + x * slope);
+  }
+};
+struct SiluBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V x, const Params<V>&) {
+    const V s = sigmoid(x);
+    return grad * s * (1 + x * (1 - s));
+  }
+};
+struct SoftplusBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V x, const Params<V>& p) {
+    const V scaled = x * p.at[0];
+    return scaled > p.at[1] ? grad : grad * sigmoid(scaled);
+  }
+};
+struct MishBackward {
+  template <class V>
+  MG_INLINE V apply(V grad, V x, const Params<V>&) {
+    const V t = tanh(log1p(exp(x)));
+    return grad * (t + x * sigmoid(x) * (1 - t * t));
+  }
+};
+
+#define MG_ROWS(Op) {binary_row<Op, float>, binary_row<Op, double>}
+
+}  // namespace
+
+// In the order of BinaryOp.
+extern const Row kBinary[][kFloatTypes] = {
+    MG_ROWS(Add),
+    MG_ROWS(Sub),
+    MG_ROWS(Mul),
+    MG_ROWS(Div),
+    MG_ROWS(Maximum),
+    MG_ROWS(Minimum),
+    MG_ROWS(Pow),
+    MG_ROWS(ReluBackward),
+    MG_ROWS(TanhBackward),
+    MG_ROWS(SigmoidBackward),
+    MG_ROWS(SqrtBackward),
+    MG_ROWS(GeluBackward),
+    MG_ROWS(GeluTanhBackward),
+    MG_ROWS(SiluBackward),
+    MG_ROWS(AbsBackward),
+    MG_ROWS(LeakyReluBackward),
+    MG_ROWS(EluBackward),
+    MG_ROWS(SoftplusBackward),
+    MG_ROWS(ClampBackward),
+    MG_ROWS(HardtanhBackward),
+    MG_ROWS(LogSigmoidBackward),
+    MG_ROWS(MishBackward),
+    MG_ROWS(HardswishBackward),
+    MG_ROWS(HardsigmoidBackward),
+};
+
+}  // namespace mg::MG_ISA

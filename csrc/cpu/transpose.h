@@ -1,0 +1,126 @@
+// Turning a small matrix: square blocks of 4-byte elements in registers, the rest one by one.
+#pragma once
+
+#include "simd.h"
+
+namespace mg::MG_ISA {
+
+// A square block of kF rows: out[r][c] = in[c][r]. Steps are in bytes.
+#if defined(__AVX512F__)
+MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
+                               bool use_stream) {
+  __m512 r[16], t[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(in + i * in_step);
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    const __m512d a = _mm512_castps_pd(t[i]), b = _mm512_castps_pd(t[i + 1]);
+    const __m512d c = _mm512_castps_pd(t[i + 2]), d = _mm512_castps_pd(t[i + 3]);
+    r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+  }
+  // r[4 g + j] holds column 4 q + j of rows 4 g .. 4 g + 3 in quarter q: turn the quarters.
+  for (int j = 0; j < 4; ++j) {
+    const __m512 low = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x44);
+    const __m512 high = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xee);
+    const __m512 low2 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x44);
+    const __m512 high2 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xee);
+    t[j] = _mm512_shuffle_f32x4(low, low2, 0x88);
+    t[4 + j] = _mm512_shuffle_f32x4(low, low2, 0xdd);
+    t[8 + j] = _mm512_shuffle_f32x4(high, high2, 0x88);
+    t[12 + j] = _mm512_shuffle_f32x4(high, high2, 0xdd);
+  }
+  for (int i = 0; i < 16; ++i) {
+    float* row = reinterpret_cast<float*>(out + i * out_step);
+    if (use_stream) {
+      _mm512_stream_ps(row, t[i]);
+    } else {
+      _mm512_storeu_ps(row, t[i]);
+    }
+  }
+}
+#elif defined(__AVX2__)
+MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
+                               bool use_stream) {
+  __m256 r[8], t[8];
+  for (int i = 0; i < 8; ++i) {
+    r[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(in + i * in_step));
+  }
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x20);
+    t[4 + i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x31);
+  }
+  for (int i = 0; i < 8; ++i) {
+    float* row = reinterpret_cast<float*>(out + i * out_step);
+    if (use_stream) {
+      _mm256_stream_ps(row, t[i]);
+    } else {
+      _mm256_storeu_ps(row, t[i]);
+    }
+  }
+}
+#else
+MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step, bool) {
+  float block[kF][kF];
+  for (int r = 0; r < kF; ++r) {
+    for (int c = 0; c < kF; ++c) {
+      __builtin_memcpy(&block[c][r], in + r * in_step + c * 4, 4);
+    }
+  }
+  for (int r = 0; r < kF; ++r) __builtin_memcpy(out + r * out_step, block[r], sizeof block[r]);
+}
+#endif
+
+template <class T>
+MG_INLINE void transpose_plain(char* out, int64_t out_step, const char* in, int64_t in_step,
+                               int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    T* row = reinterpret_cast<T*>(out + r * out_step);
+    for (int64_t c = 0; c < columns; ++c) {
+      __builtin_memcpy(row + c, in + c * in_step + r * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    }
+  }
+}
+
+// out (rows, columns) = in^T, in (columns, rows); elements of `item` bytes, steps of rows in bytes.
+// `use_stream`: past the caches where the result is aligned for it.
+static inline void transpose(char* out, int64_t out_step, const char* in, int64_t in_step,
+                             int64_t rows, int64_t columns, int64_t item, bool use_stream) {
+  if (item == 1) return transpose_plain<uint8_t>(out, out_step, in, in_step, rows, columns);
+  if (item == 2) return transpose_plain<uint16_t>(out, out_step, in, in_step, rows, columns);
+  if (item == 8) return transpose_plain<uint64_t>(out, out_step, in, in_step, rows, columns);
+  const bool aligned =
+      reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0 && out_step % kVectorBytes == 0;
+  const int64_t full_rows = rows / kF * kF, full_columns = columns / kF * kF;
+  for (int64_t r = 0; r < full_rows; r += kF) {
+    for (int64_t c = 0; c < full_columns; c += kF) {
+      transpose_block(out + r * out_step + c * 4, out_step, in + c * in_step + r * 4, in_step,
+                      use_stream && aligned);
+    }
+  }
+  if (use_stream && aligned) stream_fence();
+  if (full_columns < columns) {
+    transpose_plain<uint32_t>(out + full_columns * 4, out_step, in + full_columns * in_step,
+                              in_step, full_rows, columns - full_columns);
+  }
+  if (full_rows < rows) {
+    transpose_plain<uint32_t>(out + full_rows * out_step, out_step, in + full_rows * 4, in_step,
+                              rows - full_rows, columns);
+  }
+}
+
+}  // namespace mg::MG_ISA

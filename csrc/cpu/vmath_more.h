@@ -1,0 +1,251 @@
+// Further functions of vectors, on top of vmath.h: error function, sine, powers and the activations
+// of neural networks. Include only from csrc/cpu/*.cpp.
+// Polynomials are minimax fits made for this file in 40-digit arithmetic. Errors of the float forms
+// are stated for all finite arguments, subnormal results apart; doubles go through the C library.
+#pragma once
+
+#include "vmath.h"
+
+namespace mg::MG_ISA {
+
+MG_INLINE vf copy_sign(vf magnitude, vf sign) {
+  const vi mask = set1(static_cast<int32_t>(0x80000000));
+  return (vf)(((vi)magnitude & ~mask) | ((vi)sign & mask));
+}
+
+// erf x, 2 ulp. x + x P(x^2) below 15/16, 1 - e^-Q(|x|) above, which is 1 from 4 on.
+MG_INLINE vf erf(vf x) {
+  const vf a = abs(x);
+  const vf z = x * x;
+  vf p = set1(0x1.5bfbaap-14f);
+  p = fma(p, z, set1(-0x1.aa068ep-11f));
+  p = fma(p, z, set1(0x1.54c2cap-8f));
+  p = fma(p, z, set1(-0x1.b80e30p-6f));
+  p = fma(p, z, set1(0x1.ce2e06p-4f));
+  p = fma(p, z, set1(-0x1.812742p-2f));
+  p = fma(p, z, set1(0x1.06eba8p-3f));
+  const vf small = fma(x, p, x);
+  const vf t = a > 4.0f ? set1(4.0f) : a;  // NaN stays
+  vf q = set1(0x1.65745ap-16f);
+  q = fma(q, t, set1(-0x1.ca20fcp-12f));
+  q = fma(q, t, set1(0x1.1221e4p-8f));
+  q = fma(q, t, set1(-0x1.9c11ecp-6f));
+  q = fma(q, t, set1(0x1.bbb6dcp-4f));
+  q = fma(q, t, set1(0x1.44403cp-1f));
+  q = fma(q, t, set1(0x1.212956p+0f));
+  q = fma(q, t, set1(-0x1.77fa02p-13f));
+  const vf large = copy_sign(1.0f - exp(-q), x);
+  return a < 0.9375f ? small : large;
+}
+
+// e^x - 1, 2 ulp. 2^n (e^r - 1) + (2^n - 1), x = n ln 2 + r.
+MG_INLINE vf expm1(vf x) {
+  const vf given = x;
+  x = x > 88.7f ? set1(88.7f) : x;
+  x = x < -25.0f ? set1(-25.0f) : x;  // -1 to the last bit
+  const vf magic = set1(12582912.0f);
+  const vf n = fma(x, set1(1.44269504f), magic) - magic;
+  vf r = fma(n, set1(-0x1.62e4p-1f), x);
+  r = fma(n, set1(-1.42860677e-6f), r);
+  vf q = set1(0x1.6db4e4p-10f);
+  q = fma(q, r, set1(0x1.123bep-7f));
+  q = fma(q, r, set1(0x1.55545ep-5f));
+  q = fma(q, r, set1(0x1.55548ep-3f));
+  q = fma(q, r, set1(0.5f));
+  const vf y = fma(r * r, q, r);
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vf half_scale = (vf)((k + 126) << 23);  // 2^(n - 1): 2^128 is no float
+  const vf result = fma(y, half_scale, half_scale - 0.5f) * 2.0f;
+  return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
+}
+
+// ln(1 + x), 2 ulp. ln u of u = 1 + x rounded, and what the rounding lost over u.
+MG_INLINE vf log1p(vf x) {
+  const vf u = x + 1.0f;
+  const vf lost = x - (u - 1.0f);
+  const vf y = log(u) + lost / u;
+  const vi plain = (vi)(x == x) & (u > 0.0f) & (u < __builtin_inff());
+  return plain ? (abs(x) < 1e-7f ? x : y) : log(u);
+}
+
+// Base 2 and 10, 2 ulp.
+MG_INLINE vf log2(vf x) { return log(x) * 1.44269504f; }
+MG_INLINE vf log10(vf x) { return log(x) * 0.434294482f; }
+
+// 2^x, 1 ulp.
+MG_INLINE vf exp2(vf x) {
+  x = x > 129.0f ? set1(129.0f) : x;
+  x = x < -151.0f ? set1(-151.0f) : x;
+  const vf magic = set1(12582912.0f);
+  const vf n = (x + magic) - magic;
+  const vf r = (x - n) * 0.693147181f;
+  vf q = set1(0x1.6db4e4p-10f);
+  q = fma(q, r, set1(0x1.123bep-7f));
+  q = fma(q, r, set1(0x1.55545ep-5f));
+  q = fma(q, r, set1(0x1.55548ep-3f));
+  q = fma(q, r, set1(0.5f));
+  const vf y = fma(r * r, q, r) + 1.0f;
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vi half_k = k >> 1;
+  return y * (vf)((half_k + 127) << 23) * (vf)((k - half_k + 127) << 23);
+}
+
+// sin (quarter = 0) and cos (quarter = 1), 2 ulp (of 1 near zeros). x - n pi/2 in three parts as
+// long as they are exact enough; larger arguments go through the C library.
+MG_INLINE vf sine(vf x, int32_t quarter) {
+  const vf magic = set1(12582912.0f);
+  const vf n = fma(x, set1(0.636619772f), magic) - magic;
+  vf r = fma(n, set1(-0x1.92p+0f), x);
+  r = fma(n, set1(-0x1.fb4p-12f), r);
+  r = fma(n, set1(-0x1.4442d2p-24f), r);
+  const vf z = r * r;
+  vf s = set1(0x1.6ccbb4p-19f);
+  s = fma(s, z, set1(-0x1.a00f68p-13f));
+  s = fma(s, z, set1(0x1.111108p-7f));
+  s = fma(s, z, set1(-0x1.555556p-3f));
+  s = fma(r * z, s, r);
+  vf c = set1(-0x1.24217cp-22f);
+  c = fma(c, z, set1(0x1.a010f4p-16f));
+  c = fma(c, z, set1(-0x1.6c16b8p-10f));
+  c = fma(c, z, set1(0x1.555556p-5f));
+  c = fma(z * z, c, fma(z, set1(-0.5f), set1(1.0f)));
+  const vi k = __builtin_convertvector(abs(n) < 1e6f ? n : vf{}, vi) + quarter;
+  vf y = (k & 1) != 0 ? c : s;
+  y = (vf)((vi)y ^ ((k & 2) << 30));
+  const vi far = abs(x) > 8192.0f;  // false for NaN, whose n, r and y are NaN
+  int32_t any = 0;
+  for (int i = 0; i < kF; ++i) any |= far[i];
+  if (MG_UNLIKELY(any)) {
+    for (int i = 0; i < kF; ++i) {
+      if (far[i]) y[i] = quarter ? ::cosf(x[i]) : ::sinf(x[i]);
+    }
+  }
+  return y;
+}
+MG_INLINE vf sin(vf x) {
+  const vf y = sine(x, 0);
+  return x == 0.0f ? x : y;
+}
+MG_INLINE vf cos(vf x) { return sine(x, 1); }
+
+// x^y, 1 ulp, in double arithmetic: e^(y ln x). Signs, zeros and what is not finite go through the
+// C library lane by lane.
+MG_INLINE vd pow_part(vd x, vd y) {
+  typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
+  const vl bits = (vl)x;
+  const vl e = (bits - 0x3fe6a09e667f3bcdLL) >> 52;  // m in [sqrt(1/2), sqrt(2))
+  const vd m = (vd)(bits - (e << 52));
+  const vd f = m - 1.0;
+  const vd s = f / (f + 2.0);
+  const vd z = s * s;
+  vd p = set1(0x1.587ae3327cc6bp-3);
+  p = fma(p, z, set1(0x1.732be0b8d89fbp-3));
+  p = fma(p, z, set1(0x1.c7227a19abd2ep-3));
+  p = fma(p, z, set1(0x1.2492417450fe0p-2));
+  p = fma(p, z, set1(0x1.999999a298602p-2));
+  p = fma(p, z, set1(0x1.5555555553953p-1));
+  const vd log_m = fma(p * z, s, s + s);
+  vd t = y * fma(__builtin_convertvector(e, vd), set1(0x1.62e42fefa39efp-1), log_m);
+  t = t > 200.0 ? set1(200.0) : t;
+  t = t < -200.0 ? set1(-200.0) : t;
+  const vd magic = set1(0x1.8p+52);
+  const vd n = fma(t, set1(0x1.71547652b82fep+0), magic) - magic;
+  const vd r = fma(n, set1(-0x1.62e42fefa39efp-1), t);
+  vd q = set1(0x1.730732b09d706p-19);
+  q = fma(q, r, set1(0x1.a1747b57d499bp-16));
+  q = fma(q, r, set1(0x1.a0196ede2b00ep-13));
+  q = fma(q, r, set1(0x1.6c1635d02dcb6p-10));
+  q = fma(q, r, set1(0x1.1111112f6c51ep-7));
+  q = fma(q, r, set1(0x1.5555558198a90p-5));
+  q = fma(q, r, set1(0x1.555555554ca93p-3));
+  q = fma(q, r, set1(0x1.ffffffffee9d0p-2));
+  const vd scale = (vd)((__builtin_convertvector(n, vl) + 1023) << 52);
+  return fma(r * r, q, r + 1.0) * scale;
+}
+MG_INLINE vf pow(vf x, vf y) {
+  typedef float half_vector __attribute__((vector_size(kVectorBytes / 2)));
+  const vi plain = (vi)(x > 0x1p-126f) & (vi)(x < __builtin_inff()) &
+                   (vi)(abs(y) < __builtin_inff());
+  const vf base = plain ? x : set1(1.0f), exponent = plain ? y : set1(1.0f);
+  half_vector b[2], e[2];
+  __builtin_memcpy(b, &base, sizeof base);
+  __builtin_memcpy(e, &exponent, sizeof exponent);
+  for (int i = 0; i < 2; ++i) {
+    b[i] = __builtin_convertvector(pow_part(__builtin_convertvector(b[i], vd),
+                                            __builtin_convertvector(e[i], vd)),
+                                   half_vector);
+  }
+  vf result;
+  __builtin_memcpy(&result, b, sizeof result);
+  int32_t all = -1;
+  for (int i = 0; i < kF; ++i) all &= plain[i];
+  if (MG_UNLIKELY(!all)) {
+    for (int i = 0; i < kF; ++i) {
+      if (!plain[i]) result[i] = ::powf(x[i], y[i]);
+    }
+  }
+  return result;
+}
+
+#define MG_ROUNDING(name, mode512, builtin)                                     \
+  MG_INLINE vf name(vf x) { return MG_ROUND_F(x, mode512, builtin##f); }        \
+  MG_INLINE vd name(vd x) { return MG_ROUND_D(x, mode512, builtin); }
+#if defined(__AVX512F__)
+#define MG_ROUND_F(x, mode, builtin) (vf) _mm512_roundscale_ps((__m512)x, mode)
+#define MG_ROUND_D(x, mode, builtin) (vd) _mm512_roundscale_pd((__m512d)x, mode)
+#elif defined(__AVX2__)
+#define MG_ROUND_F(x, mode, builtin) (vf) _mm256_round_ps((__m256)x, mode)
+#define MG_ROUND_D(x, mode, builtin) (vd) _mm256_round_pd((__m256d)x, mode)
+#elif defined(__SSE4_1__)
+#define MG_ROUND_F(x, mode, builtin) (vf) _mm_round_ps((__m128)x, mode)
+#define MG_ROUND_D(x, mode, builtin) (vd) _mm_round_pd((__m128d)x, mode)
+#else
+#define MG_ROUND_F(x, mode, builtin) \
+  ({                                 \
+    vf v_ = x;                       \
+    for (int i = 0; i < kF; ++i) v_[i] = builtin(v_[i]); \
+    v_;                              \
+  })
+#define MG_ROUND_D(x, mode, builtin) \
+  ({                                 \
+    vd v_ = x;                       \
+    for (int i = 0; i < kD; ++i) v_[i] = builtin(v_[i]); \
+    v_;                              \
+  })
+#endif
+MG_ROUNDING(round_even, 8, __builtin_rint)
+MG_ROUNDING(floor, 9, __builtin_floor)
+MG_ROUNDING(ceil, 10, __builtin_ceil)
+MG_ROUNDING(trunc, 11, __builtin_trunc)
+#undef MG_ROUNDING
+#undef MG_ROUND_F
+#undef MG_ROUND_D
+
+MG_INLINE vd abs(vd a) {
+  typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
+  return (vd)((vl)a & 0x7fffffffffffffffLL);
+}
+
+#define MG_BY_LANE(name)                     \
+  MG_INLINE vd name(vd v) {                  \
+    double lane[kD];                         \
+    __builtin_memcpy(lane, &v, sizeof v);    \
+    for (double& x : lane) x = ::name(x);    \
+    __builtin_memcpy(&v, lane, sizeof v);    \
+    return v;                                \
+  }
+MG_BY_LANE(erf)
+MG_BY_LANE(expm1)
+MG_BY_LANE(log1p)
+MG_BY_LANE(log2)
+MG_BY_LANE(log10)
+MG_BY_LANE(exp2)
+MG_BY_LANE(sin)
+MG_BY_LANE(cos)
+#undef MG_BY_LANE
+MG_INLINE vd pow(vd x, vd y) {
+  for (int i = 0; i < kD; ++i) x[i] = ::pow(x[i], y[i]);
+  return x;
+}
+
+}  // namespace mg::MG_ISA
