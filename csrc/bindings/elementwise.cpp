@@ -1,8 +1,10 @@
-// The hot path of small models: an elementwise operation on contiguous float arrays, its result
-// tensor and its graph node, made in one call. For everything else the functions return None, and
-// minigrad/ops/_elementwise.py, which says in Python what happens here, does it.
+// Elementwise operations on arrays, and the hot path of small models: the operation, its result
+// tensor and its graph node made in one call. Where the functions return None (types without a
+// kernel, shapes that do not fit), minigrad/ops/_elementwise.py, which says in Python what happens
+// here, does it.
 #include "bindings/families.h"
 #include "bindings/graph.h"
+#include "bindings/walk.h"
 #include "kernels.h"
 
 namespace mg {
@@ -58,51 +60,70 @@ bool read_operand(PyObject* given, Operand* operand) {
   } else {
     operand->array = given;
   }
-  return is_fast(operand->array);
+  return PyArray_CheckExact(operand->array);
 }
 
 PyArrayObject* as_array(const Operand& operand) {
   return reinterpret_cast<PyArrayObject*>(operand.array);
 }
 
-// How b combines with a; false if only NumPy's general broadcasting does it.
-bool find_form(const Operand& a, const Operand& b, Form* form, int64_t* rows) {
-  *rows = 1;
-  if (!a.array || !b.array) {
-    *form = a.array ? Form::kRight : Form::kLeft;
-    return true;
+constexpr int kMaxParams = 3;
+
+// A kernel call over up to three operands: the plan of its walk, then run() into a new array.
+struct Call {
+  PyArrayObject* arrays[kWalkOperands];  // nullptr for a number
+  double numbers[kWalkOperands];
+  int count;
+  FloatType type;
+  PyArrayObject* like;  // an operand of that type
+  Layout layout;
+};
+
+// Plans a call whose operands from `first` on must all have one float type. False: NumPy's work.
+bool plan_call(Call* call, const Operand* operands, int count, int first) {
+  call->count = count;
+  call->like = nullptr;
+  for (int k = 0; k < count; ++k) {
+    call->arrays[k] = operands[k].array ? as_array(operands[k]) : nullptr;
+    call->numbers[k] = operands[k].number;
+    if (k < first || !call->arrays[k]) continue;
+    FloatType type;
+    if (!float_type(call->arrays[k], &type) || (call->like && type != call->type)) return false;
+    if (!call->like) call->like = call->arrays[k];
+    call->type = type;
   }
-  PyArrayObject* x = as_array(a);
-  PyArrayObject* y = as_array(b);
-  if (PyArray_TYPE(x) != PyArray_TYPE(y)) return false;
-  const int nx = PyArray_NDIM(x), ny = PyArray_NDIM(y);
-  if (nx >= ny) {
-    for (int i = 1; i <= ny; ++i) {
-      if (PyArray_DIM(x, nx - i) != PyArray_DIM(y, ny - i)) return false;
-    }
-    if (nx == ny) {
-      *form = Form::kSame;
-    } else if (ny == 0) {
-      *form = Form::kRight;
-    } else {
-      *form = Form::kRow;
-      for (int i = 0; i < nx - ny; ++i) *rows *= PyArray_DIM(x, i);
-    }
-    return true;
-  }
-  *form = Form::kLeft;
-  return nx == 0;
+  return call->like && plan_walk(call->arrays, count, &call->layout);
 }
 
-template <class T>
-void run_binary(const ElementwiseOf<T>& kernels, int op, T* out, const Operand& a, const Operand& b,
-                int64_t n, int64_t rows, Form form) {
-  const T left = a.array ? T{} : static_cast<T>(a.number);
-  const T right = b.array ? T{} : static_cast<T>(b.number);
-  const T* x = a.array ? static_cast<const T*>(PyArray_DATA(as_array(a))) : &left;
-  const T* y = b.array ? static_cast<const T*>(PyArray_DATA(as_array(b))) : &right;
-  KernelScope scope(kEach * static_cast<double>(n));
-  kernels.binary[op](out, x, y, n, rows, form);
+double work_of(const Call& call) { return kEach * static_cast<double>(call.layout.walk.size); }
+
+// Runs a row of the tables; the result has the operands' type, or bool.
+PyObject* run_call(const Call& call, const Row* rows, bool to_bool, const double* params) {
+  const bool is_double = call.type == FloatType::kFloat64;
+  const Row row = rows[is_double ? 1 : 0];
+  PyArray_Descr* descr = PyArray_DESCR(call.like);
+  if (to_bool) {
+    descr = PyArray_DescrFromType(NPY_BOOL);
+  } else {
+    Py_INCREF(descr);
+  }
+  PyObject* array = new_result(descr, call.layout);
+  if (!array) return nullptr;
+  int64_t item[1 + kWalkOperands];
+  const void* in[kWalkOperands];
+  float small[kWalkOperands];
+  item[0] = to_bool ? 1 : PyArray_ITEMSIZE(call.like);
+  for (int k = 0; k < call.count; ++k) {
+    small[k] = static_cast<float>(call.numbers[k]);
+    item[1 + k] = call.arrays[k] ? PyArray_ITEMSIZE(call.arrays[k]) : item[0];
+    in[k] = call.arrays[k] ? PyArray_DATA(call.arrays[k])
+            : is_double    ? static_cast<const void*>(&call.numbers[k])
+                           : &small[k];
+  }
+  KernelScope scope(work_of(call));
+  kernels().elementwise.run(row, call.type, PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)),
+                            in, item, call.layout.walk, params);
+  return array;
 }
 
 PyObject* shape_tuple(PyArrayObject* array) {
@@ -165,21 +186,13 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool any_variable = a.variable || b.variable;
   if (any_variable && ((a.array && !a.variable) || (b.array && !b.variable))) return new_none();
   const bool tracked = t_recording && (a.fn != Py_None || b.fn != Py_None);
-  Form form;
-  int64_t rows;
-  if ((tracked && g_anomaly) || !find_form(a, b, &form, &rows)) return new_none();
-
-  PyArrayObject* like = form == Form::kLeft ? as_array(b) : as_array(a);
-  const int64_t n = PyArray_SIZE(like);
-  Keep keep(KernelScope::unlocks(kEach * static_cast<double>(n)), {a.array, b.array, a.fn, b.fn});
-  PyObject* array = array_like(like);
+  if (tracked && g_anomaly) return new_none();
+  Call call;
+  const Operand operands[] = {a, b};
+  if (!plan_call(&call, operands, 2, 0)) return new_none();
+  Keep keep(KernelScope::unlocks(work_of(call)), {a.array, b.array, a.fn, b.fn});
+  PyObject* array = run_call(call, kernels().elementwise.binary[op], false, nullptr);
   if (!array) return nullptr;
-  void* out = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
-  if (PyArray_TYPE(like) == NPY_FLOAT) {
-    run_binary(kernels().elementwise.f32, op, static_cast<float*>(out), a, b, n, rows, form);
-  } else {
-    run_binary(kernels().elementwise.f64, op, static_cast<double*>(out), a, b, n, rows, form);
-  }
   if (!any_variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
@@ -189,7 +202,7 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return nullptr;
   }
   PyObject* result = new_tensor(array, node);
-  const bool broadcast = form != Form::kSame && a.array && b.array;
+  const bool broadcast = a.array && b.array && !PyArray_SAMESHAPE(as_array(a), as_array(b));
   if (!result || ((spec & kSavesInputs) && !save_operands(node, spec, a, b)) ||
       ((spec & kSavesOutput) && !save_output(node, result)) ||
       (broadcast && !save_shapes(node, a, b))) {
@@ -213,23 +226,11 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool tracked = t_recording && a.fn != Py_None;
   if (tracked && g_anomaly) return new_none();
 
-  PyArrayObject* x = as_array(a);
-  const int64_t n = PyArray_SIZE(x);
-  const double work = kEach * static_cast<double>(n);
-  Keep keep(KernelScope::unlocks(work), {a.array, a.fn});
-  PyObject* array = array_like(x);
+  Call call;
+  if (!plan_call(&call, &a, 1, 0)) return new_none();
+  Keep keep(KernelScope::unlocks(work_of(call)), {a.array, a.fn});
+  PyObject* array = run_call(call, kernels().elementwise.unary[op], false, nullptr);
   if (!array) return nullptr;
-  void* out = PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
-  {
-    KernelScope scope(work);
-    if (PyArray_TYPE(x) == NPY_FLOAT) {
-      kernels().elementwise.f32.unary[op](static_cast<float*>(out),
-                                          static_cast<const float*>(PyArray_DATA(x)), n);
-    } else {
-      kernels().elementwise.f64.unary[op](static_cast<double*>(out),
-                                          static_cast<const double*>(PyArray_DATA(x)), n);
-    }
-  }
   if (!a.variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
@@ -256,7 +257,112 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
+// Reads `count` operands (arrays or numbers) and up to kMaxParams numbers after them.
+bool read_arrays(const char* name, PyObject* const* args, Py_ssize_t nargs, int count,
+                 Operand* operands, double* params) {
+  if (nargs < 1 + count || nargs > 1 + count + kMaxParams) {
+    fail(PyExc_TypeError,
+         "%s: %zd arguments were given; needed: the operation, %d operands and up "
+         "to %d numbers",
+         name, nargs, count, kMaxParams);
+    return false;
+  }
+  for (int k = 0; k < count; ++k) {
+    operands[k].given = args[1 + k];
+    operands[k].array = nullptr;
+    operands[k].number = 0;
+    if (PyArray_CheckExact(args[1 + k])) {
+      operands[k].array = args[1 + k];
+    } else if (PyFloat_CheckExact(args[1 + k])) {
+      operands[k].number = PyFloat_AS_DOUBLE(args[1 + k]);
+    } else {
+      return false;
+    }
+  }
+  for (Py_ssize_t i = 0; i < kMaxParams; ++i) {
+    params[i] = 0;
+    if (1 + count + i < nargs &&
+        !read_double(name, "a parameter", args[1 + count + i], params + i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A kernel of one table on arrays and numbers: a new array, or None.
+PyObject* map_arrays(const char* name, PyObject* const* args, Py_ssize_t nargs, int count,
+                     const Row (*table)[kFloatTypes], int ops, bool to_bool) {
+  Operand operands[kWalkOperands];
+  double params[kMaxParams];
+  if (!read_arrays(name, args, nargs, count, operands, params)) {
+    return PyErr_Occurred() ? nullptr : new_none();
+  }
+  const long op = PyLong_AsLong(args[0]);
+  if (op < 0 || op >= ops) {
+    return PyErr_Occurred()
+               ? nullptr
+               : fail(PyExc_ValueError, "%s: operation %ld; there are %d", name, op, ops);
+  }
+  Call call;
+  if (!plan_call(&call, operands, count, 0)) return new_none();
+  return run_call(call, table[op], to_bool, params);
+}
+
+PyObject* unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return map_arrays("unary", args, nargs, 1, kernels().elementwise.unary,
+                    static_cast<int>(UnaryOp::kCount), false);
+}
+PyObject* binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return map_arrays("binary", args, nargs, 2, kernels().elementwise.binary,
+                    static_cast<int>(BinaryOp::kCount), false);
+}
+PyObject* compare(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return map_arrays("compare", args, nargs, 2, kernels().elementwise.compare,
+                    static_cast<int>(CompareOp::kCount), true);
+}
+
+// where(mask, a, b): a where the bool mask is set, else b; a new array, or None.
+PyObject* where(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("where", nargs, 3)) return nullptr;
+  Operand operands[3];
+  for (int k = 0; k < 3; ++k) {
+    operands[k].array = PyArray_CheckExact(args[k]) ? args[k] : nullptr;
+    operands[k].number = 0;
+    if (operands[k].array) continue;
+    if (k == 0 || !PyFloat_CheckExact(args[k])) return new_none();
+    operands[k].number = PyFloat_AS_DOUBLE(args[k]);
+  }
+  if (PyArray_TYPE(as_array(operands[0])) != NPY_BOOL) return new_none();
+  Call call;
+  if (!plan_call(&call, operands, 3, 1)) return new_none();
+  return run_call(call, kernels().elementwise.where, false, nullptr);
+}
+
+// copy(array): a copy in C order, or None for elements that are not of 1, 2, 4 or 8 bytes.
+PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("copy", nargs, 1)) return nullptr;
+  if (!PyArray_CheckExact(args[0])) return new_none();
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
+  const npy_intp item = PyArray_ITEMSIZE(x);
+  if ((item != 1 && item != 2 && item != 4 && item != 8) || PyDataType_REFCHK(PyArray_DESCR(x))) {
+    return new_none();
+  }
+  Layout layout;
+  if (!plan_copy(x, &layout)) return new_none();
+  PyObject* array = array_like(x);
+  if (!array) return nullptr;
+  KernelScope scope(kEach * static_cast<double>(layout.walk.size));
+  kernels().elementwise.copy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)), PyArray_DATA(x),
+                             item, layout.walk);
+  return array;
+}
+
 PyMethodDef kFunctions[] = {
+    MG_FAST(unary, "unary(op, x, *numbers): a new array, or None"),
+    MG_FAST(binary, "binary(op, x, y, *numbers): a new array, or None"),
+    MG_FAST(compare, "compare(op, x, y): a new array of bools, or None"),
+    MG_FAST(where, "where(mask, x, y): a new array, or None"),
+    MG_FAST(copy, "copy(x): a new array in C order, or None"),
     MG_FAST_NAMED("fast_binary", fast_binary, "fast_binary(cls, spec, input, other)"),
     MG_FAST_NAMED("fast_unary", fast_unary, "fast_unary(cls, spec, input)"),
     MG_TABLE_END,

@@ -127,21 +127,22 @@ bool are_alike(PyObject* a, PyObject* b) {
 
 // out = a + b; all are alike.
 void add(PyObject* out, PyObject* a, PyObject* b) {
-  const auto data = [](PyObject* array) {
-    return PyArray_DATA(reinterpret_cast<PyArrayObject*>(array));
-  };
-  const int op = static_cast<int>(BinaryOp::kAdd);
-  const int64_t n = PyArray_SIZE(reinterpret_cast<PyArrayObject*>(out));
+  PyArrayObject* result = reinterpret_cast<PyArrayObject*>(out);
+  const bool is_float = PyArray_TYPE(result) == NPY_FLOAT;
+  const Row row = kernels().elementwise.binary[static_cast<int>(BinaryOp::kAdd)][is_float ? 0 : 1];
+  Walk walk;
+  walk.ndim = 1;
+  walk.operands = 2;
+  walk.size = walk.shape[0] = PyArray_SIZE(result);
+  walk.stride[0][0] = walk.stride[1][0] = 1;
+  walk.number[0] = walk.number[1] = false;
+  const void* in[] = {PyArray_DATA(reinterpret_cast<PyArrayObject*>(a)),
+                      PyArray_DATA(reinterpret_cast<PyArrayObject*>(b))};
+  const int64_t bytes = PyArray_ITEMSIZE(result);
+  const int64_t item[] = {bytes, bytes, bytes};
   KernelScope scope(0);  // keeps the lock: two threads may add to the same gradient
-  if (PyArray_TYPE(reinterpret_cast<PyArrayObject*>(out)) == NPY_FLOAT) {
-    kernels().elementwise.f32.binary[op](static_cast<float*>(data(out)),
-                                         static_cast<const float*>(data(a)),
-                                         static_cast<const float*>(data(b)), n, 1, Form::kSame);
-  } else {
-    kernels().elementwise.f64.binary[op](static_cast<double*>(data(out)),
-                                         static_cast<const double*>(data(a)),
-                                         static_cast<const double*>(data(b)), n, 1, Form::kSame);
-  }
+  kernels().elementwise.run(row, is_float ? FloatType::kFloat32 : FloatType::kFloat64,
+                            PyArray_DATA(result), in, item, walk, nullptr);
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ int compare_dims(const Layout& layout, const int64_t (*stride)[NPY_MAXDIMS], int
   return 0;
 }
 
-// Sorts the dimensions so that the innermost has the smallest strides; C order where they do not say.
+// Sorts the dimensions so that the innermost has the smallest strides; C order where they do not
+// say.
 void find_order(const int64_t (*stride)[NPY_MAXDIMS], int count, Layout* layout) {
   const int n = layout->ndim;
   int* order = layout->order;
@@ -112,8 +113,9 @@ bool merge(const int64_t (*stride)[NPY_MAXDIMS], int count, Layout* layout) {
 
 }  // namespace
 
-bool plan_walk(PyArrayObject* const* arrays, int count, Layout* layout) {
-  if (plan_flat(arrays, count, layout)) return true;
+namespace {
+
+bool plan_strided(PyArrayObject* const* arrays, int count, bool c_order, Layout* layout) {
   if (!broadcast(arrays, count, layout)) return false;
   int64_t stride[kWalkOperands][NPY_MAXDIMS];
   for (int k = 0; k < count; ++k) {
@@ -129,8 +131,18 @@ bool plan_walk(PyArrayObject* const* arrays, int count, Layout* layout) {
       stride[k][d] = PyArray_DIM(arrays[k], d - skip) == 1 ? 0 : step / item;
     }
   }
-  find_order(stride, count, layout);
+  find_order(stride, c_order ? 0 : count, layout);
   return merge(stride, count, layout);
+}
+
+}  // namespace
+
+bool plan_walk(PyArrayObject* const* arrays, int count, Layout* layout) {
+  return plan_flat(arrays, count, layout) || plan_strided(arrays, count, false, layout);
+}
+
+bool plan_copy(PyArrayObject* array, Layout* layout) {
+  return plan_flat(&array, 1, layout) || plan_strided(&array, 1, true, layout);
 }
 
 bool float_type(PyArrayObject* array, FloatType* type) {

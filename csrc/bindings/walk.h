@@ -1,5 +1,5 @@
-// From NumPy operands to the walk of an elementwise kernel: broadcasting, the order of dimensions in
-// which the result is dense, and merging what can be walked as one dimension.
+// From NumPy operands to the walk of an elementwise kernel: broadcasting, the order of dimensions
+// in which the result is dense, and merging what can be walked as one dimension.
 #pragma once
 
 #include "bindings/array.h"
@@ -18,6 +18,9 @@ struct Layout {
 // Plans the walk over `count` operands; a nullptr stands for a number. False where NumPy has to do
 // it: shapes that do not fit, too many dimensions, unaligned or byte-swapped memory.
 bool plan_walk(PyArrayObject* const* arrays, int count, Layout* layout);
+
+// The walk of a copy of one array into C order.
+bool plan_copy(PyArrayObject* array, Layout* layout);
 
 // The column of a kernel table for an array's type; false for types that have none.
 bool float_type(PyArrayObject* array, FloatType* type);

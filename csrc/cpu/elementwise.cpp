@@ -7,12 +7,12 @@
 namespace mg::MG_ISA {
 namespace {
 
-#define MG_COMPARE(Name, operation)        \
-  struct Name {                            \
-    template <class V>                     \
-    MG_INLINE auto apply(V a, V b) {       \
-      return a operation b;                \
-    }                                      \
+#define MG_COMPARE(Name, operation)  \
+  struct Name {                      \
+    template <class V>               \
+    MG_INLINE auto apply(V a, V b) { \
+      return a operation b;          \
+    }                                \
   };
 MG_COMPARE(Eq, ==)
 MG_COMPARE(Ne, !=)

@@ -6,13 +6,13 @@
 namespace mg::MG_ISA {
 namespace {
 
-#define MG_BINARY(Name, a, b, expression)                  \
-  struct Name {                                            \
-    template <class V>                                     \
-    MG_INLINE V apply(V a, V b, const Params<V>& p) {      \
-      (void)p;                                             \
-      return expression;                                   \
-    }                                                      \
+#define MG_BINARY(Name, a, b, expression)             \
+  struct Name {                                       \
+    template <class V>                                \
+    MG_INLINE V apply(V a, V b, const Params<V>& p) { \
+      (void)p;                                        \
+      return expression;                              \
+    }                                                 \
   };
 MG_BINARY(Add, a, b, a + b)
 MG_BINARY(Sub, a, b, a - b)
@@ -22,8 +22,8 @@ MG_BINARY(Maximum, a, b, a > b ? a : b == b ? (a == a ? b : a) : b)
 MG_BINARY(Minimum, a, b, a < b ? a : b == b ? (a == a ? b : a) : b)
 MG_BINARY(Pow, a, b, pow(a, b))
 MG_BINARY(ReluBackward, grad, y, y <= V{} ? V{} : grad)
-MG_BINARY(TanhBackward, grad, y, grad*(1 - y * y))
-MG_BINARY(SigmoidBackward, grad, y, grad* y*(1 - y))
+MG_BINARY(TanhBackward, grad, y, grad * (1 - y * y))
+MG_BINARY(SigmoidBackward, grad, y, grad * y * (1 - y))
 MG_BINARY(SqrtBackward, grad, y, grad / (y + y))
 MG_BINARY(AbsBackward, grad, x, x > V{} ? grad : x < V{} ? -grad : grad * V{})
 MG_BINARY(LeakyReluBackward, grad, x, x > V{} ? grad : grad * p.at[0])
@@ -32,8 +32,7 @@ MG_BINARY(EluBackward, grad, x,
 MG_BINARY(ClampBackward, grad, x, x >= p.at[0] ? (x <= p.at[1] ? grad : V{}) : V{})
 MG_BINARY(HardtanhBackward, grad, x, x > p.at[0] ? (x < p.at[1] ? grad : V{}) : V{})
 MG_BINARY(LogSigmoidBackward, grad, x, grad* sigmoid(-x))
-MG_BINARY(HardsigmoidBackward, grad, x,
-          x > V{} - 3 ? (x < V{} + 3 ? grad / 6 : V{}) : V{})
+MG_BINARY(HardsigmoidBackward, grad, x, x > V{} - 3 ? (x < V{} + 3 ? grad / 6 : V{}) : V{})
 MG_BINARY(HardswishBackward, grad, x,
           x <= V{} - 3  ? V{}
           : x < V{} + 3 ? grad * (x / 3 + lanes_of<V>(0.5))

@@ -7,13 +7,13 @@ namespace {
 
 constexpr double kRootHalf = 0.70710678118654752440;
 
-#define MG_UNARY(Name, expression)                        \
-  struct Name {                                           \
-    template <class V>                                    \
-    MG_INLINE V apply(V x, const Params<V>& p) {          \
-      (void)p;                                            \
-      return expression;                                  \
-    }                                                     \
+#define MG_UNARY(Name, expression)               \
+  struct Name {                                  \
+    template <class V>                           \
+    MG_INLINE V apply(V x, const Params<V>& p) { \
+      (void)p;                                   \
+      return expression;                         \
+    }                                            \
   };
 MG_UNARY(Copy, x)
 MG_UNARY(Neg, -x)
@@ -27,7 +27,7 @@ MG_UNARY(Reciprocal, 1 / x)
 MG_UNARY(Abs, abs(x))
 MG_UNARY(Square, x* x)
 MG_UNARY(Rsqrt, 1 / sqrt(x))
-MG_UNARY(Sign, x > V{} ? V{} + 1 : x < V{} ? V{} - 1 : x == x ? V{} : x)
+MG_UNARY(Sign, x > V{} ? V{} + 1 : x < V{} ? V{} - 1 : V{})
 MG_UNARY(Floor, floor(x))
 MG_UNARY(Ceil, ceil(x))
 MG_UNARY(Round, round_even(x))
@@ -41,7 +41,7 @@ MG_UNARY(Log1p, log1p(x))
 MG_UNARY(Log2, log2(x))
 MG_UNARY(Log10, log10(x))
 MG_UNARY(Gelu, (x * lanes_of<V>(0.5)) * (erf(x * lanes_of<V>(kRootHalf)) + 1))
-MG_UNARY(Silu, x* sigmoid(x))
+MG_UNARY(Silu, x / (1 + exp(-x)))
 MG_UNARY(LogSigmoid, (x < V{} ? x : V{}) - log1p(exp(-abs(x))))
 MG_UNARY(Hardswish, x* clip(x + 3, V{}, V{} + 6) / 6)
 MG_UNARY(Hardsigmoid, clip(x + 3, V{}, V{} + 6) / 6)
@@ -73,15 +73,15 @@ struct Softplus {
 
 // In the order of UnaryOp.
 extern const Row kUnary[][kFloatTypes] = {
-    MG_ROWS(Copy),       MG_ROWS(Neg),       MG_ROWS(Relu),     MG_ROWS(Exp),
-    MG_ROWS(Log),        MG_ROWS(Sqrt),      MG_ROWS(Tanh),     MG_ROWS(Sigmoid),
-    MG_ROWS(Reciprocal), MG_ROWS(Abs),       MG_ROWS(Square),   MG_ROWS(Rsqrt),
-    MG_ROWS(Sign),       MG_ROWS(Floor),     MG_ROWS(Ceil),     MG_ROWS(Round),
-    MG_ROWS(Trunc),      MG_ROWS(Erf),       MG_ROWS(Sin),      MG_ROWS(Cos),
-    MG_ROWS(Exp2),       MG_ROWS(Expm1),     MG_ROWS(Log1p),    MG_ROWS(Log2),
-    MG_ROWS(Log10),      MG_ROWS(Gelu),      MG_ROWS(GeluTanh), MG_ROWS(Silu),
-    MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
-    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus), MG_ROWS(Clamp),
+    MG_ROWS(Copy),       MG_ROWS(Neg),   MG_ROWS(Relu),      MG_ROWS(Exp),
+    MG_ROWS(Log),        MG_ROWS(Sqrt),  MG_ROWS(Tanh),      MG_ROWS(Sigmoid),
+    MG_ROWS(Reciprocal), MG_ROWS(Abs),   MG_ROWS(Square),    MG_ROWS(Rsqrt),
+    MG_ROWS(Sign),       MG_ROWS(Floor), MG_ROWS(Ceil),      MG_ROWS(Round),
+    MG_ROWS(Trunc),      MG_ROWS(Erf),   MG_ROWS(Sin),       MG_ROWS(Cos),
+    MG_ROWS(Exp2),       MG_ROWS(Expm1), MG_ROWS(Log1p),     MG_ROWS(Log2),
+    MG_ROWS(Log10),      MG_ROWS(Gelu),  MG_ROWS(GeluTanh),  MG_ROWS(Silu),
+    MG_ROWS(LogSigmoid), MG_ROWS(Mish),  MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
+    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),   MG_ROWS(Softplus),  MG_ROWS(Clamp),
 };
 
 }  // namespace mg::MG_ISA

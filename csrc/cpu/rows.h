@@ -21,8 +21,8 @@ struct Lane<double> {
   static constexpr int lanes = kD;
 };
 
-typedef uint8_t vbf __attribute__((vector_size(kF)));   // kF bools
-typedef uint8_t vbd __attribute__((vector_size(kD)));   // kD bools
+typedef uint8_t vbf __attribute__((vector_size(kF)));  // kF bools
+typedef uint8_t vbd __attribute__((vector_size(kD)));  // kD bools
 typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
 
 MG_INLINE void store_mask(uint8_t* p, vi mask) {
@@ -150,8 +150,8 @@ MG_INLINE void binary_loop(T* out, A a, B b, int64_t n, const Params<typename La
 }
 
 template <class Op, class T>
-void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n,
-                const double* params, bool use_stream) {
+void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
+                bool use_stream) {
   T* y = static_cast<T*>(out);
   const auto p = broadcast<T>(params);
   const Dense<T> a = {static_cast<const T*>(in[0])}, b = {static_cast<const T*>(in[1])};

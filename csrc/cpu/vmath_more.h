@@ -72,7 +72,7 @@ MG_INLINE vf log1p(vf x) {
 MG_INLINE vf log2(vf x) { return log(x) * 1.44269504f; }
 MG_INLINE vf log10(vf x) { return log(x) * 0.434294482f; }
 
-// 2^x, 1 ulp.
+// 2^x, 2 ulp.
 MG_INLINE vf exp2(vf x) {
   x = x > 129.0f ? set1(129.0f) : x;
   x = x < -151.0f ? set1(-151.0f) : x;
@@ -164,16 +164,16 @@ MG_INLINE vd pow_part(vd x, vd y) {
 }
 MG_INLINE vf pow(vf x, vf y) {
   typedef float half_vector __attribute__((vector_size(kVectorBytes / 2)));
-  const vi plain = (vi)(x > 0x1p-126f) & (vi)(x < __builtin_inff()) &
-                   (vi)(abs(y) < __builtin_inff());
+  const vi plain =
+      (vi)(x > 0x1p-126f) & (vi)(x < __builtin_inff()) & (vi)(abs(y) < __builtin_inff());
   const vf base = plain ? x : set1(1.0f), exponent = plain ? y : set1(1.0f);
   half_vector b[2], e[2];
   __builtin_memcpy(b, &base, sizeof base);
   __builtin_memcpy(e, &exponent, sizeof exponent);
   for (int i = 0; i < 2; ++i) {
-    b[i] = __builtin_convertvector(pow_part(__builtin_convertvector(b[i], vd),
-                                            __builtin_convertvector(e[i], vd)),
-                                   half_vector);
+    b[i] = __builtin_convertvector(
+        pow_part(__builtin_convertvector(b[i], vd), __builtin_convertvector(e[i], vd)),
+        half_vector);
   }
   vf result;
   __builtin_memcpy(&result, b, sizeof result);
@@ -187,8 +187,8 @@ MG_INLINE vf pow(vf x, vf y) {
   return result;
 }
 
-#define MG_ROUNDING(name, mode512, builtin)                                     \
-  MG_INLINE vf name(vf x) { return MG_ROUND_F(x, mode512, builtin##f); }        \
+#define MG_ROUNDING(name, mode512, builtin)                              \
+  MG_INLINE vf name(vf x) { return MG_ROUND_F(x, mode512, builtin##f); } \
   MG_INLINE vd name(vd x) { return MG_ROUND_D(x, mode512, builtin); }
 #if defined(__AVX512F__)
 #define MG_ROUND_F(x, mode, builtin) (vf) _mm512_roundscale_ps((__m512)x, mode)
@@ -200,17 +200,17 @@ MG_INLINE vf pow(vf x, vf y) {
 #define MG_ROUND_F(x, mode, builtin) (vf) _mm_round_ps((__m128)x, mode)
 #define MG_ROUND_D(x, mode, builtin) (vd) _mm_round_pd((__m128d)x, mode)
 #else
-#define MG_ROUND_F(x, mode, builtin) \
-  ({                                 \
-    vf v_ = x;                       \
+#define MG_ROUND_F(x, mode, builtin)                     \
+  ({                                                     \
+    vf v_ = x;                                           \
     for (int i = 0; i < kF; ++i) v_[i] = builtin(v_[i]); \
-    v_;                              \
+    v_;                                                  \
   })
-#define MG_ROUND_D(x, mode, builtin) \
-  ({                                 \
-    vd v_ = x;                       \
+#define MG_ROUND_D(x, mode, builtin)                     \
+  ({                                                     \
+    vd v_ = x;                                           \
     for (int i = 0; i < kD; ++i) v_[i] = builtin(v_[i]); \
-    v_;                              \
+    v_;                                                  \
   })
 #endif
 MG_ROUNDING(round_even, 8, __builtin_rint)
@@ -226,13 +226,13 @@ MG_INLINE vd abs(vd a) {
   return (vd)((vl)a & 0x7fffffffffffffffLL);
 }
 
-#define MG_BY_LANE(name)                     \
-  MG_INLINE vd name(vd v) {                  \
-    double lane[kD];                         \
-    __builtin_memcpy(lane, &v, sizeof v);    \
-    for (double& x : lane) x = ::name(x);    \
-    __builtin_memcpy(&v, lane, sizeof v);    \
-    return v;                                \
+#define MG_BY_LANE(name)                  \
+  MG_INLINE vd name(vd v) {               \
+    double lane[kD];                      \
+    __builtin_memcpy(lane, &v, sizeof v); \
+    for (double& x : lane) x = ::name(x); \
+    __builtin_memcpy(&v, lane, sizeof v); \
+    return v;                             \
   }
 MG_BY_LANE(erf)
 MG_BY_LANE(expm1)

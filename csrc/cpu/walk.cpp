@@ -1,10 +1,12 @@
-// Runs the rows of an elementwise operation over operands of any strides, and copies between layouts.
-// Dense and repeated operands are read in place; a transposed one is turned tile by tile in the
-// cache, so that every line of memory is fetched once; the rest is gathered into short buffers.
+// Runs the rows of an elementwise operation over operands of any strides, and copies between
+// layouts. Dense and repeated operands are read in place; a transposed one is turned tile by tile
+// in the cache, so that every line of memory is fetched once; the rest is gathered into short
+// buffers.
+#include "walk.h"
+
 #include "kernels/elementwise.h"
 #include "runtime/threads.h"
 #include "transpose.h"
-#include "walk.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -23,7 +25,7 @@ struct Plan {
   char* out;
   int64_t out_item;
   const char* in[kWalkOperands];
-  int64_t item[kWalkOperands];  // bytes
+  int64_t item[kWalkOperands];             // bytes
   int64_t step[kWalkOperands][kWalkDims];  // bytes
   int64_t out_step[kWalkDims];             // bytes
   Unit unit[kWalkOperands];                // of the innermost dimension
@@ -116,8 +118,7 @@ void in_blocks(const Plan& plan, int64_t begin, int64_t end) {
       const int64_t n = min_of(inner - p.index[w.ndim - 1], count - done);
       for (int k = 0; k < w.operands; ++k) {
         if (w.number[k]) continue;
-        gather(buffer[k] + done * plan.item[k], p.at[k], plan.step[k][w.ndim - 1], n,
-               plan.item[k]);
+        gather(buffer[k] + done * plan.item[k], p.at[k], plan.step[k][w.ndim - 1], n, plan.item[k]);
       }
       advance(plan, &p, n);
       done += n;
@@ -185,7 +186,8 @@ void in_wide_blocks(const Plan& plan, int64_t begin, int64_t end) {
   }
 }
 
-// ---- tiles: the innermost dimension `i` and another one, `j`, along which an operand is dense ----
+// ---- tiles: the innermost dimension `i` and another one, `j`, along which an operand is dense
+// ----
 
 struct Tiles {
   int j;

@@ -11,9 +11,11 @@ from ._quiet import is_half, quiet, unsupported, wide
 from .special import erf
 
 __all__ = [
-    "elu", "gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "hardsigmoid",
-    "hardswish", "leaky_relu", "logsigmoid", "mish", "relu", "relu_backward", "sigmoid_backward",
-    "silu", "silu_backward", "softplus", "softshrink", "tanh_backward",
+    "abs_backward", "clamp_backward", "elu", "elu_backward", "gelu", "gelu_backward", "gelu_tanh",
+    "gelu_tanh_backward", "hardsigmoid", "hardsigmoid_backward", "hardswish", "hardswish_backward",
+    "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "logsigmoid", "logsigmoid_backward",
+    "mish", "mish_backward", "relu", "relu_backward", "sigmoid_backward", "silu", "silu_backward",
+    "softplus", "softplus_backward", "softshrink", "sqrt_backward", "tanh_backward",
 ]  # fmt: skip
 
 _ROOT_HALF = math.sqrt(0.5)
@@ -54,6 +56,84 @@ def tanh_backward(grad: Any, out: Any) -> Any:
     np.subtract(1, t, out=t)
     t *= grad
     return t
+
+
+@wide
+def sqrt_backward(grad: Any, y: Any) -> Any:
+    """grad / (2 y)."""
+    return np.divide(grad, y + y)
+
+
+@wide
+def abs_backward(grad: Any, x: Any) -> Any:
+    """grad times the sign of x."""
+    return grad * np.sign(x)
+
+
+@wide
+def leaky_relu_backward(grad: Any, x: Any, slope: float) -> Any:
+    """grad where x > 0, else slope * grad."""
+    return np.where(x > 0, grad, grad * grad.dtype.type(slope))
+
+
+@wide
+def elu_backward(grad: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale * grad, for x <= 0 scale * alpha * input_scale * e^(input_scale x) * grad."""
+    kind = x.dtype.type
+    slope = np.exp(x * kind(input_scale)) * kind(alpha * scale * input_scale)
+    return np.where(x <= 0, grad * slope, grad * kind(scale))
+
+
+@wide
+def softplus_backward(grad: Any, x: Any, beta: float, threshold: float) -> Any:
+    """grad / (1 + e^(-beta x)); grad where beta x is above the threshold."""
+    scaled = x * x.dtype.type(beta)
+    return np.where(scaled > threshold, grad, grad / (1 + np.exp(-scaled)))
+
+
+@wide
+def clamp_backward(grad: Any, x: Any, low: Any, high: Any) -> Any:
+    """grad where low <= x <= high, else 0; None: no limit."""
+    inside = np.ones(x.shape, np.bool_)
+    if low is not None:
+        inside = inside & (x >= low)
+    if high is not None:
+        inside = inside & (x <= high)
+    return np.where(inside, grad, grad.dtype.type(0))
+
+
+@wide
+def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
+    """grad where low < x < high, else 0."""
+    return np.where((x > low) & (x < high), grad, grad.dtype.type(0))
+
+
+@wide
+def logsigmoid_backward(grad: Any, x: Any) -> Any:
+    """grad / (1 + e^x)."""
+    return grad / (1 + np.exp(x))
+
+
+@wide
+def mish_backward(grad: Any, x: Any) -> Any:
+    """grad * (t + x s (1 - t^2)), t = tanh(log(1 + e^x)), s the sigmoid of x."""
+    t = np.tanh(np.log1p(np.exp(x)))
+    return grad * (t + x / (1 + np.exp(-x)) * (1 - t * t))
+
+
+@wide
+def hardswish_backward(grad: Any, x: Any) -> Any:
+    """0 up to -3, grad * (x / 3 + 1 / 2) up to 3, grad beyond."""
+    kind = grad.dtype.type
+    inner = grad * (x / kind(3) + kind(0.5))
+    return np.where(x <= -3, kind(0), np.where(x < 3, inner, grad))
+
+
+@wide
+def hardsigmoid_backward(grad: Any, x: Any) -> Any:
+    """grad / 6 where -3 < x < 3, else 0."""
+    kind = grad.dtype.type
+    return np.where((x > -3) & (x < 3), grad / kind(6), kind(0))
 
 
 def gelu(x: Any) -> Any:

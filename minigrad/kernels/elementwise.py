@@ -383,6 +383,13 @@ def within(x: Any, low: Any, high: Any) -> Any:
 
 
 @quiet
+def where(mask: Any, x: Any, y: Any) -> Any:
+    """x where the bool array is set, else y; a float takes the other operand's type."""
+    dtype = getattr(x, "dtype", None) or y.dtype
+    x, y = (v if hasattr(v, "dtype") else np.asarray(v).astype(dtype) for v in (x, y))
+    return np.where(mask, x, y)
+
+
 def nan_to_num(x: Any, nan: float, posinf: float, neginf: float) -> Any:
     """A copy in which NaN and infinities are replaced."""
     result = x.copy()

@@ -1,7 +1,6 @@
 """Compiled bookkeeping of the hot path: recording an elementwise operation in one call.
 
-`fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for contiguous float
-arrays what `minigrad.ops._elementwise` says in Python, and return None for everything else.
+`fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for float arrays what `minigrad.ops._elementwise` says in Python, and return None for everything else.
 `accumulate(variable, grad, owned)` and `add_into(out, array)` add gradients for the backward loop;
 they return False, having done nothing, where they do not apply.
 """
@@ -32,15 +31,27 @@ set_inference = _C.set_inference
 inference_cell = _C.inference_cell
 set_anomaly = _C.set_anomaly
 
-# In the order of BinaryOp and UnaryOp in csrc/kernels/elementwise.h.
-_BINARY = ("add", "sub", "mul", "div", "relu_backward", "tanh_backward", "sigmoid_backward")
-_UNARY = ("neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
+# In the order of BinaryOp, UnaryOp and CompareOp in csrc/kernels/elementwise.h.
+BINARY = (
+    "add", "sub", "mul", "div", "maximum", "minimum", "pow", "relu_backward", "tanh_backward",
+    "sigmoid_backward", "sqrt_backward", "gelu_backward", "gelu_tanh_backward", "silu_backward",
+    "abs_backward", "leaky_relu_backward", "elu_backward", "softplus_backward", "clamp_backward",
+    "hardtanh_backward", "logsigmoid_backward", "mish_backward", "hardswish_backward",
+    "hardsigmoid_backward",
+)  # fmt: skip
+UNARY = (
+    "copy", "neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal", "abs", "square",
+    "rsqrt", "sign", "floor", "ceil", "round", "trunc", "erf", "sin", "cos", "exp2", "expm1",
+    "log1p", "log2", "log10", "gelu", "gelu_tanh", "silu", "logsigmoid", "mish", "hardswish",
+    "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp",
+)  # fmt: skip
+COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT = 0x100, 0x200, 0x400
 
 
 def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: bool) -> Any:
     """The number that tells the compiled code what to run and save; None if it cannot."""
-    names = _BINARY if operands == 2 else _UNARY
+    names = BINARY if operands == 2 else UNARY
     if kernel not in names:
         return None
     return (

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _C, activation, fast, numpy_loss, numpy_softmax
+from . import _C, numpy_loss, numpy_softmax
 
 __all__ = [
     "cross_entropy", "cross_entropy_backward", "log_softmax", "log_softmax_backward",
-    "relu_backward", "sigmoid_backward", "softmax", "softmax_backward", "tanh_backward",
+    "softmax", "softmax_backward",
 ]  # fmt: skip
-
-_RELU, _TANH, _SIGMOID = (
-    fast.spec(name, 2, (), (), False)
-    for name in ("relu_backward", "tanh_backward", "sigmoid_backward")
-)
-
-
-def relu_backward(grad: Any, y: Any) -> Any:
-    """grad where the result y is positive, else 0."""
-    result = fast.fast_binary(object, _RELU, grad, y)
-    return activation.relu_backward(grad, y) if result is None else result
-
-
-def tanh_backward(grad: Any, y: Any) -> Any:
-    """grad (1 - y^2)."""
-    result = fast.fast_binary(object, _TANH, grad, y)
-    return activation.tanh_backward(grad, y) if result is None else result
-
-
-def sigmoid_backward(grad: Any, y: Any) -> Any:
-    """grad y (1 - y)."""
-    result = fast.fast_binary(object, _SIGMOID, grad, y)
-    return activation.sigmoid_backward(grad, y) if result is None else result
 
 
 def softmax(x: Any, axis: int) -> Any:

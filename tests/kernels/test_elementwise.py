@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from minigrad.kernels import fast
+from minigrad import dtypes
+from minigrad.kernels import _C, activation, elementwise, fast, maps
 
 # name, exact function, stated bound in ulp (csrc/cpu/vmath.h), range
 FUNCTIONS = [
@@ -15,6 +18,18 @@ FUNCTIONS = [
     ("tanh", np.tanh, 2.0, (-12.0, 12.0)),
     ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 3.0, (-80.0, 80.0)),
     ("reciprocal", lambda x: 1 / x, 0.5, (1e-30, 1e30)),
+    ("expm1", np.expm1, 2.0, (-60.0, 88.7)),
+    ("exp2", np.exp2, 2.0, (-125.0, 127.9)),
+    ("log1p", np.log1p, 2.0, (-0.999, 3e38)),
+    ("log2", np.log2, 2.0, (1e-37, 3e38)),
+    ("log10", np.log10, 2.0, (1e-37, 3e38)),
+    ("erf", np.vectorize(math.erf), 2.0, (-6.0, 6.0)),
+]
+# sin and cos near their zeros, and gelu and its like in their tails, are exact to a unit of 1 only
+ABSOLUTE = [
+    ("sin", np.sin, (-8000.0, 8000.0)),
+    ("cos", np.cos, (-8000.0, 8000.0)),
+    ("sin", np.sin, (-1e30, 1e30)),
 ]
 SIZES = (0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 100)
 
@@ -101,8 +116,7 @@ def test_what_the_kernels_do_not_take_is_left_to_numpy() -> None:
     x = np.ones((4, 4), np.float32)
     for a, b in (
         (x, x.astype(np.float64)),
-        (x.T[:, ::2], x.T[:, ::2]),
-        (x, np.ones((4, 1), np.float32)),
+        (x, np.ones((4, 3), np.float32)),
         (x.astype(np.int32), x.astype(np.int32)),
         (x.astype(">f4"), x),
         (1.0, 2.0),
@@ -118,3 +132,139 @@ def test_threads_do_not_change_the_bits(isa: str, num_threads) -> None:  # type:
         results.append([unary("tanh", x), binary("mul", x, x)])
     for a, b in zip(*results):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("name", "exact", "limits"), ABSOLUTE)
+def test_sines(isa: str, name: str, exact, limits: tuple) -> None:  # type: ignore[no-untyped-def]
+    x = samples(*limits)
+    error = np.abs(unary(name, x).astype(np.float64) - exact(x.astype(np.float64)))
+    assert error.max() <= 1.5e-7
+
+
+def test_powers(isa: str) -> None:
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.uniform(-20, 20, 100_000)).astype(np.float32)
+    y = rng.uniform(-4, 4, 100_000).astype(np.float32)
+    truth = np.power(x.astype(np.float64), y.astype(np.float64))
+    fine = (truth > 1.2e-38) & (truth < 3.4e38)
+    error = np.abs(binary("pow", x, y) - truth)[fine] / np.spacing(truth[fine].astype(np.float32))
+    assert error.max() <= 1.0
+    special = np.array([0, -0.0, 1, -1, 2, -2, np.inf, -np.inf, np.nan, 0.5, 3], np.float32)
+    a, b = np.meshgrid(special, special)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(binary("pow", a, b), np.power(a, b), rtol=1e-6)
+
+
+PARAMETERS = {
+    "leaky_relu": (0.01,),
+    "elu": (1.5, 1.1, 0.9),
+    "softplus": (1.5, 20.0),
+    "clamp": (-0.5, 1.0),
+    "hardtanh": (-0.5, 1.0),
+}
+NAMES = [
+    *(name for name in fast.UNARY if name not in ("copy", "clamp")),
+    *(name for name in fast.BINARY if name not in ("clamp_backward", "hardtanh_backward")),
+    *fast.COMPARE,
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_function_equals_its_numpy_form(isa: str, name: str, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    kind = getattr(dtypes, dtype).numpy
+    x, y = (rng.uniform(0.05, 3, 133) * rng.choice((-1, 1), 133) for _ in range(2))
+    if name in ("log", "sqrt", "rsqrt", "log2", "log10", "pow", "sqrt_backward", "log1p"):
+        x, y = np.abs(x), np.abs(y)
+    operands = [x.astype(kind)] if name in fast.UNARY else [x.astype(kind), y.astype(kind)]
+    numbers = PARAMETERS.get(name.removesuffix("_backward"), ())
+    form = getattr(elementwise, name, None) or getattr(activation, name)
+    got, want = getattr(maps, name)(*operands, *numbers), form(*operands, *numbers)
+    assert got.dtype == want.dtype
+    bound = {"float32": 2e-6, "float64": 1e-12, "float16": 2e-3, "bfloat16": 2e-2}[dtype]
+    np.testing.assert_allclose(
+        got.astype(np.float64), want.astype(np.float64), rtol=bound, atol=bound
+    )
+
+
+def layouts(rng: np.random.Generator, dtype: type) -> list[tuple]:
+    """Pairs of operands in every pattern of strides and repetition."""
+
+    def make(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(dtype)
+
+    big = make(70, 90)
+    return [
+        (make(5, 7), make(7)),
+        (make(5, 7), make(5, 1)),
+        (make(5, 1), make(1, 7)),
+        (make(7), make(5, 7)),
+        (make(1), make(5, 7)),
+        (make(5, 7), make(1, 1)),
+        (make(70, 90), big[:, ::-1]),
+        (make(90, 70), big.T),
+        (big.T, big.T),
+        (big[::2, 3:80:3], big[1::2, 10:87:3]),
+        (make(2, 3, 4, 5, 6), make(3, 1, 5, 1)),
+        (make(3, 90, 2, 70).transpose(0, 2, 3, 1), make(3, 2, 70, 90)),
+        (make(3, 2, 70, 90).transpose(3, 1, 0, 2), make(2, 1, 70)),
+        (np.broadcast_to(make(1, 9), (8, 9)), np.broadcast_to(make(8, 1), (8, 9))),
+        (make(300, 3), make(300, 1)),
+        (make(0, 4), make(4)),
+        (make(3, 0, 4), make(3, 1, 1)),
+        (make(2, 3)[None, :, None], make(4, 1, 5, 1)),
+        (make(1000)[1::2], make(1000)[::2]),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_strides_and_broadcasting(isa: str, dtype: type) -> None:
+    rng = np.random.default_rng(1)
+    for x, y in layouts(rng, dtype):
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(binary("add", x, y), x + y)
+            np.testing.assert_array_equal(maps.lt(x, y), x < y)
+            mask = rng.standard_normal(x.shape) > 0
+            np.testing.assert_array_equal(maps.where(mask, x, y), np.where(mask, x, y))
+            np.testing.assert_array_equal(maps.where(mask, 1.5, y), np.where(mask, dtype(1.5), y))
+            np.testing.assert_array_equal(binary("mul", x, 0.5), x * dtype(0.5))
+        for one in (x, y):
+            np.testing.assert_array_equal(unary("neg", one), -one)
+            np.testing.assert_array_equal(maps.copy(one), one)
+            assert maps.copy(one).flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.bool_])
+def test_copies_of_every_item_size(isa: str, dtype: type) -> None:
+    x = np.random.default_rng(0).integers(0, 2**31, (3, 75, 83)).astype(dtype)
+    for view in (x, x.T, x.transpose(1, 0, 2), x[:, ::-2], x[..., 5], x[:0], x[0, 0, 0]):
+        np.testing.assert_array_equal(maps.copy(view), view)
+
+
+def test_large_transposition(isa: str, num_threads) -> None:  # type: ignore[no-untyped-def]
+    x = np.arange(2100 * 2060, dtype=np.float32).reshape(2100, 2060)
+    for count in (1, 2):
+        num_threads(count)
+        np.testing.assert_array_equal(maps.copy(x.T), x.T)
+        square = x[:2060]
+        np.testing.assert_array_equal(binary("add", square, square.T), square + square.T)
+
+
+def test_results_are_dense_in_the_operands_order() -> None:
+    x = np.ones((3, 4, 5), np.float32)
+    turned = x.transpose(2, 0, 1)
+    assert unary("exp", turned).strides == np.exp(turned).strides
+    assert binary("add", turned, turned).strides == np.exp(turned).strides
+    assert binary("add", x, x.copy()).flags.c_contiguous
+
+
+def test_operands_without_a_kernel() -> None:
+    x = np.ones(4, np.int32)
+    assert _C.unary(0, x) is None
+    assert _C.binary(0, x, x) is None
+    assert _C.where(x, x, x) is None
+    with pytest.raises(ValueError, match="operation 99"):
+        _C.unary(99, x.astype(np.float32))
+    with pytest.raises(TypeError, match="1 operands"):
+        _C.unary(0)
