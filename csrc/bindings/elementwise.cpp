@@ -15,6 +15,7 @@ constexpr long kOpMask = 0xff;
 constexpr long kSavesInputs = 0x100;
 constexpr long kCross = 0x200;
 constexpr long kSavesOutput = 0x400;
+constexpr long kTensorsOnly = 0x800;  // numbers are refused, by the Python code
 
 // Nanoseconds for one element on one thread, roughly.
 constexpr double kEach = 0.4;
@@ -183,6 +184,7 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Operand a, b;
   if (!g.tensor || !read_operand(args[2], &a) || !read_operand(args[3], &b)) return new_none();
   if (!a.array && !b.array) return new_none();
+  if ((spec & kTensorsOnly) && !(a.array && b.array)) return new_none();
   const bool any_variable = a.variable || b.variable;
   if (any_variable && ((a.array && !a.variable) || (b.array && !b.variable))) return new_none();
   const bool tracked = t_recording && (a.fn != Py_None || b.fn != Py_None);

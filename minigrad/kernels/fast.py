@@ -46,10 +46,17 @@ UNARY = (
     "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp",
 )  # fmt: skip
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
-_SAVES_INPUTS, _CROSS, _SAVES_OUTPUT = 0x100, 0x200, 0x400
+_SAVES_INPUTS, _CROSS, _SAVES_OUTPUT, _TENSORS_ONLY = 0x100, 0x200, 0x400, 0x800
 
 
-def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: bool) -> Any:
+def spec(
+    kernel: str,
+    operands: int,
+    saves: tuple,
+    saves_output: tuple,
+    cross: bool,
+    tensors_only: bool = False,
+) -> Any:
     """The number that tells the compiled code what to run and save; None if it cannot."""
     names = BINARY if operands == 2 else UNARY
     if kernel not in names:
@@ -59,4 +66,5 @@ def spec(kernel: str, operands: int, saves: tuple, saves_output: tuple, cross: b
         | (_SAVES_INPUTS if saves else 0)
         | (_CROSS if cross else 0)
         | (_SAVES_OUTPUT if saves_output else 0)
+        | (_TENSORS_ONLY if tensors_only else 0)
     )

@@ -46,7 +46,14 @@ class Elementwise(Node):
     def __init_subclass__(cls) -> None:
         if "kernel" in cls.__dict__:
             cls.cpu = staticmethod(getattr(cpu, cls.kernel))
-            cls.spec = fast.spec(cls.kernel, cls.operands, cls.saves, cls.saves_output, cls.cross)
+            cls.spec = fast.spec(
+                cls.kernel,
+                cls.operands,
+                cls.saves,
+                cls.saves_output,
+                cls.cross,
+                getattr(cls, "tensors_only", False),
+            )
             cls.title = cls.__dict__.get("title", cls.kernel)
 
     def forward(self, *operands: Any) -> Any:
