@@ -73,7 +73,7 @@ can_cast(T.float64, T.float32) | can_cast(T.float32, T.int32) | can_cast(1, T.in
 promote_types(1, 2) | broadcast_shapes((2, 1), (3,)) | broadcast_shapes((2,), (3,)) | pi | newaxis
 linspace(0, 1, 1, dtype=T.bool) | logspace(0, 1, 1, dtype=T.bool) | zero_(T.ones(2)) | relu_(3)
 relu_(T.tensor([-1.0, 2.0])) | exp_(T.zeros(2)) | clamp_(T.arange(4.0), 1, 2) | fill_(T.ones(2), 3)
-scalar_tensor(1e10, dtype=T.float16) | device("cpu:") | device("cpu:x") | device("cpu").__enter__()
+scalar_tensor(1e10, dtype=T.float16) | device("cpu:") | device("cpu:x")
 finfo(T.bfloat16).resolution | finfo(T.float16).resolution | finfo(T.float32).resolution
 """
 LIST = [c.strip() for line in CALLS.strip().split("\n") for c in line.split(" | ")]
@@ -186,3 +186,9 @@ def test_copies_lie_in_memory_as_pytorchs(data: st.DataObject) -> None:
     assert strides(mg.zeros_like(x)) == strides(torch.zeros_like(y))
     assert strides(x.clone()) == strides(y.clone())
     assert strides(x.double()) == strides(y.double())
+
+
+def test_device_is_a_context() -> None:
+    with mg.device("cpu") as device:
+        assert device == mg.device("cpu")
+        assert mg.ones(2).device == device
