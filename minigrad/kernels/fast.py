@@ -1,6 +1,7 @@
 """Compiled bookkeeping of the hot path: recording an elementwise operation in one call.
 
-`fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for float arrays what `minigrad.ops._elementwise` says in Python, and return None for everything else.
+`fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for float arrays what
+`minigrad.ops._elementwise` says in Python, and return None for everything else.
 `accumulate(variable, grad, owned)` and `add_into(out, array)` add gradients for the backward loop;
 they return False, having done nothing, where they do not apply.
 """
