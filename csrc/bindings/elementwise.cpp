@@ -98,10 +98,28 @@ bool plan_call(Call* call, const Operand* operands, int count, int first) {
 
 double work_of(const Call& call) { return kEach * static_cast<double>(call.layout.walk.size); }
 
+// Runs a row of the tables into memory for the result, of elements of `out_item` bytes.
+void run_into(const Call& call, const Row* rows, void* out, int64_t out_item,
+              const double* params) {
+  const bool is_double = call.type == FloatType::kFloat64;
+  int64_t item[1 + kWalkOperands];
+  const void* in[kWalkOperands];
+  float small[kWalkOperands];
+  item[0] = out_item;
+  for (int k = 0; k < call.count; ++k) {
+    small[k] = static_cast<float>(call.numbers[k]);
+    item[1 + k] = call.arrays[k] ? PyArray_ITEMSIZE(call.arrays[k]) : out_item;
+    in[k] = call.arrays[k] ? PyArray_DATA(call.arrays[k])
+            : is_double    ? static_cast<const void*>(&call.numbers[k])
+                           : &small[k];
+  }
+  KernelScope scope(work_of(call));
+  kernels().elementwise.run(rows[is_double ? 1 : 0], call.type, out, in, item, call.layout.walk,
+                            params);
+}
+
 // Runs a row of the tables; the result has the operands' type, or bool.
 PyObject* run_call(const Call& call, const Row* rows, bool to_bool, const double* params) {
-  const bool is_double = call.type == FloatType::kFloat64;
-  const Row row = rows[is_double ? 1 : 0];
   PyArray_Descr* descr = PyArray_DESCR(call.like);
   if (to_bool) {
     descr = PyArray_DescrFromType(NPY_BOOL);
@@ -110,20 +128,8 @@ PyObject* run_call(const Call& call, const Row* rows, bool to_bool, const double
   }
   PyObject* array = new_result(descr, call.layout);
   if (!array) return nullptr;
-  int64_t item[1 + kWalkOperands];
-  const void* in[kWalkOperands];
-  float small[kWalkOperands];
-  item[0] = to_bool ? 1 : PyArray_ITEMSIZE(call.like);
-  for (int k = 0; k < call.count; ++k) {
-    small[k] = static_cast<float>(call.numbers[k]);
-    item[1 + k] = call.arrays[k] ? PyArray_ITEMSIZE(call.arrays[k]) : item[0];
-    in[k] = call.arrays[k] ? PyArray_DATA(call.arrays[k])
-            : is_double    ? static_cast<const void*>(&call.numbers[k])
-                           : &small[k];
-  }
-  KernelScope scope(work_of(call));
-  kernels().elementwise.run(row, call.type, PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)),
-                            in, item, call.layout.walk, params);
+  run_into(call, rows, PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)),
+           to_bool ? 1 : PyArray_ITEMSIZE(call.like), params);
   return array;
 }
 
@@ -259,6 +265,83 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
+// fast_compare(op, input, other): the tensor of bools, or None.
+PyObject* fast_compare(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  long spec;
+  int op;
+  if (!check_count("fast_compare", nargs, 3) ||
+      !read_spec("fast_compare", args[0], static_cast<int>(CompareOp::kCount), &spec, &op)) {
+    return nullptr;
+  }
+  Operand operands[2];
+  if (!g.tensor || !read_operand(args[1], &operands[0]) || !read_operand(args[2], &operands[1]) ||
+      !operands[0].variable || (operands[1].array && !operands[1].variable)) {
+    return new_none();
+  }
+  Call call;
+  if (!plan_call(&call, operands, 2, 0)) return new_none();
+  Keep keep(KernelScope::unlocks(work_of(call)), {operands[0].array, operands[1].array});
+  PyObject* array = run_call(call, kernels().elementwise.compare[op], true, nullptr);
+  return array ? new_tensor(array, Py_None) : nullptr;
+}
+
+// Whether two arrays share memory; both are contiguous.
+bool overlap(PyArrayObject* a, PyArrayObject* b) {
+  const char* x = static_cast<const char*>(PyArray_DATA(a));
+  const char* y = static_cast<const char*>(PyArray_DATA(b));
+  return x < y + PyArray_NBYTES(b) && y < x + PyArray_NBYTES(a);
+}
+
+// Runs op(target, other, number) into the target's own memory; false where Python has to do it.
+bool write_in_place(int op, const Operand& target, const Operand& other, double number) {
+  PyArrayObject* x = as_array(target);
+  if (!is_fast(target.array) || !PyArray_ISWRITEABLE(x)) return false;
+  if (other.array) {
+    PyArrayObject* y = as_array(other);
+    if (!is_fast(other.array) || PyArray_TYPE(x) != PyArray_TYPE(y)) return false;
+    const bool same = PyArray_DATA(x) == PyArray_DATA(y) && PyArray_SAMESHAPE(x, y);
+    if (!same && overlap(x, y)) return false;
+  }
+  Call call;
+  const Operand operands[] = {target, other};
+  if (!plan_call(&call, operands, 2, 0)) return false;
+  const Layout& l = call.layout;
+  if (l.ndim != PyArray_NDIM(x) || !l.in_order ||
+      memcmp(l.shape, PyArray_DIMS(x), sizeof(npy_intp) * static_cast<size_t>(l.ndim))) {
+    return false;
+  }
+  const double params[kMaxParams] = {number, 0, 0};
+  run_into(call, kernels().elementwise.binary[op], PyArray_DATA(x), PyArray_ITEMSIZE(x), params);
+  return true;
+}
+
+// fast_in_place(op, target, other, number=0): True if the target, outside the graph, was written.
+PyObject* fast_in_place(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  long spec;
+  int op;
+  double number = 0;
+  if (nargs != 4 && !check_count("fast_in_place", nargs, 3)) return nullptr;
+  if (!read_spec("fast_in_place", args[0], static_cast<int>(BinaryOp::kCount), &spec, &op) ||
+      (nargs == 4 && !read_double("fast_in_place", "number", args[3], &number))) {
+    return nullptr;
+  }
+  Operand target, other;
+  if (!g.tensor || !read_operand(args[1], &target) || !read_operand(args[2], &other) ||
+      !target.variable || slot(target.given, g.view) != Py_None ||
+      (other.array && !other.variable) ||
+      (t_recording && (target.fn != Py_None || other.fn != Py_None))) {
+    Py_RETURN_FALSE;
+  }
+  PyObject* cell = slot(target.given, g.cell);
+  if (cell == g_inference_cell || (cell != Py_None && PyList_GET_ITEM(cell, 2) != Py_None)) {
+    Py_RETURN_FALSE;  // an inference tensor, or one with views
+  }
+  Keep keep(true, {target.array, other.array});
+  if (!write_in_place(op, target, other, number)) Py_RETURN_FALSE;
+  if (!note_write(target.given)) return nullptr;
+  Py_RETURN_TRUE;
+}
+
 // Reads `count` operands (arrays or numbers) and up to kMaxParams numbers after them.
 bool read_arrays(const char* name, PyObject* const* args, Py_ssize_t nargs, int count,
                  Operand* operands, double* params) {
@@ -360,6 +443,8 @@ PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 }
 
 PyMethodDef kFunctions[] = {
+    MG_FAST(fast_compare, "fast_compare(op, input, other): a tensor of bools, or None"),
+    MG_FAST(fast_in_place, "fast_in_place(op, target, other, number=0): whether it was done"),
     MG_FAST(unary, "unary(op, x, *numbers): a new array, or None"),
     MG_FAST(binary, "binary(op, x, y, *numbers): a new array, or None"),
     MG_FAST(compare, "compare(op, x, y): a new array of bools, or None"),

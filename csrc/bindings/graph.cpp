@@ -162,9 +162,6 @@ PyObject* sum_arrays(PyObject* a, PyObject* b) {
   return out;
 }
 
-namespace {
-
-// Notes a write in a variable's cell, if it has one.
 bool note_write(PyObject* variable) {
   PyObject* cell = slot(variable, g.cell);
   if (cell == Py_None || cell == g_inference_cell) return true;
@@ -173,8 +170,6 @@ bool note_write(PyObject* variable) {
   if (!seq || !count) return false;
   return PyList_SetItem(cell, 0, seq) == 0 && PyList_SetItem(cell, 1, count) == 0;
 }
-
-}  // namespace
 
 int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
   if (!g.tensor || !is_variable(variable) || !PyArray_CheckExact(grad)) return 0;

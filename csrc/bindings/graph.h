@@ -62,6 +62,8 @@ PyObject* as_ndarray(PyObject* result);
 // Whether an ndarray is one that the float kernels take: contiguous float32 or float64.
 bool is_fast(PyObject* array);
 
+// Notes a write in a variable's cell, if it has one; false with an error set.
+bool note_write(PyObject* variable);
 // out += array, where both are fast and of one shape and type; false if not, nothing done.
 bool add_arrays(PyObject* out, PyObject* array);
 // a + b as a new array.

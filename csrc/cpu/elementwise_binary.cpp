@@ -37,6 +37,7 @@ MG_BINARY(HardswishBackward, grad, x,
           x <= V{} - 3  ? V{}
           : x < V{} + 3 ? grad * (x / 3 + lanes_of<V>(0.5))
                         : grad)
+MG_BINARY(AddScaled, a, b, fma(b, p.at[0], a))
 #undef MG_BINARY
 
 // P(x) + x p(x), P and p the normal distribution and its density.
@@ -110,6 +111,7 @@ extern const Row kBinary[][kFloatTypes] = {
     MG_ROWS(MishBackward),
     MG_ROWS(HardswishBackward),
     MG_ROWS(HardsigmoidBackward),
+    MG_ROWS(AddScaled),
 };
 
 }  // namespace mg::MG_ISA

@@ -59,6 +59,7 @@ enum class BinaryOp {
   kMishBackward,         // (grad, input)
   kHardswishBackward,    // (grad, input)
   kHardsigmoidBackward,  // (grad, input)
+  kAddScaled,            // a + number * b
   kCount
 };
 enum class UnaryOp {

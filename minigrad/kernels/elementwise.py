@@ -149,6 +149,12 @@ def lerp(x: Any, end: Any, weight: Any) -> Any:
     return np.where(np.abs(weight) < 0.5, x + weight * step, end - step * (1 - weight))
 
 
+@wide
+def add_scaled(x: Any, y: Any, scale: float) -> Any:
+    """x + scale * y."""
+    return np.add(x, np.multiply(y, scale))
+
+
 # -- comparison, logic, bits -----------------------------------------------------------------------
 
 eq = np.equal

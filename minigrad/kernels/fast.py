@@ -3,7 +3,8 @@
 `fast_binary(cls, spec, input, other)` and `fast_unary(cls, spec, input)` do for float arrays what
 `minigrad.ops._elementwise` says in Python, and return None for everything else.
 `accumulate(variable, grad, owned)` and `add_into(out, array)` add gradients for the backward loop;
-they return False, having done nothing, where they do not apply.
+they return False, having done nothing, where they do not apply; so does `fast_in_place(op, target,
+other)`, which writes `op(target, other)` to a tensor outside the graph.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from . import _C
 
 fast_binary = _C.fast_binary
 fast_unary = _C.fast_unary
+fast_compare = _C.fast_compare
+fast_in_place = _C.fast_in_place
 fast_matmul = _C.fast_matmul
 fast_linear = _C.fast_linear
 wrap = _C.wrap
@@ -38,7 +41,7 @@ BINARY = (
     "sigmoid_backward", "sqrt_backward", "gelu_backward", "gelu_tanh_backward", "silu_backward",
     "abs_backward", "leaky_relu_backward", "elu_backward", "softplus_backward", "clamp_backward",
     "hardtanh_backward", "logsigmoid_backward", "mish_backward", "hardswish_backward",
-    "hardsigmoid_backward",
+    "hardsigmoid_backward", "add_scaled",
 )  # fmt: skip
 UNARY = (
     "copy", "neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal", "abs", "square",

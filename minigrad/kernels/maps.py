@@ -13,7 +13,15 @@ from typing import Any
 from . import _C, activation, elementwise, fast
 from .elementwise import clamp as _clamp
 
-__all__ = ["clamp", "clamp_backward", "hardtanh_backward", "pow_scalar", "where", "copy"]
+__all__ = [
+    "clamp",
+    "clamp_backward",
+    "hardtanh_backward",
+    "pow_scalar",
+    "where",
+    "copy",
+    "try_where",
+]
 
 
 def _form(name: str) -> Callable:
@@ -96,6 +104,15 @@ def pow_scalar(x: Any, y: float) -> Any:
     else:
         result = None if y in (3, -2) else _C.binary(_POW, x, float(y))
     return elementwise.pow_scalar(x, y) if result is None else result
+
+
+def try_where(mask: Any, x: Any, y: Any) -> Any:
+    """`where` of a bool array and arrays or numbers, compiled; None if that cannot be."""
+    if x.__class__ is int:
+        x = float(x)
+    if y.__class__ is int:
+        y = float(y)
+    return _C.where(mask, x, y)
 
 
 def where(mask: Any, x: Any, y: Any) -> Any:

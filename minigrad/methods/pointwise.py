@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops._inplace import in_place
+from ..ops._inplace import in_place, in_place_arithmetic
 from ..ops._operators import (
     float_power_in_place,
     polygamma_method,
@@ -31,10 +31,10 @@ class Pointwise:
     __rtruediv__ = reflected(ops.div)
     __rfloordiv__ = reflected(ops.floor_divide)
     __rmod__ = reflected(ops.remainder)
-    add_ = __iadd__ = in_place(ops.add)
-    sub_ = subtract_ = __isub__ = in_place(ops.sub)
-    mul_ = multiply_ = __imul__ = in_place(ops.mul)
-    div_ = divide_ = true_divide_ = __itruediv__ = in_place(ops.div)
+    add_ = __iadd__ = in_place_arithmetic(ops.add)
+    sub_ = subtract_ = __isub__ = in_place_arithmetic(ops.sub)
+    mul_ = multiply_ = __imul__ = in_place_arithmetic(ops.mul)
+    div_ = divide_ = true_divide_ = __itruediv__ = in_place_arithmetic(ops.div)
     floor_divide_ = __ifloordiv__ = in_place(ops.floor_divide)
     remainder_ = __imod__ = in_place(ops.remainder)
     fmod_ = in_place(ops.fmod)

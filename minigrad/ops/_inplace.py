@@ -9,6 +9,7 @@ from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
 from ..autograd.variable import INFERENCE, Leaf, Variable, cell_of
+from ..kernels import fast
 from ._elementwise import to_dtype, type_name
 
 
@@ -19,6 +20,29 @@ def in_place(op: Callable, name: str | None = None) -> Callable:
         return write(self, op, args, kwargs)
 
     method.__name__ = method.__qualname__ = name or op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def in_place_arithmetic(op: Callable) -> Callable:
+    """`in_place` for add, sub, mul and div, outside the graph in one compiled call."""
+    index = fast.BINARY.index(op.__name__)
+    scaled = fast.BINARY.index("add_scaled")
+    sign = {"add": 1.0, "sub": -1.0}.get(op.__name__)
+
+    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        if not args and not kwargs:
+            if fast.fast_in_place(index, self, other):
+                return self
+        elif sign is not None and not args and len(kwargs) == 1:
+            alpha = kwargs.get("alpha")
+            if (alpha.__class__ is float or alpha.__class__ is int) and fast.fast_in_place(
+                scaled, self, other, sign * alpha
+            ):
+                return self
+        return write(self, op, (other, *args), kwargs)
+
+    method.__name__ = method.__qualname__ = op.__name__ + "_"
     method.__doc__ = f"In-place form of `{op.__name__}`."
     return method
 

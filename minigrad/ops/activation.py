@@ -115,6 +115,8 @@ class Mish(Unary):
     def backward(self, grad: Any) -> Any:
         """grad * (t + input * sigmoid(input) * (1 - t^2)), t = tanh(softplus(input))."""
         x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.mish_backward(grad, x)
         t = tanh(softplus(x))
         return mul(grad, add(t, mul(mul(x, sigmoid(x)), sub(1.0, mul(t, t)))))
 
@@ -137,6 +139,8 @@ class Softplus(Node):
     def backward(self, grad: Any) -> Any:
         """grad * sigmoid(beta * input); grad above the threshold."""
         beta, threshold = self.constants
+        if not isinstance(grad, Variable):
+            return cpu.softplus_backward(grad, self.saved[0], beta, threshold)
         scaled = mul(self.saved[0], beta)
         return where(gt(scaled, threshold), grad, mul(grad, sigmoid(scaled)))
 
@@ -160,7 +164,10 @@ class LogSigmoid(Unary):
 
     def backward(self, grad: Any) -> Any:
         """grad * sigmoid(-input)."""
-        return mul(grad, sigmoid(neg(self.saved[0])))
+        x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.logsigmoid_backward(grad, x)
+        return mul(grad, sigmoid(neg(x)))
 
 
 def logsigmoid(input: Any, *, out: Any = None) -> Any:

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable, wrap
 from ..backend import as_array
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import (
     misfit,
     need_one_tensor,
@@ -37,15 +37,16 @@ __all__ = [
 
 def _comparison(name: str, symbol: str) -> Any:
     kernel = getattr(cpu, name)
+    index = fast.COMPARE.index(name)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
-        if out is None and isinstance(input, Variable):  # the hot cases: nothing to promote
-            x = input._array
-            y = other._array if isinstance(other, Variable) else None
-            if y is None:
-                if x.dtype.kind == "f" and (other.__class__ is float or other.__class__ is int):
-                    return wrap(as_array(kernel(x, float(other))))
-            elif y.dtype is x.dtype and y.shape == x.shape:
+        if out is None:
+            t = fast.fast_compare(index, input, other)
+            if t is not None:
+                return t
+        if out is None and isinstance(input, Variable) and isinstance(other, Variable):
+            x, y = input._array, other._array
+            if y.dtype is x.dtype and y.shape == x.shape:  # nothing to promote
                 return wrap(as_array(kernel(x, y)))
         if not isinstance(input, (Variable, np.ndarray)):
             if isinstance(other, np.ndarray):
@@ -188,7 +189,7 @@ class Where(Node):
     def forward(self, x: Any, y: Any, mask: Any) -> Any:
         self.mask = mask
         self.shapes = x.shape, y.shape
-        return np.where(mask, x, y)
+        return as_array(cpu.where(mask, x, y))
 
     def backward(self, grad: Any) -> Any:
         """d input = grad where the mask is true, d other = grad where it is not, else 0."""
@@ -205,6 +206,10 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     Both may be numbers. `where(condition)` alone gives the places where it is not 0, a vector for
     each dimension. RuntimeError: a condition that is not bool.
     """
+    if out is None and condition.__class__ is np.ndarray:  # what backward calls
+        result = cpu.try_where(condition, input, other)
+        if result is not None:
+            return result
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
     if input is None or other is None:
@@ -223,6 +228,12 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
                 + dtypes.type_name(dtypes.from_numpy(mask.dtype))
             )
         mask = mask != 0
+    both = out is None and isinstance(input, Variable) and isinstance(other, Variable)
+    if both and input._array.dtype is other._array.dtype:  # nothing to promote
+        try:
+            return apply(Where, (input, other), mask)
+        except ValueError:
+            raise misfit(mask, input, other) from None
     dtype = result_numpy("where", input, other)
     raw = not any(isinstance(v, Variable) for v in (condition, input, other))
     convert = (lambda n, v, d: operand_array(v, d)) if raw else operand

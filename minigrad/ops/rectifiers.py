@@ -95,6 +95,8 @@ class Hardtanh(Node):
     def backward(self, grad: Any) -> Any:
         """grad where low < input < high, else 0."""
         x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.hardtanh_backward(grad, x, self.low, self.high)
         return where(logical_and(gt(x, self.low), lt(x, self.high)), grad, 0)
 
 
@@ -135,7 +137,10 @@ class LeakyRelu(Node):
 
     def backward(self, grad: Any) -> Any:
         """grad where input > 0, else grad * slope."""
-        return where(gt(self.saved[0], 0), grad, mul(grad, float(self.slope)))
+        x, slope = self.saved[0], float(self.slope)
+        if not isinstance(grad, Variable):
+            return cpu.leaky_relu_backward(grad, x, slope)
+        return where(gt(x, 0), grad, mul(grad, slope))
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -235,6 +240,8 @@ class Elu(Node):
         """grad * scale where input > 0, else grad * scale * alpha * input_scale * e^(...)."""
         x = self.saved[0]
         alpha, scale, input_scale = self.constants
+        if not isinstance(grad, Variable):
+            return cpu.elu_backward(grad, x, alpha, scale, input_scale)
         slope = mul(exp(mul(x, input_scale)), alpha * scale * input_scale)
         return where(le(x, 0), mul(grad, slope), mul(grad, scale))
 
@@ -277,6 +284,8 @@ class Hardswish(Unary):
     def backward(self, grad: Any) -> Any:
         """0 up to -3, grad * (input / 3 + 1 / 2) up to 3, grad beyond."""
         x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.hardswish_backward(grad, x)
         inner = mul(grad, add(div(x, 3.0), 0.5))
         return where(le(x, -3), 0, where(lt(x, 3), inner, grad))
 
@@ -297,6 +306,8 @@ class Hardsigmoid(Unary):
     def backward(self, grad: Any) -> Any:
         """grad / 6 where -3 < input < 3, else 0."""
         x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.hardsigmoid_backward(grad, x)
         return where(logical_and(gt(x, -3), lt(x, 3)), mul(grad, 1 / 6), 0)
 
 

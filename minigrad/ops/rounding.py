@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from ..autograd.record import apply
-from ..autograd.variable import Node
+from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import Unary, not_a_tensor, unary, write_out, zeros_of
@@ -28,7 +28,10 @@ class Abs(Unary):
 
     def backward(self, grad: Any) -> Any:
         """grad * sign(input): 0 at 0."""
-        return mul(grad, sign(self.saved[0]))
+        x = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.abs_backward(grad, x)
+        return mul(grad, sign(x))
 
 
 def abs(input: Any, *, out: Any = None) -> Any:

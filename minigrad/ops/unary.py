@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..autograd.variable import Variable
+from ..kernels import cpu
 from ._elementwise import Unary, unary
 from .arith import add, div, mul, neg
 
@@ -157,7 +159,10 @@ class Sqrt(Unary):
 
     def backward(self, grad: Any) -> Any:
         """grad / (2 * result)."""
-        return div(grad, mul(self.saved[0], 2.0))
+        y = self.saved[0]
+        if not isinstance(grad, Variable):
+            return cpu.sqrt_backward(grad, y)
+        return div(grad, mul(y, 2.0))
 
 
 def sqrt(input: Any, *, out: Any = None) -> Any:

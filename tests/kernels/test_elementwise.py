@@ -161,6 +161,7 @@ PARAMETERS = {
     "softplus": (1.5, 20.0),
     "clamp": (-0.5, 1.0),
     "hardtanh": (-0.5, 1.0),
+    "add_scaled": (0.3,),
 }
 NAMES = [
     *(name for name in fast.UNARY if name not in ("copy", "clamp")),
