@@ -15,6 +15,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_memory(m);
   mg::bind_cast(m);
   mg::bind_conv(m);
+  mg::bind_dropout(m);
   mg::bind_elementwise(m);
   mg::bind_gemm(m);
   mg::bind_graph(m);

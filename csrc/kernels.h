@@ -14,6 +14,7 @@
 
 #include "kernels/cast.h"
 #include "kernels/conv.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/optim.h"
@@ -26,6 +27,7 @@ namespace mg {
 struct KernelTable {
   CastKernels cast;
   ConvKernels conv;
+  DropoutKernels dropout;
   ElementwiseKernels elementwise;
   GemmKernels gemm;
   OptimKernels optim;

@@ -7,6 +7,7 @@ namespace mg {
 
 void bind_cast(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
+void bind_dropout(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_gemm(pybind11::module_& m);

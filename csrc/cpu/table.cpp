@@ -5,6 +5,7 @@ namespace mg::MG_ISA {
 
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
+extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
 extern const GemmKernels kGemm;
 extern const OptimKernels kOptim;
@@ -15,7 +16,7 @@ extern const SoftmaxKernels kSoftmax;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kCast, kConv, kElementwise, kGemm, kOptim, kPool, kReduce, kSoftmax,
+      kCast, kConv, kDropout, kElementwise, kGemm, kOptim, kPool, kReduce, kSoftmax,
   };
   return kTable;
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _C, numpy_loss, numpy_softmax
+import numpy as np
+
+from . import _C, numpy_loss, numpy_random, numpy_softmax
 
 __all__ = [
     "cross_entropy", "cross_entropy_backward", "log_softmax", "log_softmax_backward",
+    "philox_dropout", "philox_mask",
     "softmax", "softmax_backward",
 ]  # fmt: skip
 
@@ -69,3 +72,20 @@ def cross_entropy_backward(
     return numpy_loss.cross_entropy_backward(
         grad, x, t, w, lse, denominator, ignore, reduction, smoothing
     )
+
+
+def philox_mask(seed: int, offset: int, n: int, keep: float) -> Any:
+    """n booleans, each True with probability `keep` (in steps of 2^-32)."""
+    return _C.philox_mask(seed, offset, n, keep)
+
+
+def philox_dropout(
+    x: Any, seed: int, offset: int, keep: float, scale: float, kept: float, dropped: float
+) -> Any:
+    """x * mask * scale + (kept where the mask is True, dropped elsewhere), with `philox_mask`."""
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+    y = _C.philox_dropout(x, seed, offset, keep, scale, kept, dropped)
+    if y is None:
+        return numpy_random.philox_dropout(x, seed, offset, keep, scale, kept, dropped)
+    return y

@@ -53,6 +53,17 @@ def philox_mask(seed: int, offset: int, n: int, keep: float) -> Any:
     return words < np.uint32(threshold)
 
 
+def philox_dropout(
+    x: Any, seed: int, offset: int, keep: float, scale: float, kept: float, dropped: float
+) -> Any:
+    """x * mask * scale + (kept where the mask is True, dropped elsewhere), with `philox_mask`."""
+    mask = philox_mask(seed, offset, x.size, keep).reshape(x.shape)
+    y = dropout(x, mask, scale)
+    if kept or dropped:
+        y += np.where(mask, kept, dropped).astype(x.dtype)
+    return y
+
+
 def dropout(x: Any, mask: Any, scale: float) -> Any:
     """x * mask * scale; mask broadcasts against x. Not finite values stay so where dropped."""
     noise = mask.astype(x.dtype)

@@ -18,7 +18,7 @@ from ..autograd.variable import Node
 from ..kernels import cpu
 from ._inplace import write
 from ._nn import need_tensor, torch_name
-from .arith import add, mul
+from .arith import mul
 
 __all__ = ["alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout"]
 
@@ -47,15 +47,25 @@ class Noise:
             )
         return self.drawn.reshape(self.shape)
 
+    def apply(self, x: Any, kept: float, dropped: float) -> Any:
+        """x * mask * scale, plus `kept` where the mask is True and `dropped` elsewhere."""
+        drawn = self.drawn
+        if isinstance(drawn, tuple) and self.shape == x.shape:
+            seed, offset = drawn
+            return cpu.philox_dropout(x, seed, offset, self.keep, self.scale, kept, dropped)
+        mask = self.mask()
+        y = cpu.dropout(x, mask, self.scale)
+        return y + np.where(mask, kept, dropped).astype(x.dtype) if kept or dropped else y
+
 
 class Dropout(Node):
-    """input * mask * scale."""
+    """input * mask * scale + shift, where the shift depends on the mask."""
 
     fresh = True
 
-    def forward(self, x: Any, noise: Noise) -> Any:
+    def forward(self, x: Any, noise: Noise, kept: float = 0.0, dropped: float = 0.0) -> Any:
         self.noise = noise
-        return cpu.dropout(x, noise.mask(), noise.scale)
+        return noise.apply(x, kept, dropped)
 
     def backward(self, grad: Any) -> Any:
         """grad * mask * scale."""
@@ -86,10 +96,9 @@ def _drop(name: str, input: Any, p: float, training: bool, feature: bool, alpha:
     if not alpha:
         return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep))
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * keep)
-    noise = Noise(shape, keep, a)
     # Dropped elements become -alpha'; the affine map restores mean 0 and variance 1.
-    shift = np.where(noise.mask(), _ALPHA * a * p, _ALPHA * a * (p - 1)).astype(x.dtype)
-    return add(apply(Dropout, (input,), noise), _v.wrap(shift))
+    shifts = _ALPHA * a * p, _ALPHA * a * (p - 1)
+    return apply(Dropout, (input,), Noise(shape, keep, a), *shifts)
 
 
 def _in_place(input: Any, drop: Any, p: float, training: bool) -> Any:
