@@ -1,44 +1,86 @@
 // Convolution forward, and the family's table: rows = output channels, steps = (input channel,
 // tap). How the planes are copied and the product runs: conv_core.h.
 #include "cpu/conv_core.h"
+#include "cpu/transpose.h"
 
 namespace mg::MG_ISA {
 namespace {
 
 template <class T>
+struct Plan {
+  Padded x;
+  int64_t rows, channels, steps, image, chunk;
+  bool by_channels, in_place;
+};
+
+template <class T>
+Plan<T> plan_of(const ConvShape& s) {
+  Plan<T> p;
+  p.x = layout_x(s);
+  p.rows = s.k / s.groups;
+  p.channels = s.c / s.groups;
+  p.steps = p.channels * s.r * s.s;
+  p.image = times(s.c, p.x.plane);
+  p.by_channels = fills_vectors<T>(p.rows) && p.steps >= kLongSum;
+  p.in_place = p.by_channels && is_plain(p.x);
+  p.chunk = p.in_place ? max_of(1, s.n) : images_of_chunk<T>(s.n, p.image);
+  return p;
+}
+
+template <class T>
+Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
+  return divide<T>(base, s.groups * in_panels<T>(p.rows) * p.steps, p.steps,
+                   p.in_place ? 0 : p.chunk * p.image, 0);
+}
+
+template <class T>
 int64_t workspace(const ConvShape& s) {
-  const int64_t image = times(s.c, layout_x(s).plane), steps = s.c / s.groups * s.r * s.s;
-  return divide<T>(nullptr, s.k * steps, steps, images_of_chunk<T>(s.n, image) * image, 0).bytes;
+  return space_of<T>(nullptr, s, plan_of<T>(s)).bytes;
+}
+
+template <class T>
+void pack(T* to, const T* w, const Plan<T>& p, int64_t groups) {
+  const int64_t steps = p.steps, item = sizeof(T);
+  if (p.by_channels) {
+    each_channel_panel<T>(groups, p.rows, steps,
+                          [&](int64_t at, int64_t row, int64_t count, int64_t width) {
+                            if (count < width)
+                              memset(to + at, 0, static_cast<size_t>(width * steps * item));
+                            transpose(reinterpret_cast<char*>(to + at), width * item,
+                                      reinterpret_cast<const char*>(w + row * steps), steps * item,
+                                      steps, count, item, false);
+                          });
+    return;
+  }
+  for (int64_t group = 0; group < groups; ++group) {
+    const T* from = w + group * p.rows * steps;
+    each_panel(p.rows, [&](int64_t i0, int64_t i1) {
+      T* panel = to + (group * p.rows + i0) * steps;
+      for (int64_t k = 0; k < steps; ++k) {
+        for (int64_t i = i0; i < i1; ++i) *panel++ = from[i * steps + k];
+      }
+    });
+  }
 }
 
 template <class T>
 void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, void* base) {
-  const Padded l = layout_x(s);
-  const int64_t channels = s.c / s.groups, rows = s.k / s.groups, steps = channels * s.r * s.s;
-  const int64_t image = s.c * l.plane, chunk = images_of_chunk<T>(s.n, image);
-  const Space<T> space = divide<T>(base, s.k * steps, steps, chunk * image, 0);
-  for (int64_t group = 0; group < s.groups; ++group) {
-    const T* from = w + group * rows * steps;
-    each_panel(rows, [&](int64_t i0, int64_t i1) {
-      T* to = space.weight + (group * rows + i0) * steps;
-      for (int64_t k = 0; k < steps; ++k) {
-        for (int64_t i = i0; i < i1; ++i) *to++ = from[i * steps + k];
-      }
-    });
-  }
-  for (int64_t c = 0, k = 0; c < channels; ++c) {
+  const Plan<T> plan = plan_of<T>(s);
+  const Padded& l = plan.x;
+  const Space<T> space = space_of<T>(base, s, plan);
+  pack(space.weight, w, plan, s.groups);
+  for (int64_t c = 0, k = 0; c < plan.channels; ++c) {
     for (int64_t r = 0; r < s.r; ++r) {
       for (int64_t t = 0; t < s.s; ++t) space.offset[k++] = offset_x(l, c, r, t);
     }
   }
   Correlation<T> c = {};
-  c.src = space.first;
-  c.src_image = image;
-  c.src_group = channels * l.plane;
+  c.src_image = plan.image;
+  c.src_group = plan.channels * l.plane;
   c.a = space.weight;
   c.offset = space.offset;
-  c.steps = steps;
-  c.rows = rows;
+  c.steps = plan.steps;
+  c.rows = plan.rows;
   c.groups = s.groups;
   c.bias = bias;
   c.out_image = s.k * s.p * s.q;
@@ -48,11 +90,19 @@ void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, vo
   c.height = s.p;
   c.width = s.q;
   c.pitch = l.x.length;
-  for (int64_t n = 0; n < s.n; n += chunk) {
-    c.images = min_of(chunk, s.n - n);
-    copy_planes(space.first, x + n * s.c * s.h * s.w, c.images * s.c, l, l.plane);
+  for (int64_t n = 0; n < s.n; n += plan.chunk) {
+    c.images = min_of(plan.chunk, s.n - n);
+    c.src = x;
     c.out = g + n * c.out_image;
-    correlate(c);
+    if (!plan.in_place) {
+      copy_planes(space.first, x + n * s.c * s.h * s.w, c.images * s.c, l, l.plane);
+      c.src = space.first;
+    }
+    if (plan.by_channels) {
+      correlate_channels(c);
+    } else {
+      correlate(c);
+    }
   }
 }
 

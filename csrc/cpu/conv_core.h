@@ -65,6 +65,12 @@ MG_INLINE Padded layout_x(const ConvShape& s) {
                  s.q + (s.s - 1) * s.dilation_w / s.stride_w});
 }
 
+// Whether the copy would be the plane itself.
+MG_INLINE bool is_plain(const PaddedAxis& a) {
+  return a.stride == 1 && a.pad == 0 && a.length == a.size;
+}
+MG_INLINE bool is_plain(const Padded& l) { return is_plain(l.y) && is_plain(l.x); }
+
 // Where tap (r, t) of channel c begins in it.
 MG_INLINE int64_t offset_x(const Padded& l, int64_t c, int64_t r, int64_t t) {
   const int64_t residue = r % l.y.residues * l.x.residues + t % l.x.residues;
@@ -183,6 +189,54 @@ MG_INLINE void each_panel(int64_t rows, const Body& body) {
   for (int64_t panel = 0; panel < panels; ++panel) {
     body(panel * rows / panels, (panel + 1) * rows / panels);
   }
+}
+
+// ---- the same with the vectors along the channels (conv_channels.cpp) ----
+
+#if defined(__AVX512F__)
+constexpr int kTile = 14;  // places, by two vectors of channels: 28 of 32 registers
+#else
+constexpr int kTile = 6;
+#endif
+
+// sums[i][0 .. width) = (sums[i][..] if add) + sum over steps of from[i][offset[step]] *
+// b[step][0 .. width) for kTile pointers; the width is one vector or two.
+void gather_product(const float* const* from, const int64_t* offset, int64_t steps, const float* b,
+                    int64_t width, bool add, float* sums);
+void gather_product(const double* const* from, const int64_t* offset, int64_t steps,
+                    const double* b, int64_t width, bool add, double* sums);
+
+// correlate() for weights in panels of channels: a[group][panel][step][channel of panel].
+void correlate_channels(const Correlation<float>& c);
+void correlate_channels(const Correlation<double>& c);
+
+constexpr int64_t kLongSum = 96;  // steps that pay for turning a tile to write it
+
+// Whether vectors of channels are well filled.
+template <class T>
+MG_INLINE bool fills_vectors(int64_t rows) {
+  return rows * 4 >= round_up(rows, Vec<T>::lanes) * 3;
+}
+
+// Elements of `rows` channels in panels, for one step.
+template <class T>
+MG_INLINE int64_t in_panels(int64_t rows) {
+  return round_up(rows, Vec<T>::lanes);
+}
+
+// Calls body(panel's place, first channel, channels, width of the panel) for every panel of every
+// group, in parallel.
+template <class T, class Body>
+MG_INLINE void each_channel_panel(int64_t groups, int64_t rows, int64_t steps, const Body& body) {
+  constexpr int L = Vec<T>::lanes, W = 2 * L;
+  const int64_t panels = ceil_div(rows, W);
+  parallel_for(groups * panels, max_of(1, 32768 / (steps * W)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / panels, row = i % panels * W, count = min_of(W, rows - row);
+      body((group * in_panels<T>(rows) + row) * steps, group * rows + row, count,
+           int64_t{count > L ? W : L});
+    }
+  });
 }
 
 // ---- the two gradients, and what each needs; csrc/cpu/conv.cpp has forward ----

@@ -51,9 +51,31 @@ Layout layout_of(const ConvShape& s) {
 }
 
 template <class T>
-Space<T> space_of(void* base, const ConvShape& s, int64_t image) {
-  const int64_t steps = s.k / s.groups * s.r * s.s;
-  return divide<T>(base, s.c * steps, steps, images_of_chunk<T>(s.n, image) * image, 0);
+struct Plan {
+  Layout l;
+  int64_t rows, channels, image, chunk;
+  bool by_channels, in_place;
+};
+
+template <class T>
+Plan<T> plan_of(const ConvShape& s) {
+  Plan<T> p;
+  p.l = layout_of(s);
+  p.rows = s.c / s.groups;
+  p.channels = s.k / s.groups;
+  p.image = times(s.k, p.l.g.plane);
+  const int64_t taps = ceil_div(s.r * s.s, s.stride_h * s.stride_w);
+  p.by_channels = fills_vectors<T>(p.rows) && p.channels * taps >= kLongSum;
+  p.in_place = p.by_channels && is_plain(p.l.g);
+  p.chunk = p.in_place ? max_of(1, s.n) : images_of_chunk<T>(s.n, p.image);
+  return p;
+}
+
+template <class T>
+Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
+  const int64_t steps = p.channels * s.r * s.s;
+  return divide<T>(base, s.groups * in_panels<T>(p.rows) * steps, steps,
+                   p.in_place ? 0 : p.chunk * p.image, 0);
 }
 
 // Calls body(tap, shift) for each tap (r, t), numbered r * taps of x + t, that reaches residue
@@ -70,23 +92,39 @@ MG_INLINE void each_tap(const Layout& l, int64_t a, int64_t b, const Body& body)
   }
 }
 
-// The steps of residue (a, b) and their packed weights; sets c.steps.
+// The steps of residue (a, b), and their weights packed to `to`.
 template <class T>
-void pack(Correlation<T>* c, const Space<T>& space, const T* w, const Layout& l, int64_t channels,
-          int64_t a, int64_t b) {
-  const int64_t rows = c->rows, taps = l.y.taps * l.x.taps;
-  c->steps = 0;
+void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, int64_t a,
+          int64_t b) {
+  const Layout& l = p.l;
+  const int64_t rows = p.rows, channels = p.channels, taps = l.y.taps * l.x.taps;
+  int64_t steps = 0;
   for (int64_t k = 0; k < channels; ++k) {
-    each_tap(l, a, b,
-             [&](int64_t, int64_t shift) { space.offset[c->steps++] = k * l.g.plane + shift; });
+    each_tap(l, a, b, [&](int64_t, int64_t shift) { offset[steps++] = k * l.g.plane + shift; });
   }
-  for (int64_t group = 0; group < c->groups; ++group) {
+  if (steps == 0) return;
+  if (p.by_channels) {
+    each_channel_panel<T>(
+        groups, rows, steps, [&](int64_t at, int64_t row, int64_t count, int64_t width) {
+          if (count < width) memset(to + at, 0, static_cast<size_t>(width * steps) * sizeof(T));
+          T* panel = to + at;
+          for (int64_t k = 0; k < channels; ++k) {
+            const T* from = w + (row / rows * channels + k) * rows * taps + row % rows * taps;
+            each_tap(l, a, b, [&](int64_t tap, int64_t) {
+              for (int64_t i = 0; i < count; ++i) panel[i] = from[i * taps + tap];
+              panel += width;
+            });
+          }
+        });
+    return;
+  }
+  for (int64_t group = 0; group < groups; ++group) {
     each_panel(rows, [&](int64_t i0, int64_t i1) {
-      T* to = space.weight + (group * rows + i0) * c->steps;
+      T* panel = to + (group * rows + i0) * steps;
       for (int64_t k = 0; k < channels; ++k) {
         const T* from = w + (group * channels + k) * rows * taps;
         each_tap(l, a, b, [&](int64_t tap, int64_t) {
-          for (int64_t i = i0; i < i1; ++i) *to++ = from[i * taps + tap];
+          for (int64_t i = i0; i < i1; ++i) *panel++ = from[i * taps + tap];
         });
       }
     });
@@ -97,22 +135,18 @@ void pack(Correlation<T>* c, const Space<T>& space, const T* w, const Layout& l,
 
 template <class T>
 int64_t conv_to_input_workspace(const ConvShape& s) {
-  return space_of<T>(nullptr, s, times(s.k, layout_of(s).g.plane)).bytes;
+  return space_of<T>(nullptr, s, plan_of<T>(s)).bytes;
 }
 
 template <class T>
 void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base) {
-  const Layout l = layout_of(s);
-  const int64_t channels = s.k / s.groups;
-  const int64_t image = s.k * l.g.plane, chunk = images_of_chunk<T>(s.n, image);
-  const Space<T> space = space_of<T>(base, s, image);
+  const Plan<T> plan = plan_of<T>(s);
+  const Layout& l = plan.l;
+  const Space<T> space = space_of<T>(base, s, plan);
   Correlation<T> c = {};
-  c.src = space.first;
-  c.src_image = image;
-  c.src_group = channels * l.g.plane;
-  c.a = space.weight;
-  c.offset = space.offset;
-  c.rows = s.c / s.groups;
+  c.src_image = plan.image;
+  c.src_group = plan.channels * l.g.plane;
+  c.rows = plan.rows;
   c.groups = s.groups;
   c.bias = bias;
   c.out_image = s.c * s.h * s.w;
@@ -120,18 +154,34 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
   c.out_row = s.w * s.stride_h;
   c.out_column = s.stride_w;
   c.pitch = l.g.x.length;
+  const int64_t stored = s.groups * (plan.by_channels ? in_panels<T>(plan.rows) : plan.rows);
   const int64_t residues_y = residues(l.y), residues_x = residues(l.x);
-  for (int64_t n = 0; n < s.n; n += chunk) {
-    c.images = min_of(chunk, s.n - n);
-    copy_planes(space.first, g + n * s.k * s.p * s.q, c.images * s.k, l.g, l.g.plane);
+  for (int64_t n = 0; n < s.n; n += plan.chunk) {
+    c.images = min_of(plan.chunk, s.n - n);
+    c.src = g;
+    if (!plan.in_place) {
+      copy_planes(space.first, g + n * s.k * s.p * s.q, c.images * s.k, l.g, l.g.plane);
+      c.src = space.first;
+    }
+    int64_t done = 0;  // steps of the residues before: each has its own packed weights
     for (int64_t a = 0; a < residues_y; ++a) {
       for (int64_t b = 0; b < residues_x; ++b) {
+        T* const weight = space.weight + done * stored;
+        int64_t* const offset = space.offset + done;
+        if (n == 0) pack(plan, weight, offset, w, s.groups, a, b);
+        c.a = weight;
+        c.offset = offset;
+        c.steps = 0;
+        each_tap(l, a, b, [&](int64_t, int64_t) { c.steps += plan.channels; });
         c.height = outputs(l.y, a);
         c.width = outputs(l.x, b);
-        // Several residues share the space: each packs again for every chunk.
-        if (n == 0 || residues_y * residues_x > 1) pack(&c, space, w, l, channels, a, b);
         c.out = x + n * c.out_image + a * s.w + b;
-        correlate(c);
+        if (plan.by_channels) {
+          correlate_channels(c);
+        } else {
+          correlate(c);
+        }
+        done += c.steps;
       }
     }
   }

@@ -1,6 +1,7 @@
 // Convolution's gradient to the weight: dot products along the outputs of several images, a block
 // of output channels by a block of (input channel, tap) in registers.
 #include "cpu/conv_core.h"
+#include "cpu/transpose.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -78,15 +79,142 @@ Space<T> space_of(void* base, const ConvShape& s, const Layouts<T>& l) {
                    l.chunk * times(s.k, l.length));
 }
 
+// ---- with the vectors along the output channels: g turned to [panel][place][channel] ----
+
+constexpr int64_t kSegment = 512;  // places added up at a time: their part of a panel is in the L2
+
+template <class T>
+struct Channels {
+  Padded x;
+  int64_t rows, channels, steps, places, image;
+  int64_t stored;  // rows in panels
+  int64_t tiles;   // of taps
+  int64_t chunk;
+  bool use, in_place;
+};
+
+template <class T>
+Channels<T> channels_of(const ConvShape& s) {
+  Channels<T> p;
+  p.x = layout_x(s);
+  p.rows = s.k / s.groups;
+  p.channels = s.c / s.groups;
+  p.steps = p.channels * s.r * s.s;
+  p.places = s.p * s.q;
+  p.image = times(s.c, p.x.plane);
+  p.stored = in_panels<T>(p.rows);
+  p.tiles = ceil_div(p.steps, kTile);
+  p.use = fills_vectors<T>(p.rows) && p.steps >= 9;
+  p.in_place = is_plain(p.x);
+  p.chunk = images_of_chunk<T>(s.n, p.image + times(s.groups * p.stored, p.places));
+  return p;
+}
+
+template <class T>
+struct ChannelSpace {
+  T *sums, *g, *x;
+  int64_t* offset;
+  int64_t bytes;
+};
+
+template <class T>
+ChannelSpace<T> space_of(void* base, const ConvShape& s, const Channels<T>& p) {
+  const Space<T> space = divide<T>(base, s.groups * p.stored * p.tiles * kTile, p.chunk * p.places,
+                                   p.in_place ? 0 : p.chunk * p.image,
+                                   times(times(p.chunk, s.groups * p.stored), p.places));
+  return {space.weight, space.second, space.first, space.offset, space.bytes};
+}
+
+// g of some images to panels: [group][panel][image][place][channel of panel].
+template <class T>
+void turn_gradient(T* to, const T* g, const Channels<T>& p, int64_t groups, int64_t images) {
+  const int64_t item = sizeof(T), places = p.places;
+  each_channel_panel<T>(
+      groups, p.rows, images * places, [&](int64_t at, int64_t row, int64_t count, int64_t width) {
+        if (count < width) memset(to + at, 0, static_cast<size_t>(width * images * places * item));
+        for (int64_t n = 0; n < images; ++n) {
+          transpose(reinterpret_cast<char*>(to + at + n * places * width), width * item,
+                    reinterpret_cast<const char*>(g + (n * groups * p.rows + row) * places),
+                    places * item, places, count, item, false);
+        }
+      });
+}
+
+// sums[group][panel][tap][channel of panel] += what the images give.
+template <class T>
+void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>& space, const T* x,
+                int64_t images, bool first) {
+  constexpr int L = Vec<T>::lanes, W = 2 * L;
+  const int64_t panels = ceil_div(p.rows, W), length = images * p.places;
+  int64_t block = min_of(p.tiles, 64);  // tiles of a task
+  while (block > 1 && s.groups * panels * ceil_div(p.tiles, block) < 16) block = ceil_div(block, 2);
+  const int64_t blocks = ceil_div(p.tiles, block), cost = block * kTile * W * length;
+  parallel_for(
+      s.groups * panels * blocks, max_of(1, (1 << 20) / cost), [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t group = task / blocks / panels, row = task / blocks % panels * W;
+          const int64_t width = p.rows - row > L ? W : L;
+          const int64_t tile0 = task % blocks * block, tile1 = min_of(tile0 + block, p.tiles);
+          const T* g = space.g + (group * p.stored + row) * length;
+          T* sums = space.sums + (group * p.stored + row) * p.tiles * kTile;
+          const T* planes = x + group * p.channels * p.x.plane;
+          for (int64_t j = 0; j < length; j += kSegment) {
+            for (int64_t tile = tile0; tile < tile1; ++tile) {
+              const T* from[kTile];
+              for (int i = 0; i < kTile; ++i) {
+                const int64_t step = min_of(tile * kTile + i, p.steps - 1),
+                              tap = step % (s.r * s.s);
+                from[i] = planes + offset_x(p.x, step / (s.r * s.s), tap / s.s, tap % s.s);
+              }
+              gather_product(from, space.offset + j, min_of(kSegment, length - j), g + j * width,
+                             width, !first || j > 0, sums + tile * kTile * width);
+            }
+          }
+        }
+      });
+}
+
+template <class T>
+void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, const Channels<T>& p,
+                           void* base) {
+  const ChannelSpace<T> space = space_of<T>(base, s, p);
+  for (int64_t n = 0, j = 0; n < min_of(p.chunk, s.n); ++n) {
+    for (int64_t y = 0; y < s.p; ++y) {
+      for (int64_t q = 0; q < s.q; ++q) space.offset[j++] = n * p.image + y * p.x.x.length + q;
+    }
+  }
+  for (int64_t n = 0; n < s.n; n += p.chunk) {
+    const int64_t images = min_of(p.chunk, s.n - n);
+    const T* planes = x + n * s.c * s.h * s.w;
+    if (!p.in_place) {
+      copy_planes(space.x, planes, images * s.c, p.x, p.x.plane);
+      planes = space.x;
+    }
+    turn_gradient(space.g, g + n * s.k * p.places, p, s.groups, images);
+    add_images(s, p, space, planes, images, n == 0);
+  }
+  const int64_t item = sizeof(T), depth = p.tiles * kTile;
+  each_channel_panel<T>(s.groups, p.rows, depth,
+                        [&](int64_t at, int64_t row, int64_t count, int64_t width) {
+                          transpose(reinterpret_cast<char*>(w + row * p.steps), p.steps * item,
+                                    reinterpret_cast<const char*>(space.sums + at), width * item,
+                                    count, p.steps, item, false);
+                        });
+}
+
 }  // namespace
 
 template <class T>
 int64_t conv_to_weight_workspace(const ConvShape& s) {
+  const Channels<T> p = channels_of<T>(s);
+  if (p.use) return space_of<T>(nullptr, s, p).bytes;
   return space_of<T>(nullptr, s, layouts_of<T>(s)).bytes;
 }
 
 template <class T>
 void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
+  const Channels<T> p = channels_of<T>(s);
+  if (p.use && s.n > 0) return to_weight_by_channels(w, x, g, s, p, base);
   const Layouts<T> both = layouts_of<T>(s);
   const Padded& l = both.x;
   const int64_t channels = s.c / s.groups, rows = s.k / s.groups, steps = channels * s.r * s.s;

@@ -83,7 +83,7 @@ def run(
                 _collect(pending, heap, node, grad)
                 continue
 
-        grads = _backward(node, grad, keep_graph, create_graph)
+        grads = _backward(node, grad, keep_graph, create_graph, needed)
         fresh = node.fresh
         if node.hooks:
             grads = _run_node_hooks(node, grads, grad, create_graph)
@@ -109,7 +109,9 @@ def run(
                 pending[to] += g
 
 
-def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> Any:
+def _backward(
+    node: Node, grad: Any, keep_graph: bool, create_graph: bool, needed: set[Node] | None
+) -> Any:
     """One node's backward, with its checks. Frees what it saved unless the graph is kept."""
     if node.saved is RELEASED:
         _raise_released()
@@ -121,11 +123,24 @@ def _backward(node: Node, grad: Any, keep_graph: bool, create_graph: bool) -> An
     if modes.anomaly:
         grads = _checked_backward(node, grad, create_graph)
     else:
-        grads = (_with_tensors(node) if create_graph else node).backward(grad)
+        runs = _with_tensors(node) if create_graph else node
+        if needed is not None and node.cross:
+            runs = _towards(runs, needed)
+        grads = runs.backward(grad)
     if not keep_graph and node.saved is not None:
         node.saved = RELEASED
         node.cells = None
     return grads
+
+
+def _towards(node: Node, needed: set[Node]) -> Node:
+    """A node for which only the gradients that go on to `needed` nodes are computed."""
+    next = tuple([fn if fn in needed else None for fn in node.next])
+    if next == node.next:
+        return node
+    twin = copy.copy(node)
+    twin.next = next
+    return twin
 
 
 def _with_tensors(node: Node) -> Node:

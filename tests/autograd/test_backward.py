@@ -235,3 +235,17 @@ def test_rows_of_gradients(m: Any) -> None:
     )
     assert unused[1] is None
     assert list(unused[0].shape) == [3, 2]
+
+
+@both
+def test_gradients_that_nobody_asked_for_are_not_computed(m: Any) -> None:
+    x, y = ones(m, 2, 3), ones(m, 3, 2)
+    z = x @ y
+    seen: list = []
+    z.grad_fn.register_hook(lambda grads, _: seen.append([g is None for g in grads]))
+    m.autograd.grad(z.sum(), [x], retain_graph=True)
+    m.autograd.grad(z.sum(), [y], retain_graph=True)
+    z.sum().backward(retain_graph=True)
+    assert seen == [[False, True], [True, False], [False, False]]
+    (first,) = m.autograd.grad((z * z).sum(), [x], create_graph=True)
+    assert values(m.autograd.grad(first.sum(), [y])[0]) == values(m.full((3, 2), 24.0))
