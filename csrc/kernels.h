@@ -17,6 +17,7 @@
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/loss.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
@@ -30,6 +31,7 @@ struct KernelTable {
   DropoutKernels dropout;
   ElementwiseKernels elementwise;
   GemmKernels gemm;
+  LossKernels loss;
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;

@@ -150,14 +150,49 @@ def softmax(x: np.ndarray, /) -> Any: ...
 def log_softmax(x: np.ndarray, /) -> Any: ...
 def softmax_backward(grad: np.ndarray, y: np.ndarray, /) -> Any: ...
 def log_softmax_backward(grad: np.ndarray, y: np.ndarray, /) -> Any: ...
-def cross_entropy(x: np.ndarray, target: np.ndarray, ignored: int, mean: bool, /) -> Any: ...
+
+# loss: None where NumPy has to do it; `weight` may be None; reduction: "none", "sum" or "mean"
+def cross_entropy(
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: Any,
+    ignored: int,
+    reduction: str,
+    smoothing: float,
+    /,
+) -> Any: ...
 def cross_entropy_backward(
     grad: np.ndarray,
     x: np.ndarray,
     target: np.ndarray,
+    weight: Any,
     lse: np.ndarray,
-    ignored: int,
     denominator: float,
+    ignored: int,
+    reduction: str,
+    smoothing: float,
+    /,
+) -> Any: ...
+def pair_loss(op: int, x: np.ndarray, t: np.ndarray, reduction: str, number: float, /) -> Any: ...
+def pair_loss_backward(
+    op: int,
+    grad: np.ndarray,
+    x: np.ndarray,
+    t: np.ndarray,
+    reduction: str,
+    number: float,
+    target: bool,
+    /,
+) -> Any: ...
+def fast_pair_loss(cls: type, input: Any, target: Any, terms: tuple, /) -> Any: ...
+def fast_cross_entropy(
+    cls: type,
+    input: Any,
+    target: Any,
+    weight: Any,
+    ignored: int,
+    reduction: str,
+    smoothing: float,
     /,
 ) -> Any: ...
 

@@ -1,4 +1,4 @@
-// Softmax, log-softmax and cross-entropy of matrix rows, and their gradients.
+// Softmax and log-softmax of matrix rows, and their gradients.
 // A row is read from memory once and from cache after that; the exponentials are vectors.
 #include "kernels/softmax.h"
 
@@ -61,14 +61,6 @@ MG_INLINE T exp_sum(T* out, const T* x, T top, int64_t n) {
 template <class T>
 T log_of(T x) {
   return sizeof(T) == 4 ? static_cast<T>(logf(static_cast<float>(x))) : static_cast<T>(::log(x));
-}
-
-template <class T>
-MG_INLINE T log_sum_exp(const T* x, int64_t n) {
-  const T top = row_max(x, n);
-  // A row of -inf has no finite maximum to subtract: its sum is 0, its logarithm -inf.
-  const T shift = top == static_cast<T>(-__builtin_inf()) ? T{} : top;
-  return log_of(exp_sum<T>(nullptr, x, shift, n)) + shift;
 }
 
 template <class T>
@@ -138,42 +130,9 @@ void log_softmax_backward(T* out, const T* grad, const T* y, int64_t rows, int64
   });
 }
 
-template <class T>
-void cross_entropy(T* loss, T* lse, const T* x, const int64_t* target, int64_t rows,
-                   int64_t columns, int64_t ignored) {
-  parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* row = x + r * columns;
-      lse[r] = log_sum_exp(row, columns);
-      loss[r] = target[r] == ignored ? T{} : lse[r] - row[target[r]];
-    }
-  });
-}
-
-template <class T>
-void cross_entropy_backward(T* out, const T* x, const T* lse, const int64_t* target, int64_t rows,
-                            int64_t columns, int64_t ignored, T scale) {
-  parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      T* o = out + r * columns;
-      if (target[r] == ignored) {
-        __builtin_memset(o, 0, static_cast<size_t>(columns) * sizeof(T));
-        continue;
-      }
-      const V<T> l = set1(lse[r]);
-      const V<T> s = set1(scale);
-      each(x + r * columns, columns, T{},
-           [&](int64_t i, V<T> v, int64_t count) { put(o + i, exp(v - l) * s, count); });
-      o[target[r]] -= scale;
-    }
-  });
-}
-
 }  // namespace
 
-#define MG_SOFTMAX(T)                                                                        \
-  {softmax<T>,       log_softmax<T>,           softmax_backward<T>, log_softmax_backward<T>, \
-   cross_entropy<T>, cross_entropy_backward<T>}
+#define MG_SOFTMAX(T) {softmax<T>, log_softmax<T>, softmax_backward<T>, log_softmax_backward<T>}
 
 extern const SoftmaxKernels kSoftmax = {MG_SOFTMAX(float), MG_SOFTMAX(double)};
 

@@ -8,6 +8,7 @@ extern const ConvKernels kConv;
 extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
 extern const GemmKernels kGemm;
+extern const LossKernels kLoss;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
@@ -16,7 +17,7 @@ extern const SoftmaxKernels kSoftmax;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kCast, kConv, kDropout, kElementwise, kGemm, kOptim, kPool, kReduce, kSoftmax,
+      kCast, kConv, kDropout, kElementwise, kGemm, kLoss, kOptim, kPool, kReduce, kSoftmax,
   };
   return kTable;
 }

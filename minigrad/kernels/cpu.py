@@ -22,6 +22,7 @@ from .reduction import maximum_reduce, minimum_reduce, product, total, widened  
 
 # isort: split
 # The compiled ones among the kernels above take their NumPy forms' place.
+from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .nn import *  # noqa: F403
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _C, numpy_loss, numpy_random, numpy_softmax
+from . import _C, numpy_random, numpy_softmax
 
 __all__ = [
-    "cross_entropy", "cross_entropy_backward", "log_softmax", "log_softmax_backward",
+    "log_softmax", "log_softmax_backward",
     "philox_dropout", "philox_mask",
     "softmax", "softmax_backward",
 ]  # fmt: skip
@@ -37,41 +37,6 @@ def log_softmax_backward(grad: Any, y: Any, axis: int) -> Any:
     """grad - exp(y) sum(grad)."""
     d = _C.log_softmax_backward(grad, y) if axis == y.ndim - 1 else None
     return numpy_softmax.log_softmax_backward(grad, y, axis) if d is None else d
-
-
-def cross_entropy(
-    x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float
-) -> tuple[Any, Any, Any]:
-    """Logits x (N, C, L), classes t (N, L): (loss, lse (N, L), denominator of the mean)."""
-    if w is None and not smoothing and reduction != "none" and x.shape[2] == 1:
-        done = _C.cross_entropy(x.reshape(x.shape[:2]), t.reshape(-1), ignore, reduction == "mean")
-        if done is not None:
-            return done[0], done[1].reshape(t.shape), done[2]
-    return numpy_loss.cross_entropy(x, t, w, ignore, reduction, smoothing)
-
-
-def cross_entropy_backward(
-    grad: Any,
-    x: Any,
-    t: Any,
-    w: Any,
-    lse: Any,
-    denominator: Any,
-    ignore: int,
-    reduction: str,
-    smoothing: float,
-) -> Any:
-    """The gradient of `cross_entropy` for x (N, C, L)."""
-    if w is None and not smoothing and reduction != "none" and x.shape[2] == 1:
-        count = denominator if reduction == "mean" else 1
-        d = _C.cross_entropy_backward(
-            grad, x.reshape(x.shape[:2]), t.reshape(-1), lse.reshape(-1), ignore, float(count)
-        )
-        if d is not None:
-            return d.reshape(x.shape)
-    return numpy_loss.cross_entropy_backward(
-        grad, x, t, w, lse, denominator, ignore, reduction, smoothing
-    )
 
 
 def philox_mask(seed: int, offset: int, n: int, keep: float) -> Any:

@@ -177,28 +177,43 @@ def binary_cross_entropy_with_logits_target_slope(
 
 
 @quiet
-def kl_div(x: Any, t: Any, log_target: bool) -> Any:
-    """t (log t - x), 0 where t is 0; or e^t (t - x) for a target of logarithms."""
+def kl_div(x: Any, t: Any) -> Any:
+    """t (log t - x), t log t being 0 where t is 0."""
     x, t = widen(x), widen(t)
-    if log_target:
-        return np.asarray(np.exp(t) * (t - x))
     return np.asarray(np.where(t == 0, 0, t * np.log(t)) - t * x)
 
 
 @quiet
-def kl_div_slope(x: Any, t: Any, log_target: bool) -> Any:
-    """-t, or -e^t for a target of logarithms."""
-    t = widen(t)
-    return np.asarray(-np.exp(t) if log_target else np.negative(t))
+def kl_div_slope(x: Any, t: Any) -> Any:
+    """-t."""
+    return np.asarray(np.negative(widen(t)))
 
 
 @quiet
-def kl_div_target_slope(x: Any, t: Any, log_target: bool) -> Any:
-    """log t + 1 - x, or e^t (t - x + 1) for a target of logarithms."""
+def kl_div_target_slope(x: Any, t: Any) -> Any:
+    """log t + 1 - x."""
     x, t = widen(x), widen(t)
-    if log_target:
-        return np.asarray(np.exp(t) * (t - x + 1))
     return np.asarray(np.log(t) + 1 - x)
+
+
+@quiet
+def kl_div_log(x: Any, t: Any) -> Any:
+    """e^t (t - x): `kl_div` for a target of logarithms."""
+    x, t = widen(x), widen(t)
+    return np.asarray(np.exp(t) * (t - x))
+
+
+@quiet
+def kl_div_log_slope(x: Any, t: Any) -> Any:
+    """-e^t."""
+    return np.asarray(-np.exp(widen(t)))
+
+
+@quiet
+def kl_div_log_target_slope(x: Any, t: Any) -> Any:
+    """e^t (t - x + 1)."""
+    x, t = widen(x), widen(t)
+    return np.asarray(np.exp(t) * (t - x + 1))
 
 
 def sigmoid_of(x: Any) -> Any:

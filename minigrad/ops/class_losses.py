@@ -10,6 +10,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
+from ..kernels.fast import fast_cross_entropy
 from ._nn import composed_grads, need_float, need_tensor, reduction_of, torch_name
 from ._shape import shape_of
 from .arith import add, div, mul, neg
@@ -22,14 +23,18 @@ __all__ = ["cross_entropy", "nll_loss"]
 
 
 class CrossEntropy(Node):
-    """Cross-entropy of logits (N, C, L) and class numbers (N, L)."""
+    """Cross-entropy of logits (N, C, ...) and class numbers (N, ...).
+
+    `terms` are what the forward leaves: log-sum-exp (N, ...), the denominator of the mean, the
+    ignored class, the reduction and the label smoothing.
+    """
 
     saves = (0, 1, 2)
     fresh = True
 
     def forward(self, x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float) -> Any:
-        self.ignore, self.reduction, self.smoothing = ignore, reduction, smoothing
-        loss, self.lse, self.denominator = cpu.cross_entropy(x, t, w, ignore, reduction, smoothing)
+        loss, lse, denominator = cpu.cross_entropy(x, t, w, ignore, reduction, smoothing)
+        self.terms = (lse, denominator, ignore, reduction, smoothing)
         return loss
 
     def backward(self, grad: Any) -> Any:
@@ -38,30 +43,29 @@ class CrossEntropy(Node):
         x, t, w = self.saved
         if isinstance(grad, Variable):
             return composed_grads(lambda x: self.formula(x, t, w), (x,), grad)[0], None, None
-        d = cpu.cross_entropy_backward(
-            grad, x, t, w, self.lse, self.denominator, self.ignore, self.reduction, self.smoothing
-        )
-        return d, None, None
+        return cpu.cross_entropy_backward(grad, x, t, w, *self.terms), None, None
 
     def formula(self, x: Any, t: Any, w: Any) -> Any:
         """The loss in differentiable ops (the classes and weights are constants)."""
-        ids = t._array
-        valid = ids != self.ignore
+        _, denominator, ignore, reduction, smoothing = self.terms
+        shape = t._array.shape
+        x, ids = _as_rows(x, t._array)
+        valid = ids != ignore
         classes = np.where(valid, ids, 0)
         wide = x._array.dtype
         table: Any = None if w is None else w._array.astype(wide)
         weight = valid.astype(wide) if w is None else np.where(valid, table[classes], 0)
         log_p = log_softmax(x, 1)
-        loss = apply(Pick, (log_p,), classes, valid, weight * (self.smoothing - 1), "none")
-        if self.smoothing:
-            share = self.smoothing / x._array.shape[1]
+        loss = apply(Pick, (log_p,), classes, valid, weight * (smoothing - 1), "none")
+        if smoothing:
+            share = smoothing / x._array.shape[1]
             each = np.ones(x._array.shape[1], wide) if w is None else table
             rest = sum(mul(log_p, _v.wrap(-share * each[:, None])), 1)
             loss = add(loss, where(_v.wrap(valid), rest, _v.wrap(np.zeros((), wide))))
-        if self.reduction == "none":
-            return loss
+        if reduction == "none":
+            return reshape(loss, shape)
         total = sum(loss)
-        return total if self.reduction == "sum" else div(total, float(self.denominator))
+        return total if reduction == "sum" else div(total, float(denominator))
 
 
 class Pick(Node):
@@ -179,11 +183,14 @@ def cross_entropy(
     of the input's shape. `weight` (C,) weights the classes; a mean over class numbers is weighted.
     IndexError for a class out of range; ValueError or RuntimeError for shapes that do not fit.
     """
+    if size_average is None and reduce is None:
+        terms = (ignore_index, reduction, label_smoothing)
+        loss = fast_cross_entropy(CrossEntropy, input, target, weight, *terms)
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
-    x, t = (
-        need_tensor("cross_entropy", "input", input),
-        need_tensor("cross_entropy", "target", target),
-    )
+    x = need_tensor("cross_entropy", "input", input)
+    t = need_tensor("cross_entropy", "target", target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if not x.ndim:
@@ -197,17 +204,13 @@ def cross_entropy(
     need_float("log_softmax_lastdim_kernel_impl", x)
     _check_weight(x, weight)
     _check_classes(t, x.shape[0 if x.ndim == 1 else 1], ignore_index)
-    rows, classes = _as_rows(input, t)
-    loss = apply(
-        CrossEntropy,
-        (rows, _v.wrap(classes), weight),
-        int(ignore_index),
-        reduction,
-        float(label_smoothing),
-    )
-    if reduction != "none":
-        return loss
-    return reshape(loss, () if x.ndim == 1 else t.shape)
+    classes = t.astype(np.int64, copy=False)
+    scores = input
+    if x.ndim == 1:
+        scores, classes = reshape(input, (1, -1)), classes.reshape(1)
+    operands = (scores, _v.wrap(classes), weight)
+    loss = apply(CrossEntropy, operands, int(ignore_index), reduction, float(label_smoothing))
+    return reshape(loss, ()) if x.ndim == 1 and reduction == "none" else loss
 
 
 def _soft_cross_entropy(

@@ -11,6 +11,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
+from ..kernels.fast import fast_pair_loss
 from ._elementwise import result_numpy, to_dtype
 from ._nn import (
     composed_grads,
@@ -41,46 +42,36 @@ __all__ = [
 
 
 class Pointwise(Node):
-    """A loss of each element of input and target, then reduced. Subclasses name their kernel."""
+    """A loss of each element of input and target, then reduced. Subclasses name their kernel.
+
+    `terms` are what `cpu.pair_loss` takes: the number of the compiled kernel, its parameter, the
+    reduction, and the parameters of the NumPy form and of `formula`.
+    """
 
     saves = (0, 1)
     fresh = True
     kernel: str
-    values: Any = None
-    slope: Any = None
-    target_slope: Any = None  # None: the loss depends on input - target, the slopes are opposite
 
-    def __init_subclass__(cls) -> None:
-        cls.values = staticmethod(getattr(cpu, cls.kernel))
-        cls.slope = staticmethod(getattr(cpu, cls.kernel + "_slope"))
-        target_slope = getattr(cpu, cls.kernel + "_target_slope", None)
-        cls.target_slope = target_slope and staticmethod(target_slope)
-
-    def forward(self, x: Any, t: Any, reduction: str, *params: Any) -> Any:
-        self.reduction, self.params = reduction, params
-        return cpu.reduce_loss(self.values(x, t, *params), reduction, x.dtype)
+    def forward(self, x: Any, t: Any, terms: tuple) -> Any:
+        self.terms = terms
+        return cpu.pair_loss(self.kernel, terms, x, t)
 
     def backward(self, grad: Any) -> Any:
         """grad times the derivative of each element's loss, over their number for a mean."""
         x, t = self.saved
-        f, g = self.next
         if isinstance(grad, Variable):
             return composed_grads(self.reduced_formula, (x, t), grad)
-        gx: Any = None
-        gt = None
-        if f or not self.target_slope:
-            gx = cpu.scale_loss(self.slope(x, t, *self.params), grad, self.reduction, x.dtype)
-        if g and self.target_slope:
-            slope = self.target_slope(x, t, *self.params)
-            gt = cpu.scale_loss(slope, grad, self.reduction, x.dtype)
-        elif g:
-            gt = np.negative(gx) if f else np.negative(gx, out=gx)
-        return f and gx, gt
+        f, g = self.next
+        return (
+            cpu.pair_loss_backward(self.kernel, self.terms, grad, x, t, False) if f else None,
+            cpu.pair_loss_backward(self.kernel, self.terms, grad, x, t, True) if g else None,
+        )
 
     def reduced_formula(self, x: Any, t: Any) -> Any:
         """The whole loss in differentiable ops."""
-        params = [_v.wrap(p) if isinstance(p, np.ndarray) else p for p in self.params]
-        return reduced(self.formula(x, t, *params), self.reduction)
+        _, _, reduction, params = self.terms
+        params = [_v.wrap(p) if isinstance(p, np.ndarray) else p for p in params]
+        return reduced(self.formula(x, t, *params), reduction)
 
     def formula(self, x: Any, t: Any, *params: Any) -> Any:
         """Each element's loss in differentiable ops."""
@@ -146,12 +137,16 @@ def mse_loss(
 
     RuntimeError for shapes that do not broadcast; NotImplementedError for integers.
     """
+    if size_average is None and reduce is None and weight is None:
+        loss = fast_pair_loss(MseLoss, input, target, (0, 0.0, reduction, ()))
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
     pair = _pair("mse_loss", input, target)
     need_float("mse_cpu", pair[0]._array)
     if weight is not None:
-        return weighted(apply(MseLoss, pair, "none"), weight, input, reduction, True)
-    return apply(MseLoss, pair, reduction)
+        return weighted(apply(MseLoss, pair, (0, 0.0, "none", ())), weight, input, reduction, True)
+    return apply(MseLoss, pair, (0, 0.0, reduction, ()))
 
 
 class L1Loss(Pointwise):
@@ -175,6 +170,10 @@ def l1_loss(
 
     RuntimeError for shapes that do not broadcast and for the mean of integers.
     """
+    if size_average is None and reduce is None and weight is None:
+        loss = fast_pair_loss(L1Loss, input, target, (1, 0.0, reduction, ()))
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
     pair = _pair("l1_loss", input, target)
     if "b" in (input._array.dtype.kind, target._array.dtype.kind) or (
@@ -183,8 +182,8 @@ def l1_loss(
         values = abs_(sub(input, target))  # which refuses booleans
         return reduced(values, reduction)
     if weight is not None:
-        return weighted(apply(L1Loss, pair, "none"), weight, input, reduction, True)
-    return apply(L1Loss, pair, reduction)
+        return weighted(apply(L1Loss, pair, (1, 0.0, "none", ())), weight, input, reduction, True)
+    return apply(L1Loss, pair, (1, 0.0, reduction, ()))
 
 
 class SmoothL1Loss(Pointwise):
@@ -210,6 +209,10 @@ def smooth_l1_loss(
 
     RuntimeError for a negative beta and for shapes that do not broadcast.
     """
+    if size_average is None and reduce is None and beta > 0:
+        loss = fast_pair_loss(SmoothL1Loss, input, target, (2, beta, reduction, (beta,)))
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
     pair = _pair("smooth_l1_loss", input, target)
     if beta < 0:
@@ -217,7 +220,8 @@ def smooth_l1_loss(
     if beta == 0:
         return l1_loss(*pair, reduction=reduction)
     need_float("smooth_l1_cpu", pair[0]._array)
-    return apply(SmoothL1Loss, pair, reduction, float(beta))
+    beta = float(beta)
+    return apply(SmoothL1Loss, pair, (2, beta, reduction, (beta,)))
 
 
 class HuberLoss(Pointwise):
@@ -238,6 +242,10 @@ def huber_loss(
 
     The result has the input's dtype. RuntimeError for delta <= 0 and shapes that do not broadcast.
     """
+    if weight is None and delta > 0:
+        loss = fast_pair_loss(HuberLoss, input, target, (3, delta, reduction, (delta,)))
+        if loss is not None:
+            return loss
     reduction = reduction_of(None, None, reduction)
     pair = _pair("huber_loss", input, target)
     if delta <= 0:
@@ -248,11 +256,11 @@ def huber_loss(
             f"{torch_name(input._array)}"
         )
     need_float("huber_cpu", pair[0]._array)
+    delta = float(delta)
     if weight is not None:
-        return weighted(
-            apply(HuberLoss, pair, "none", float(delta)), weight, input, reduction, False
-        )
-    result = apply(HuberLoss, pair, reduction, float(delta))
+        values = apply(HuberLoss, pair, (3, delta, "none", (delta,)))
+        return weighted(values, weight, input, reduction, False)
+    result = apply(HuberLoss, pair, (3, delta, reduction, (delta,)))
     dtype = input._array.dtype
     return result if result._array.dtype == dtype else to_dtype(result, dtype)
 
@@ -304,6 +312,10 @@ def binary_cross_entropy(
     ValueError for shapes that differ; RuntimeError for probabilities outside [0, 1] or dtypes that
     differ.
     """
+    if size_average is None and reduce is None and weight is None:
+        loss = fast_pair_loss(BinaryCrossEntropy, input, target, (4, 0.0, reduction, ()))
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
     name = "binary_cross_entropy"
     x, t = need_tensor(name, "input", input), need_tensor(name, "target", target)
@@ -319,8 +331,8 @@ def binary_cross_entropy(
         if a.size and not (a.min() >= 0 and a.max() <= 1):
             raise RuntimeError(f"all elements of {which} should be between 0 and 1")
     w = _weight_array(name, "weight", weight, x)
-    params = () if w is None else (w,)
-    return apply(BinaryCrossEntropy, (input, target), reduction, *params)
+    terms = (4, 0.0, reduction, ()) if w is None else (-1, 0.0, reduction, (w,))
+    return apply(BinaryCrossEntropy, (input, target), terms)
 
 
 class BinaryCrossEntropyWithLogits(Pointwise):
@@ -350,6 +362,11 @@ def binary_cross_entropy_with_logits(
     `pos_weight` multiplies the loss of positive targets. ValueError for shapes that differ;
     RuntimeError for integer targets and weights that do not broadcast.
     """
+    cls = BinaryCrossEntropyWithLogits
+    if size_average is None and reduce is None and weight is None and pos_weight is None:
+        loss = fast_pair_loss(cls, input, target, (5, 0.0, reduction, ()))
+        if loss is not None:
+            return loss
     reduction = reduction_of(size_average, reduce, reduction)
     name = "binary_cross_entropy_with_logits"
     x, t = need_tensor(name, "input", input), need_tensor(name, "target", target)
@@ -368,21 +385,31 @@ def binary_cross_entropy_with_logits(
     w = _weight_array(name, "weight", weight, x)
     pos = _weight_array(name, "pos_weight", pos_weight, x)
     params = (w, pos) if pos is not None else () if w is None else (w,)
-    result = apply(BinaryCrossEntropyWithLogits, pair, reduction, *params)
+    result = apply(cls, pair, (-1 if params else 5, 0.0, reduction, params))
     # PyTorch computes it in place on 1 - target.
     return result if result._array.dtype == t.dtype else to_dtype(result, t.dtype)
 
 
 class KlDiv(Pointwise):
-    """t (log t - x), or e^t (t - x) for a target of logarithms."""
+    """t (log t - x)."""
 
     kernel = "kl_div"
 
-    def formula(self, x: Any, t: Any, log_target: bool) -> Any:
-        if log_target:
-            return mul(exp(t), sub(t, x))
+    def formula(self, x: Any, t: Any) -> Any:
         tiny = float(np.finfo(t._array.dtype).tiny)  # 0 log 0 is 0
         return mul(t, sub(log(clamp(t, min=tiny)), x))
+
+
+class KlDivLog(Pointwise):
+    """e^t (t - x): `KlDiv` for a target of logarithms."""
+
+    kernel = "kl_div_log"
+
+    def formula(self, x: Any, t: Any) -> Any:
+        return mul(exp(t), sub(t, x))
+
+    def name(self) -> str:
+        return "KlDivBackward0"
 
 
 def kl_div(
@@ -409,9 +436,12 @@ def kl_div(
             stacklevel=2,
         )
     reduction = reduction_of(size_average, reduce, "sum" if batch else reduction)
-    pair = _pair("kl_div", input, target, warn=False)
-    if input._array.dtype.kind not in "fV" or target._array.dtype.kind not in "fV":
-        raise RuntimeError("kl_div: Integral inputs not supported.")
-    result = apply(KlDiv, pair, reduction, log_target)
+    cls, op = (KlDivLog, 7) if log_target else (KlDiv, 6)
+    result = fast_pair_loss(cls, input, target, (op, 0.0, reduction, ()))
+    if result is None:
+        pair = _pair("kl_div", input, target, warn=False)
+        if input._array.dtype.kind not in "fV" or target._array.dtype.kind not in "fV":
+            raise RuntimeError("kl_div: Integral inputs not supported.")
+        result = apply(cls, pair, (op, 0.0, reduction, ()))
     shape = shape_of(input)
     return div(result, float(shape[0])) if batch and shape else result

@@ -31,10 +31,14 @@ CALLS = {
     "cast": lambda: [zeros(5, dtype=np.float16), zeros(5)],
     "softmax": lambda: [zeros(3, 4)],
     "log_softmax_backward": lambda: [zeros(3, 4), zeros(3, 4)],
-    "cross_entropy": lambda: [zeros(3, 4), zeros(3, dtype=np.int64), -100, True],
-    "cross_entropy_backward": lambda: [
-        zeros(), zeros(3, 4), zeros(3, dtype=np.int64), zeros(3), -100, 3.0,
+    "cross_entropy": lambda: [
+        zeros(3, 4), zeros(3, dtype=np.int64), zeros(4), -100, "mean", 0.1,
     ],
+    "cross_entropy_backward": lambda: [
+        zeros(), zeros(3, 4), zeros(3, dtype=np.int64), zeros(4), zeros(3), 3.0, -100, "mean", 0.1,
+    ],
+    "pair_loss": lambda: [0, zeros(3), zeros(3), "mean", 0.0],
+    "pair_loss_backward": lambda: [0, zeros(), zeros(3), zeros(3), "mean", 0.0, False],
     "sum": lambda: [zeros(3, 4), (0,), False],
     "conv2d": lambda: [zeros(2, 4, 5, 5), zeros(2, 3, 5, 5), zeros(4, 3, 3, 3), zeros(4), *STEPS],
     "conv2d_input": lambda: [
@@ -173,4 +177,5 @@ def test_misaligned_arrays_are_copied_first():
 
 def test_log_sums_of_another_batch_are_not_read():
     x, target = zeros(3, 4), zeros(3, dtype=np.int64)
-    assert _C.cross_entropy_backward(zeros(), x, target, zeros(1), -100, 3.0) is None
+    rest = (3.0, -100, "mean", 0.0)
+    assert _C.cross_entropy_backward(zeros(), x, target, None, zeros(1), *rest) is None

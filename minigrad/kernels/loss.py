@@ -1,0 +1,109 @@
+"""Compiled losses, each with its NumPy form for what it does not take.
+
+What the compiled kernels do not take as it is (16-bit floats, strides) is converted for them once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from . import _C, numpy_loss
+from .reduction import dense, widened
+
+__all__ = ["cross_entropy", "cross_entropy_backward", "pair_loss", "pair_loss_backward"]
+
+# In the order of PairLoss in csrc/kernels/loss.h.
+LOSSES = (
+    "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "kl_div", "kl_div_log",
+)  # fmt: skip
+
+
+def _plain(x: Any) -> Any:
+    """x as a contiguous array of float32 or float64."""
+    return dense(widened(x))
+
+
+def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
+    """The loss `name` of the pairs of elements of x and t, reduced; of x's type.
+
+    `terms` are the number of the compiled kernel (-1: there is none), its parameter, the reduction,
+    and the parameters of the NumPy form.
+    """
+    op, number, reduction, params = terms
+    if op >= 0 and x.size:
+        loss = _C.pair_loss(op, _plain(x), _plain(t), reduction, number)
+        if loss is not None:
+            return loss.astype(x.dtype, copy=False)
+    values = getattr(numpy_loss, name)(x, t, *params)
+    return numpy_loss.reduce_loss(values, reduction, x.dtype)
+
+
+def pair_loss_backward(name: str, terms: tuple, grad: Any, x: Any, t: Any, target: bool) -> Any:
+    """The gradient of `pair_loss` for x, or for t if `target`."""
+    op, number, reduction, params = terms
+    d = _C.pair_loss_backward(op, grad, x, t, reduction, number, target)
+    if d is not None:
+        return d
+    if op >= 0 and x.size:
+        wide = _plain(grad), _plain(x), _plain(t)
+        d = _C.pair_loss_backward(op, *wide, reduction, number, target)
+        if d is not None:
+            return d.astype(x.dtype, copy=False)
+    slope = getattr(numpy_loss, f"{name}_target_slope", None) if target else None
+    if slope is not None:
+        return numpy_loss.scale_loss(slope(x, t, *params), grad, reduction, x.dtype)
+    slope = getattr(numpy_loss, f"{name}_slope")(x, t, *params)
+    d = numpy_loss.scale_loss(slope, grad, reduction, x.dtype)
+    return np.negative(d, out=d) if target else d
+
+
+def _rows(x: Any, t: Any) -> tuple[Any, Any]:
+    """Scores (N, C, ...) and classes (N, ...) with one dimension for what stands behind."""
+    length = math.prod(x.shape[2:])
+    return x.reshape(*x.shape[:2], length), t.reshape(x.shape[0], length)
+
+
+def cross_entropy(
+    x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float
+) -> tuple[Any, Any, Any]:
+    """Scores x (N, C, ...), classes t (N, ...): (loss, log-sum-exp like t, denominator)."""
+    wide = None if w is None else _plain(w)
+    done = _C.cross_entropy(_plain(x), np.ascontiguousarray(t), wide, ignore, reduction, smoothing)
+    if done is not None:
+        return done[0].astype(x.dtype, copy=False), *done[1:]
+    a, b = _rows(x, t)
+    loss, lse, denominator = numpy_loss.cross_entropy(a, b, w, ignore, reduction, smoothing)
+    return (
+        (loss.reshape(t.shape) if reduction == "none" else loss),
+        lse.reshape(t.shape),
+        denominator,
+    )
+
+
+def cross_entropy_backward(
+    grad: Any,
+    x: Any,
+    t: Any,
+    w: Any,
+    lse: Any,
+    denominator: Any,
+    ignore: int,
+    reduction: str,
+    smoothing: float,
+) -> Any:
+    """The gradient of `cross_entropy` for x (N, C, ...)."""
+    rest = (lse, denominator, ignore, reduction, smoothing)
+    d = _C.cross_entropy_backward(grad, x, t, w, *rest)
+    if d is not None:
+        return d
+    wide = None if w is None else _plain(w)
+    d = _C.cross_entropy_backward(_plain(grad), _plain(x), np.ascontiguousarray(t), wide, *rest)
+    if d is not None:
+        return d.astype(x.dtype, copy=False)
+    a, b = _rows(x, t)
+    grad, lse = (grad.reshape(b.shape) if grad.ndim else grad), lse.reshape(b.shape)
+    return numpy_loss.cross_entropy_backward(grad, a, b, w, lse, *rest[1:]).reshape(x.shape)
