@@ -294,6 +294,16 @@ MG_INLINE void store(bfloat16* p, vf v) {
   __builtin_memcpy(p, &bits, sizeof bits);
 }
 
+#if defined(__AVX512F__)  // with AVX512BW and AVX512VL in x86-64-v4
+template <class T>
+MG_INLINE vf load_partial16(const T* p, int64_t n) {
+  return widen((vh)_mm256_maskz_loadu_epi16(first_lanes(n), p), T{});
+}
+template <class T>
+MG_INLINE void store_partial16(T* p, vf v, int64_t n) {
+  _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)narrow(v, T{}));
+}
+#else
 template <class T>
 MG_INLINE vf load_partial16(const T* p, int64_t n) {
   T lane[kF] = {};
@@ -306,6 +316,7 @@ MG_INLINE void store_partial16(T* p, vf v, int64_t n) {
   store(lane, v);
   for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
 }
+#endif
 MG_INLINE vf load_partial(const half* p, int64_t n) { return load_partial16(p, n); }
 MG_INLINE vf load_partial(const bfloat16* p, int64_t n) { return load_partial16(p, n); }
 MG_INLINE void store_partial(half* p, vf v, int64_t n) { store_partial16(p, v, n); }

@@ -3,6 +3,7 @@
 #include "kernels/gemm.h"
 
 #include "cpu/gemm_core.h"
+#include "cpu/gemm_pack.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -58,8 +59,6 @@ struct TraitsOf<double> {
 
 // ---- small products: the micro-kernel on A and B where they lie ----
 
-constexpr int kDirectRows = kRowsOfTile > 6 ? 8 : 4;  // row offsets of A stay in registers
-
 template <class T>
 void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs, const T* b,
                     int64_t b_rs, int64_t b_cs) {
@@ -82,6 +81,7 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
   t.alpha = p.alpha;
   t.beta = p.beta;
   t.relu = p.relu;
+  t.plain = p.alpha == 1 && (p.beta == 0 || p.beta == 1) && !p.bias && !p.relu;
   for (int64_t j = 0; j < p.n; j += 2 * L) {
     const int64_t columns = min_of(p.n - j, 2 * L);
     t.b = b + j;

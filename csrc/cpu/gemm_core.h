@@ -9,20 +9,22 @@
 //
 //   struct PackRows {  // A: one panel of mr <= Tr::kMR rows, kc <= Tr::kKC columns
 //     void operator()(Tr::Packed* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const;
-//   };  // writes dst[k * Tr::kMR + i] = A[i0 + i][k0 + k]; places with i >= mr may stay as they
-//   are struct PackColumns {  // B: one panel of nr <= Tr::kNR columns
+//   };  // dst[k * Tr::kMR + i] = A[i0 + i][k0 + k]; places with i >= mr may stay as they are
+//   struct PackColumns {  // B: one panel of nr <= Tr::kNR columns
 //     void operator()(Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const;
-//   };  // writes dst[k * Tr::kNR + j] = B[k0 + k][j0 + j], and zero where nr <= j < Tr::kNR
+//   };  // dst[k * Tr::kNR + j] = B[k0 + k][j0 + j], and zero where nr <= j < Tr::kNR
 //
 //   Product<Tr::Out> p = {c, c_rs, m, n, k, alpha, beta, bias, relu, workspace};
-//   blocked_product<Tr>(p, PackRows{...}, PackColumns{...});   // workspace: core_workspace<Tr>(m,
-//   n, k)
+//   blocked_product<Tr>(p, PackRows{...}, PackColumns{...});
+//
+// The workspace is of core_workspace<Tr>(m, n, k) bytes.
 //
 // Both functors are called from several threads. Bf16Dot packs two neighbouring k in one uint32
 // (the even one in the low half, kc rounded up to even with zeros): dst[k / 2 * kMR + i].
 //
-// Every element of C is summed over k in one order, in chunks of kKC, whatever tile and thread
-// computes it: the result does not depend on the number of threads. alpha scales each chunk.
+// Every element of C is summed over k in one order, in equal chunks of at most kKC, whatever tile
+// and thread computes it: the result does not depend on the number of threads. alpha scales each
+// chunk.
 #pragma once
 
 #include "runtime/threads.h"
@@ -34,27 +36,27 @@ namespace mg::MG_ISA {
 //
 //        kMR x kNR   accumulators fill the registers: 14 x 2 of 32 with AVX-512, 6 x 2 of 16 below,
 //                    which leaves two for a row of B and one for the broadcast of A
-//        kKC         a panel of A (kMR * kKC) stays in L1 and one of B streams from L2; longer
-//        chunks
-//                    mean fewer passes over C
-//        kTileM/N    panels in a task's tile: its blocks of A and B (kKC deep) fit the L2 together
+//        kKC         the most steps of k at a time: a panel of A stays in L1, one of B streams from
+//                    L2; longer chunks mean fewer passes over C
+//        kTileM/N    rows and columns of a task's tile: its blocks of A and B, kKC deep, fit the L2
 //        kSuper      rows of A, columns of B packed at a time: both stay in the L3
 #if defined(__AVX512F__)
 constexpr int kRowsOfTile = 14;
 #else
 constexpr int kRowsOfTile = 6;
 #endif
-constexpr int kTileM = 168 / kRowsOfTile;  // 12 or 28 panels: 168 rows
-constexpr int kTileN = 256;                // columns
+constexpr int kDirectRows = kRowsOfTile > 6 ? 8 : 4;  // row offsets of A stay in registers
+constexpr int kTileM = 168 / kRowsOfTile;             // 12 or 28 panels: 168 rows
+constexpr int kTileN = 192;                           // columns
 constexpr int64_t kSuperRows = 168 * 20;
-constexpr int64_t kSuperColumns = 256 * 12;
+constexpr int64_t kSuperColumns = 192 * 16;
 
 struct F32 {
   using Packed = float;
   using Out = float;
   using V = vf;
   using P = vf;
-  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 384,
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 512,
                        kPair = 1;
   MG_INLINE P load_b(const float* p) { return load(p); }
   MG_INLINE P load_b_partial(const float* p, int64_t n) { return load_partial(p, n); }
@@ -122,6 +124,7 @@ struct Tile {
   typename Tr::Out alpha, beta;
   const typename Tr::Out* bias;
   bool relu;
+  bool plain;  // the sums are stored as they are, or added if beta is 1
 };
 
 template <class Tr, int kVecs>
@@ -171,7 +174,10 @@ static void micro(const Tile<Tr>& t) {
   V acc[kRows][kVecs] = {};
   if (!kDirect) {  // C is needed at the end
 #pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) __builtin_prefetch(t.c + i * t.c_rs, 1);
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) __builtin_prefetch(t.c + i * t.c_rs + v * L, 1);
+    }
   }
   for (int64_t step = 0; step < t.steps; ++step) {
     P row[kVecs];
@@ -188,6 +194,22 @@ static void micro(const Tile<Tr>& t) {
     }
     a += a_step;
     b += b_step;
+  }
+  if (kVecs == 2 && kRows == (kDirect ? kDirectRows : Tr::kMR) && t.plain && t.tail == L) {
+    typename Tr::Out* c = t.c;  // most tiles of most products
+    if (t.beta != 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecs; ++v) acc[i][v] = acc[i][v] + load(c + i * t.c_rs + v * L);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) store(c + i * t.c_rs + v * L, acc[i][v]);
+    }
+    return;
   }
   alignas(64) typename Tr::Out sums[kRows * kVecs * L];
 #pragma GCC unroll 16
@@ -221,12 +243,18 @@ MG_INLINE void packed_tile(int64_t rows, int64_t columns, Tile<Tr>& t) {
 
 // ---- the five loops ----
 
+MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
+
+// k is cut into equal chunks (even ones, for pairs) of at most Tr::kKC.
 template <class Tr>
-MG_INLINE int64_t packed_depth(int64_t k) {  // entries of a panel's row over a chunk of k
-  return ceil_div(min_of(k, Tr::kKC), Tr::kPair);
+MG_INLINE int64_t chunk_of(int64_t k) {
+  return round_up(ceil_div(k, max_of(1, ceil_div(k, int64_t{Tr::kKC}))), Tr::kPair);
 }
 
-MG_INLINE int64_t round_up(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
+template <class Tr>
+MG_INLINE int64_t packed_depth(int64_t k) {  // entries of a panel's row over a chunk of k
+  return ceil_div(chunk_of<Tr>(k), Tr::kPair);
+}
 
 // Bytes of workspace for blocked_product.
 template <class Tr>
@@ -243,7 +271,8 @@ template <class Tr, class PackA, class PackB>
 static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pack_a,
                             const PackB& pack_b) {
   using Packed = typename Tr::Packed;
-  constexpr int64_t MR = Tr::kMR, NR = Tr::kNR, KC = Tr::kKC;
+  constexpr int64_t MR = Tr::kMR, NR = Tr::kNR;
+  const int64_t chunk = chunk_of<Tr>(p.k);
   const int64_t depth = packed_depth<Tr>(p.k);
   Packed* const a_panels = static_cast<Packed*>(p.workspace);
   Packed* const b_panels =  // behind the panels of A, on a cache line
@@ -271,8 +300,8 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
       tile_n = ceil_div(n_panels, ceil_div(n_panels, tile_n));
       const int64_t tiles_n = ceil_div(n_panels, tile_n);
       const int64_t tiles = ceil_div(m_panels, tile_m) * tiles_n;
-      for (int64_t k0 = 0; k0 < p.k; k0 += KC) {
-        const int64_t kc = min_of(p.k - k0, KC), steps = ceil_div(kc, Tr::kPair);
+      for (int64_t k0 = 0; k0 < p.k; k0 += chunk) {
+        const int64_t kc = min_of(p.k - k0, chunk), steps = ceil_div(kc, Tr::kPair);
         const int64_t panels = m_panels + n_panels;
         parallel_for(
             panels, threads ? max_of(1, 16384 / (kc * MR)) : panels,
@@ -294,6 +323,7 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
           t.alpha = p.alpha;
           t.beta = k0 == 0 ? p.beta : 1;
           t.relu = last && p.relu;
+          t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !(last && (p.bias || p.relu));
           for (int64_t q = begin; q < end; ++q) {
             const int64_t m0 = q / tiles_n * tile_m, m1 = min_of(m0 + tile_m, m_panels);
             const int64_t n0 = q % tiles_n * tile_n, n1 = min_of(n0 + tile_n, n_panels);
@@ -327,136 +357,5 @@ static void empty_product(const Product<Out>& p) {
     }
   }
 }
-
-// ---- packing of plain strided matrices ----
-
-MG_INLINE float widened(float x) { return x; }
-MG_INLINE double widened(double x) { return x; }
-MG_INLINE float widened(half x) { return to_float(x); }
-MG_INLINE float widened(bfloat16 x) { return to_float(x); }
-
-// `width` values (lines `line` apart) of each of `depth` steps (`step` apart) into dst[d * kWide +
-// w].
-template <int kWide, class T, class Packed>
-MG_INLINE void pack_panel(Packed* MG_RESTRICT dst, const T* src, int64_t line, int64_t step,
-                          int64_t width, int64_t depth, bool zero_fill) {
-  constexpr int L = kVectorBytes / static_cast<int>(sizeof(Packed));
-  if (line == 1) {  // neighbours in memory are neighbours in the panel
-    for (int64_t d = 0; d < depth; ++d) {
-      Packed* row = dst + d * kWide;
-      const T* from = src + d * step;
-      if (width == kWide) {
-#pragma GCC unroll 4
-        for (int w = 0; w < kWide; w += L) {
-          if (kWide - w >= L) {
-            store(row + w, load(from + w));
-          } else {
-            store_partial(row + w, load_partial(from + w, kWide - w), kWide - w);
-          }
-        }
-        continue;
-      }
-      for (int64_t w = 0; w < width; ++w) row[w] = widened(from[w]);
-      if (zero_fill) {
-        for (int64_t w = width; w < kWide; ++w) row[w] = 0;
-      }
-    }
-    return;
-  }
-  for (int64_t d0 = 0; d0 < depth; d0 += 16) {  // a block of 16 steps stays in L1 meanwhile
-    const int64_t d1 = min_of(d0 + 16, depth);
-    for (int64_t w = 0; w < width; ++w) {
-      const T* from = src + w * line;
-      for (int64_t d = d0; d < d1; ++d) dst[d * kWide + w] = widened(from[d * step]);
-    }
-    if (zero_fill) {
-      for (int64_t d = d0; d < d1; ++d) {
-        for (int64_t w = width; w < kWide; ++w) dst[d * kWide + w] = 0;
-      }
-    }
-  }
-}
-
-template <class Tr, class T>
-struct MatrixA {
-  const T* data;
-  int64_t rs, cs;
-  void operator()(typename Tr::Packed* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const {
-    pack_panel<Tr::kMR>(dst, data + i0 * rs + k0 * cs, rs, cs, mr, kc, false);
-  }
-};
-
-template <class Tr, class T>
-struct MatrixB {
-  const T* data;
-  int64_t rs, cs;
-  void operator()(typename Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const {
-    pack_panel<Tr::kNR>(dst, data + k0 * rs + j0 * cs, cs, rs, nr, kc, true);
-  }
-};
-
-#if defined(__AVX512BF16__)
-// The same for pairs of bfloat16: dst[d / 2 * kWide + w] holds steps d and d + 1.
-template <int kWide>
-MG_INLINE void pack_pairs(uint32_t* MG_RESTRICT dst, const bfloat16* src, int64_t line,
-                          int64_t step, int64_t width, int64_t depth, bool zero_fill) {
-  const int64_t pairs = depth / 2;
-  const auto pad = [&](int64_t d) {
-    for (int64_t w = width; zero_fill && w < kWide; ++w) dst[d * kWide + w] = 0;
-  };
-  if (line == 1 && width == kWide && kWide % 16 == 0) {
-    for (int64_t d = 0; d < pairs; ++d) {
-      const bfloat16* even = src + 2 * d * step;
-      for (int w = 0; w < kWide; w += 16) {
-        const __m512i lo =
-            _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + w)));
-        const __m512i hi = _mm512_cvtepu16_epi32(
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + step + w)));
-        _mm512_storeu_si512(dst + d * kWide + w, _mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)));
-      }
-    }
-  } else {
-    for (int64_t d0 = 0; d0 < pairs; d0 += 16) {
-      const int64_t d1 = min_of(d0 + 16, pairs);
-      for (int64_t w = 0; w < width; ++w) {
-        const bfloat16* from = src + w * line;
-        for (int64_t d = d0; d < d1; ++d) {
-          const bfloat16* even = from + 2 * d * step;
-          if (step == 1) {  // the pair as it lies in memory
-            memcpy(dst + d * kWide + w, even, 4);
-          } else {
-            dst[d * kWide + w] = even[0].bits | static_cast<uint32_t>(even[step].bits) << 16;
-          }
-        }
-      }
-      for (int64_t d = d0; d < d1; ++d) pad(d);
-    }
-  }
-  if (depth % 2) {
-    for (int64_t w = 0; w < width; ++w) {
-      dst[pairs * kWide + w] = src[w * line + (depth - 1) * step].bits;
-    }
-    pad(pairs);
-  }
-}
-
-template <>
-struct MatrixA<Bf16Dot, bfloat16> {
-  const bfloat16* data;
-  int64_t rs, cs;
-  void operator()(uint32_t* dst, int64_t i0, int64_t mr, int64_t k0, int64_t kc) const {
-    pack_pairs<Bf16Dot::kMR>(dst, data + i0 * rs + k0 * cs, rs, cs, mr, kc, false);
-  }
-};
-
-template <>
-struct MatrixB<Bf16Dot, bfloat16> {
-  const bfloat16* data;
-  int64_t rs, cs;
-  void operator()(uint32_t* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const {
-    pack_pairs<Bf16Dot::kNR>(dst, data + k0 * rs + j0 * cs, cs, rs, nr, kc, true);
-  }
-};
-#endif
 
 }  // namespace mg::MG_ISA

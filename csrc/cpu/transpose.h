@@ -5,12 +5,11 @@
 
 namespace mg::MG_ISA {
 
-// A square block of kF rows: out[r][c] = in[c][r]. Steps are in bytes.
+// r[i][j] and r[j][i] change places: kF vectors of floats, or kD of doubles, in registers.
 #if defined(__AVX512F__)
-MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
-                               bool use_stream) {
+MG_INLINE void turn(vf (&v)[16]) {
   __m512 r[16], t[16];
-  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(in + i * in_step);
+  for (int i = 0; i < 16; ++i) r[i] = (__m512)v[i];
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
@@ -29,30 +28,36 @@ MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int6
     const __m512 high = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xee);
     const __m512 low2 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x44);
     const __m512 high2 = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xee);
-    t[j] = _mm512_shuffle_f32x4(low, low2, 0x88);
-    t[4 + j] = _mm512_shuffle_f32x4(low, low2, 0xdd);
-    t[8 + j] = _mm512_shuffle_f32x4(high, high2, 0x88);
-    t[12 + j] = _mm512_shuffle_f32x4(high, high2, 0xdd);
+    v[j] = (vf)_mm512_shuffle_f32x4(low, low2, 0x88);
+    v[4 + j] = (vf)_mm512_shuffle_f32x4(low, low2, 0xdd);
+    v[8 + j] = (vf)_mm512_shuffle_f32x4(high, high2, 0x88);
+    v[12 + j] = (vf)_mm512_shuffle_f32x4(high, high2, 0xdd);
   }
-  for (int i = 0; i < 16; ++i) {
-    float* row = reinterpret_cast<float*>(out + i * out_step);
-    if (use_stream) {
-      _mm512_stream_ps(row, t[i]);
-    } else {
-      _mm512_storeu_ps(row, t[i]);
-    }
+}
+MG_INLINE void turn(vd (&v)[8]) {
+  __m512d t[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm512_unpacklo_pd((__m512d)v[i], (__m512d)v[i + 1]);
+    t[i + 1] = _mm512_unpackhi_pd((__m512d)v[i], (__m512d)v[i + 1]);
+  }
+  // t[2 g + j] holds column 2 q + j of rows 2 g, 2 g + 1 in quarter q: turn the quarters.
+  for (int j = 0; j < 2; ++j) {
+    const __m512d low = _mm512_shuffle_f64x2(t[j], t[2 + j], 0x44);
+    const __m512d high = _mm512_shuffle_f64x2(t[j], t[2 + j], 0xee);
+    const __m512d low2 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0x44);
+    const __m512d high2 = _mm512_shuffle_f64x2(t[4 + j], t[6 + j], 0xee);
+    v[j] = (vd)_mm512_shuffle_f64x2(low, low2, 0x88);
+    v[2 + j] = (vd)_mm512_shuffle_f64x2(low, low2, 0xdd);
+    v[4 + j] = (vd)_mm512_shuffle_f64x2(high, high2, 0x88);
+    v[6 + j] = (vd)_mm512_shuffle_f64x2(high, high2, 0xdd);
   }
 }
 #elif defined(__AVX2__)
-MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
-                               bool use_stream) {
+MG_INLINE void turn(vf (&v)[8]) {
   __m256 r[8], t[8];
-  for (int i = 0; i < 8; ++i) {
-    r[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(in + i * in_step));
-  }
   for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    t[i] = _mm256_unpacklo_ps((__m256)v[i], (__m256)v[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps((__m256)v[i], (__m256)v[i + 1]);
   }
   for (int i = 0; i < 8; i += 4) {
     r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
@@ -61,29 +66,47 @@ MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int6
     r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
   }
   for (int i = 0; i < 4; ++i) {
-    t[i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x20);
-    t[4 + i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x31);
+    v[i] = (vf)_mm256_permute2f128_ps(r[i], r[4 + i], 0x20);
+    v[4 + i] = (vf)_mm256_permute2f128_ps(r[i], r[4 + i], 0x31);
   }
-  for (int i = 0; i < 8; ++i) {
-    float* row = reinterpret_cast<float*>(out + i * out_step);
-    if (use_stream) {
-      _mm256_stream_ps(row, t[i]);
-    } else {
-      _mm256_storeu_ps(row, t[i]);
-    }
+}
+MG_INLINE void turn(vd (&v)[4]) {
+  __m256d t[4];
+  for (int i = 0; i < 4; i += 2) {
+    t[i] = _mm256_unpacklo_pd((__m256d)v[i], (__m256d)v[i + 1]);
+    t[i + 1] = _mm256_unpackhi_pd((__m256d)v[i], (__m256d)v[i + 1]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    v[i] = (vd)_mm256_permute2f128_pd(t[i], t[2 + i], 0x20);
+    v[2 + i] = (vd)_mm256_permute2f128_pd(t[i], t[2 + i], 0x31);
   }
 }
 #else
-MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step, bool) {
-  float block[kF][kF];
-  for (int r = 0; r < kF; ++r) {
-    for (int c = 0; c < kF; ++c) {
-      __builtin_memcpy(&block[c][r], in + r * in_step + c * 4, 4);
-    }
+template <class V, int kLanes>
+MG_INLINE void turn(V (&v)[kLanes]) {
+  V t[kLanes] = {};
+  for (int i = 0; i < kLanes; ++i) {
+    for (int j = 0; j < kLanes; ++j) t[i][j] = v[j][i];
   }
-  for (int r = 0; r < kF; ++r) __builtin_memcpy(out + r * out_step, block[r], sizeof block[r]);
+  for (int i = 0; i < kLanes; ++i) v[i] = t[i];
 }
 #endif
+
+// A square block of kF rows: out[r][c] = in[c][r]. Steps are in bytes.
+MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
+                               bool use_stream) {
+  vf r[kF];
+  for (int i = 0; i < kF; ++i) r[i] = load(reinterpret_cast<const float*>(in + i * in_step));
+  turn(r);
+  for (int i = 0; i < kF; ++i) {
+    float* row = reinterpret_cast<float*>(out + i * out_step);
+    if (use_stream) {
+      stream(row, r[i]);
+    } else {
+      store(row, r[i]);
+    }
+  }
+}
 
 template <class T>
 MG_INLINE void transpose_plain(char* out, int64_t out_step, const char* in, int64_t in_step,
