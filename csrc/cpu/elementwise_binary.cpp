@@ -44,7 +44,7 @@ MG_BINARY(AddScaled, a, b, fma(b, p.at[0], a))
 struct GeluBackward {
   template <class V>
   MG_INLINE V apply(V grad, V x, const Params<V>&) {
-    const V below = (erf(x * lanes_of<V>(0.70710678118654752440)) + 1) * lanes_of<V>(0.5);
+    const V below = twice_normal(x) * lanes_of<V>(0.5);
     const V density = exp(x * x * lanes_of<V>(-0.5)) * lanes_of<V>(0.39894228040143267794);
     return grad * (below + x * density);
   }

@@ -5,8 +5,6 @@
 namespace mg::MG_ISA {
 namespace {
 
-constexpr double kRootHalf = 0.70710678118654752440;
-
 #define MG_UNARY(Name, expression)               \
   struct Name {                                  \
     template <class V>                           \
@@ -40,7 +38,7 @@ MG_UNARY(Expm1, expm1(x))
 MG_UNARY(Log1p, log1p(x))
 MG_UNARY(Log2, log2(x))
 MG_UNARY(Log10, log10(x))
-MG_UNARY(Gelu, (x * lanes_of<V>(0.5)) * (erf(x * lanes_of<V>(kRootHalf)) + 1))
+MG_UNARY(Gelu, (x * lanes_of<V>(0.5)) * twice_normal(x))
 MG_UNARY(Silu, x / (1 + exp(-x)))
 MG_UNARY(LogSigmoid, (x < V{} ? x : V{}) - log1p(exp(-abs(x))))
 MG_UNARY(Hardswish, x* clip(x + 3, V{}, V{} + 6) / 6)

@@ -126,7 +126,6 @@ void unary_row(void* out, const void* const* in, const Unit* unit, int64_t n, co
   const Dense<T> a = {static_cast<const T*>(in[0])};
   if (use_stream && can_stream(y)) {
     unary_loop<true, Op>(y, a, n, p);
-    stream_fence();
   } else {
     unary_loop<false, Op>(y, a, n, p);
   }
@@ -159,7 +158,6 @@ void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, c
   if (dense_a && dense_b) {
     if (use_stream && can_stream(y)) {
       binary_loop<true, Op>(y, a, b, n, p);
-      stream_fence();
     } else {
       binary_loop<false, Op>(y, a, b, n, p);
     }
@@ -167,7 +165,6 @@ void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, c
     const auto value = single<T>(in[1]);
     if (use_stream && can_stream(y)) {
       binary_loop<true, Op>(y, a, value, n, p);
-      stream_fence();
     } else {
       binary_loop<false, Op>(y, a, value, n, p);
     }

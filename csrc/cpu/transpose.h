@@ -120,7 +120,7 @@ MG_INLINE void transpose_plain(char* out, int64_t out_step, const char* in, int6
 }
 
 // out (rows, columns) = in^T, in (columns, rows); elements of `item` bytes, steps of rows in bytes.
-// `use_stream`: past the caches where the result is aligned for it.
+// `use_stream`: past the caches where the result is aligned for it; the caller fences.
 static inline void transpose(char* out, int64_t out_step, const char* in, int64_t in_step,
                              int64_t rows, int64_t columns, int64_t item, bool use_stream) {
   if (item == 1) return transpose_plain<uint8_t>(out, out_step, in, in_step, rows, columns);
@@ -135,7 +135,6 @@ static inline void transpose(char* out, int64_t out_step, const char* in, int64_
                       use_stream && aligned);
     }
   }
-  if (use_stream && aligned) stream_fence();
   if (full_columns < columns) {
     transpose_plain<uint32_t>(out + full_columns * 4, out_step, in + full_columns * in_step,
                               in_step, full_rows, columns - full_columns);

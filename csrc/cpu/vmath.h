@@ -10,6 +10,18 @@
 
 namespace mg::MG_ISA {
 
+// y 2^n for an integer n that may lead out of the range, as e^x needs it; NaN for n = NaN.
+MG_INLINE vf scale(vf y, vf n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)y, (__m512)n);
+#else
+  // Two factors, neither of which leaves the range. NaN gives any n, and y is NaN.
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vi half_k = k >> 1;
+  return y * (vf)((half_k + 127) << 23) * (vf)((k - half_k + 127) << 23);
+#endif
+}
+
 // e^x, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
 MG_INLINE vf exp(vf x) {
   // Beyond these the result is infinite or zero; NaN compares false and stays.
@@ -24,13 +36,7 @@ MG_INLINE vf exp(vf x) {
   q = fma(q, r, set1(0x1.55545ep-5f));
   q = fma(q, r, set1(0x1.55548ep-3f));
   q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r) + 1.0f;
-  // 2^n in two factors, so that neither leaves the range. NaN gives any n, and y is NaN.
-  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
-  const vi half_k = k >> 1;
-  const vf first = (vf)((half_k + 127) << 23);
-  const vf second = (vf)((k - half_k + 127) << 23);
-  return y * first * second;
+  return scale(fma(r * r, q, r) + 1.0f, n);
 }
 
 // ln x, 1 ulp. x = 2^e m with m in [sqrt(1/2), sqrt(2)), s = f / (2 + f), f = m - 1.
@@ -58,27 +64,37 @@ MG_INLINE vf log(vf x) {
   return x == x ? y : x;
 }
 
-// tanh x, 2 ulp.
+// e^x - 1, 2 ulp. 2^n (e^r - 1) + (2^n - 1), x = n ln 2 + r.
+MG_INLINE vf expm1(vf x) {
+  const vf given = x;
+  x = x > 88.7f ? set1(88.7f) : x;
+  x = x < -25.0f ? set1(-25.0f) : x;  // -1 to the last bit
+  const vf magic = set1(12582912.0f);
+  const vf n = fma(x, set1(1.44269504f), magic) - magic;
+  vf r = fma(n, set1(-0x1.62e4p-1f), x);
+  r = fma(n, set1(-1.42860677e-6f), r);
+  vf q = set1(0x1.6db4e4p-10f);
+  q = fma(q, r, set1(0x1.123bep-7f));
+  q = fma(q, r, set1(0x1.55545ep-5f));
+  q = fma(q, r, set1(0x1.55548ep-3f));
+  q = fma(q, r, set1(0.5f));
+  const vf y = fma(r * r, q, r);
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vf half_scale = (vf)((k + 126) << 23);  // 2^(n - 1): 2^128 is no float
+  const vf result = fma(y, half_scale, half_scale - 0.5f) * 2.0f;
+  return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
+}
+
+// tanh x, 3 ulp: t / (t + 2), t = e^2x - 1 of -|x|, which neither overflows nor cancels.
 MG_INLINE vf tanh(vf x) {
-  const vf a = abs(x);
-  const vf z = x * x;
-  vf p = set1(-0.00571468f);
-  p = fma(p, z, set1(0.02064857f));
-  p = fma(p, z, set1(-0.05374291f));
-  p = fma(p, z, set1(0.13331485f));
-  p = fma(p, z, set1(-0.33333284f));
-  const vf small = fma(x * z, p, x);
-  const vf large = 1.0f - 2.0f / (exp(a + a) + 1.0f);
-  const vf signed_large = (vf)((vi)large | ((vi)x & set1(static_cast<int32_t>(0x80000000))));
-  return a > 0.625f ? signed_large : small;
+  const vf a = -abs(x);
+  const vf t = expm1(a + a);
+  const vf y = t / (t + 2.0f);
+  return (vf)((vi)abs(y) | ((vi)x & set1(static_cast<int32_t>(0x80000000))));
 }
 
 // 1 / (1 + e^-x), 3 ulp.
-MG_INLINE vf sigmoid(vf x) {
-  const vf e = exp(-abs(x));
-  const vf y = 1.0f / (e + 1.0f);
-  return x >= 0.0f ? y : e * y;
-}
+MG_INLINE vf sigmoid(vf x) { return 1.0f / (exp(-x) + 1.0f); }
 
 #define MG_BY_LANE(name, expression)      \
   MG_INLINE vd name(vd v) {               \

@@ -38,25 +38,23 @@ MG_INLINE vf erf(vf x) {
   return a < 0.9375f ? small : large;
 }
 
-// e^x - 1, 2 ulp. 2^n (e^r - 1) + (2^n - 1), x = n ln 2 + r.
-MG_INLINE vf expm1(vf x) {
-  const vf given = x;
-  x = x > 88.7f ? set1(88.7f) : x;
-  x = x < -25.0f ? set1(-25.0f) : x;  // -1 to the last bit
-  const vf magic = set1(12582912.0f);
-  const vf n = fma(x, set1(1.44269504f), magic) - magic;
-  vf r = fma(n, set1(-0x1.62e4p-1f), x);
-  r = fma(n, set1(-1.42860677e-6f), r);
-  vf q = set1(0x1.6db4e4p-10f);
-  q = fma(q, r, set1(0x1.123bep-7f));
-  q = fma(q, r, set1(0x1.55545ep-5f));
-  q = fma(q, r, set1(0x1.55548ep-3f));
-  q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r);
-  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
-  const vf half_scale = (vf)((k + 126) << 23);  // 2^(n - 1): 2^128 is no float
-  const vf result = fma(y, half_scale, half_scale - 0.5f) * 2.0f;
-  return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
+// 1 + erf(x / sqrt 2), twice the normal distribution's P(x), to 1e-8 of 1 and without cancellation
+// on the left: e = e^-Q(|x| / sqrt 2) or 2 - e.
+MG_INLINE vf twice_normal(vf x) {
+  vf t = abs(x) * 0.707106781f;
+  t = t > 5.5f ? set1(5.5f) : t;
+  vf q = set1(-0x1.0dc9b6p-17f);
+  q = fma(q, t, set1(0x1.bc8f42p-14f));
+  q = fma(q, t, set1(-0x1.342df2p-11f));
+  q = fma(q, t, set1(0x1.9d4192p-10f));
+  q = fma(q, t, set1(-0x1.e9dd74p-15f));
+  q = fma(q, t, set1(-0x1.3adbaep-6f));
+  q = fma(q, t, set1(0x1.a510e6p-4f));
+  q = fma(q, t, set1(0x1.45f28cp-1f));
+  q = fma(q, t, set1(0x1.20dd78p+0f));
+  const vf near = exp(-(q * t));
+  const vf e = t >= 5.5f ? vf{} : near;  // 1e-14: less than a unit of 1
+  return x < 0.0f ? e : 2.0f - e;
 }
 
 // ln(1 + x), 2 ulp. ln u of u = 1 + x rounded, and what the rounding lost over u.
@@ -84,10 +82,7 @@ MG_INLINE vf exp2(vf x) {
   q = fma(q, r, set1(0x1.55545ep-5f));
   q = fma(q, r, set1(0x1.55548ep-3f));
   q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r) + 1.0f;
-  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
-  const vi half_k = k >> 1;
-  return y * (vf)((half_k + 127) << 23) * (vf)((k - half_k + 127) << 23);
+  return scale(fma(r * r, q, r) + 1.0f, n);
 }
 
 // sin (quarter = 0) and cos (quarter = 1), 2 ulp (of 1 near zeros). x - n pi/2 in three parts as
@@ -243,6 +238,7 @@ MG_BY_LANE(exp2)
 MG_BY_LANE(sin)
 MG_BY_LANE(cos)
 #undef MG_BY_LANE
+MG_INLINE vd twice_normal(vd x) { return erf(x * 0.70710678118654752440) + 1; }
 MG_INLINE vd pow(vd x, vd y) {
   for (int i = 0; i < kD; ++i) x[i] = ::pow(x[i], y[i]);
   return x;

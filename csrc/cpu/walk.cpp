@@ -98,6 +98,7 @@ void in_rows(const Plan& plan, int64_t begin, int64_t end) {
     advance(plan, &p, n);
     begin += n;
   }
+  if (plan.stream) stream_fence();
 }
 
 // Every operand that repeats nowhere is gathered in blocks, whatever its strides are.
@@ -291,6 +292,7 @@ void in_tiles(const Plan& plan, const Tiles& tiles, int64_t begin, int64_t end) 
       plan.row(t.out + r * plan.out_step[tiles.j], row, unit, t.columns, plan.params, plan.stream);
     }
   }
+  if (plan.stream) stream_fence();
 }
 
 Plan make_plan(Row row, void* out, const void* const* in, const int64_t* item, const Walk& w,
@@ -304,6 +306,7 @@ Plan make_plan(Row row, void* out, const void* const* in, const int64_t* item, c
   plan.walk = &w;
   plan.params = params;
   plan.stream = w.size * out_item >= kStreamBytes;
+  for (int k = 0; k < w.operands; ++k) plan.stream &= in[k] != out;  // what is read is cached
   int64_t step = out_item;
   for (int d = w.ndim - 1; d >= 0; --d) {
     plan.out_step[d] = step;
@@ -389,6 +392,7 @@ void walk_copy(void* out, const void* in, int64_t item, const Walk& w) {
       transpose(t.out, plan.out_step[tiles.j], t.at[0], plan.step[0][inner], t.rows, t.columns,
                 item, plan.stream);
     }
+    if (plan.stream) stream_fence();
   });
 }
 

@@ -107,7 +107,8 @@ enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };
 enum class FloatType { kFloat32, kFloat64, kFloat16, kBFloat16 };
 constexpr int kFloatTypes = 2;
 
-// One stretch of n elements; each operand is dense or one value. `stream`: write past the caches.
+// One stretch of n elements; each operand is dense or one value. `stream`: write past the
+// caches; the caller fences.
 enum class Unit : uint8_t { kSame, kDense };
 using Row = void (*)(void* out, const void* const* in, const Unit* unit, int64_t n,
                      const double* params, bool stream);

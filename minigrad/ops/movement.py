@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import alias, apply, apply_view
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu
 from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, shape_of
 from ._shape import expand as expand_to
 
@@ -89,6 +90,15 @@ def infer_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
 
 
+def can_view(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the strides of an array allow another shape without copying."""
+    try:
+        np.reshape(x, shape, copy=False)
+    except ValueError:
+        return False
+    return True
+
+
 def reshape(input: Any, *size: Any, shape: Any = None) -> Any:
     """`input` in another shape, one size may be -1: a view where its strides allow, else a copy.
 
@@ -104,10 +114,9 @@ def reshape(input: Any, *size: Any, shape: Any = None) -> Any:
     target = infer_shape(as_shape(shape if shape is size else (shape,)), x.size)
     if x.flags.c_contiguous:
         return apply_view(View, input, target)
-    result = x.reshape(target)
-    if x.size == 0 or np.may_share_memory(result, x):
+    if x.size == 0 or can_view(x, target):
         return apply_view(View, input, target)
-    return apply(Reshape, (input,), result)
+    return apply(Reshape, (input,), cpu.copy(x).reshape(target))
 
 
 def view(input: Any, *size: Any, dtype: Any = None) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
-from ..backend import channels_last, channels_last_3d, contiguous_format
+from ..backend import as_array, channels_last, channels_last_3d, contiguous_format
+from ..kernels import cpu
 from ._elementwise import write_out
 from ._out import write_exact
 from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
@@ -30,8 +31,8 @@ class Clone(Node):
     def forward(self, x: Any, axes: tuple[int, ...]) -> Any:
         """`axes`: the dimensions, from the slowest in the copy's memory to the fastest."""
         if axes == tuple(range(x.ndim)):
-            return x.copy("C")
-        return np.ascontiguousarray(x.transpose(axes)).transpose(np.argsort(axes))
+            return as_array(cpu.copy(x))
+        return cpu.copy(x.transpose(axes)).transpose(np.argsort(axes))
 
     def backward(self, grad: Any) -> Any:
         """grad."""

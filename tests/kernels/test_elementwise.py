@@ -15,7 +15,7 @@ FUNCTIONS = [
     ("exp", np.exp, 1.0, (-87.0, 88.7)),
     ("log", np.log, 1.0, (1e-37, 3e38)),
     ("sqrt", np.sqrt, 0.5, (0.0, 3e38)),
-    ("tanh", np.tanh, 2.0, (-12.0, 12.0)),
+    ("tanh", np.tanh, 3.0, (-12.0, 12.0)),
     ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 3.0, (-80.0, 80.0)),
     ("reciprocal", lambda x: 1 / x, 0.5, (1e-30, 1e30)),
     ("expm1", np.expm1, 2.0, (-60.0, 88.7)),
