@@ -4,30 +4,38 @@
 
 #include "cpu/gemm_core.h"
 #include "cpu/gemm_pack.h"
+#include "cpu/gemm_vector.h"
 
 namespace mg::MG_ISA {
 namespace {
 
-enum class Path { kEmpty, kDot, kAxpy, kDirect, kBlocked };
+enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kBlocked };
 
 // Up to here packing costs more than it saves: about 64 x 64 x 64.
 constexpr int64_t kDirectWork = 1 << 18;
-constexpr int64_t kLocalB = 2048;  // elements of a transposed B that the direct path copies
+constexpr int64_t kLocalB = 4096;  // elements of a transposed B that the direct path copies
 
 // Which path one matrix of the batch takes: by its sizes and strides only.
 template <class T>
 Path path_of(const GemmArgs& g) {
   if (g.k == 0) return Path::kEmpty;
+  const bool small = g.m * g.n * g.k <= kDirectWork;
   if (g.m == 1 && g.k > 1 && g.a_cs == 1) {
-    if (g.b_cs == 1 && g.n > 1) return Path::kAxpy;
+    if (g.b_cs == 1 && g.n > 1) return Path::kSpread;
     if (g.b_rs == 1) return Path::kDot;
   }
   if (g.n == 1 && g.k > 1 && g.b_rs == 1) {
     if (g.a_cs == 1) return Path::kDot;
-    if (g.a_rs == 1) return Path::kAxpy;
+    if (g.a_rs == 1) return Path::kSpread;
   }
-  if (g.m * g.n * g.k <= kDirectWork) {
-    if (g.b_cs == 1 || g.n == 1 || g.k * g.n <= kLocalB) return Path::kDirect;
+  if (g.m <= kNarrow && g.b_rs == 1 && g.k >= kNarrowDepth) return Path::kNarrow;
+  if (small && (g.b_cs == 1 || g.n == 1 || g.k * g.n <= kLocalB)) return Path::kDirect;
+  if (g.n <= kNarrow && g.a_cs == 1) {
+    if (g.k >= kNarrowDepth) return Path::kNarrow;
+    if (g.b_cs == 1) return Path::kDirect;  // a panel of A would be read once
+  }
+  if (!small && ((g.m <= kNarrow && g.b_cs == 1) || (g.n <= kNarrow && g.a_rs == 1))) {
+    return Path::kSpread;
   }
   return Path::kBlocked;
 }
@@ -66,9 +74,7 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
   constexpr int L = Tr::kLanes;
   T local[kLocalB];
   if (b_cs != 1 && p.n > 1) {
-    for (int64_t j = 0; j < p.n; ++j) {
-      for (int64_t i = 0; i < p.k; ++i) local[i * p.n + j] = b[i * b_rs + j * b_cs];
-    }
+    turned_copy(local, p.n, b, b_cs, b_rs, p.n, p.k);
     b = local;
     b_rs = p.n;
   }
@@ -104,122 +110,31 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
   }
 }
 
-// ---- a matrix and a vector ----
-
-// out[i * out_step] = alpha * sum_k matrix[i * line + k * step] * x[k] + ...
-template <class T>
-struct VectorProduct {
-  T* out;
-  const T* matrix;
-  const T* x;  // contiguous
-  int64_t out_step, line, step, n, k;
-  T alpha, beta;
-  const T* bias;
-  int64_t bias_step;
-  bool relu;
-};
-
-template <class T>
-MG_INLINE void finish_element(const VectorProduct<T>& v, int64_t i, T sum) {
-  T* out = v.out + i * v.out_step;
-  sum *= v.alpha;
-  if (v.beta != 0) sum += v.beta * *out;
-  if (v.bias) sum += v.bias[i * v.bias_step];
-  *out = v.relu && sum < 0 ? T{0} : sum;
-}
-
-// Rows of the matrix are contiguous: inner products, four rows and two sums a row at a time.
-template <class T, int kRows>
-MG_INLINE void dot_rows(const VectorProduct<T>& v, int64_t i) {
-  using V = typename Vec<T>::type;
-  constexpr int L = Vec<T>::lanes;
-  V sum[kRows][2] = {};
-  const T* row[kRows];
-  for (int r = 0; r < kRows; ++r) row[r] = v.matrix + (i + r) * v.line;
-  int64_t k = 0;
-  for (; k + 2 * L <= v.k; k += 2 * L) {
-    const V x0 = load(v.x + k), x1 = load(v.x + k + L);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      sum[r][0] = fma(load(row[r] + k), x0, sum[r][0]);
-      sum[r][1] = fma(load(row[r] + k + L), x1, sum[r][1]);
-    }
-  }
-  for (; k < v.k; k += L) {
-    const int64_t left = min_of(L, v.k - k);
-    const V x = load_partial(v.x + k, left);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) sum[r][0] = fma(load_partial(row[r] + k, left), x, sum[r][0]);
-  }
-  for (int r = 0; r < kRows; ++r) finish_element(v, i + r, hsum(sum[r][0] + sum[r][1]));
-}
-
-template <class T>
-void dot_product(const VectorProduct<T>& v) {
-  const int64_t grain = max_of(4, (kWorthThreads / 4 / v.k + 3) / 4 * 4);
-  parallel_for(v.n, grain, [&](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + 4 <= end; i += 4) dot_rows<T, 4>(v, i);
-    for (; i < end; ++i) dot_rows<T, 1>(v, i);
-  });
-}
-
-// Columns of the matrix are contiguous: adds multiples of them, four at a time.
-template <class T>
-void axpy_product(const VectorProduct<T>& v) {
-  using V = typename Vec<T>::type;
-  constexpr int L = Vec<T>::lanes;
-  constexpr int64_t kBlock = 512;  // sums kept in L1
-  const bool threads = v.n * v.k >= kWorthThreads / 2;
-  parallel_for(v.n, threads ? kBlock : v.n, [&](int64_t begin, int64_t end) {
-    for (int64_t j0 = begin; j0 < end; j0 += kBlock) {
-      const int64_t width = min_of(kBlock, end - j0), whole = width / L * L, rest = width - whole;
-      T sums[kBlock + 16] = {};
-      const T* column = v.matrix + j0;
-      int64_t k = 0;
-      for (; k + 4 <= v.k; k += 4) {
-        const T* c0 = column + k * v.step;
-        const T *c1 = c0 + v.step, *c2 = c1 + v.step, *c3 = c2 + v.step;
-        const V x0 = set1(v.x[k]), x1 = set1(v.x[k + 1]), x2 = set1(v.x[k + 2]),
-                x3 = set1(v.x[k + 3]);
-        for (int64_t j = 0; j < whole; j += L) {
-          V s = load(sums + j);
-          s = fma(load(c0 + j), x0, s);
-          s = fma(load(c1 + j), x1, s);
-          s = fma(load(c2 + j), x2, s);
-          store(sums + j, fma(load(c3 + j), x3, s));
-        }
-        if (rest) {
-          V s = load(sums + whole);
-          s = fma(load_partial(c0 + whole, rest), x0, s);
-          s = fma(load_partial(c1 + whole, rest), x1, s);
-          s = fma(load_partial(c2 + whole, rest), x2, s);
-          store(sums + whole, fma(load_partial(c3 + whole, rest), x3, s));
-        }
-      }
-      for (; k < v.k; ++k) {
-        const T* c0 = column + k * v.step;
-        const V x0 = set1(v.x[k]);
-        for (int64_t j = 0; j < whole; j += L) {
-          store(sums + j, fma(load(c0 + j), x0, load(sums + j)));
-        }
-        if (rest) {
-          store(sums + whole, fma(load_partial(c0 + whole, rest), x0, load(sums + whole)));
-        }
-      }
-      for (int64_t j = 0; j < width; ++j) finish_element(v, j0 + j, sums[j]);
-    }
-  });
-}
+// ---- vectors and narrow matrices ----
 
 template <class T>
 VectorProduct<T> vector_product_of(const GemmArgs& g, T* c, const T* a, const T* b) {
   const T alpha = static_cast<T>(g.alpha), beta = static_cast<T>(g.beta);
   const T* bias = static_cast<const T*>(g.bias);
-  if (g.m == 1 && g.a_cs == 1 && ((g.b_cs == 1 && g.n > 1) || g.b_rs == 1)) {
-    return {c, b, a, 1, g.b_cs, g.b_rs, g.n, g.k, alpha, beta, bias, 1, g.relu};
+  if (g.m == 1 && g.a_cs == 1 && g.b_rs == 1) {
+    return {c, b, a, 1, g.b_cs, g.n, g.k, alpha, beta, bias, 1, g.relu};
   }
-  return {c, a, b, g.c_rs, g.a_rs, g.a_cs, g.m, g.k, alpha, beta, bias, 0, g.relu};
+  return {c, a, b, g.c_rs, g.a_rs, g.m, g.k, alpha, beta, bias, 0, g.relu};
+}
+
+// Which of the matrices is the narrow one; `space` is for its copy.
+template <class T>
+NarrowProduct<T> narrow_product_of(const GemmArgs& g, T* c, const T* a, const T* b, void* space,
+                                   bool narrow_b) {
+  const T alpha = static_cast<T>(g.alpha), beta = static_cast<T>(g.beta);
+  const T* bias = static_cast<const T*>(g.bias);
+  T* copy = static_cast<T*>(space);
+  if (narrow_b) {
+    return {c,      a,      b, copy,  g.m,  g.n,  g.k, g.a_rs, g.a_cs, g.b_cs,
+            g.b_rs, g.c_rs, 1, alpha, beta, bias, 0,   1,      g.relu};
+  }
+  return {c,      b, a,      copy,  g.n,  g.m,  g.k, g.b_cs, g.b_rs, g.a_rs,
+          g.a_cs, 1, g.c_rs, alpha, beta, bias, 1,   0,      g.relu};
 }
 
 // ---- one matrix of each dtype ----
@@ -233,8 +148,12 @@ void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* worksp
       return empty_product(p);
     case Path::kDot:
       return dot_product(vector_product_of<T>(g, c, a, b));
-    case Path::kAxpy:
-      return axpy_product(vector_product_of<T>(g, c, a, b));
+    case Path::kNarrow:
+      return narrow_product(
+          narrow_product_of<T>(g, c, a, b, workspace, g.n <= kNarrow && g.a_cs == 1));
+    case Path::kSpread:
+      return spread_product(
+          narrow_product_of<T>(g, c, a, b, nullptr, g.n <= kNarrow && g.a_rs == 1));
     case Path::kDirect:
       return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs);
     case Path::kBlocked:
@@ -304,12 +223,24 @@ bool batch_in_parallel(const GemmArgs& g, int64_t count) {
   return count >= 8 || (count > 1 && g.m * g.n * g.k < 2 * kWorthThreads);
 }
 
+template <class T>
+int64_t plain_workspace(const GemmArgs& g) {
+  switch (path_of<T>(g)) {
+    case Path::kNarrow:
+      return kNarrow * g.k * int64_t{sizeof(T)};
+    case Path::kBlocked:
+      return core_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
+    default:
+      return 0;
+  }
+}
+
 int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
   switch (operands) {
     case DType::kFloat32:
-      return path_of<float>(g) == Path::kBlocked ? core_workspace<F32>(g.m, g.n, g.k) : 0;
+      return plain_workspace<float>(g);
     case DType::kFloat64:
-      return path_of<double>(g) == Path::kBlocked ? core_workspace<F64>(g.m, g.n, g.k) : 0;
+      return plain_workspace<double>(g);
     default:
       break;
   }

@@ -84,11 +84,13 @@ MG_INLINE void turn(vd (&v)[4]) {
 #else
 template <class V, int kLanes>
 MG_INLINE void turn(V (&v)[kLanes]) {
-  V t[kLanes] = {};
   for (int i = 0; i < kLanes; ++i) {
-    for (int j = 0; j < kLanes; ++j) t[i][j] = v[j][i];
+    for (int j = 0; j < i; ++j) {
+      const auto x = v[i][j];
+      v[i][j] = v[j][i];
+      v[j][i] = x;
+    }
   }
-  for (int i = 0; i < kLanes; ++i) v[i] = t[i];
 }
 #endif
 

@@ -10,7 +10,7 @@
 //   aliasing     C overlaps nothing; A and B may be the same
 //   workspace    workspace() bytes, 64-byte aligned
 //   determinism  bitwise equal for every thread count; k is summed in order, in fixed chunks
-//                (matrix x vector: in vector lanes, then across). bfloat16 on avx512bf16 flushes
+//                (with a vector or a narrow matrix: in vector lanes, then across). bfloat16 on avx512bf16 flushes
 //                denormal inputs and results (the instruction always does).
 #pragma once
 

@@ -22,6 +22,7 @@ SIZES = [
     (1, 1, 1), (2, 3, 4), (5, 7, 3), (6, 8, 16), (7, 9, 17), (13, 15, 31), (14, 32, 64),
     (15, 33, 65), (1, 40, 50), (40, 1, 50), (29, 65, 385), (14, 32, 257), (71, 97, 130),
     (3, 130, 769), (130, 2, 300), (57, 200, 30), (1, 600, 70), (601, 1, 70),
+    (4, 521, 300), (521, 11, 259), (12, 300, 99), (1030, 12, 30), (30, 40, 1030),
 ]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("isa")
@@ -87,7 +88,9 @@ def test_sizes(dtype):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_layouts(dtype):
     rng = np.random.default_rng(1)
-    for m, n, k in [(5, 7, 9), (1, 33, 40), (33, 1, 40), (70, 90, 80)]:
+    sizes = [(5, 7, 9), (1, 33, 40), (33, 1, 40), (70, 90, 80)]
+    sizes += [(150, 7, 270), (7, 150, 270), (12, 300, 83), (300, 11, 83)]  # narrow
+    for m, n, k in sizes:
         a, b = values(rng, (m, k), dtype), values(rng, (k, n), dtype)
         for la, lb in itertools.product(LAYOUTS, LAYOUTS):
             x, y = laid_out(a, la), laid_out(b, lb)
@@ -123,7 +126,13 @@ def test_batches_of_every_rank(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("size", [(3, 5, 4), (1, 40, 30), (40, 1, 30), (33, 50, 400), (80, 90, 70)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (3, 5, 4), (1, 40, 30), (40, 1, 30), (33, 50, 400), (80, 90, 70), (28, 64, 70),
+        (50, 5, 270), (12, 300, 83),
+    ],
+)  # fmt: skip
 def test_alpha_beta_bias_relu(dtype, size):
     m, n, k = size
     rng = np.random.default_rng(3)
@@ -174,6 +183,7 @@ def test_threads_do_not_matter(dtype, num_threads):
     cases = [
         ((130, 900), (900, 140)), ((9, 70, 80), (9, 80, 60)), ((2, 150, 90), (2, 90, 120)),
         ((1, 1200), (1200, 1100)), ((1500, 900), (900, 1)), ((300, 33), (33, 300)),
+        ((900, 300), (300, 7)), ((7, 300), (300, 900)),
     ]  # fmt: skip
     for sa, sb in cases:
         a, b = values(rng, sa, dtype), values(rng, sb, dtype)
@@ -183,8 +193,9 @@ def test_threads_do_not_matter(dtype, num_threads):
             results.append(cpu.matmul(a, b).tobytes())
             transposed = np.ascontiguousarray(b.swapaxes(-1, -2)).swapaxes(-1, -2)
             results.append(cpu.matmul(a, transposed).tobytes())
-        assert results[0] == results[2] == results[4]
-        assert results[1] == results[3] == results[5]
+            results.append(cpu.matmul(laid_out(a, "transposed"), b).tobytes())
+        for i in range(3):
+            assert results[i] == results[i + 3] == results[i + 6]
 
 
 @settings(
