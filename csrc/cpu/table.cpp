@@ -1,6 +1,26 @@
 // Collects the families of one instruction set into its KernelTable.
 #include "kernels.h"
 
+#if defined(MG_BASE_ISA)  // compiled for the matrix products alone: the rest is MG_BASE_ISA's
+namespace mg::MG_BASE_ISA {
+const KernelTable& table();
+}
+
+namespace mg::MG_ISA {
+
+extern const GemmKernels kGemm;
+
+const KernelTable& table() {
+  static const KernelTable kTable = [] {
+    KernelTable mixed = MG_BASE_ISA::table();
+    mixed.gemm = kGemm;
+    return mixed;
+  }();
+  return kTable;
+}
+
+}  // namespace mg::MG_ISA
+#else
 namespace mg::MG_ISA {
 
 extern const CastKernels kCast;
@@ -23,3 +43,4 @@ const KernelTable& table() {
 }
 
 }  // namespace mg::MG_ISA
+#endif
