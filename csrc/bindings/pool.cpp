@@ -1,4 +1,4 @@
-// _C.max_pool2d, avg_pool2d, avg_pool2d_backward and scatter_planes, in float32 and float64.
+// _C.max_pool2d, avg_pool2d, their gradients and the adaptive ones, in float32 and float64.
 #include "kernels/pool.h"
 
 #include "bindings/array.h"
@@ -103,22 +103,20 @@ PyObject* scatter_planes(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   const int64_t size = s.h * s.w, count = s.p * s.q;
   const int32_t* at = index.as<int32_t>();
-  int32_t low = 0, high = -1;
-  for (int64_t i = 0; i < index.size; ++i) {
-    low = at[i] < low ? at[i] : low;
-    high = at[i] > high ? at[i] : high;
-  }
-  if (low < 0 || high >= size) {
-    return fail(PyExc_IndexError, "scatter_planes: index has %d and %d, planes have %lld elements",
-                static_cast<int>(low), static_cast<int>(high), static_cast<long long>(size));
-  }
+  bool inside;
   {
     KernelScope scope(static_cast<double>(out.size + values.size));
+    const PoolKernels& k = kernels().pool;
     if (out.dtype == DType::kFloat32) {
-      kernels().pool.f32.scatter(out.as<float>(), values.as<float>(), at, s.planes, size, count);
+      inside = k.f32.scatter(out.as<float>(), values.as<float>(), at, s.planes, size, count);
     } else {
-      kernels().pool.f64.scatter(out.as<double>(), values.as<double>(), at, s.planes, size, count);
+      inside = k.f64.scatter(out.as<double>(), values.as<double>(), at, s.planes, size, count);
     }
+  }
+  if (!inside) {
+    return fail(PyExc_IndexError,
+                "scatter_planes: index has places outside the planes; planes have %lld elements",
+                static_cast<long long>(size));
   }
   Py_RETURN_NONE;
 }
@@ -157,6 +155,65 @@ PyObject* avg_pool2d_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs
   return average<true>("avg_pool2d_backward", args, nargs);
 }
 
+double adaptive_nanoseconds(const PoolShape& s) {
+  return 0.2 * static_cast<double>(s.planes * (s.h * s.w + 4 * s.p * s.q));
+}
+
+template <bool kBackward>
+PyObject* adaptive(const char* kernel, PyObject* const* args, Py_ssize_t nargs) {
+  Array out, x;
+  PoolShape s = {};
+  if (!check_count(kernel, nargs, 2) || !read_array(kernel, "out", args[0], &out) ||
+      !read_array(kernel, "x", args[1], &x) || !check_pair(kernel, out, x, &s, kBackward)) {
+    return nullptr;
+  }
+  {
+    KernelScope scope(adaptive_nanoseconds(s));
+    const PoolKernels& k = kernels().pool;
+    if (out.dtype == DType::kFloat32) {
+      (kBackward ? k.adaptive32.avg_backward : k.adaptive32.avg)(out.as<float>(), x.as<float>(), s);
+    } else {
+      (kBackward ? k.adaptive64.avg_backward : k.adaptive64.avg)(out.as<double>(), x.as<double>(),
+                                                                 s);
+    }
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* adaptive_avg_pool2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return adaptive<false>("adaptive_avg_pool2d", args, nargs);
+}
+
+PyObject* adaptive_avg_pool2d_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return adaptive<true>("adaptive_avg_pool2d_backward", args, nargs);
+}
+
+PyObject* adaptive_max_pool2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  const char* kernel = "adaptive_max_pool2d";
+  Array out, index, x;
+  PoolShape s = {};
+  if (!check_count(kernel, nargs, 3) || !read_array(kernel, "out", args[0], &out) ||
+      !read_array(kernel, "index", args[1], &index) || !read_array(kernel, "x", args[2], &x) ||
+      !check_pair(kernel, out, x, &s, false) || !check_index(kernel, index, "out", out) ||
+      !need_writeable(kernel, "index", index)) {
+    return nullptr;
+  }
+  if (s.h * s.w > INT32_MAX || (s.h * s.w == 0 && out.size)) {
+    return fail(PyExc_ValueError, "%s: x is %s; its planes must have 1 to 2^31 - 1 elements",
+                kernel, describe(x).c_str());
+  }
+  {
+    KernelScope scope(4 * adaptive_nanoseconds(s));
+    const PoolKernels& k = kernels().pool;
+    if (out.dtype == DType::kFloat32) {
+      k.adaptive32.max(out.as<float>(), index.as<int32_t>(), x.as<float>(), s);
+    } else {
+      k.adaptive64.max(out.as<double>(), index.as<int32_t>(), x.as<double>(), s);
+    }
+  }
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(max_pool2d,
             "max_pool2d(out, index, x, kernel, stride, padding, dilation (2 numbers each))"),
@@ -164,6 +221,9 @@ PyMethodDef kFunctions[] = {
     MG_FAST(avg_pool2d,
             "avg_pool2d(out, x, kernel, stride, padding (2 numbers each), pad, divisor)"),
     MG_FAST(avg_pool2d_backward, "avg_pool2d_backward(out, g, ...): the gradient, as avg_pool2d"),
+    MG_FAST(adaptive_avg_pool2d, "adaptive_avg_pool2d(out, x): averages of out's number of parts"),
+    MG_FAST(adaptive_avg_pool2d_backward, "adaptive_avg_pool2d_backward(out, g): its gradient"),
+    MG_FAST(adaptive_max_pool2d, "adaptive_max_pool2d(out, index, x): maxima and their places"),
     MG_TABLE_END,
 };
 

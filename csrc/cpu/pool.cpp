@@ -2,6 +2,7 @@
 // edges. A stride of 2 reads two vectors and keeps every other element.
 #include "kernels/pool.h"
 
+#include "pool_adaptive.h"
 #include "runtime/threads.h"
 #include "simd.h"
 
@@ -210,19 +211,33 @@ void max_pool(T* out, int32_t* index, const T* x, const PoolShape& s) {
   }
 }
 
+// ---- gradients ----
+
+// The largest of n places, read as unsigned: negative ones are larger than any other.
+MG_INLINE uint32_t largest(const int32_t* at, int64_t n) {
+  uint32_t high = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t place = static_cast<uint32_t>(at[i]);
+    high = place > high ? place : high;
+  }
+  return high;
+}
+
 template <class T>
-void scatter(T* out, const T* values, const int32_t* index, int64_t planes, int64_t size,
+bool scatter(T* out, const T* values, const int32_t* index, int64_t planes, int64_t size,
              int64_t count) {
-  parallel_for(planes, max_of(1, kGrain / max_of(1, size + count)),
-               [=](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   T* to = out + i * size;
-                   const T* from = values + i * count;
-                   const int32_t* at = index + i * count;
-                   memset(to, 0, static_cast<size_t>(size) * sizeof(T));
-                   for (int64_t j = 0; j < count; ++j) to[at[j]] += from[j];
-                 }
-               });
+  bool bad = false;
+  each_plane(out, planes, size, max_of(1, kGrain / max_of(1, size + count)), [&](T* to, int64_t i) {
+    const T* from = values + i * count;
+    const int32_t* at = index + i * count;
+    memset(to, 0, static_cast<size_t>(size) * sizeof(T));
+    if (count && largest(at, count) >= size) {
+      __atomic_store_n(&bad, true, __ATOMIC_RELAXED);
+      return;
+    }
+    for (int64_t j = 0; j < count; ++j) to[at[j]] += from[j];
+  });
+  return !bad;
 }
 
 // ---- averages ----
@@ -301,28 +316,77 @@ void avg(T* out, const T* x, const PoolShape& s, bool count_pad, int64_t divisor
                [&](int64_t begin, int64_t end) { run(out, x, s, count_pad, divisor, begin, end); });
 }
 
+// to[x * kernel + c] = from[x] for c < kernel.
+template <class T>
+MG_INLINE void repeat(T* to, const T* from, int64_t n, int64_t kernel) {
+  if (kernel == 2) {
+    for (int64_t i = 0; i < n; ++i) to[2 * i] = to[2 * i + 1] = from[i];
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t c = 0; c < kernel; ++c) to[i * kernel + c] = from[i];
+  }
+}
+
+// Windows side by side: every gradient is written once, and a row of windows is a row repeated.
+template <class T>
+void avg_backward_apart(T* plane, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
+  constexpr int64_t kPiece = 256;
+  T shares[kPiece];
+  const int64_t whole = min_of(s.q, s.w / s.kernel_w);  // windows that lie inside
+  const int64_t rows = min_of(s.h, s.p * s.kernel_h), columns = min_of(s.w, s.q * s.kernel_w);
+  for (int64_t y = 0; y < s.p; ++y) {
+    const int64_t y0 = y * s.kernel_h;
+    T* row = plane + y0 * s.w;
+    const T* from = g + y * s.q;
+    const T by = static_cast<T>(divisor_of(s, y0, 0, count_pad, divisor));
+    for (int64_t q = 0; q < whole; q += kPiece) {
+      const int64_t n = min_of(kPiece, whole - q);
+      for (int64_t i = 0; i < n; ++i) shares[i] = from[q + i] / by;
+      repeat(row + q * s.kernel_w, shares, n, s.kernel_w);
+    }
+    for (int64_t x = whole * s.kernel_w; x < columns; ++x) {
+      const int64_t x0 = whole * s.kernel_w;
+      row[x] = from[whole] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+    }
+    for (int64_t x = columns; x < s.w; ++x) row[x] = T{};
+    for (int64_t r = 1; r < s.kernel_h && y0 + r < s.h; ++r) {
+      memcpy(row + r * s.w, row, static_cast<size_t>(s.w) * sizeof(T));
+    }
+  }
+  memset(plane + rows * s.w, 0, static_cast<size_t>((s.h - rows) * s.w) * sizeof(T));
+}
+
+template <class T>
+void avg_backward_any(T* plane, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
+  memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
+  for (int64_t y = 0; y < s.p; ++y) {
+    const int64_t y0 = y * s.stride_h - s.pad_h;
+    int64_t r0, r1;
+    inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
+    const T* from = g + y * s.q;
+    for (int64_t q = 0; q < s.q; ++q) {
+      const int64_t x0 = q * s.stride_w - s.pad_w;
+      int64_t c0, c1;
+      inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
+      const T share = from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
+      for (int64_t r = r0; r < r1; ++r) {
+        T* row = plane + (y0 + r) * s.w + x0;
+        for (int64_t c = c0; c < c1; ++c) row[c] += share;
+      }
+    }
+  }
+}
+
 template <class T>
 void avg_backward(T* out, const T* g, const PoolShape& s, bool count_pad, int64_t divisor) {
-  parallel_for(s.planes, grain(s), [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* plane = out + i * s.h * s.w;
-      memset(plane, 0, static_cast<size_t>(s.h * s.w) * sizeof(T));
-      for (int64_t y = 0; y < s.p; ++y) {
-        const int64_t y0 = y * s.stride_h - s.pad_h;
-        int64_t r0, r1;
-        inside(y0, s.kernel_h, 1, s.h, &r0, &r1);
-        const T* from = g + (i * s.p + y) * s.q;
-        for (int64_t q = 0; q < s.q; ++q) {
-          const int64_t x0 = q * s.stride_w - s.pad_w;
-          int64_t c0, c1;
-          inside(x0, s.kernel_w, 1, s.w, &c0, &c1);
-          const T share = from[q] / static_cast<T>(divisor_of(s, y0, x0, count_pad, divisor));
-          for (int64_t r = r0; r < r1; ++r) {
-            T* row = plane + (y0 + r) * s.w + x0;
-            for (int64_t c = c0; c < c1; ++c) row[c] += share;
-          }
-        }
-      }
+  const bool apart = s.stride_h == s.kernel_h && s.stride_w == s.kernel_w && !s.pad_h && !s.pad_w;
+  each_plane(out, s.planes, s.h * s.w, grain(s), [&](T* plane, int64_t i) {
+    const T* from = g + i * s.p * s.q;
+    if (apart) {
+      avg_backward_apart(plane, from, s, count_pad, divisor);
+    } else {
+      avg_backward_any(plane, from, s, count_pad, divisor);
     }
   });
 }
@@ -332,6 +396,8 @@ void avg_backward(T* out, const T* g, const PoolShape& s, bool count_pad, int64_
 extern const PoolKernels kPool = {
     {max_pool<float>, scatter<float>, avg<float>, avg_backward<float>},
     {max_pool<double>, scatter<double>, avg<double>, avg_backward<double>},
+    {adaptive_avg, adaptive_avg_backward, adaptive_max},
+    {adaptive_avg, adaptive_avg_backward, adaptive_max},
 };
 
 }  // namespace mg::MG_ISA

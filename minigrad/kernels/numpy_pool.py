@@ -13,7 +13,10 @@ import numpy as np
 from .elementwise import quiet
 from .numpy_conv import _taps
 
-__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "scatter_planes"]
+__all__ = [
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d", "avg_pool2d",
+    "avg_pool2d_backward", "max_pool2d", "scatter_planes",
+]  # fmt: skip
 
 Pair = tuple[int, int]
 
@@ -97,6 +100,49 @@ def _avg_pool2d_backward(
         part += share[o]
 
 
+def _bins(size: int, out: int) -> list[slice]:
+    """The part of a dimension that each output covers; parts may overlap by one."""
+    return [slice(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+
+
+def _parts(x_shape: Any, out_shape: Any) -> Any:
+    """(index of the output, part of the input) for each output position."""
+    rows, columns = (_bins(x_shape[2 + a], out_shape[2 + a]) for a in (0, 1))
+    for p, r in enumerate(rows):
+        for q, c in enumerate(columns):
+            yield (..., p, q), (..., r, c)
+
+
+def _adaptive_avg_pool2d(out: Any, x: Any) -> None:
+    """Writes the average of each part of x."""
+    for o, i in _parts(x.shape, out.shape):
+        part = x[i]
+        out[o] = part.sum((2, 3)) / x.dtype.type(part.shape[2] * part.shape[3])
+
+
+def _adaptive_avg_pool2d_backward(out: Any, g: Any) -> None:
+    """Writes the gradient to the input of adaptive_avg_pool2d for output gradient g."""
+    out[...] = 0
+    for o, i in _parts(out.shape, g.shape):
+        part = out[i]
+        part += (g[o] / g.dtype.type(part.shape[2] * part.shape[3]))[..., None, None]
+
+
+def _adaptive_max_pool2d(out: Any, index: Any, x: Any) -> None:
+    """Writes each part's first maximum (or its last NaN) into out, its place into index."""
+    for o, i in _parts(x.shape, out.shape):
+        part = x[i]
+        width = part.shape[3]
+        flat = part.reshape(*part.shape[:2], part.shape[2] * width)
+        best, nan = flat.argmax(-1), flat != flat
+        best = np.where(nan.any(-1), flat.shape[-1] - 1 - nan[..., ::-1].argmax(-1), best)
+        index[o] = (best // width + i[1].start) * x.shape[3] + best % width + i[2].start
+        out[o] = np.take_along_axis(flat, best[..., None], -1)[..., 0]
+
+
 max_pool2d = quiet(_max_pool2d)
 avg_pool2d = quiet(_avg_pool2d)
 avg_pool2d_backward = quiet(_avg_pool2d_backward)
+adaptive_avg_pool2d = quiet(_adaptive_avg_pool2d)
+adaptive_avg_pool2d_backward = quiet(_adaptive_avg_pool2d_backward)
+adaptive_max_pool2d = quiet(_adaptive_max_pool2d)

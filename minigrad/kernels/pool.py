@@ -13,7 +13,10 @@ import numpy as np
 from . import _C, numpy_pool
 from .reduction import dense, widened
 
-__all__ = ["avg_pool2d", "avg_pool2d_backward", "gather_planes", "max_pool2d", "scatter_planes"]
+__all__ = [
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d", "avg_pool2d",
+    "avg_pool2d_backward", "gather_planes", "max_pool2d", "scatter_planes",
+]  # fmt: skip
 
 Pair = tuple[int, int]
 
@@ -86,3 +89,36 @@ def avg_pool2d_backward(
     else:
         numpy_pool.avg_pool2d_backward(out, wide, kernel, stride, padding, pad, divisor)
     return _as(out, g.dtype)
+
+
+def _adaptive(name: str, x: Any, shape: tuple) -> Any:
+    wide = widened(x)
+    out = _C.empty(shape, wide.dtype)
+    if _compiled(wide):
+        getattr(_C, name)(out, dense(wide))
+    else:
+        getattr(numpy_pool, name)(out, wide)
+    return _as(out, x.dtype)
+
+
+def adaptive_avg_pool2d(x: Any, shape: tuple) -> Any:
+    """Averages of the parts of x as a new array of `shape`."""
+    return _adaptive("adaptive_avg_pool2d", x, shape)
+
+
+def adaptive_avg_pool2d_backward(g: Any, shape: tuple) -> Any:
+    """The gradient to the input of adaptive_avg_pool2d, of `shape`, for output gradient g."""
+    return _adaptive("adaptive_avg_pool2d_backward", g, shape)
+
+
+def adaptive_max_pool2d(x: Any, shape: tuple) -> tuple[Any, Any]:
+    """Maxima of the parts of x as a new array of `shape`, and where they stood."""
+    wide = widened(x)
+    out = _C.empty(shape, wide.dtype)
+    small = x.shape[2] * x.shape[3] < 1 << 31
+    where = _C.empty(shape, np.dtype(np.int32 if small else np.int64))
+    if _compiled(wide) and small:
+        _C.adaptive_max_pool2d(out, where, dense(wide))
+    else:
+        numpy_pool.adaptive_max_pool2d(out, where, wide)
+    return _as(out, x.dtype), where

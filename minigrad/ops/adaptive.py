@@ -11,7 +11,6 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
-from ..kernels.elementwise import quiet
 from ._nn import public
 from ._shape import array_arg
 from .pool import Gather, Scatter, Window, four, need_type
@@ -26,22 +25,6 @@ __all__ = [
 ]
 
 
-_divide = quiet(np.divide)
-
-
-def _bins(size: int, out: int) -> list[slice]:
-    """The part of a dimension that each output covers; parts may overlap by one."""
-    return [slice(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
-
-
-def _each(window: Window) -> Any:
-    """(index of the output, part of the input) for each output position."""
-    rows, columns = (_bins(window.x[2 + a], window.out[2 + a]) for a in (0, 1))
-    for p, r in enumerate(rows):
-        for q, c in enumerate(columns):
-            yield (..., p, q), (..., r, c)
-
-
 class AdaptiveAvgPool(Node):
     """The average of each part."""
 
@@ -49,13 +32,7 @@ class AdaptiveAvgPool(Node):
 
     def forward(self, x: Any, window: Window) -> Any:
         self.window = window
-        wide = cpu.widened(x.reshape(window.x))
-        out = np.empty(window.out, wide.dtype)
-        for o, i in _each(window):
-            part = wide[i]
-            count = wide.dtype.type(part.shape[2] * part.shape[3])
-            out[o] = _divide(cpu.total(part, (2, 3)), count)
-        return out.astype(x.dtype, copy=False).reshape(window.out_shape)
+        return cpu.adaptive_avg_pool2d(x.reshape(window.x), window.out).reshape(window.out_shape)
 
     def backward(self, grad: Any) -> Any:
         """grad / size of the part, added to each element of the part."""
@@ -73,26 +50,12 @@ class AdaptiveAvgPoolInput(Node):
 
     def forward(self, g: Any, window: Window) -> Any:
         self.window = window
-        wide = cpu.widened(g.reshape(window.out))
-        out = np.zeros(window.x, wide.dtype)
-        for o, i in _each(window):
-            part = out[i]
-            part += (wide[o] / wide.dtype.type(part.shape[2] * part.shape[3]))[..., None, None]
-        return out.astype(g.dtype, copy=False).reshape(window.x_shape)
+        out = cpu.adaptive_avg_pool2d_backward(g.reshape(window.out), window.x)
+        return out.reshape(window.x_shape)
 
     def backward(self, grad: Any) -> Any:
         """The average of each part of grad."""
         return apply(AdaptiveAvgPool, (grad,), self.window)
-
-
-def _last_nan_or_first_maximum(block: Any) -> Any:
-    """Its place in each row of `block`, PyTorch's choice."""
-    best = block.argmax(-1)
-    nan = block != block
-    if nan.any():
-        last = block.shape[-1] - 1 - nan[..., ::-1].argmax(-1)
-        best = np.where(nan.any(-1), last, best)
-    return best
 
 
 class AdaptiveMaxPool(Node):
@@ -102,17 +65,9 @@ class AdaptiveMaxPool(Node):
 
     def forward(self, x: Any, window: Window) -> Any:
         self.window = window
-        planes = cpu.widened(x.reshape(window.x))
-        self.where = np.empty(window.out, np.int64)
-        for o, i in _each(window):
-            part = planes[i]
-            width = part.shape[3]
-            flat = part.reshape(*part.shape[:2], part.shape[2] * width)
-            best = _last_nan_or_first_maximum(flat)
-            row, column = best // width + i[1].start, best % width + i[2].start
-            self.where[o] = row * window.x[3] + column
-        values = cpu.gather_planes(x.reshape(window.x), self.where)
-        return values.reshape(window.out_shape), self.where.reshape(window.out_shape).copy()
+        out, self.where = cpu.adaptive_max_pool2d(x.reshape(window.x), window.out)
+        index = self.where.astype(np.int64).reshape(window.out_shape)
+        return out.reshape(window.out_shape), index
 
     def backward(self, grads: Any) -> Any:
         """grad, added where each maximum was."""

@@ -53,6 +53,11 @@ CALLS = {
     ],
     "avg_pool2d": lambda: [zeros(2, 3, 2, 2), zeros(2, 3, 4, 4), *WINDOW, True, 0],
     "avg_pool2d_backward": lambda: [zeros(2, 3, 4, 4), zeros(2, 3, 2, 2), *WINDOW, True, 0],
+    "adaptive_avg_pool2d": lambda: [zeros(2, 3, 2, 2), zeros(2, 3, 4, 4)],
+    "adaptive_avg_pool2d_backward": lambda: [zeros(2, 3, 4, 4), zeros(2, 3, 2, 2)],
+    "adaptive_max_pool2d": lambda: [
+        zeros(2, 3, 2, 2), zeros(2, 3, 2, 2, dtype=np.int32), zeros(2, 3, 4, 4),
+    ],
     "mt_seed": lambda: [zeros(625, dtype=np.uint32), 5],
     "draw32": lambda: [zeros(625, dtype=np.uint32), zeros(700, dtype=np.uint32)],
     "uniform64": lambda: [zeros(625, dtype=np.uint32), zeros(700, dtype=np.float64)],

@@ -112,3 +112,51 @@ def test_bad_arguments_are_named():
         _C.scatter_planes(x, out, np.full(out.shape, 16, np.int32))
     with pytest.raises(TypeError, match="must be float32 or float64"):
         _C.avg_pool2d(out.astype(np.int64), x, 2, 2, 2, 2, 0, 0, True, 0)
+
+
+PARTS = [
+    ((2, 3, 8, 8), (1, 1)), ((2, 3, 8, 8), (4, 2)), ((1, 5, 7, 33), (3, 5)), ((2, 2, 5, 4), (7, 9)),
+    ((1, 3, 1, 600), (1, 7)), ((2, 1, 40, 600), (6, 1)), ((0, 3, 5, 5), (2, 2)),
+    ((2, 3, 5, 5), (0, 2)), ((3, 2, 6, 6), (6, 6)), ((1, 1, 3, 1), (1, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape, parts", PARTS, ids=str)
+@types
+@pytest.mark.parametrize("kind", ["plain", "ties", "nan"])
+def test_adaptive_pools(shape, parts, dtype, kind):
+    x, size = values(shape, dtype, kind), (*shape[:2], *parts)
+    close = {"rtol": 1e-5, "atol": 1e-6}
+    want, where = np.empty(size, dtype), np.empty(size, np.int64)
+    numpy_pool.adaptive_avg_pool2d(want, x)
+    np.testing.assert_allclose(cpu.adaptive_avg_pool2d(x, size), want, **close)
+    numpy_pool.adaptive_max_pool2d(want, where, x)
+    got, index = cpu.adaptive_max_pool2d(x, size)
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(index, where)
+    grad, back = values(size, dtype, "plain"), np.empty(shape, dtype)
+    numpy_pool.adaptive_avg_pool2d_backward(back, grad)
+    np.testing.assert_allclose(cpu.adaptive_avg_pool2d_backward(grad, shape), back, **close)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("plane", [(32, 32), (30, 31), (64, 80)], ids=str)
+def test_gradients_that_pass_the_caches(num_threads, dtype, plane):
+    shape = ((17 << 20) // (plane[0] * plane[1] * np.dtype(dtype).itemsize), 1, *plane)
+    window = ((2, 2), (2, 2), (0, 0))
+    small = (*shape[:2], plane[0] // 2, plane[1] // 2)
+    grad, x = values(small, dtype, "plain"), values(shape, dtype, "ties")
+    _, index = cpu.max_pool2d(x, small, *window, (1, 1), True)
+    wants = [np.empty(shape, dtype) for _ in range(3)]
+    numpy_pool.scatter_planes(wants[0], grad, index)
+    numpy_pool.avg_pool2d_backward(wants[1], grad, *window, True, 0)
+    numpy_pool.adaptive_avg_pool2d_backward(wants[2], grad)
+    for threads in (1, 2):
+        num_threads(threads)
+        gots = (
+            cpu.scatter_planes(grad, index, shape),
+            cpu.avg_pool2d_backward(grad, shape, *window, True, 0),
+            cpu.adaptive_avg_pool2d_backward(grad, shape),
+        )
+        for got, want in zip(gots, wants, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5)
