@@ -65,6 +65,7 @@ void pack(T* to, const T* w, const Plan<T>& p, int64_t groups) {
 
 template <class T>
 void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, void* base) {
+  if (depthwise_forward(g, x, w, bias, s)) return;
   const Plan<T> plan = plan_of<T>(s);
   const Padded& l = plan.x;
   const Space<T> space = space_of<T>(base, s, plan);

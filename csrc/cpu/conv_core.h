@@ -239,6 +239,22 @@ MG_INLINE void each_channel_panel(int64_t groups, int64_t rows, int64_t steps, c
   });
 }
 
+// ---- a kernel for each channel (conv_depthwise.cpp) ----
+
+MG_INLINE bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.c == s.k; }
+
+// Without a workspace; false, and nothing is done, where this form does not apply.
+bool depthwise_forward(float* g, const float* x, const float* w, const float* bias,
+                       const ConvShape& s);
+bool depthwise_forward(double* g, const double* x, const double* w, const double* bias,
+                       const ConvShape& s);
+bool depthwise_to_input(float* x, const float* g, const float* w, const float* bias,
+                        const ConvShape& s);
+bool depthwise_to_input(double* x, const double* g, const double* w, const double* bias,
+                        const ConvShape& s);
+bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s);
+bool depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s);
+
 // ---- the two gradients, and what each needs; csrc/cpu/conv.cpp has forward ----
 
 template <class T>

@@ -140,6 +140,7 @@ int64_t conv_to_input_workspace(const ConvShape& s) {
 
 template <class T>
 void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base) {
+  if (depthwise_to_input(x, g, w, bias, s)) return;
   const Plan<T> plan = plan_of<T>(s);
   const Layout& l = plan.l;
   const Space<T> space = space_of<T>(base, s, plan);

@@ -213,6 +213,7 @@ int64_t conv_to_weight_workspace(const ConvShape& s) {
 
 template <class T>
 void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
+  if (depthwise_to_weight(w, x, g, s)) return;
   const Channels<T> p = channels_of<T>(s);
   if (p.use && s.n > 0) return to_weight_by_channels(w, x, g, s, p, base);
   const Layouts<T> both = layouts_of<T>(s);

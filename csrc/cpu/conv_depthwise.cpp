@@ -1,0 +1,277 @@
+// Depthwise convolution (each channel has a kernel of its own) and its gradients: a band of rows of
+// one plane is padded into the L1, and four rows of outputs share what they read of it.
+#include "cpu/conv_core.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+constexpr int64_t kBuffer = 24 << 10;  // bytes of a padded band
+constexpr int64_t kMaxTaps = 64;
+constexpr int kBlock = 4;  // rows of outputs at a time
+
+template <class T>
+struct Band {
+  Padded l;  // of a band's source; a row is wide enough for whole vectors of outputs
+  int64_t r, s, p, q;
+  int64_t rows;  // of outputs in a band
+  bool tall;     // the taps of a column read rows one after the other
+  int64_t offset[kMaxTaps];
+};
+
+// False if a band does not fit the buffer.
+template <class T>
+bool make_band(const ConvShape& s, Band<T>* b) {
+  b->l = layout_x(s);
+  PaddedAxis &y = b->l.y, &x = b->l.x;
+  x.length = round_up(s.q, Vec<T>::lanes) + (s.s - 1) * s.dilation_w / s.stride_w;
+  const int64_t more = y.length - s.p, row = times(y.residues * x.residues, x.length);
+  const int64_t rows = kBuffer / int64_t{sizeof(T)} / row - more;
+  if (rows < kBlock || s.r * s.s > kMaxTaps) return false;
+  b->r = s.r, b->s = s.s, b->p = s.p, b->q = s.q;
+  b->rows = min_of(s.p, rows / kBlock * kBlock);
+  b->tall = s.stride_h == 1 && s.dilation_h == 1;
+  y.length = b->rows + more;
+  b->l.plane = row * y.length;
+  for (int64_t i = 0; i < s.r * s.s; ++i) b->offset[i] = offset_x(b->l, 0, i / s.s, i % s.s);
+  return true;
+}
+
+// Copies what the outputs from row y0 on read. Columns outside the plane are zero already.
+template <class T>
+void copy_band(T* dst, const T* plane, const Band<T>& b, int64_t y0) {
+  constexpr int L = Vec<T>::lanes;
+  const PaddedAxis &y = b.l.y, &x = b.l.x;
+  const int64_t top = y0 * y.stride - y.pad;
+  if (x.stride > 1 || y.stride > 1) {
+    for (int64_t i = 0; i < y.residues; ++i) {
+      for (int64_t j = 0; j < x.residues; ++j, dst += y.length * x.length) {
+        copy_residue(dst, plane, b.l, top + i * y.dilation % y.stride,
+                     j * x.dilation % x.stride - x.pad);
+      }
+    }
+    return;
+  }
+  const int64_t from = max_of(0, -x.pad), to = max_of(0, x.pad);
+  const int64_t n = min_of(x.size - from, x.length - to);
+  for (int64_t t = 0; t < y.length; ++t, dst += x.length) {
+    if (top + t < 0 || top + t >= y.size) {
+      for (int64_t u = 0; u < x.length; ++u) dst[u] = 0;
+      continue;
+    }
+    const T* row = plane + (top + t) * x.size + from;
+    int64_t u = 0;
+    for (; u + L <= n; u += L) store(dst + to + u, load(row + u));
+    if (u < n) store_partial(dst + to + u, load_partial(row + u, n - u), n - u);
+  }
+}
+
+// kB rows of a vector of outputs at src, for kR rows of taps; kR = 0: any taps.
+template <class T, int kR, int kB>
+MG_INLINE void block_forward(typename Vec<T>::type* acc, const T* src, const T* w,
+                             const Band<T>& b) {
+  const int64_t pitch = b.l.x.length;
+  if constexpr (kR == 0) {
+    for (int64_t i = 0; i < b.r * b.s; ++i) {
+      const auto tap = set1(w[i]);
+      const T* from = src + b.offset[i];
+#pragma GCC unroll 4
+      for (int o = 0; o < kB; ++o) acc[o] = fma(tap, load(from + o * pitch), acc[o]);
+    }
+  } else {
+    for (int64_t t = 0; t < b.s; ++t) {
+      const T* from = src + b.offset[t];
+#pragma GCC unroll 16
+      for (int i = 0; i < kR + kB - 1; ++i) {
+        const auto x = load(from + i * pitch);
+#pragma GCC unroll 4
+        for (int o = 0; o < kB; ++o) {
+          if (i >= o && i - o < kR) acc[o] = fma(set1(w[(i - o) * b.s + t]), x, acc[o]);
+        }
+      }
+    }
+  }
+}
+
+template <class T, int kR, int kB>
+void rows_forward(T* out, const T* src, const T* w, T bias, const Band<T>& b) {
+  constexpr int L = Vec<T>::lanes;
+  for (int64_t x = 0; x < b.q; x += L) {
+    typename Vec<T>::type acc[kB];
+#pragma GCC unroll 4
+    for (int o = 0; o < kB; ++o) acc[o] = set1(bias);
+    block_forward<T, kR, kB>(acc, src + x, w, b);
+#pragma GCC unroll 4
+    for (int o = 0; o < kB; ++o) {
+      if (x + L <= b.q) {
+        store(out + o * b.q + x, acc[o]);
+      } else {
+        store_partial(out + o * b.q + x, acc[o], b.q - x);
+      }
+    }
+  }
+}
+
+template <class T, int kR>
+void plane_forward(T* out, const T* plane, const T* w, T bias, const Band<T>& b, T* buffer) {
+  const int64_t pitch = b.l.x.length;
+  for (int64_t y0 = 0; y0 < b.p; y0 += b.rows) {
+    copy_band(buffer, plane, b, y0);
+    const int64_t rows = min_of(b.rows, b.p - y0);
+    int64_t y = 0;
+    for (; y + kBlock <= rows; y += kBlock) {
+      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+    }
+    for (; y < rows; ++y) {
+      rows_forward<T, kR, 1>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+    }
+  }
+}
+
+// sums[r * s + t] += g's kB rows times what tap (r, t) reads; kS x kS taps, or any for kS = 0.
+template <class T, int kS, int kB>
+void rows_weight(typename Vec<T>::type* sums, const T* g, const T* src, const Band<T>& b) {
+  using V = typename Vec<T>::type;
+  constexpr int L = Vec<T>::lanes, kN = kS ? kS : 1;
+  const int64_t pitch = b.l.x.length;
+  V acc[kN][kN];
+#pragma GCC unroll 8
+  for (int r = 0; r < kS; ++r) {
+#pragma GCC unroll 8
+    for (int t = 0; t < kS; ++t) acc[r][t] = sums[r * kS + t];
+  }
+  for (int64_t x = 0; x < b.q; x += L) {
+    V grad[kB];
+#pragma GCC unroll 4
+    for (int o = 0; o < kB; ++o) {
+      const T* from = g + o * b.q + x;
+      grad[o] = x + L <= b.q ? load(from) : load_partial(from, b.q - x);
+    }
+    if constexpr (kS == 0) {
+      for (int64_t i = 0; i < b.r * b.s; ++i) {
+        const T* from = src + b.offset[i] + x;
+        V sum = sums[i];
+#pragma GCC unroll 4
+        for (int o = 0; o < kB; ++o) sum = fma(grad[o], load(from + o * pitch), sum);
+        sums[i] = sum;
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < kS + kB - 1; ++i) {
+#pragma GCC unroll 8
+        for (int t = 0; t < kS; ++t) {
+          const V value = load(src + b.offset[t] + i * pitch + x);
+#pragma GCC unroll 4
+          for (int o = 0; o < kB; ++o) {
+            if (i >= o && i - o < kS) acc[i - o][t] = fma(grad[o], value, acc[i - o][t]);
+          }
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kS; ++r) {
+#pragma GCC unroll 8
+    for (int t = 0; t < kS; ++t) sums[r * kS + t] = acc[r][t];
+  }
+}
+
+template <class T, int kS>
+void plane_weight(typename Vec<T>::type* sums, const T* g, const T* plane, const Band<T>& b,
+                  T* buffer) {
+  const int64_t pitch = b.l.x.length;
+  for (int64_t y0 = 0; y0 < b.p; y0 += b.rows) {
+    copy_band(buffer, plane, b, y0);
+    const int64_t rows = min_of(b.rows, b.p - y0);
+    int64_t y = 0;
+    for (; y + kBlock <= rows; y += kBlock) {
+      rows_weight<T, kS, kBlock>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b);
+    }
+    for (; y < rows; ++y) rows_weight<T, kS, 1>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b);
+  }
+}
+
+template <class T>
+constexpr int64_t kElements = kBuffer / int64_t{sizeof(T)};
+
+// Calls body(i, buffer) for i in [0, n), in parallel; the buffer starts as zeros.
+template <class T, class Body>
+void each_plane(int64_t n, int64_t cost, const Body& body) {
+  parallel_for(n, max_of(1, (1 << 19) / cost), [&](int64_t begin, int64_t end) {
+    alignas(64) T buffer[kElements<T>] = {};
+    for (int64_t i = begin; i < end; ++i) body(i, buffer);
+  });
+}
+
+template <class T>
+bool run_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, bool turned) {
+  Band<T> b;
+  if (!make_band(s, &b)) return false;
+  const int64_t taps = s.r * s.s, from = s.h * s.w, to = s.p * s.q;
+  const auto run = b.tall && s.r == 3   ? plane_forward<T, 3>
+                   : b.tall && s.r == 5 ? plane_forward<T, 5>
+                   : b.tall && s.r == 7 ? plane_forward<T, 7>
+                                        : plane_forward<T, 0>;
+  each_plane<T>(s.n * s.c, to * (taps + 4), [&](int64_t i, T* buffer) {
+    const int64_t c = i % s.c;
+    T kernel[kMaxTaps];
+    for (int64_t j = 0; j < taps; ++j) kernel[j] = w[c * taps + (turned ? taps - 1 - j : j)];
+    run(g + i * to, x + i * from, kernel, bias ? bias[c] : T{0}, b, buffer);
+  });
+  return true;
+}
+
+template <class T>
+bool run_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s) {
+  ConvShape turned = s;  // of the convolution of g with the kernel turned about
+  turned.h = s.p, turned.w = s.q, turned.p = s.h, turned.q = s.w;
+  turned.pad_h = (s.r - 1) * s.dilation_h - s.pad_h;
+  turned.pad_w = (s.s - 1) * s.dilation_w - s.pad_w;
+  return run_forward(x, g, w, bias, turned, true);
+}
+
+template <class T>
+bool run_to_weight(T* w, const T* x, const T* g, const ConvShape& s) {
+  using V = typename Vec<T>::type;
+  Band<T> b;
+  if (!make_band(s, &b)) return false;
+  const int64_t taps = s.r * s.s, from = s.h * s.w, to = s.p * s.q;
+  const auto run = b.tall && s.r == 3 && s.s == 3   ? plane_weight<T, 3>
+                   : b.tall && s.r == 5 && s.s == 5 ? plane_weight<T, 5>
+                                                    : plane_weight<T, 0>;
+  each_plane<T>(s.c, max_of(1, s.n * to * (taps + 4)), [&](int64_t c, T* buffer) {
+    V sums[kMaxTaps];
+    for (int64_t j = 0; j < taps; ++j) sums[j] = V{};
+    for (int64_t n = 0; n < s.n; ++n) {
+      run(sums, g + (n * s.c + c) * to, x + (n * s.c + c) * from, b, buffer);
+    }
+    for (int64_t j = 0; j < taps; ++j) w[c * taps + j] = hsum(sums[j]);
+  });
+  return true;
+}
+
+}  // namespace
+
+bool depthwise_forward(float* g, const float* x, const float* w, const float* bias,
+                       const ConvShape& s) {
+  return is_depthwise(s) && run_forward(g, x, w, bias, s, false);
+}
+bool depthwise_forward(double* g, const double* x, const double* w, const double* bias,
+                       const ConvShape& s) {
+  return is_depthwise(s) && run_forward(g, x, w, bias, s, false);
+}
+bool depthwise_to_input(float* x, const float* g, const float* w, const float* bias,
+                        const ConvShape& s) {
+  return is_depthwise(s) && s.stride_h == 1 && s.stride_w == 1 && run_to_input(x, g, w, bias, s);
+}
+bool depthwise_to_input(double* x, const double* g, const double* w, const double* bias,
+                        const ConvShape& s) {
+  return is_depthwise(s) && s.stride_h == 1 && s.stride_w == 1 && run_to_input(x, g, w, bias, s);
+}
+bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s) {
+  return is_depthwise(s) && run_to_weight(w, x, g, s);
+}
+bool depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s) {
+  return is_depthwise(s) && run_to_weight(w, x, g, s);
+}
+
+}  // namespace mg::MG_ISA
