@@ -6,7 +6,7 @@ namespace mg::MG_ISA {
 namespace {
 
 constexpr int64_t kBuffer = 24 << 10;  // bytes of a padded band
-constexpr int64_t kMaxTaps = 64;
+constexpr int64_t kMaxTaps = 64, kSums = 128;
 constexpr int kBlock = 4;  // rows of outputs at a time
 
 template <class T>
@@ -238,13 +238,18 @@ bool run_to_weight(T* w, const T* x, const T* g, const ConvShape& s) {
   const auto run = b.tall && s.r == 3 && s.s == 3   ? plane_weight<T, 3>
                    : b.tall && s.r == 5 && s.s == 5 ? plane_weight<T, 5>
                                                     : plane_weight<T, 0>;
-  each_plane<T>(s.c, max_of(1, s.n * to * (taps + 4)), [&](int64_t c, T* buffer) {
-    V sums[kMaxTaps];
-    for (int64_t j = 0; j < taps; ++j) sums[j] = V{};
+  // Neighbouring channels together: their planes are read one after the other in memory.
+  const int64_t block = kSums / taps, cost = times(times(s.n, to * (taps + 4)), block);
+  each_plane<T>(ceil_div(s.c, block), max_of(1, cost), [&](int64_t task, T* buffer) {
+    const int64_t c0 = task * block, c1 = min_of(c0 + block, s.c);
+    V sums[kSums];
+    for (int64_t j = 0; j < (c1 - c0) * taps; ++j) sums[j] = V{};
     for (int64_t n = 0; n < s.n; ++n) {
-      run(sums, g + (n * s.c + c) * to, x + (n * s.c + c) * from, b, buffer);
+      for (int64_t c = c0; c < c1; ++c) {
+        run(sums + (c - c0) * taps, g + (n * s.c + c) * to, x + (n * s.c + c) * from, b, buffer);
+      }
     }
-    for (int64_t j = 0; j < taps; ++j) w[c * taps + j] = hsum(sums[j]);
+    for (int64_t j = 0; j < (c1 - c0) * taps; ++j) w[c0 * taps + j] = hsum(sums[j]);
   });
   return true;
 }

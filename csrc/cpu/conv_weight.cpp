@@ -110,6 +110,22 @@ Channels<T> channels_of(const ConvShape& s) {
   return p;
 }
 
+// A 1 x 1 kernel's gradient is a product of two matrices, and either may be the one that is turned:
+// the smaller. The result then comes out turned as well.
+template <class T>
+bool turns_input(const ConvShape& s) {
+  const int64_t rows = s.k / s.groups, channels = s.c / s.groups;
+  return s.r * s.s == 1 && is_plain(layout_x(s)) && fills_vectors<T>(channels) &&
+         (channels < rows || !fills_vectors<T>(rows)) && rows >= kTile;
+}
+
+ConvShape exchanged(const ConvShape& s) {
+  ConvShape e = s;
+  e.c = s.k;
+  e.k = s.c;
+  return e;
+}
+
 template <class T>
 struct ChannelSpace {
   T *sums, *g, *x;
@@ -128,46 +144,63 @@ ChannelSpace<T> space_of(void* base, const ConvShape& s, const Channels<T>& p) {
 // g of some images to panels: [group][panel][image][place][channel of panel].
 template <class T>
 void turn_gradient(T* to, const T* g, const Channels<T>& p, int64_t groups, int64_t images) {
-  const int64_t item = sizeof(T), places = p.places;
-  each_channel_panel<T>(
-      groups, p.rows, images * places, [&](int64_t at, int64_t row, int64_t count, int64_t width) {
-        if (count < width) memset(to + at, 0, static_cast<size_t>(width * images * places * item));
-        for (int64_t n = 0; n < images; ++n) {
-          transpose(reinterpret_cast<char*>(to + at + n * places * width), width * item,
-                    reinterpret_cast<const char*>(g + (n * groups * p.rows + row) * places),
-                    places * item, places, count, item, false);
+  constexpr int L = Vec<T>::lanes, W = 2 * L;
+  const int64_t item = sizeof(T), places = p.places, panels = ceil_div(p.rows, W);
+  parallel_for(
+      groups * panels * images, max_of(1, 16384 / (places * W)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t n = i % images, group = i / images / panels, row = i / images % panels * W;
+          const int64_t count = min_of(W, p.rows - row), width = count > L ? W : L;
+          T* panel = to + ((group * p.stored + row) * images + n * width) * places;
+          if (count < width) memset(panel, 0, static_cast<size_t>(width * places * item));
+          transpose(
+              reinterpret_cast<char*>(panel), width * item,
+              reinterpret_cast<const char*>(g + ((n * groups + group) * p.rows + row) * places),
+              places * item, places, count, item, false);
         }
       });
 }
 
-// sums[group][panel][tap][channel of panel] += what the images give.
+// sums[group][panel][tap][channel of panel] += what the images give. Tasks are a block of taps by
+// a block of panels: what the taps read of a segment stays in the L2 for all the panels.
 template <class T>
 void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>& space, const T* x,
                 int64_t images, bool first) {
   constexpr int L = Vec<T>::lanes, W = 2 * L;
-  const int64_t panels = ceil_div(p.rows, W), length = images * p.places;
-  int64_t block = min_of(p.tiles, 64);  // tiles of a task
-  while (block > 1 && s.groups * panels * ceil_div(p.tiles, block) < 16) block = ceil_div(block, 2);
-  const int64_t blocks = ceil_div(p.tiles, block), cost = block * kTile * W * length;
+  const int64_t all = ceil_div(p.rows, W), length = images * p.places;
+  int64_t block = min_of(p.tiles, 16), panels = min_of(all, 16);
+  while (s.groups * ceil_div(all, panels) * ceil_div(p.tiles, block) < 16 && block * panels > 1) {
+    if (panels > 1) {
+      panels = ceil_div(panels, 2);
+    } else {
+      block = ceil_div(block, 2);
+    }
+  }
+  const int64_t blocks = ceil_div(p.tiles, block), parts = ceil_div(all, panels);
+  const auto add = [&](int64_t group, int64_t panel, int64_t tile, int64_t j) {
+    const T* planes = x + group * p.channels * p.x.plane;
+    const T* from[kTile];
+    for (int i = 0; i < kTile; ++i) {
+      const int64_t step = min_of(tile * kTile + i, p.steps - 1), tap = step % (s.r * s.s);
+      from[i] = planes + offset_x(p.x, step / (s.r * s.s), tap / s.s, tap % s.s);
+    }
+    const int64_t row = panel * W, width = p.rows - row > L ? W : L;
+    const T* g = space.g + (group * p.stored + row) * length + j * width;
+    T* sums = space.sums + ((group * p.stored + row) * p.tiles + tile * width) * kTile;
+    gather_product(from, space.offset + j, min_of(kSegment, length - j), g, width, !first || j > 0,
+                   sums);
+  };
+  const int64_t cost = block * panels * kTile * W * length;
   parallel_for(
-      s.groups * panels * blocks, max_of(1, (1 << 20) / cost), [&](int64_t begin, int64_t end) {
+      s.groups * blocks * parts, max_of(1, (1 << 20) / cost), [&](int64_t begin, int64_t end) {
         for (int64_t task = begin; task < end; ++task) {
-          const int64_t group = task / blocks / panels, row = task / blocks % panels * W;
-          const int64_t width = p.rows - row > L ? W : L;
-          const int64_t tile0 = task % blocks * block, tile1 = min_of(tile0 + block, p.tiles);
-          const T* g = space.g + (group * p.stored + row) * length;
-          T* sums = space.sums + (group * p.stored + row) * p.tiles * kTile;
-          const T* planes = x + group * p.channels * p.x.plane;
+          const int64_t group = task / parts / blocks;
+          const int64_t tile0 = task / parts % blocks * block, panel0 = task % parts * panels;
           for (int64_t j = 0; j < length; j += kSegment) {
-            for (int64_t tile = tile0; tile < tile1; ++tile) {
-              const T* from[kTile];
-              for (int i = 0; i < kTile; ++i) {
-                const int64_t step = min_of(tile * kTile + i, p.steps - 1),
-                              tap = step % (s.r * s.s);
-                from[i] = planes + offset_x(p.x, step / (s.r * s.s), tap / s.s, tap % s.s);
+            for (int64_t panel = panel0; panel < min_of(panel0 + panels, all); ++panel) {
+              for (int64_t tile = tile0; tile < min_of(tile0 + block, p.tiles); ++tile) {
+                add(group, panel, tile, j);
               }
-              gather_product(from, space.offset + j, min_of(kSegment, length - j), g + j * width,
-                             width, !first || j > 0, sums + tile * kTile * width);
             }
           }
         }
@@ -176,7 +209,7 @@ void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>&
 
 template <class T>
 void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, const Channels<T>& p,
-                           void* base) {
+                           bool exchanged, void* base) {
   const ChannelSpace<T> space = space_of<T>(base, s, p);
   for (int64_t n = 0, j = 0; n < min_of(p.chunk, s.n); ++n) {
     for (int64_t y = 0; y < s.p; ++y) {
@@ -194,18 +227,29 @@ void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, con
     add_images(s, p, space, planes, images, n == 0);
   }
   const int64_t item = sizeof(T), depth = p.tiles * kTile;
-  each_channel_panel<T>(s.groups, p.rows, depth,
-                        [&](int64_t at, int64_t row, int64_t count, int64_t width) {
-                          transpose(reinterpret_cast<char*>(w + row * p.steps), p.steps * item,
-                                    reinterpret_cast<const char*>(space.sums + at), width * item,
-                                    count, p.steps, item, false);
-                        });
+  each_channel_panel<T>(
+      s.groups, p.rows, depth, [&](int64_t at, int64_t row, int64_t count, int64_t width) {
+        const T* sums = space.sums + at;
+        if (exchanged) {
+          T* to = w + row / p.rows * p.steps * p.rows + row % p.rows;
+          for (int64_t i = 0; i < p.steps; ++i) {
+            for (int64_t j = 0; j < count; ++j) to[i * p.rows + j] = sums[i * width + j];
+          }
+          return;
+        }
+        transpose(reinterpret_cast<char*>(w + row * p.steps), p.steps * item,
+                  reinterpret_cast<const char*>(sums), width * item, count, p.steps, item, false);
+      });
 }
 
 }  // namespace
 
 template <class T>
 int64_t conv_to_weight_workspace(const ConvShape& s) {
+  if (turns_input<T>(s)) {
+    const ConvShape e = exchanged(s);
+    return space_of<T>(nullptr, e, channels_of<T>(e)).bytes;
+  }
   const Channels<T> p = channels_of<T>(s);
   if (p.use) return space_of<T>(nullptr, s, p).bytes;
   return space_of<T>(nullptr, s, layouts_of<T>(s)).bytes;
@@ -214,8 +258,12 @@ int64_t conv_to_weight_workspace(const ConvShape& s) {
 template <class T>
 void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
   if (depthwise_to_weight(w, x, g, s)) return;
+  if (turns_input<T>(s) && s.n > 0) {
+    const ConvShape e = exchanged(s);
+    return to_weight_by_channels(w, g, x, e, channels_of<T>(e), true, base);
+  }
   const Channels<T> p = channels_of<T>(s);
-  if (p.use && s.n > 0) return to_weight_by_channels(w, x, g, s, p, base);
+  if (p.use && s.n > 0) return to_weight_by_channels(w, x, g, s, p, false, base);
   const Layouts<T> both = layouts_of<T>(s);
   const Padded& l = both.x;
   const int64_t channels = s.c / s.groups, rows = s.k / s.groups, steps = channels * s.r * s.s;
