@@ -13,6 +13,7 @@ PYBIND11_MODULE(_C, m) {
   mg::init_threads();
   mg::bind_runtime(m);
   mg::bind_memory(m);
+  mg::bind_attention(m);
   mg::bind_cast(m);
   mg::bind_conv(m);
   mg::bind_dropout(m);

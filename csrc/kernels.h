@@ -12,6 +12,7 @@
 //   - denormals are flushed while it runs (KernelScope in csrc/bindings/array.h sees to it).
 #pragma once
 
+#include "kernels/attention.h"
 #include "kernels/cast.h"
 #include "kernels/conv.h"
 #include "kernels/dropout.h"
@@ -26,6 +27,7 @@
 namespace mg {
 
 struct KernelTable {
+  AttentionKernels attention;
   CastKernels cast;
   ConvKernels conv;
   DropoutKernels dropout;

@@ -145,6 +145,30 @@ def adagrad_step(
     /,
 ) -> bool: ...
 
+# attention: None where NumPy has to do it
+def attention(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    mask: np.ndarray | None,
+    causal: bool,
+    scale: float,
+    /,
+) -> Any: ...
+def attention_backward(
+    grad: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    mask: np.ndarray | None,
+    out: np.ndarray,
+    stats: np.ndarray,
+    causal: bool,
+    scale: float,
+    want: tuple[bool, ...],
+    /,
+) -> Any: ...
+
 # softmax: None where NumPy has to do it
 def softmax(x: np.ndarray, /) -> Any: ...
 def log_softmax(x: np.ndarray, /) -> Any: ...

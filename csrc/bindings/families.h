@@ -5,6 +5,7 @@
 
 namespace mg {
 
+void bind_attention(pybind11::module_& m);
 void bind_cast(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);

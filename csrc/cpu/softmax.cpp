@@ -1,5 +1,6 @@
-// Softmax and log-softmax of matrix rows, and their gradients.
-// A row is read from memory once and from cache after that; the exponentials are vectors.
+// Softmax and log-softmax of matrix rows and columns, and their gradients.
+// A row, or a strip of columns as wide as a few vectors, is read from memory once and from cache
+// after that; the exponentials are vectors.
 #include "kernels/softmax.h"
 
 #include "runtime/threads.h"
@@ -31,8 +32,14 @@ MG_INLINE void each(const T* x, int64_t n, T fill, Body&& body) {
 
 template <class T>
 MG_INLINE T row_max(const T* x, int64_t n) {
-  V<T> top = set1(x[0]);
-  each(x, n, x[0], [&](int64_t, V<T> v, int64_t) { top = max(v, top); });
+  constexpr int lanes = Vec<T>::lanes;
+  V<T> tops[4] = {set1(x[0]), set1(x[0]), set1(x[0]), set1(x[0])};  // four chains, for latency
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int c = 0; c < 4; ++c) tops[c] = max(load(x + i + c * lanes), tops[c]);
+  }
+  V<T> top = max(max(tops[0], tops[1]), max(tops[2], tops[3]));
+  each(x + i, n - i, x[0], [&](int64_t, V<T> v, int64_t) { top = max(v, top); });
   return hmax(top);
 }
 
@@ -130,9 +137,125 @@ void log_softmax_backward(T* out, const T* grad, const T* y, int64_t rows, int64
   });
 }
 
+// ---- along columns ----
+
+// kVecs vectors of neighbouring columns, n rows of them, `inner` apart; of the last vector of a
+// narrow strip (kVecs = 1) only `count` lanes.
+template <class T, int kVecs>
+struct Strip {
+  int64_t n, inner, count;
+
+  MG_INLINE V<T> get(const Strip& s, const T* x, int64_t i, int v) {
+    const T* p = x + i * s.inner + v * Vec<T>::lanes;
+    return kVecs == 1 && s.count < Vec<T>::lanes ? load_partial(p, s.count) : load(p);
+  }
+  MG_INLINE void set(const Strip& s, T* x, int64_t i, int v, V<T> value) {
+    put(x + i * s.inner + v * Vec<T>::lanes, value, kVecs == 1 ? s.count : Vec<T>::lanes);
+  }
+};
+
+// Calls body.template run<kVecs>(strip, offset) for every strip of (outer, n, inner).
+template <class T, class Body>
+MG_INLINE void each_strip(int64_t outer, int64_t n, int64_t inner, const Body& body) {
+  constexpr int64_t lanes = Vec<T>::lanes, wide = 4 * lanes;
+  const int64_t strips = ceil_div(inner, wide);
+  parallel_for(outer * strips, grain_of(n * min_of(inner, wide)), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t first = task % strips * wide, last = min_of(inner, first + wide);
+      const int64_t start = task / strips * n * inner;
+      if (last - first == wide) {
+        body.template run<4>(Strip<T, 4>{n, inner, lanes}, start + first);
+        continue;
+      }
+      for (int64_t j = first; j < last; j += lanes) {
+        body.template run<1>(Strip<T, 1>{n, inner, min_of(lanes, last - j)}, start + j);
+      }
+    }
+  });
+}
+
+template <class T>
+struct SoftmaxStrips {
+  T* out;
+  const T* x;
+  bool logarithm;
+
+  template <int kVecs>
+  void run(const Strip<T, kVecs>& s, int64_t offset) const {
+    using S = Strip<T, kVecs>;
+    const T* in = x + offset;
+    T* to = out + offset;
+    V<T> top[kVecs], total[kVecs] = {};
+    for (int v = 0; v < kVecs; ++v) top[v] = S::get(s, in, 0, v);
+    for (int64_t i = 1; i < s.n; ++i) {
+      for (int v = 0; v < kVecs; ++v) top[v] = max(S::get(s, in, i, v), top[v]);
+    }
+    for (int64_t i = 0; i < s.n; ++i) {
+      for (int v = 0; v < kVecs; ++v) {
+        const V<T> e = exp(S::get(s, in, i, v) - top[v]);
+        if (!logarithm) S::set(s, to, i, v, e);
+        total[v] += e;
+      }
+    }
+    for (int v = 0; v < kVecs; ++v) total[v] = logarithm ? log(total[v]) : T{1} / total[v];
+    for (int64_t i = 0; i < s.n; ++i) {
+      for (int v = 0; v < kVecs; ++v) {
+        S::set(
+            s, to, i, v,
+            logarithm ? S::get(s, in, i, v) - top[v] - total[v] : S::get(s, to, i, v) * total[v]);
+      }
+    }
+  }
+};
+
+template <class T>
+struct GradientStrips {
+  T* out;
+  const T *grad, *y;
+  bool logarithm;
+
+  template <int kVecs>
+  void run(const Strip<T, kVecs>& s, int64_t offset) const {
+    using S = Strip<T, kVecs>;
+    const T *g = grad + offset, *p = y + offset;
+    T* to = out + offset;
+    V<T> total[kVecs] = {};
+    for (int64_t i = 0; i < s.n; ++i) {
+      for (int v = 0; v < kVecs; ++v) {
+        const V<T> d = S::get(s, g, i, v);
+        total[v] = logarithm ? total[v] + d : fma(d, S::get(s, p, i, v), total[v]);
+      }
+    }
+    for (int64_t i = 0; i < s.n; ++i) {
+      for (int v = 0; v < kVecs; ++v) {
+        const V<T> d = S::get(s, g, i, v), q = S::get(s, p, i, v);
+        S::set(s, to, i, v, logarithm ? d - exp(q) * total[v] : q * (d - total[v]));
+      }
+    }
+  }
+};
+
+template <class T, bool kLogarithm>
+void softmax_columns(T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  each_strip<T>(outer, n, inner, SoftmaxStrips<T>{out, x, kLogarithm});
+}
+
+template <class T, bool kLogarithm>
+void backward_columns(T* out, const T* grad, const T* y, int64_t outer, int64_t n, int64_t inner) {
+  each_strip<T>(outer, n, inner, GradientStrips<T>{out, grad, y, kLogarithm});
+}
+
 }  // namespace
 
-#define MG_SOFTMAX(T) {softmax<T>, log_softmax<T>, softmax_backward<T>, log_softmax_backward<T>}
+#define MG_SOFTMAX(T)          \
+  {softmax<T>,                 \
+   log_softmax<T>,             \
+   softmax_backward<T>,        \
+   log_softmax_backward<T>,    \
+   softmax_columns<T, false>,  \
+   softmax_columns<T, true>,   \
+   backward_columns<T, false>, \
+   backward_columns<T, true>}
 
 extern const SoftmaxKernels kSoftmax = {MG_SOFTMAX(float), MG_SOFTMAX(double)};
 

@@ -23,6 +23,7 @@ const KernelTable& table() {
 #else
 namespace mg::MG_ISA {
 
+extern const AttentionKernels kAttention;
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
 extern const DropoutKernels kDropout;
@@ -37,7 +38,8 @@ extern const SoftmaxKernels kSoftmax;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kCast, kConv, kDropout, kElementwise, kGemm, kLoss, kOptim, kPool, kReduce, kSoftmax,
+      kAttention, kCast,  kConv, kDropout, kElementwise, kGemm,
+      kLoss,      kOptim, kPool, kReduce,  kSoftmax,
   };
   return kTable;
 }

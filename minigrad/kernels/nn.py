@@ -6,13 +6,62 @@ from typing import Any
 
 import numpy as np
 
-from . import _C, numpy_random, numpy_softmax
+from . import _C, numpy_attention, numpy_random, numpy_softmax
 
 __all__ = [
-    "log_softmax", "log_softmax_backward",
+    "attention", "attention_backward", "log_softmax", "log_softmax_backward",
     "philox_dropout", "philox_mask",
     "softmax", "softmax_backward",
 ]  # fmt: skip
+
+
+def _rows(x: Any) -> Any:
+    """x in float32 with neighbouring elements in its rows, if it is float32 or narrower."""
+    if x.dtype.itemsize == 2:
+        return np.ascontiguousarray(numpy_softmax.widen(x))
+    return x if x.strides[-1] == x.itemsize or x.shape[-1] == 1 else np.ascontiguousarray(x)
+
+
+def _float_mask(mask: Any) -> Any:
+    return mask if mask is None or mask.dtype == np.bool_ else numpy_softmax.widen(mask)
+
+
+def attention(
+    q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Any
+) -> tuple[Any, Any]:
+    """softmax(q k^T scale + mask) v, times `noise` before v: (out, stats for backward or None)."""
+    if noise is None and q.dtype.itemsize <= 4:
+        done = _C.attention(_rows(q), _rows(k), _rows(v), _float_mask(mask), causal, scale)
+        if done is not None:
+            out, stats = done
+            return out if out.dtype == q.dtype else out.astype(q.dtype), stats
+    return numpy_attention.attention(q, k, v, mask, causal, scale, noise)
+
+
+def attention_backward(
+    grad: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    causal: bool,
+    scale: float,
+    noise: Any,
+    want: tuple[bool, ...],
+    out: Any = None,
+    stats: Any = None,
+) -> tuple[Any, Any, Any, Any]:
+    """Gradients of (q, k, v, mask) where wanted; `out` and `stats` as `attention` gave them."""
+    if stats is not None and not want[3]:
+        m = _float_mask(mask)
+        done = _C.attention_backward(
+            _rows(grad), _rows(q), _rows(k), _rows(v), m, _rows(out), stats, causal, scale, want
+        )
+        if done is not None:
+            if q.dtype.itemsize == 2:
+                done = tuple(d if d is None else d.astype(q.dtype) for d in done)
+            return *done, None
+    return numpy_attention.attention_backward(grad, q, k, v, mask, causal, scale, noise, want)
 
 
 def softmax(x: Any, axis: int) -> Any:

@@ -39,16 +39,19 @@ def _probabilities(q: Any, k: Any, mask: Any, causal: bool, scale: float) -> Any
 
 
 @quiet
-def attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Any) -> Any:
+def attention(
+    q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Any
+) -> tuple[Any, Any]:
     """softmax(q k^T scale + mask) v for q (..., L, E), k (..., S, E), v (..., S, F): (..., L, F).
 
     A row that is masked entirely gives 0. `mask` is None, boolean (True takes part) or added;
-    `noise` multiplies the probabilities (dropout), or is None.
+    `noise` multiplies the probabilities (dropout), or is None. The second result is what
+    `attention_backward` wants to know of it: here None.
     """
     p = _probabilities(widen(q), widen(k), mask, causal, scale)
     if noise is not None:
         p *= noise
-    return np.matmul(p, widen(v)).astype(q.dtype, copy=False)
+    return np.matmul(p, widen(v)).astype(q.dtype, copy=False), None
 
 
 @quiet
@@ -62,8 +65,12 @@ def attention_backward(
     scale: float,
     noise: Any,
     want: tuple[bool, ...],
+    out: Any = None,
+    stats: Any = None,
 ) -> tuple[Any, Any, Any, Any]:
     """Gradients of (q, k, v, mask) where wanted, with the probabilities p computed again.
+
+    `out` and `stats` are what `attention` returned; they are not needed here.
 
     dv = p^T grad; ds = p (r - sum(p r)) with r = grad v^T; dq = ds k scale; dk = ds^T q scale.
     """

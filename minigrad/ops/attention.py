@@ -27,13 +27,16 @@ class ScaledDotProductAttention(Node):
     """softmax(q k^T scale + mask) v; the probabilities are not kept."""
 
     saves = (0, 1, 2, 3)
+    saves_output = (0,)
     fresh = True
 
     def forward(
         self, q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float, noise: Noise | None
     ) -> Any:
         self.causal, self.scale, self.noise = causal, scale, noise
-        return cpu.attention(q, k, v, mask, causal, scale, self.factors(self.wide(q)))
+        factors = None if noise is None else self.factors(self.wide(q))
+        out, self.stats = cpu.attention(q, k, v, mask, causal, scale, factors)
+        return out
 
     def wide(self, q: Any) -> Any:
         """The type computed in."""
@@ -48,12 +51,12 @@ class ScaledDotProductAttention(Node):
     def backward(self, grad: Any) -> Any:
         """With p the probabilities: dv = p^T grad, ds = p (r - sum(p r)) for r = grad v^T,
         dq = ds k scale, dk = ds^T q scale, and ds for the mask."""
-        q, k, v, mask = self.saved
+        q, k, v, mask, out = self.saved
         if isinstance(grad, Variable):
             return composed_grads(self.formula, (q, k, v, mask), grad)
-        noise = self.factors(self.wide(q))
+        noise = None if self.noise is None else self.factors(self.wide(q))
         return cpu.attention_backward(
-            grad, q, k, v, mask, self.causal, self.scale, noise, wanted(self)
+            grad, q, k, v, mask, self.causal, self.scale, noise, wanted(self), out, self.stats
         )
 
     def formula(self, q: Any, k: Any, v: Any, mask: Any) -> Any:
@@ -136,6 +139,25 @@ def _repeat_heads(x: Any, heads: int) -> Any:
     return reshape(x, (*lead, heads, length, width))
 
 
+def _plain(query: Any, key: Any, value: Any) -> bool:
+    """Whether three tensors of one type and shape, all but empty, need no further checks."""
+    if not (
+        isinstance(query, _v.Variable)
+        and isinstance(key, _v.Variable)
+        and isinstance(value, _v.Variable)
+    ):
+        return False
+    q, k, v = query._array, key._array, value._array
+    shape = q.shape
+    return (
+        len(shape) >= 2
+        and shape == k.shape == v.shape
+        and q.dtype == k.dtype == v.dtype
+        and q.dtype.kind in "fV"
+        and q.size > 0
+    )
+
+
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
@@ -155,6 +177,16 @@ def scaled_dot_product_attention(
     shapes and dtypes that do not fit. (Vaswani et al. 2017.)
     """
     name = "scaled_dot_product_attention"
+    if attn_mask is None and not dropout_p and _plain(query, key, value):
+        if scale is None:
+            scale = 1.0 / math.sqrt(query._array.shape[-1])
+        return apply(
+            ScaledDotProductAttention,
+            (query, key, value, None),
+            bool(is_causal),
+            float(scale),
+            None,
+        )
     q = need_tensor(name, "query", query)
     k, v = need_tensor(name, "key", key), need_tensor(name, "value", value)
     _check_operands(q, k, v)
