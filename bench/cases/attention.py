@@ -19,6 +19,36 @@ def attention(b, h, n, d, causal, mode, size="medium"):
     return Case(f"sdpa {mode} {label}", of, size=size, flops=flops, tolerance=1e-3)
 
 
+def fused(b, h, n, d, mode):
+    """Heads that are views of one projection, as the blocks of a language model make them."""
+
+    def of(t):
+        x = tensor(t, b, n, 3 * h * d, grad=mode == "fwd+bwd")
+
+        def forward():
+            q, k, v = (y.view(b, n, h, d).transpose(1, 2) for y in x.split(h * d, dim=2))
+            y = t.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return y.transpose(1, 2).reshape(b, n, h * d)
+
+        return with_backward(t, forward, [x]) if mode == "fwd+bwd" else forward
+
+    return Case(f"sdpa of fused qkv {mode} B{b} H{h} T{n} D{d} causal", of, tolerance=1e-3)
+
+
+def masked(b, h, n, d, kind, mode):
+    def of(t):
+        q, k, v = (tensor(t, b, h, n, d, seed=s, grad=mode == "fwd+bwd") for s in range(3))
+        mask = tensor(t, n, n, seed=4)
+        mask = mask > -1 if kind == "bool" else mask
+
+        def forward():
+            return t.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+        return with_backward(t, forward, [q, k, v]) if mode == "fwd+bwd" else forward
+
+    return Case(f"sdpa {kind} mask {mode} B{b} H{h} T{n} D{d}", of, tolerance=1e-3)
+
+
 def multihead(b, n, d, heads):
     def of(t):
         t.manual_seed(0)
@@ -39,5 +69,7 @@ CASES = [
     *(attention(8, 12, 256, 64, causal, mode) for causal in (True, False) for mode in MODES),
     *(attention(2, 12, 1024, 64, True, mode, "large") for mode in MODES),
     *(attention(12, 4, 64, 32, True, mode) for mode in MODES),
+    *(fused(8, 6, 256, 64, mode) for mode in MODES),
+    *(masked(4, 8, 128, 64, kind, mode) for kind in ("bool", "float") for mode in MODES),
     multihead(8, 64, 128, 4),
 ]

@@ -39,4 +39,6 @@ CASES = [
     ),
     forward("softmax", (1024, 512), "medium", 0),
     both("softmax", (1024, 512), "medium", 0),
+    forward("log_softmax", (1024, 512), "medium", 0),
+    both("log_softmax", (1024, 512), "medium", 0),
 ]

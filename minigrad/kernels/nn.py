@@ -15,15 +15,32 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _wide(x: Any) -> Any:
+    """A 16-bit float array in float32; others as they are."""
+    if x.dtype.itemsize != 2:
+        return x
+    out = _C.empty(x.shape, np.dtype(np.float32))
+    _C.cast(out, np.ascontiguousarray(x))
+    return out
+
+
+def _narrow(x: Any, dtype: Any) -> Any:
+    """x in `dtype`, if that is its own or a 16-bit one."""
+    if x.dtype == dtype:
+        return x
+    out = _C.empty(x.shape, dtype)
+    _C.cast(out, np.ascontiguousarray(x))
+    return out
+
+
 def _rows(x: Any) -> Any:
     """x in float32 with neighbouring elements in its rows, if it is float32 or narrower."""
-    if x.dtype.itemsize == 2:
-        return np.ascontiguousarray(numpy_softmax.widen(x))
+    x = _wide(x)
     return x if x.strides[-1] == x.itemsize or x.shape[-1] == 1 else np.ascontiguousarray(x)
 
 
 def _float_mask(mask: Any) -> Any:
-    return mask if mask is None or mask.dtype == np.bool_ else numpy_softmax.widen(mask)
+    return mask if mask is None or mask.dtype == np.bool_ else _wide(mask)
 
 
 def attention(
@@ -34,7 +51,7 @@ def attention(
         done = _C.attention(_rows(q), _rows(k), _rows(v), _float_mask(mask), causal, scale)
         if done is not None:
             out, stats = done
-            return out if out.dtype == q.dtype else out.astype(q.dtype), stats
+            return _narrow(out, q.dtype), stats
     return numpy_attention.attention(q, k, v, mask, causal, scale, noise)
 
 
@@ -58,34 +75,44 @@ def attention_backward(
             _rows(grad), _rows(q), _rows(k), _rows(v), m, _rows(out), stats, causal, scale, want
         )
         if done is not None:
-            if q.dtype.itemsize == 2:
-                done = tuple(d if d is None else d.astype(q.dtype) for d in done)
-            return *done, None
+            dq, dk, dv = (d if d is None else _narrow(d, q.dtype) for d in done)
+            return dq, dk, dv, None
     return numpy_attention.attention_backward(grad, q, k, v, mask, causal, scale, noise, want)
+
+
+def _softmax(kernel: Any, plain: Any, axis: int, *arrays: Any) -> Any:
+    """What a kernel does not take as it is: made contiguous, 16-bit floats computed in float32."""
+    y = kernel(*[np.ascontiguousarray(_wide(x)) for x in arrays], axis)
+    return plain(*arrays, axis) if y is None else _narrow(y, arrays[-1].dtype)
 
 
 def softmax(x: Any, axis: int) -> Any:
     """exp(x - max) over its sum along an axis."""
-    y = _C.softmax(x) if axis == x.ndim - 1 else None
-    return numpy_softmax.softmax(x, axis) if y is None else y
+    y = _C.softmax(x, axis)
+    return _softmax(_C.softmax, numpy_softmax.softmax, axis, x) if y is None else y
 
 
 def log_softmax(x: Any, axis: int) -> Any:
     """x - log(sum(exp(x))) along an axis."""
-    y = _C.log_softmax(x) if axis == x.ndim - 1 else None
-    return numpy_softmax.log_softmax(x, axis) if y is None else y
+    y = _C.log_softmax(x, axis)
+    return _softmax(_C.log_softmax, numpy_softmax.log_softmax, axis, x) if y is None else y
 
 
 def softmax_backward(grad: Any, y: Any, axis: int) -> Any:
     """y (grad - sum(grad y))."""
-    d = _C.softmax_backward(grad, y) if axis == y.ndim - 1 else None
-    return numpy_softmax.softmax_backward(grad, y, axis) if d is None else d
+    d = _C.softmax_backward(grad, y, axis)
+    if d is None:
+        return _softmax(_C.softmax_backward, numpy_softmax.softmax_backward, axis, grad, y)
+    return d
 
 
 def log_softmax_backward(grad: Any, y: Any, axis: int) -> Any:
     """grad - exp(y) sum(grad)."""
-    d = _C.log_softmax_backward(grad, y) if axis == y.ndim - 1 else None
-    return numpy_softmax.log_softmax_backward(grad, y, axis) if d is None else d
+    d = _C.log_softmax_backward(grad, y, axis)
+    if d is None:
+        plain = numpy_softmax.log_softmax_backward
+        return _softmax(_C.log_softmax_backward, plain, axis, grad, y)
+    return d
 
 
 def philox_mask(seed: int, offset: int, n: int, keep: float) -> Any:

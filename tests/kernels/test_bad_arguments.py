@@ -29,8 +29,8 @@ CALLS = {
     "matmul": lambda: [zeros(3, 4), zeros(4, 5)],
     "linear": lambda: [zeros(3, 4), zeros(5, 4), zeros(5)],
     "cast": lambda: [zeros(5, dtype=np.float16), zeros(5)],
-    "softmax": lambda: [zeros(3, 4)],
-    "log_softmax_backward": lambda: [zeros(3, 4), zeros(3, 4)],
+    "softmax": lambda: [zeros(3, 4), 1],
+    "log_softmax_backward": lambda: [zeros(3, 4), zeros(3, 4), 1],
     "cross_entropy": lambda: [
         zeros(3, 4), zeros(3, dtype=np.int64), zeros(4), -100, "mean", 0.1,
     ],
