@@ -19,6 +19,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/loss.h"
+#include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
@@ -28,6 +29,7 @@ namespace mg {
 
 struct KernelTable {
   AttentionKernels attention;
+  BatchNormKernels batch_norm;
   CastKernels cast;
   ConvKernels conv;
   DropoutKernels dropout;
@@ -37,6 +39,7 @@ struct KernelTable {
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;
+  RowNormKernels row_norm;
   SoftmaxKernels softmax;
 };
 

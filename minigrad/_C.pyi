@@ -220,6 +220,53 @@ def fast_cross_entropy(
     /,
 ) -> Any: ...
 
+# norm: None where Python has to prepare the arguments, or NumPy has to do it
+def layer_norm(x: Any, w: Any, b: Any, n: int, eps: float, /) -> Any: ...
+def layer_norm_backward(
+    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, dims: int, want: tuple, /
+) -> Any: ...
+def rms_norm(x: Any, w: Any, n: int, eps: float, /) -> Any: ...
+def rms_norm_backward(grad: Any, x: Any, rstd: Any, w: Any, dims: int, want: tuple, /) -> Any: ...
+def group_norm(x: Any, w: Any, b: Any, groups: int, eps: float, /) -> Any: ...
+def group_norm_backward(
+    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, groups: int, want: tuple, /
+) -> Any: ...
+def batch_norm(
+    x: Any,
+    w: Any,
+    b: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    /,
+) -> Any: ...
+def batch_norm_backward(
+    grad: Any, x: Any, w: Any, mean: Any, rstd: Any, training: bool, want: tuple, /
+) -> Any: ...
+def fast_layer_norm(
+    cls: type, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: Any, /
+) -> Any: ...
+def fast_rms_norm(
+    cls: type, input: Any, normalized_shape: Any, weight: Any, eps: Any, /
+) -> Any: ...
+def fast_group_norm(
+    cls: type, input: Any, groups: Any, weight: Any, bias: Any, eps: Any, /
+) -> Any: ...
+def fast_batch_norm(
+    cls: type,
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    training: Any,
+    momentum: Any,
+    eps: Any,
+    /,
+) -> Any: ...
+
 # reduce: None where NumPy has to do it
 def sum(x: np.ndarray, axes: tuple[int, ...], keepdims: bool, /) -> Any: ...
 

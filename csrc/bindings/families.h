@@ -15,6 +15,7 @@ void bind_gemm(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
+void bind_norm(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_random(pybind11::module_& m);

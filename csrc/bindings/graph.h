@@ -36,6 +36,9 @@ static inline PyObject* new_none() {
 }
 static inline bool is_variable(PyObject* object) { return PyObject_TypeCheck(object, g.variable); }
 
+// Notes a write in the record that a variable has, if it has one.
+bool note_write(PyObject* variable);
+
 // Puts `value` (its reference is taken; may be nullptr) in a slot in place of what is there.
 static inline void replace(PyObject* object, Py_ssize_t offset, PyObject* value) {
   PyObject*& place = slot(object, offset);

@@ -24,6 +24,7 @@ const KernelTable& table() {
 namespace mg::MG_ISA {
 
 extern const AttentionKernels kAttention;
+extern const BatchNormKernels kBatchNorm;
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
 extern const DropoutKernels kDropout;
@@ -33,13 +34,14 @@ extern const LossKernels kLoss;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
+extern const RowNormKernels kRowNorm;
 extern const SoftmaxKernels kSoftmax;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kCast,  kConv, kDropout, kElementwise, kGemm,
-      kLoss,      kOptim, kPool, kReduce,  kSoftmax,
+      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm,
+      kLoss,      kOptim,     kPool, kReduce, kRowNorm, kSoftmax,
   };
   return kTable;
 }

@@ -25,6 +25,7 @@ from .reduction import maximum_reduce, minimum_reduce, product, total, widened  
 from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .nn import *  # noqa: F403
+from .norm import *  # noqa: F403
 
 empty = _C.empty
 empty_like = _C.empty_like

@@ -45,20 +45,24 @@ def layer_norm(x: Any, w: Any, b: Any, n: int, eps: float) -> tuple[Any, Any, An
 
 @quiet
 def layer_norm_backward(
-    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, n: int, want: tuple[bool, bool, bool]
+    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, dims: int, want: tuple
 ) -> tuple[Any, Any, Any]:
-    """(dx, dw (n,), db (n,)) where wanted, else None; dw and db in the type of mean.
+    """(dx, dw, db) where wanted, else None; dw and db in the type of mean.
+
+    A row is the last `dims` dimensions of x; dw and db have their shape.
 
     With h = (x - mean) rstd and u = grad w: dx = rstd (u - mean(u) - h mean(u h)),
     dw = sum(grad h), db = sum(grad), the sums over rows.
     """
+    shape = x.shape[x.ndim - dims :]
+    n = int(np.prod(shape, dtype=np.int64))
     g = widen(grad).reshape(len(mean), n)
     dx = dw = None
     if want[0] or want[1]:
         h = widen(x).reshape(len(mean), n) - mean
         h *= rstd
         if want[1]:
-            dw = np.einsum("ij,ij->j", g, h)
+            dw = np.einsum("ij,ij->j", g, h).reshape(shape)
         if want[0]:
             u = g if w is None else g * widen(w).reshape(-1)
             across = np.einsum("ij,ij->i", u, h)[:, None]
@@ -68,7 +72,7 @@ def layer_norm_backward(
             h -= row_means(u)
             h *= rstd
             dx = h.astype(x.dtype, copy=False).reshape(x.shape)
-    return dx, dw, g.sum(0) if want[2] else None
+    return dx, dw, g.sum(0).reshape(shape) if want[2] else None
 
 
 @quiet
@@ -88,12 +92,17 @@ def rms_norm(x: Any, w: Any, n: int, eps: float) -> tuple[Any, Any]:
 
 @quiet
 def rms_norm_backward(
-    grad: Any, x: Any, rstd: Any, w: Any, n: int, want: tuple[bool, bool]
+    grad: Any, x: Any, rstd: Any, w: Any, dims: int, want: tuple
 ) -> tuple[Any, Any]:
-    """(dx, dw (n,)) where wanted: with h = x rstd, u = grad w: dx = rstd (u - h mean(u h))."""
+    """(dx, dw) where wanted, of rows that are the last `dims` dimensions of x.
+
+    With h = x rstd, u = grad w: dx = rstd (u - h mean(u h)).
+    """
+    shape = x.shape[x.ndim - dims :]
+    n = int(np.prod(shape, dtype=np.int64))
     g = widen(grad).reshape(len(rstd), n)
     h = widen(x).reshape(len(rstd), n) * rstd
-    dw = np.einsum("ij,ij->j", g, h) if want[1] else None
+    dw = np.einsum("ij,ij->j", g, h).reshape(shape) if want[1] else None
     if not want[0]:
         return None, dw
     u = g if w is None else g * widen(w).reshape(-1)
@@ -127,8 +136,44 @@ def rstd_of(var: Any, eps: float) -> Any:
     return 1 / np.sqrt(var + eps)
 
 
+def _move(running: Any, value: Any, momentum: float) -> None:
+    """running = (1 - momentum) running + momentum value, in place; None stays."""
+    if running is not None:
+        mixed = (1 - momentum) * running.astype(value.dtype) + momentum * value
+        running[...] = mixed.reshape(running.shape)
+
+
 @quiet
-def batch_norm(x: Any, w: Any, b: Any, mean: Any, rstd: Any) -> Any:
+def batch_norm(
+    x: Any,
+    w: Any,
+    b: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Any, Any, Any]:
+    """Normalises channels of x (N, C, ...): (y, mean (C,), rstd (C,)).
+
+    In training by their own statistics, which the running ones (or None) follow; else by those.
+    """
+    if training:
+        mean, var = channel_stats(x)
+        n, _, length = _channels(x)
+        if x.size:
+            # Running statistics keep the unbiased variance, as PyTorch's.
+            _move(running_mean, mean, momentum)
+            _move(running_var, var * (n * length / max(n * length - 1, 1)), momentum)
+    else:
+        kind = np.dtype(np.float32) if x.dtype.itemsize == 2 else x.dtype
+        mean, var = (r.astype(kind).reshape(-1) for r in (running_mean, running_var))
+    rstd = rstd_of(var, eps)
+    return normalized_channels(x, w, b, mean, rstd), mean, rstd
+
+
+@quiet
+def normalized_channels(x: Any, w: Any, b: Any, mean: Any, rstd: Any) -> Any:
     """(x - mean) rstd w + b, with one of each for a channel of x (N, C, ...)."""
     r = widen(x).reshape(_channels(x))
     y = r - mean[:, None]
@@ -140,7 +185,7 @@ def batch_norm(x: Any, w: Any, b: Any, mean: Any, rstd: Any) -> Any:
 
 @quiet
 def batch_norm_backward(
-    grad: Any, x: Any, w: Any, mean: Any, rstd: Any, training: bool, want: tuple[bool, bool, bool]
+    grad: Any, x: Any, w: Any, mean: Any, rstd: Any, training: bool, want: tuple
 ) -> tuple[Any, Any, Any]:
     """(dx, dw (C,), db (C,)) where wanted; dw and db in the type of mean.
 
@@ -192,7 +237,7 @@ def group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> tuple[Any, An
 
 @quiet
 def group_norm_backward(
-    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, want: tuple[bool, bool, bool]
+    grad: Any, x: Any, mean: Any, rstd: Any, w: Any, groups: int, want: tuple
 ) -> tuple[Any, Any, Any]:
     """(dx, dw (C,), db (C,)) where wanted, by the formulas of `layer_norm_backward`."""
     n, c, length = shape = _channels(x)

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import inplace
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._nn import need_float, need_same_params, need_tensor
 from ._shape import expand
 from .arith import mul, sub
@@ -24,29 +24,39 @@ class BatchNorm(Affine):
     """Each channel normalised by given statistics, then scaled and shifted."""
 
     def forward(
-        self, x: Any, w: Any, b: Any, mean: Any, rstd: Any, training: bool, eps: float
+        self,
+        x: Any,
+        w: Any,
+        b: Any,
+        running_mean: Any,
+        running_var: Any,
+        training: bool,
+        momentum: float,
+        eps: float,
     ) -> Any:
-        self.mean, self.rstd, self.training, self.eps = mean, rstd, training, eps
-        self.bias: Any = None if b is None else Param(b)
-        return cpu.batch_norm(x, w, b, mean, rstd)
+        moved = (running_mean, running_var)
+        y, mean, rstd = cpu.batch_norm(x, w, b, *moved, training, momentum, eps)
+        self.kept = (mean, rstd, training, eps, Param(x if b is None else b))
+        return y
 
-    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
+    def gradients(self, grad: Any, x: Any, w: Any) -> Any:
         """With h = (x - mean) rstd over each channel's m elements, and the statistics its own:
         rstd w (grad - (sum(grad) + h sum(grad h)) / m); rstd w grad with constant statistics.
 
         The weight gets sum(grad h).
         """
-        return cpu.batch_norm_backward(grad, x, w, self.mean, self.rstd, self.training, want)
+        mean, rstd, training, *_ = self.kept
+        return cpu.batch_norm_backward(grad, x, w, mean, rstd, training, self.next)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled channels, in differentiable ops."""
+        mean, rstd, training, eps, _ = self.kept
         across = (1, -1) + (1,) * (x._array.ndim - 2)
-        if self.training:
+        if training:
             others = tuple(d for d in range(x._array.ndim) if d != 1)
-            y = standardize(x, others, self.eps)
+            y = standardize(x, others, eps)
         else:
-            mean, rstd = _v.wrap(self.mean.reshape(across)), _v.wrap(self.rstd.reshape(across))
-            y = mul(sub(x, mean), rstd)
+            y = mul(sub(x, _v.wrap(mean.reshape(across))), _v.wrap(rstd.reshape(across)))
         return y if w is None else mul(y, reshape(w, across))
 
     def name(self) -> str:
@@ -66,34 +76,6 @@ def _values_per_channel(shape: tuple[int, ...]) -> int:
     return count
 
 
-def _statistics(
-    x: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
-) -> tuple[Any, Any]:
-    """(mean, 1 / sqrt(var + eps)) of each channel; updates the running ones when training."""
-    wide = np.dtype(np.float32) if x.dtype.itemsize == 2 else x.dtype
-    if training:
-        mean, var = cpu.channel_stats(x)
-        count = _values_per_channel(x.shape)
-        if x.size:
-            # Running statistics keep the unbiased variance, as PyTorch's.
-            _move(running_mean, mean, momentum)
-            _move(running_var, var * (count / max(count - 1, 1)), momentum)
-    else:
-        mean = running_mean._array.astype(wide).reshape(-1)
-        var = running_var._array.astype(wide).reshape(-1)
-    return mean, cpu.rstd_of(var, eps)
-
-
-def _move(running: Any, value: Any, momentum: float) -> None:
-    """running = (1 - momentum) running + momentum value, in place."""
-    if running is None:
-        return
-    array = running._array
-    mixed = (1 - momentum) * array.astype(value.dtype) + momentum * value
-    array[...] = mixed.reshape(array.shape)
-    inplace.bump(running)
-
-
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -110,6 +92,11 @@ def batch_norm(
     and unbiased variance. ValueError for one value a channel when training; RuntimeError for sizes
     that do not fit. (Ioffe, Szegedy 2015.)
     """
+    t = fast.fast_batch_norm(
+        BatchNorm, input, running_mean, running_var, weight, bias, training, momentum, eps
+    )
+    if t is not None:
+        return t
     x = need_tensor("batch_norm", "input", input)
     if training:
         _need_several(x.shape)
@@ -138,8 +125,13 @@ def batch_norm(
             )
     need_float("batch_norm", x)
     need_same_params(x, weight, bias, running_mean, running_var)
-    mean, rstd = _statistics(x, running_mean, running_var, training, momentum, eps)
-    return apply(BatchNorm, (input, weight, bias), mean, rstd, training, eps)
+    moved = [None if p is None else p._array for p in (running_mean, running_var)]
+    y = apply(BatchNorm, (input, weight, bias), *moved, bool(training), momentum, eps)
+    if training and x.size:
+        for p in (running_mean, running_var):
+            if p is not None:
+                inplace.bump(p)
+    return y
 
 
 def _need_several(shape: tuple[int, ...]) -> None:
@@ -177,6 +169,16 @@ def instance_norm(
             "Expected running_mean and running_var to be defined when use_input_stats is false"
         )
     n, c = x.shape[:2]
+    if not use_input_stats:
+        t = fast.fast_batch_norm(
+            BatchNorm, input, running_mean, running_var, weight, bias, False, momentum, eps
+        )
+    elif running_mean is None and running_var is None:
+        t = fast.fast_group_norm(InstanceNorm, input, c, weight, bias, eps)
+    else:
+        t = None
+    if t is not None:
+        return t
 
     def repeated(p: Any) -> Any:
         if p is None:
@@ -210,25 +212,33 @@ class GroupNorm(Affine):
     """Groups of channels of each sample normalised, then scaled and shifted by channel."""
 
     def forward(self, x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
-        self.groups, self.eps = groups, eps
-        self.bias: Any = None if b is None else Param(b)
-        y, self.mean, self.rstd = cpu.group_norm(x, w, b, groups, eps)
+        y, mean, rstd = cpu.group_norm(x, w, b, groups, eps)
+        self.kept = (mean, rstd, groups, eps, Param(x if b is None else b))
         return y
 
-    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
+    def gradients(self, grad: Any, x: Any, w: Any) -> Any:
         """As of `LayerNorm`, the groups being the rows; the weight gets the sum of grad h over all
         but the channels."""
-        return cpu.group_norm_backward(grad, x, self.mean, self.rstd, w, want)
+        mean, rstd, groups, *_ = self.kept
+        return cpu.group_norm_backward(grad, x, mean, rstd, w, groups, self.next)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled groups, in differentiable ops."""
+        mean, _, _, eps, _ = self.kept
         shape = x._array.shape
-        rows = reshape(x, (len(self.mean), x._array.size // max(len(self.mean), 1)))
-        y = reshape(standardize(rows, (1,), self.eps), shape)
+        rows = reshape(x, (len(mean), x._array.size // max(len(mean), 1)))
+        y = reshape(standardize(rows, (1,), eps), shape)
         return y if w is None else mul(y, reshape(w, (1, -1) + (1,) * (len(shape) - 2)))
 
     def name(self) -> str:
         return "NativeGroupNormBackward0"
+
+
+class InstanceNorm(GroupNorm):
+    """Each channel of each sample normalised by its own statistics: groups of one channel."""
+
+    def name(self) -> str:
+        return "ViewBackward0"
 
 
 def group_norm(
@@ -239,6 +249,9 @@ def group_norm(
     `weight` and `bias` have one element a channel. RuntimeError where C is no multiple of
     `num_groups` or a size does not fit. (Wu, He 2018.)
     """
+    t = fast.fast_group_norm(GroupNorm, input, num_groups, weight, bias, eps)
+    if t is not None:
+        return t
     x = need_tensor("group_norm", "input", input)
     if x.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")

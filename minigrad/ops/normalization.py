@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import to_dtype, write_out
-from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name, wanted
+from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name
 from ._shape import normalize_dim, shape_of, sum_to
 from .arith import add, div, mul, sub
 from .extrema import clamp_min
@@ -33,6 +34,11 @@ def standardize(x: Any, dims: tuple[int, ...], eps: float) -> Any:
     return mul(centred, rsqrt(add(mean(mul(centred, centred), dims, True), eps)))
 
 
+def _as_rows(x: Any, rows: int, dims: int) -> Any:
+    shape = x._array.shape
+    return reshape(x, (rows, math.prod(shape[len(shape) - dims :])))
+
+
 class Param:
     """Shape and dtype of a parameter whose values backward does not read."""
 
@@ -49,7 +55,9 @@ class Param:
 class Affine(Node):
     """A normalisation, scaled by a weight and shifted by a bias (which backward does not read).
 
-    Subclasses give `gradients` (arrays), `formula` (without the bias) and `bias_total`.
+    Subclasses give `gradients` (arrays), `formula` (without the bias) and `bias_total`. What their
+    backward needs besides input and weight is the tuple `kept`, whose last entry is the bias'
+    `Param`; None where compiled code has recorded: gradients then have their parameters' types.
     """
 
     saves = (0, 1)
@@ -58,14 +66,15 @@ class Affine(Node):
     def backward(self, grad: Any) -> Any:
         """The subclass's gradients; the bias gets the sum of grad."""
         x, w = self.saved
-        want = wanted(self)
+        bias = self.kept[-1]
         if isinstance(grad, Variable):
             gx, gw = composed_grads(self.formula, (x, w), grad)
-            return gx, gw, self.bias.grad_of(self.bias_total(grad)) if want[2] else None
-        dx, dw, db = self.gradients(grad, x, w, want)
-        return dx, like(dw, w), like(db, self.bias)
+            gb = self.bias_total(grad, x) if self.next[2] is not None else None
+            return gx, gw, gb if bias is None or gb is None else bias.grad_of(gb)
+        grads = self.gradients(grad, x, w)
+        return grads if bias is None else (grads[0], like(grads[1], w), like(grads[2], bias))
 
-    def bias_total(self, grad: Any) -> Any:
+    def bias_total(self, grad: Any, x: Any) -> Any:
         """grad, summed over all but the channels."""
         return sum(grad, tuple([d for d in range(grad._array.ndim) if d != 1]))
 
@@ -73,26 +82,28 @@ class Affine(Node):
 class LayerNorm(Affine):
     """Rows of n elements normalised, then scaled and shifted elementwise."""
 
-    def forward(self, x: Any, w: Any, b: Any, n: int, eps: float) -> Any:
-        self.n, self.eps = n, eps
-        self.bias: Any = None if b is None else Param(b)
-        y, self.mean, self.rstd = cpu.layer_norm(x, w, b, n, eps)
+    def forward(self, x: Any, w: Any, b: Any, dims: int, eps: float) -> Any:
+        y, mean, rstd = cpu.layer_norm(x, w, b, math.prod(x.shape[x.ndim - dims :]), eps)
+        self.kept = (mean, rstd, dims, eps, Param(x if b is None else b))
         return y
 
-    def gradients(self, grad: Any, x: Any, w: Any, want: tuple) -> Any:
+    def gradients(self, grad: Any, x: Any, w: Any) -> Any:
         """With h = (x - mean) rstd and u = grad w: rstd (u - mean(u) - h mean(u h)).
 
         The weight gets the sum over rows of grad h.
         """
-        return cpu.layer_norm_backward(grad, x, self.mean, self.rstd, w, self.n, want)
+        mean, rstd, dims, *_ = self.kept
+        return cpu.layer_norm_backward(grad, x, mean, rstd, w, dims, self.next)
 
-    def bias_total(self, grad: Any) -> Any:
+    def bias_total(self, grad: Any, x: Any) -> Any:
         """grad, summed over the rows."""
-        return sum_to(grad, self.bias.shape)
+        shape = x._array.shape
+        return sum_to(grad, shape[len(shape) - self.kept[2] :])
 
     def formula(self, x: Any, w: Any) -> Any:
         """The normalised and scaled rows, in differentiable ops."""
-        y = standardize(reshape(x, (len(self.mean), self.n)), (1,), self.eps)
+        mean, _, dims, eps, _ = self.kept
+        y = standardize(_as_rows(x, len(mean), dims), (1,), eps)
         y = reshape(y, x._array.shape)
         return y if w is None else mul(y, w)
 
@@ -106,9 +117,9 @@ class RMSNorm(Node):
     saves = (0, 1)
     fresh = True
 
-    def forward(self, x: Any, w: Any, n: int, eps: float) -> Any:
-        self.n, self.eps = n, eps
-        y, self.rstd = cpu.rms_norm(x, w, n, eps)
+    def forward(self, x: Any, w: Any, dims: int, eps: float) -> Any:
+        y, rstd = cpu.rms_norm(x, w, math.prod(x.shape[x.ndim - dims :]), eps)
+        self.kept = (rstd, dims, eps)
         return y
 
     def backward(self, grad: Any) -> Any:
@@ -116,13 +127,15 @@ class RMSNorm(Node):
         x, w = self.saved
         if isinstance(grad, Variable):
             return composed_grads(self.formula, (x, w), grad)
-        dx, dw = cpu.rms_norm_backward(grad, x, self.rstd, w, self.n, wanted(self))
+        rstd, dims, _ = self.kept
+        dx, dw = cpu.rms_norm_backward(grad, x, rstd, w, dims, self.next)
         return dx, like(dw, w)
 
     def formula(self, x: Any, w: Any) -> Any:
         """The scaled rows, in differentiable ops."""
-        rows = reshape(x, (len(self.rstd), self.n))
-        y = mul(rows, rsqrt(add(mean(mul(rows, rows), (1,), True), self.eps)))
+        rstd, dims, eps = self.kept
+        rows = _as_rows(x, len(rstd), dims)
+        y = mul(rows, rsqrt(add(mean(mul(rows, rows), (1,), True), eps)))
         y = reshape(y, x._array.shape)
         return y if w is None else mul(y, w)
 
@@ -142,8 +155,8 @@ def _norm_shape(name: str, normalized_shape: Any) -> tuple[int, ...]:
     return shape
 
 
-def _check_trailing(name: str, x: Any, shape: tuple[int, ...], **params: Any) -> int:
-    """Checks the shapes of a normalisation of trailing dimensions; returns the row length."""
+def _check_trailing(name: str, x: Any, shape: tuple[int, ...], **params: Any) -> None:
+    """Checks the shapes of a normalisation of trailing dimensions."""
     for which, p in params.items():
         if p is not None and need_tensor(name, which, p).shape != shape:
             raise RuntimeError(
@@ -156,7 +169,6 @@ def _check_trailing(name: str, x: Any, shape: tuple[int, ...], **params: Any) ->
             f"Given normalized_shape={list(shape)}, expected input with shape [{needed}], "
             f"but got input of size{list(x.shape)}"
         )
-    return int(np.prod(shape, dtype=np.int64))
 
 
 def layer_norm(
@@ -167,12 +179,15 @@ def layer_norm(
     `normalized_shape`, the shape of those dimensions, is also that of weight and bias.
     RuntimeError for shapes or dtypes that do not fit. (Ba, Kiros, Hinton 2016.)
     """
+    t = fast.fast_layer_norm(LayerNorm, input, normalized_shape, weight, bias, eps)
+    if t is not None:
+        return t
     x = need_tensor("layer_norm", "input", input)
     shape = _norm_shape("layer_norm", normalized_shape)
-    n = _check_trailing("layer_norm", x, shape, weight=weight, bias=bias)
+    _check_trailing("layer_norm", x, shape, weight=weight, bias=bias)
     need_float("LayerNormKernelImpl", x)
     need_same_params(x, weight, bias)
-    return apply(LayerNorm, (input, weight, bias), n, eps)
+    return apply(LayerNorm, (input, weight, bias), len(shape), eps)
 
 
 def rms_norm(
@@ -183,15 +198,18 @@ def rms_norm(
     `eps` None is the machine epsilon of the type computed in. RuntimeError for shapes that do not
     fit. (Zhang, Sennrich 2019.)
     """
+    t = fast.fast_rms_norm(RMSNorm, input, normalized_shape, weight, eps)
+    if t is not None:
+        return t
     x = need_tensor("rms_norm", "input", input)
     shape = _norm_shape("rms_norm", normalized_shape)
-    n = _check_trailing("rms_norm", x, shape, weight=weight)
+    _check_trailing("rms_norm", x, shape, weight=weight)
     need_float("rms_norm", x)
     if eps is None:
         eps = float(np.finfo(np.float64 if x.dtype.itemsize == 8 else np.float32).eps)
     if weight is not None and weight._array.dtype != x.dtype:
         weight = to_dtype(weight, x.dtype)
-    return apply(RMSNorm, (input, weight), n, eps)
+    return apply(RMSNorm, (input, weight), len(shape), eps)
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
