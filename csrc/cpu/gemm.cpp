@@ -78,7 +78,7 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
     b = local;
     b_rs = p.n;
   }
-  Tile<Tr> t;
+  Tile<Tr> t = {};
   t.a_row = a_rs;
   t.a_step = a_cs;
   t.b_step = b_rs;
@@ -163,51 +163,60 @@ void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* worksp
 }
 
 template <class T>
-struct HalfTraits {
+struct HalfTraits;
+template <>
+struct HalfTraits<half> {
   using type = F32;
+  static constexpr DType dtype = DType::kFloat16;
 };
-#if defined(__AVX512BF16__)
 template <>
 struct HalfTraits<bfloat16> {
+#if defined(__AVX512BF16__)
   using type = Bf16Dot;
-};
+#else
+  using type = F32;
 #endif
+  static constexpr DType dtype = DType::kBFloat16;
+};
 
-template <class T>
-void half_sums(const GemmArgs& g, const Product<float>& p, const T* a, const T* b) {
-  using Tr = typename HalfTraits<T>::type;
-  if (g.k == 0) return empty_product(p);
-  blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs}, MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
-}
-
-// The sums are kept in float32, at the start of the workspace, and rounded at the end.
+// The sums of all chunks of k but the last are kept in float32, at the start of the workspace.
 template <class T>
 void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
+  using Tr = typename HalfTraits<T>::type;
+  const HalfResult result = {reinterpret_cast<uint16_t*>(c),
+                             g.c_rs,
+                             HalfTraits<T>::dtype,
+                             static_cast<float>(g.beta),
+                             static_cast<const uint16_t*>(g.bias),
+                             g.relu};
   float* sums = static_cast<float*>(workspace);
-  const int64_t size = round_up(g.m * g.n, 16);
-  half_sums<T>(
-      g, {sums, g.n, g.m, g.n, g.k, static_cast<float>(g.alpha), 0, nullptr, false, sums + size}, a,
-      b);
-  const float beta = static_cast<float>(g.beta);
-  const T* bias = static_cast<const T*>(g.bias);
-  parallel_for(g.m, max_of(1, 16384 / g.n), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
+  const int64_t size = product_sums<Tr>(g.m, g.n, g.k);
+  const Product<float> p = {
+      sums, size ? g.n : 0, g.m,   g.n,         g.k,    static_cast<float>(g.alpha),
+      0,    nullptr,        false, sums + size, &result};
+  if (g.k == 0) {  // one tile without sums after the other
+    alignas(64) const float none[kF] = {};
+    Tile<Tr> t = {};
+    t.half = &result;
+    for (int64_t i = 0; i < g.m; ++i) {
       for (int64_t j = 0; j < g.n; j += kF) {
-        const int64_t n = min_of(kF, g.n - j);
-        T* out = c + i * g.c_rs + j;
-        vf x = load_partial(sums + i * g.n + j, n);
-        if (beta != 0) x = fma(load_partial(out, n), set1(beta), x);
-        if (bias) x = x + load_partial(bias + j, n);
-        if (g.relu) x = max(vf{}, x);
-        store_partial(out, x, n);
+        t.tail = min_of(kF, g.n - j);
+        t.half_out = result.out + i * result.rs + j;
+        t.half_bias = result.bias ? result.bias + j : nullptr;
+        finish_tile<Tr, 1>(t, none, 1);
       }
     }
-  });
+    return;
+  }
+  blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs}, MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
 }
 
 template <class T>
 void half_to_float_product(const GemmArgs& g, float* c, const T* a, const T* b, void* workspace) {
-  half_sums<T>(g, product_of<float>(g, c, workspace), a, b);
+  using Tr = typename HalfTraits<T>::type;
+  const Product<float> p = product_of<float>(g, c, workspace);
+  if (g.k == 0) return empty_product(p);
+  blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs}, MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
 }
 
 // ---- batches ----
@@ -235,6 +244,13 @@ int64_t plain_workspace(const GemmArgs& g) {
   }
 }
 
+template <class T>
+int64_t half_workspace(const GemmArgs& g, DType result) {
+  using Tr = typename HalfTraits<T>::type;
+  const int64_t sums = result == DType::kFloat32 ? 0 : product_sums<Tr>(g.m, g.n, g.k);
+  return core_workspace<Tr>(g.m, g.n, g.k) + sums * 4;
+}
+
 int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
   switch (operands) {
     case DType::kFloat32:
@@ -244,10 +260,8 @@ int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
     default:
       break;
   }
-  const int64_t core = operands == DType::kBFloat16
-                           ? core_workspace<HalfTraits<bfloat16>::type>(g.m, g.n, g.k)
-                           : core_workspace<F32>(g.m, g.n, g.k);
-  return core + (result == DType::kFloat32 ? 0 : round_up(g.m * g.n, 16) * 4);
+  return operands == DType::kFloat16 ? half_workspace<half>(g, result)
+                                     : half_workspace<bfloat16>(g, result);
 }
 
 // A set of workspaces for the threads that run at once, behind a flag for each.

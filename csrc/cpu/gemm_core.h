@@ -84,7 +84,7 @@ struct Bf16Dot {
   using Out = float;
   using V = vf;
   using P = __m512i;
-  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 768,
+  static constexpr int kLanes = kF, kMR = kRowsOfTile, kNV = 2, kNR = kNV * kF, kKC = 1024,
                        kPair = 2;
   MG_INLINE P load_b(const uint32_t* p) { return _mm512_loadu_si512(p); }
   MG_INLINE P load_b_partial(const uint32_t* p, int64_t n) {
@@ -97,6 +97,16 @@ struct Bf16Dot {
 };
 #endif
 
+// A result in 16 bits: C then holds the sums of earlier chunks of k only (`product_sums` of them).
+struct HalfResult {
+  uint16_t* out;  // (m, n)
+  int64_t rs;
+  DType dtype;
+  float beta;            // of `out`; the product's own beta is 0, its bias null
+  const uint16_t* bias;  // (n) or nullptr
+  bool relu;
+};
+
 template <class Out>
 struct Product {
   Out* c;  // (m, n)
@@ -106,6 +116,7 @@ struct Product {
   const Out* bias;  // (n) or nullptr
   bool relu;
   void* workspace;  // core_workspace<Tr>(m, n, k) bytes, 64-byte aligned
+  const HalfResult* half = nullptr;
 };
 
 // ---- the micro-kernel ----
@@ -124,7 +135,10 @@ struct Tile {
   typename Tr::Out alpha, beta;
   const typename Tr::Out* bias;
   bool relu;
-  bool plain;  // the sums are stored as they are, or added if beta is 1
+  bool plain;              // the sums are stored as they are, or added if beta is 1
+  const HalfResult* half;  // where the last chunk goes, or nullptr
+  uint16_t* half_out;
+  const uint16_t* half_bias;
 };
 
 template <class Tr, int kVecs>
@@ -150,11 +164,38 @@ MG_INLINE void finish_row(const Tile<Tr>& t, const typename Tr::Out* acc, typena
   }
 }
 
+template <class T, class Tr, int kVecs>
+MG_INLINE void finish_half(const Tile<Tr>& t, const float* acc, int64_t i) {
+  const float* c = t.c + i * t.c_rs;
+  T* out = reinterpret_cast<T*>(t.half_out + i * t.half->rs);
+  const T* bias = reinterpret_cast<const T*>(t.half_bias);
+  for (int v = 0; v < kVecs; ++v) {
+    const int64_t at = v * kF, n = v == kVecs - 1 ? t.tail : kF;
+    vf x = load(acc + at) * t.alpha;
+    if (t.beta != 0) x = x + load_partial(c + at, n);
+    if (t.half->beta != 0) x = fma(load_partial(out + at, n), set1(t.half->beta), x);
+    if (bias) x = x + load_partial(bias + at, n);
+    if (t.half->relu) x = max(vf{}, x);
+    store_partial(out + at, x, n);
+  }
+}
+
 // Writes a tile of sums to C. One function for all micro-kernels of a width: unrolled into each of
 // them it would be most of the code, and of the time to compile it.
 template <class Tr, int kVecs>
 __attribute__((noinline)) static void finish_tile(const Tile<Tr>& t, const typename Tr::Out* acc,
                                                   int rows) {
+  if constexpr (sizeof(typename Tr::Out) == 4) {
+    for (int i = 0; t.half && i < rows; ++i) {
+      const float* sums = acc + i * kVecs * Tr::kLanes;
+      if (t.half->dtype == DType::kFloat16) {
+        finish_half<half, Tr, kVecs>(t, sums, i);
+      } else {
+        finish_half<bfloat16, Tr, kVecs>(t, sums, i);
+      }
+    }
+    if (t.half) return;
+  }
   for (int i = 0; i < rows; ++i) {
     finish_row<Tr, kVecs>(t, acc + i * kVecs * Tr::kLanes, t.c + i * t.c_rs);
   }
@@ -264,6 +305,12 @@ MG_INLINE int64_t core_workspace(int64_t m, int64_t n, int64_t k) {
   return (rows + columns) * packed_depth<Tr>(k) * int64_t{sizeof(typename Tr::Packed)} + 64;
 }
 
+// Elements of C that a product with a HalfResult needs: none if k is one chunk.
+template <class Tr>
+MG_INLINE int64_t product_sums(int64_t m, int64_t n, int64_t k) {
+  return k > Tr::kKC ? round_up(m * n, 16) : 0;
+}
+
 // Below this many multiply-adds a call stays on its thread: waking another costs up to 20 us.
 constexpr int64_t kWorthThreads = 1 << 20;
 
@@ -317,13 +364,15 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
             });
         const bool last = k0 + kc == p.k;
         parallel_for(tiles, threads ? 1 : tiles, [&](int64_t begin, int64_t end) {
-          Tile<Tr> t;
+          Tile<Tr> t = {};
           t.steps = steps;
           t.c_rs = p.c_rs;
           t.alpha = p.alpha;
           t.beta = k0 == 0 ? p.beta : 1;
           t.relu = last && p.relu;
-          t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !(last && (p.bias || p.relu));
+          t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) &&
+                    !(last && (p.bias || p.relu || p.half));
+          t.half = last ? p.half : nullptr;
           for (int64_t q = begin; q < end; ++q) {
             const int64_t m0 = q / tiles_n * tile_m, m1 = min_of(m0 + tile_m, m_panels);
             const int64_t n0 = q % tiles_n * tile_n, n1 = min_of(n0 + tile_n, n_panels);
@@ -334,6 +383,10 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
               for (int64_t ir = m0; ir < m1; ++ir) {
                 t.a = a_panels + ir * MR * steps;
                 t.c = p.c + (i0 + ir * MR) * p.c_rs + j;
+                if (t.half) {
+                  t.half_out = t.half->out + (i0 + ir * MR) * t.half->rs + j;
+                  t.half_bias = t.half->bias ? t.half->bias + j : nullptr;
+                }
                 packed_tile<Tr>(min_of(MR, mc - ir * MR), min_of(NR, nc - jr * NR), t);
               }
             }
