@@ -1,6 +1,8 @@
-// _C.sum: allocates the result; None for what only NumPy takes.
+// _C.reduce, extremum, arg_extremum and scan: the operation, its result and its graph node in one
+// call. None for what NumPy has to do, and for arguments that Python has to judge.
 #include "kernels/reduce.h"
 
+#include "bindings/axes.h"
 #include "bindings/families.h"
 #include "bindings/graph.h"
 #include "kernels.h"
@@ -9,70 +11,416 @@
 namespace mg {
 namespace {
 
-// The dimensions that stay, for a sum over [first, last].
-int kept_shape(PyArrayObject* x, int first, int last, bool keepdims, npy_intp* shape) {
-  int ndim = 0;
-  for (int i = 0; i < PyArray_NDIM(x); ++i) {
-    const bool summed = i >= first && i <= last;
-    if (!summed) {
-      shape[ndim++] = PyArray_DIM(x, i);
-    } else if (keepdims) {
-      shape[ndim++] = 1;
-    }
-  }
-  return ndim;
+// In the order of `KINDS` in minigrad/kernels/reduction.py.
+enum class Kind {
+  kSum,
+  kMean,
+  kMax,
+  kMin,
+  kProd,
+  kNorm1,
+  kNorm2,
+  kNormInf,
+  kNormLeast,  // the norm of order -inf
+  kNorm0,
+  kCountNonzero,
+  kAny,
+  kAll,
+  kVar,
+  kStd,
+  kLogSumExp,
+  kCount
+};
+constexpr long kSavesInput = 0x100;
+constexpr long kSavesOutput = 0x200;
+constexpr long kSavesMean = 0x400;  // as an attribute of the node
+
+struct Names {
+  PyObject *shape, *axes, *number, *mean, *index, *dim;
+};
+Names n;
+
+// Nanoseconds for one element on one thread, roughly.
+constexpr double kEach = 0.2;
+constexpr double kExp = 1.0;
+
+ReduceOp op_of(Kind kind) {
+  constexpr ReduceOp ops[] = {
+      ReduceOp::kSum,     ReduceOp::kSum,     ReduceOp::kMax,       ReduceOp::kMin,
+      ReduceOp::kProd,    ReduceOp::kAbsSum,  ReduceOp::kSquareSum, ReduceOp::kAbsMax,
+      ReduceOp::kAbsMin,  ReduceOp::kNonzero, ReduceOp::kNonzero,   ReduceOp::kNonzero,
+      ReduceOp::kNonzero, ReduceOp::kVar,     ReduceOp::kVar,       ReduceOp::kLogSumExp,
+  };
+  return ops[static_cast<int>(kind)];
 }
 
-// sum(x, axes, keepdims): axes ascending; None unless they follow each other and x is a contiguous
-// float array.
-PyObject* sum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("sum", nargs, 3)) return nullptr;
-  if (!is_fast(args[0]) || !PyTuple_CheckExact(args[1])) return new_none();
-  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
-  const Py_ssize_t count = PyTuple_GET_SIZE(args[1]);
-  if (count == 0) return new_none();
-  int64_t first = 0, last = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    int64_t axis;
-    if (!read_int("sum", "axes", PyTuple_GET_ITEM(args[1], i), &axis)) return nullptr;
-    if (axis < 0 || axis >= PyArray_NDIM(x) || (i > 0 && axis != last + 1)) return new_none();
-    if (i == 0) first = axis;
-    last = axis;
-  }
-  int64_t outer = 1, n = 1, inner = 1;
-  for (int i = 0; i < PyArray_NDIM(x); ++i) {
-    (i < first ? outer : i <= last ? n : inner) *= PyArray_DIM(x, i);
-  }
+bool needs_elements(Kind kind) {
+  return kind == Kind::kMax || kind == Kind::kMin || kind == Kind::kNormInf ||
+         kind == Kind::kNormLeast;
+}
 
-  npy_intp shape[NPY_MAXDIMS];
-  const int ndim =
-      kept_shape(x, static_cast<int>(first), static_cast<int>(last), args[2] == Py_True, shape);
-  Workspace partial(static_cast<size_t>(sum_chunks(outer, n, inner)) * sizeof(double));
-  if (partial.failed()) return PyErr_NoMemory();
+Finish finish_of(Kind kind, int64_t count, double number) {
+  const double size = static_cast<double>(count);
+  Finish f = {1, false, Finish::Out::kSame, size};
+  if (kind == Kind::kMean) f.scale = 1 / size;
+  if (kind == Kind::kVar || kind == Kind::kStd) f.scale = 1 / (size > number ? size - number : 0.0);
+  f.root = kind == Kind::kNorm2 || kind == Kind::kStd;
+  if (kind == Kind::kCountNonzero) f.out = Finish::Out::kInt64;
+  if (kind == Kind::kAny) f.out = Finish::Out::kPositive;
+  if (kind == Kind::kAll) f.out = Finish::Out::kAtLeast;
+  return f;
+}
+
+PyArrayObject* array_of(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
+
+template <class T>
+T* data_of(PyObject* array) {
+  return static_cast<T*>(PyArray_DATA(array_of(array)));
+}
+
+PyObject* new_like(PyArrayObject* x, int ndim, const npy_intp* shape) {
   PyArray_Descr* descr = PyArray_DESCR(x);
   Py_INCREF(descr);
-  PyObject* out = new_array(descr, ndim, shape);
+  return new_array(descr, ndim, shape);
+}
+
+PyObject* new_typed(int type, int ndim, const npy_intp* shape) {
+  return new_array(PyArray_DescrFromType(type), ndim, shape);
+}
+
+// An input: a tensor or an array, contiguous and of floats; false for others.
+struct Input {
+  PyObject* given;
+  PyArrayObject* x;
+  PyObject* fn;
+  bool variable, tracked;
+};
+bool read_input(PyObject* given, Input* in) {
+  in->given = given;
+  in->variable = g.tensor && is_variable(given);
+  PyObject* array = in->variable ? slot(given, g.array) : given;
+  if (!is_fast(array)) return false;
+  in->x = array_of(array);
+  in->fn = in->variable ? slot(given, g.fn) : Py_None;
+  in->tracked = t_recording && in->fn != Py_None;
+  return !(in->tracked && g_anomaly);
+}
+
+// Runs a reduction. Returns its array, or None; `mean` (may be nullptr) gets an array of means.
+PyObject* run_reduce(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims, double number,
+                     PyObject** mean) {
+  Groups groups;
+  if (!group_axes(x, axes, &groups) || (needs_elements(kind) && axes.count == 0)) {
+    return new_none();
+  }
+  npy_intp shape[NPY_MAXDIMS];
+  const int ndim = kept_dims(x, axes, keepdims, shape);
+  const Finish finish = finish_of(kind, axes.count, number);
+  Workspace work(static_cast<size_t>(reduce_workspace(groups)) * sizeof(double));
+  if (work.failed()) return PyErr_NoMemory();
+  PyObject* out = finish.out == Finish::Out::kSame    ? new_like(x, ndim, shape)
+                  : finish.out == Finish::Out::kInt64 ? new_typed(NPY_INT64, ndim, shape)
+                                                      : new_typed(NPY_BOOL, ndim, shape);
   if (!out) return nullptr;
-  void* result = PyArray_DATA(reinterpret_cast<PyArrayObject*>(out));
-  double* scratch = static_cast<double*>(partial.data());
-  KernelScope scope(0.2 * static_cast<double>(outer * n * inner));
+  if (mean && !(*mean = new_like(x, ndim, shape))) {
+    Py_DECREF(out);
+    return nullptr;
+  }
+  const double time = kind == Kind::kLogSumExp ? kExp : kEach;
+  void* result = data_of<void>(out);
+  void* means = mean ? data_of<void>(*mean) : nullptr;
+  double* scratch = static_cast<double*>(work.data());
+  KernelScope scope(time * static_cast<double>(PyArray_SIZE(x)));
   if (PyArray_TYPE(x) == NPY_FLOAT) {
-    kernels().reduce.f32.sum(static_cast<float*>(result),
-                             static_cast<const float*>(PyArray_DATA(x)), outer, n, inner, scratch);
+    kernels().reduce.f32.reduce(op_of(kind), result, static_cast<float*>(means),
+                                static_cast<const float*>(PyArray_DATA(x)), groups, finish,
+                                scratch);
   } else {
-    kernels().reduce.f64.sum(static_cast<double*>(result),
-                             static_cast<const double*>(PyArray_DATA(x)), outer, n, inner, scratch);
+    kernels().reduce.f64.reduce(op_of(kind), result, static_cast<double*>(means),
+                                static_cast<const double*>(PyArray_DATA(x)), groups, finish,
+                                scratch);
+  }
+  return out;
+}
+
+// The same for any, all and count_nonzero of bools and bytes, over one run of dimensions.
+PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims) {
+  Groups groups;
+  if (!group_axes(x, axes, &groups) || groups.r1 != 1) return new_none();
+  npy_intp shape[NPY_MAXDIMS];
+  const int ndim = kept_dims(x, axes, keepdims, shape);
+  PyObject* counts = new_typed(NPY_INT64, ndim, shape);
+  if (!counts) return nullptr;
+  int64_t* count = data_of<int64_t>(counts);
+  {
+    KernelScope scope(0.05 * static_cast<double>(PyArray_SIZE(x)));
+    kernels().reduce.count_bytes(count, static_cast<const uint8_t*>(PyArray_DATA(x)),
+                                 groups.a * groups.b, groups.r2, groups.c);
+  }
+  if (kind == Kind::kCountNonzero) return counts;
+  PyObject* out = new_typed(NPY_BOOL, ndim, shape);
+  if (out) {
+    uint8_t* to = data_of<uint8_t>(out);
+    for (npy_intp i = 0; i < PyArray_SIZE(array_of(out)); ++i) {
+      to[i] = kind == Kind::kAny ? count[i] > 0 : count[i] == axes.count;
+    }
+  }
+  Py_DECREF(counts);
+  return out;
+}
+
+PyObject* dims_of(PyArrayObject* x) {
+  PyObject* shape = PyTuple_New(PyArray_NDIM(x));
+  for (int i = 0; shape && i < PyArray_NDIM(x); ++i) {
+    PyTuple_SET_ITEM(shape, i, PyLong_FromSsize_t(PyArray_DIM(x, i)));
+  }
+  return shape;
+}
+
+PyObject* axes_tuple(PyArrayObject* x, const Axes& axes) {
+  PyObject* list = PyTuple_New(PyArray_NDIM(x));
+  int count = 0;
+  for (int i = 0; list && i < PyArray_NDIM(x); ++i) {
+    if (axes.reduced[i]) PyTuple_SET_ITEM(list, count++, PyLong_FromLong(i));
+  }
+  if (list && count < PyArray_NDIM(x)) _PyTuple_Resize(&list, count);
+  return list;
+}
+
+// node.name = value, whose reference is taken.
+bool set(PyObject* node, PyObject* name, PyObject* value) {
+  const bool done = value && PyObject_SetAttr(node, name, value) == 0;
+  Py_XDECREF(value);
+  return done;
+}
+
+// Fills node.saved and node.cells with the input's array and the result's, as asked.
+bool save(PyObject* node, const Input& in, PyObject* result, bool input, bool output) {
+  if (!input && !output) return true;
+  PyObject* first = input ? saved_cell(in.given) : nullptr;
+  PyObject* second = output ? cell_of(result) : nullptr;
+  if ((input && !first) || (output && !second)) return false;
+  PyObject* x = reinterpret_cast<PyObject*>(in.x);
+  PyObject* y = slot(result, g.array);
+  replace(node, g.saved, input && output ? PyTuple_Pack(2, x, y) : PyTuple_Pack(1, input ? x : y));
+  replace(
+      node, g.cells,
+      input && output ? PyTuple_Pack(2, first, second) : PyTuple_Pack(1, input ? first : second));
+  return slot(node, g.saved) && slot(node, g.cells);
+}
+
+// reduce(cls, spec, input, dim, keepdim, number): a tensor for a tensor, an array for an array.
+// The node gets shape, axes and number, and what spec asks for; cls may be None for arrays.
+PyObject* reduce(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  double number;
+  if (!check_count("reduce", nargs, 6)) return nullptr;
+  const long spec = PyLong_AsLong(args[1]);
+  if (spec == -1 && PyErr_Occurred()) return nullptr;
+  const Kind kind = static_cast<Kind>(spec & 0xff);
+  if (kind >= Kind::kCount) return fail(PyExc_ValueError, "reduce: kind %ld is unknown", spec);
+  if (!read_double("reduce", "number", args[5], &number)) return nullptr;
+  if (args[4] != Py_True && args[4] != Py_False) return new_none();
+  const bool keepdims = args[4] == Py_True;
+  Axes axes;
+  Input in;
+  if (!read_input(args[2], &in)) {
+    if (kind < Kind::kCountNonzero || kind > Kind::kAll || !g.tensor) return new_none();
+    PyObject* array = in.variable ? slot(in.given, g.array) : in.given;
+    if (!PyArray_CheckExact(array) || PyArray_TYPE(array_of(array)) != NPY_BOOL ||
+        !PyArray_ISCARRAY_RO(array_of(array)) || !read_axes(args[3], array_of(array), &axes)) {
+      return new_none();
+    }
+    Keep keep(true, {array});
+    PyObject* out = run_bytes(kind, array_of(array), axes, keepdims);
+    return out && out != Py_None && in.variable ? new_tensor(out, Py_None) : out;
+  }
+  if (!read_axes(args[3], in.x, &axes)) return new_none();
+  if ((kind == Kind::kVar || kind == Kind::kStd) && in.variable &&
+      static_cast<double>(axes.count) <= number) {
+    return new_none();  // Python warns
+  }
+  Keep keep(true, {reinterpret_cast<PyObject*>(in.x), in.fn});
+  const bool record = in.tracked && !(kind >= Kind::kCountNonzero && kind <= Kind::kAll);
+  PyObject* mean = nullptr;
+  PyObject* out = run_reduce(kind, in.x, axes, keepdims, number,
+                             record && (spec & kSavesMean) ? &mean : nullptr);
+  if (!out || out == Py_None || !in.variable) return out;
+  if (!record) return new_tensor(out, Py_None);
+  PyObject* node = new_node(args[0], PyTuple_Pack(1, in.fn));
+  PyObject* result = node ? new_tensor(out, node) : nullptr;
+  if (!node) Py_DECREF(out);
+  if (result && !(set(node, n.shape, dims_of(in.x)) && set(node, n.axes, axes_tuple(in.x, axes)) &&
+                  save(node, in, result, spec & kSavesInput, spec & kSavesOutput))) {
+    Py_CLEAR(result);
+  }
+  if (result) {
+    Py_INCREF(args[5]);
+    if (!set(node, n.number, args[5])) Py_CLEAR(result);
+  }
+  if (result && mean) {
+    Py_INCREF(mean);
+    if (!set(node, n.mean, mean)) Py_CLEAR(result);
+  }
+  Py_XDECREF(mean);
+  Py_XDECREF(node);
+  return result;
+}
+
+// var_mean(x, axes, keepdims, correction, root): (the variance or its root, the mean), or None.
+PyObject* var_mean(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  double correction;
+  Axes axes;
+  if (!check_count("var_mean", nargs, 5) ||
+      !read_double("var_mean", "correction", args[3], &correction)) {
+    return nullptr;
+  }
+  if (!is_fast(args[0]) || !read_axes(args[1], array_of(args[0]), &axes)) return new_none();
+  PyObject* mean = nullptr;
+  PyObject* out = run_reduce(args[4] == Py_True ? Kind::kStd : Kind::kVar, array_of(args[0]), axes,
+                             args[2] == Py_True, correction, &mean);
+  if (!mean) return out;
+  PyObject* pair = PyTuple_Pack(2, out, mean);
+  Py_DECREF(out);
+  Py_DECREF(mean);
+  return pair;
+}
+
+// Runs arg over one dimension (all, where axis is -1) into new arrays.
+bool run_arg(bool smallest, PyArrayObject* x, int axis, bool keepdims, PyObject** values,
+             PyObject** indices) {
+  Axes axes;
+  for (int i = 0; i < PyArray_NDIM(x); ++i) axes.reduced[i] = axis < 0 || i == axis;
+  Around a = {1, PyArray_SIZE(x), 1};
+  if (axis >= 0) a = around_axis(x, axis);
+  npy_intp shape[NPY_MAXDIMS];
+  const int ndim = kept_dims(x, axes, keepdims, shape);
+  Workspace work(static_cast<size_t>(arg_workspace(a.outer, a.n, a.inner)) * sizeof(double));
+  if (work.failed()) {
+    PyErr_NoMemory();
+    return false;
+  }
+  *indices = new_typed(NPY_INT64, ndim, shape);
+  if (!*indices) return false;
+  if (values && !(*values = new_like(x, ndim, shape))) {
+    Py_CLEAR(*indices);
+    return false;
+  }
+  double* scratch = static_cast<double*>(work.data());
+  int64_t* index = data_of<int64_t>(*indices);
+  KernelScope scope(2 * kEach * static_cast<double>(PyArray_SIZE(x)));
+  if (PyArray_TYPE(x) == NPY_FLOAT) {
+    kernels().reduce.f32.arg(smallest, values ? data_of<float>(*values) : nullptr, index,
+                             static_cast<const float*>(PyArray_DATA(x)), a.outer, a.n, a.inner,
+                             scratch);
+  } else {
+    kernels().reduce.f64.arg(smallest, values ? data_of<double>(*values) : nullptr, index,
+                             static_cast<const double*>(PyArray_DATA(x)), a.outer, a.n, a.inner,
+                             scratch);
+  }
+  return true;
+}
+
+bool takes_arg(PyArrayObject* x, int axis) {
+  const int64_t size = axis < 0 ? PyArray_SIZE(x) : PyArray_DIM(x, axis);
+  return size > 0 && size < INT32_MAX;
+}
+
+// arg_extremum(smallest, input, dim or None, keepdim): the indices, or None.
+PyObject* arg_extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("arg_extremum", nargs, 4)) return nullptr;
+  Input in;
+  int axis = -1;
+  if (!read_input(args[1], &in) || (args[3] != Py_True && args[3] != Py_False) ||
+      (args[2] != Py_None && !read_axis(args[2], in.x, &axis)) || !takes_arg(in.x, axis)) {
+    return new_none();
+  }
+  Keep keep(true, {reinterpret_cast<PyObject*>(in.x)});
+  PyObject* indices;
+  if (!run_arg(args[0] == Py_True, in.x, axis, args[3] == Py_True, nullptr, &indices)) {
+    return nullptr;
+  }
+  return in.variable ? new_tensor(indices, Py_None) : indices;
+}
+
+// extremum(cls, smallest, input, dim, keepdim): (values, indices), or None. The node gets shape,
+// dim and index (shaped like the result).
+PyObject* extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("extremum", nargs, 5)) return nullptr;
+  Input in;
+  int axis;
+  if (!read_input(args[2], &in) || (args[4] != Py_True && args[4] != Py_False) ||
+      !read_axis(args[3], in.x, &axis) || !takes_arg(in.x, axis)) {
+    return new_none();
+  }
+  Keep keep(true, {reinterpret_cast<PyObject*>(in.x), in.fn});
+  PyObject *values, *indices;
+  if (!run_arg(args[1] == Py_True, in.x, axis, args[4] == Py_True, &values, &indices)) {
+    return nullptr;
+  }
+  PyObject* node = nullptr;
+  if (in.tracked) {
+    node = new_node(args[0], PyTuple_Pack(1, in.fn));
+    Py_INCREF(indices);
+    if (!node || !set(node, n.shape, dims_of(in.x)) || !set(node, n.index, indices) ||
+        !set(node, n.dim, PyLong_FromLong(axis))) {
+      Py_XDECREF(node);
+      Py_DECREF(values);
+      Py_DECREF(indices);
+      return nullptr;
+    }
+  }
+  if (in.variable) {
+    values = new_tensor(values, node ? node : Py_None);
+    indices = new_tensor(indices, Py_None);
+  }
+  Py_XDECREF(node);
+  PyObject* pair = values && indices ? PyTuple_Pack(2, values, indices) : nullptr;
+  Py_XDECREF(values);
+  Py_XDECREF(indices);
+  return pair;
+}
+
+// scan(x, dim, product, reverse): like x, or None.
+PyObject* scan(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("scan", nargs, 4)) return nullptr;
+  int axis;
+  if (!is_fast(args[0]) || !read_axis(args[1], array_of(args[0]), &axis)) return new_none();
+  PyArrayObject* x = array_of(args[0]);
+  const bool product = args[2] == Py_True, reverse = args[3] == Py_True;
+  const Around a = around_axis(x, axis);
+  PyObject* out = array_like(x);
+  if (!out) return nullptr;
+  Keep keep(true, {args[0]});
+  KernelScope scope(0.4 * static_cast<double>(PyArray_SIZE(x)));
+  if (PyArray_TYPE(x) == NPY_FLOAT) {
+    kernels().reduce.f32.scan(product, reverse, data_of<float>(out), data_of<float>(args[0]),
+                              a.outer, a.n, a.inner);
+  } else {
+    kernels().reduce.f64.scan(product, reverse, data_of<double>(out), data_of<double>(args[0]),
+                              a.outer, a.n, a.inner);
   }
   return out;
 }
 
 PyMethodDef kFunctions[] = {
-    MG_FAST(sum, "sum(x, axes, keepdims): over a run of dimensions; None if NumPy has to"),
+    MG_FAST(reduce, "reduce(cls, spec, input, dim, keepdim, number); None if NumPy has to"),
+    MG_FAST(var_mean, "var_mean(x, axes, keepdims, correction, root); None if NumPy has to"),
+    MG_FAST(arg_extremum, "arg_extremum(smallest, input, dim, keepdim); None if NumPy has to"),
+    MG_FAST(extremum, "extremum(cls, smallest, input, dim, keepdim): a pair, or None"),
+    MG_FAST(scan, "scan(x, dim, product, reverse); None if NumPy has to"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_reduce(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_reduce(pybind11::module_& m) {
+  add_functions(m, kFunctions);
+  n.shape = PyUnicode_InternFromString("shape");
+  n.axes = PyUnicode_InternFromString("axes");
+  n.number = PyUnicode_InternFromString("number");
+  n.mean = PyUnicode_InternFromString("mean");
+  n.index = PyUnicode_InternFromString("index_array");
+  n.dim = PyUnicode_InternFromString("dim");
+}
 
 }  // namespace mg

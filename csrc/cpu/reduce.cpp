@@ -1,90 +1,356 @@
-// Sums over a run of dimensions.
-// Memory-bound: vectors run along the memory whatever the dimension summed; short blocks in T go
-// into doubles, so precision costs no bandwidth.
-#include "kernels/reduce.h"
-
+// Reductions over any dimensions: sums, extrema, products, norms, variances, log-sum-exp.
+// Memory-bound: vectors run along the memory whatever is reduced, every value is read once, and
+// precision costs no bandwidth (blocks in T go into doubles).
+#include "fold.h"
 #include "runtime/threads.h"
-#include "simd.h"
 
 namespace mg::MG_ISA {
 namespace {
 
-constexpr int64_t kBlockVectors = 32;  // vectors added in T before a block goes into the double
-constexpr int64_t kBlockRows = 64;     // the same where rows are added to each other
-constexpr int64_t kTile = 128;         // columns at a time: their sums stay in the L1 cache
-constexpr int64_t kTask = 1 << 15;     // values that are worth a task
+constexpr int64_t kTask = 1 << 15;  // values that are worth a task
 
+// What one task reduces: `pieces` stretches of `rows` rows of `stride` values, `columns` of each.
 template <class T>
-double sum_run(const T* x, int64_t n) {
+struct Range {
+  const T* x;
+  int64_t pieces, step, rows, stride, columns;
+  MG_INLINE const T* piece(const Range& r, int64_t i) { return r.x + i * r.step; }
+};
+
+// A kind has kStats doubles for every output, filled by `run` for a contiguous range and by
+// `columns` for several columns (the second statistics kReduceTile after the first), and joins the
+// statistics of two ranges, of na and nb values, with `merge`.
+
+template <class Fold, class T>
+struct Plain {
+  static constexpr int kStats = 1;
+  static void run(double* s, const Range<T>& r) {
+    s[0] = r.pieces ? fold_run<Fold>(r.x, r.rows) : Fold::kStart;
+    for (int64_t i = 1; i < r.pieces; ++i) {
+      s[0] = join_one<Fold>(s[0], fold_run<Fold>(Range<T>::piece(r, i), r.rows));
+    }
+  }
+  static void columns(double* s, const Range<T>& r) {
+    for (int64_t j = 0; j < r.columns; ++j) s[j] = Fold::kStart;
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      fold_columns<Fold>(s, Range<T>::piece(r, i), r.rows, r.stride, r.columns);
+    }
+  }
+  static void merge(double* s, int64_t, double, const double* other, int64_t, double) {
+    s[0] = join_one<Fold>(s[0], other[0]);
+  }
+  static double value(const double* s, int64_t, const Finish& f) {
+    const double v = s[0] * f.scale;
+    return f.root ? __builtin_sqrt(v) : v;
+  }
+};
+
+// Mean and sum of squared deviations. They are computed from deviations from a value of the range
+// itself, which for floats loses at most n 2^-53 of the result: that value's own deviation is part
+// of the sum. For doubles that would show; there the shift is the mean.
+template <class T>
+struct Spread {
+  static constexpr int kStats = 2;
+  static void run(double* s, const Range<T>& r) {
+    const double n = static_cast<double>(r.pieces * r.rows);
+    double shift = r.pieces * r.rows > 0 ? static_cast<double>(r.x[0]) : 0;
+    if (sizeof(T) == 8) {
+      shift = 0;
+      for (int64_t i = 0; i < r.pieces; ++i) {
+        shift += fold_run<SumFold<T>>(Range<T>::piece(r, i), r.rows);
+      }
+      shift /= n;
+    }
+    vd sum[4] = {}, square[4] = {};
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      deviations(sum, square, Range<T>::piece(r, i), r.rows, vd{} + shift);
+    }
+    const double d = hsum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    s[0] = shift + d / n;
+    s[1] = hsum((square[0] + square[1]) + (square[2] + square[3])) - d / n * d;
+  }
+  MG_INLINE void deviations(vd* sum, vd* square, const T* x, int64_t n, vd shift) {
+    int64_t i = 0;
+    for (; i + 4 * kD <= n; i += 4 * kD) {
+      for (int k = 0; k < 4; ++k) {
+        const vd d = From<double, T>::at(x + i + k * kD) - shift;
+        sum[k] += d;
+        square[k] = fma(d, d, square[k]);
+      }
+    }
+    for (; i < n; i += kD) {
+      vd d = n - i < kD ? From<double, T>::part(x + i, n - i) : From<double, T>::at(x + i);
+      d = first_of(d - shift, n - i, vd{});
+      sum[0] += d;
+      square[0] = fma(d, d, square[0]);
+    }
+  }
+  static void columns(double* s, const Range<T>& r) {
+    const double n = static_cast<double>(r.pieces * r.rows);
+    double shift[kReduceTile], sum[kReduceTile];
+    double* square = s + kReduceTile;
+    for (int64_t j = 0; j < r.columns; ++j) shift[j] = sum[j] = square[j] = 0;
+    if (sizeof(T) == 8) {
+      for (int64_t i = 0; i < r.pieces; ++i) {
+        fold_columns<SumFold<T>>(shift, Range<T>::piece(r, i), r.rows, r.stride, r.columns);
+      }
+      for (int64_t j = 0; j < r.columns; ++j) shift[j] /= n;
+    } else if (r.pieces * r.rows > 0) {
+      for (int64_t j = 0; j < r.columns; ++j) shift[j] = static_cast<double>(r.x[j]);
+    }
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      const T* x = Range<T>::piece(r, i);
+      int64_t row = 0;
+      for (; row + 4 <= r.rows; row += 4) add_rows<4>(sum, square, shift, x + row * r.stride, r);
+      for (; row < r.rows; ++row) add_rows<1>(sum, square, shift, x + row * r.stride, r);
+    }
+    for (int64_t j = 0; j < r.columns; ++j) {
+      const double d = sum[j] / n;
+      square[j] -= d * sum[j];
+      s[j] = shift[j] + d;
+    }
+  }
+  template <int kRows>
+  MG_INLINE void add_rows(double* sum, double* square, const double* shift, const T* x,
+                          const Range<T>& r) {
+    for (int64_t j = 0; j < r.columns; j += kD) {
+      const bool part = r.columns - j < kD;
+      const vd from = load(shift + j);
+      vd s = load(sum + j), q = load(square + j);
+      for (int k = 0; k < kRows; ++k) {
+        const T* p = x + k * r.stride + j;
+        const vd d =
+            (part ? From<double, T>::part(p, r.columns - j) : From<double, T>::at(p)) - from;
+        s += d;
+        q = fma(d, d, q);
+      }
+      store(sum + j, s);
+      store(square + j, q);
+    }
+  }
+  static void merge(double* s, int64_t at, double na, const double* other, int64_t other_at,
+                    double nb) {
+    const double delta = other[0] - s[0], n = na + nb;
+    s[0] += delta * (nb / n);
+    s[at] += other[other_at] + delta * delta * (na * nb / n);
+  }
+  static double value(const double* s, int64_t at, const Finish& f) {
+    const double v = s[at] * f.scale;
+    return f.root ? __builtin_sqrt(v) : v;
+  }
+};
+
+// Maximum and sum of e^(x - maximum).
+template <class T>
+struct ExpSum {
+  static constexpr int kStats = 2;
   using V = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes;
-  constexpr int64_t block = kBlockVectors * lanes;
-  double total = 0;
-  int64_t i = 0;
-  for (; i + block <= n; i += block) {
-    V a = {}, b = {}, c = {}, d = {};  // four chains hide the latency of the additions
-    for (int64_t j = 0; j < block; j += 4 * lanes) {
-      a += load(x + i + j);
-      b += load(x + i + j + lanes);
-      c += load(x + i + j + 2 * lanes);
-      d += load(x + i + j + 3 * lanes);
+  static constexpr int lanes = Vec<T>::lanes;
+
+  // What is subtracted: an infinite maximum would make NaN.
+  MG_INLINE double shift_of(double top) { return top - top == 0 ? top : 0; }
+
+  static void run(double* s, const Range<T>& r) {
+    Plain<MaxFold<T>, T>::run(s, r);
+    const V shift = V{} + static_cast<T>(shift_of(s[0]));
+    const V none = V{} + static_cast<T>(-kInf);
+    vd total = {};
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      const T* x = Range<T>::piece(r, i);
+      for (int64_t j = 0; j < r.rows;) {
+        const int64_t end = j + kBlockVectors * lanes < r.rows ? j + kBlockVectors * lanes : r.rows;
+        V block = {};
+        for (; j + lanes <= end; j += lanes) block += exp(load(x + j) - shift);
+        if (j < end) block += exp(first_of(load_partial(x + j, end - j) - shift, end - j, none));
+        j = end;
+        total = join_wide<SumFold<T>>(total, block);
+      }
     }
-    total += static_cast<double>(hsum((a + b) + (c + d)));
+    s[1] = hsum(total);
   }
-  V rest = {};
-  for (; i + lanes <= n; i += lanes) rest += load(x + i);
-  if (i < n) rest += load_partial(x + i, n - i);
-  return total + static_cast<double>(hsum(rest));
+  static void columns(double* s, const Range<T>& r) {
+    Plain<MaxFold<T>, T>::columns(s, r);
+    T shift[kReduceTile], block[kReduceTile];
+    double* total = s + kReduceTile;
+    for (int64_t j = 0; j < r.columns; ++j) {
+      shift[j] = static_cast<T>(shift_of(s[j]));
+      total[j] = 0;
+    }
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      const T* x = Range<T>::piece(r, i);
+      for (int64_t row = 0; row < r.rows;) {
+        const int64_t end = row + kBlockRows < r.rows ? row + kBlockRows : r.rows;
+        for (int64_t j = 0; j < r.columns; ++j) block[j] = 0;
+        for (; row < end; ++row) {
+          const T* p = x + row * r.stride;
+          int64_t j = 0;
+          for (; j + lanes <= r.columns; j += lanes) {
+            store(block + j, load(block + j) + exp(load(p + j) - load(shift + j)));
+          }
+          if (j < r.columns) {
+            const V e = exp(load_partial(p + j, r.columns - j) - load(shift + j));
+            store(block + j, load(block + j) + e);
+          }
+        }
+        for (int64_t j = 0; j < r.columns; ++j) total[j] += static_cast<double>(block[j]);
+      }
+    }
+  }
+  static void merge(double* s, int64_t at, double, const double* other, int64_t other_at, double) {
+    const double top = join_one<MaxFold<double>>(s[0], other[0]), shift = shift_of(top);
+    s[at] = moved(s[0], s[at], shift) + moved(other[0], other[other_at], shift);
+    s[0] = top;
+  }
+  // A sum of exponentials relative to another shift.
+  static double moved(double top, double sum, double shift) {
+    return top == -kInf ? 0 : sum * ::exp(shift_of(top) - shift);
+  }
+  static double value(const double* s, int64_t at, const Finish&) {
+    return ::log(s[at]) + shift_of(s[0]);
+  }
+};
+
+template <class T>
+void put(void* out, int64_t i, double value, const Finish& f) {
+  switch (f.out) {
+    case Finish::Out::kSame:
+      static_cast<T*>(out)[i] = static_cast<T>(value);
+      break;
+    case Finish::Out::kInt64:
+      static_cast<int64_t*>(out)[i] = static_cast<int64_t>(value);
+      break;
+    case Finish::Out::kPositive:
+      static_cast<uint8_t*>(out)[i] = value > 0;
+      break;
+    case Finish::Out::kAtLeast:
+      static_cast<uint8_t*>(out)[i] = value >= f.least;
+      break;
+  }
 }
 
-// Sums `n` rows of `stride` values; only `columns` (at most kTile) of each.
-template <class T>
-void sum_columns(T* out, const T* x, int64_t n, int64_t stride, int64_t columns) {
-  constexpr int lanes = Vec<T>::lanes;
-  double total[kTile] = {};
-  for (int64_t begin = 0; begin < n; begin += kBlockRows) {
-    const int64_t end = begin + kBlockRows < n ? begin + kBlockRows : n;
-    T block[kTile] = {};
-    for (int64_t row = begin; row < end; ++row) {
-      const T* p = x + row * stride;
-      int64_t j = 0;
-      for (; j + lanes <= columns; j += lanes) store(block + j, load(block + j) + load(p + j));
-      for (; j < columns; ++j) block[j] += p[j];
-    }
-    for (int64_t j = 0; j < columns; ++j) total[j] += static_cast<double>(block[j]);
+// The statistics of `count` outputs become results.
+template <class Kind, class T>
+void put_all(void* out, T* out_mean, int64_t first, const double* s, int64_t at, int64_t count,
+             const Finish& f) {
+  for (int64_t j = 0; j < count; ++j) {
+    put<T>(out, first + j, Kind::value(s + j, at, f), f);
+    if (out_mean) out_mean[first + j] = static_cast<T>(s[j]);
   }
-  for (int64_t j = 0; j < columns; ++j) out[j] = static_cast<T>(total[j]);
+}
+
+template <class Kind, class T>
+void reduce_as(void* out, T* out_mean, const T* x, const Groups& g, const Finish& f, double* work) {
+  const ReducePlan p = reduce_plan(g);
+  const int64_t tasks = p.groups * p.tiles * p.parts;
+  const int64_t unit_rows = g.r1 != 1 ? g.r2 : 1;
+  const int64_t values = p.each * unit_rows * min_of(g.c, kReduceTile);
+  const int64_t second = p.groups * p.parts * g.c;  // where the second statistics start in `work`
+  auto run = [&](int64_t begin, int64_t end) {
+    double s[Kind::kStats * kReduceTile];
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task % p.parts, tile = task / p.parts % p.tiles;
+      const int64_t group = task / (p.parts * p.tiles);
+      const int64_t unit = part * p.each, units = min_of(p.each, p.units - unit);
+      const int64_t column = tile * kReduceTile;
+      Range<T> r;
+      r.stride = g.c;
+      r.columns = min_of(g.c - column, kReduceTile);
+      r.step = g.b * g.r2 * g.c;
+      r.x = x + (group / g.b * g.r1 * g.b + group % g.b) * g.r2 * g.c + column;
+      r.x += unit * (g.r1 != 1 ? r.step : g.c);
+      r.pieces = g.r1 != 1 ? units : 1;
+      r.rows = g.r1 != 1 ? g.r2 : units;
+      const int64_t at = (group * p.parts + part) * g.c + column;
+      if (g.c == 1) {
+        Kind::run(s, r);
+      } else {
+        Kind::columns(s, r);
+      }
+      const int64_t gap = g.c == 1 ? 1 : kReduceTile;
+      if (p.parts == 1) {
+        put_all<Kind>(out, out_mean, at, s, gap, r.columns, f);
+      } else {
+        for (int k = 0; k < Kind::kStats; ++k) {
+          memcpy(work + k * second + at, s + k * gap, sizeof(double) * r.columns);
+        }
+      }
+    }
+  };
+  parallel_for(tasks, values < kTask ? kTask / (values + 1) + 1 : 1, run);
+  if (p.parts == 1) return;
+  for (int64_t group = 0; group < p.groups; ++group) {
+    double* s = work + group * p.parts * g.c;
+    for (int64_t part = 1; part < p.parts; ++part) {
+      const double* other = s + part * g.c;
+      const double na = static_cast<double>(part * p.each * unit_rows);
+      const double nb = static_cast<double>(min_of(p.each, p.units - part * p.each) * unit_rows);
+      for (int64_t j = 0; j < g.c; ++j) Kind::merge(s + j, second, na, other + j, second, nb);
+    }
+    put_all<Kind>(out, out_mean, group * g.c, s, second, g.c, f);
+  }
 }
 
 template <class T>
-void sum(T* out, const T* x, int64_t outer, int64_t n, int64_t inner, double* partial) {
-  if (inner == 1 && outer == 1) {
-    parallel_for(n, kSumChunk, [=](int64_t begin, int64_t end) {
-      partial[begin / kSumChunk] = sum_run(x + begin, end - begin);
-    });
-    double total = 0;
-    for (int64_t i = 0; i < sum_chunks(outer, n, inner); ++i) total += partial[i];
-    *out = static_cast<T>(total);
-  } else if (inner == 1) {
-    parallel_for(outer, n < kTask ? kTask / (n + 1) + 1 : 1, [=](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) out[r] = static_cast<T>(sum_run(x + r * n, n));
-    });
-  } else {
-    const int64_t tiles = (inner + kTile - 1) / kTile;
-    const int64_t work = n * kTile;
-    parallel_for(outer * tiles, work < kTask ? kTask / (work + 1) + 1 : 1,
-                 [=](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) {
-                     const int64_t o = i / tiles, at = i % tiles * kTile;
-                     const int64_t columns = inner - at < kTile ? inner - at : kTile;
-                     sum_columns(out + o * inner + at, x + o * n * inner + at, n, inner, columns);
-                   }
-                 });
-  }
+void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, const Finish& f,
+            double* work) {
+  using Run = void (*)(void*, T*, const T*, const Groups&, const Finish&, double*);
+  static constexpr Run runs[] = {
+      reduce_as<Plain<SumFold<T>, T>, T>,
+      reduce_as<Plain<MaxFold<T>, T>, T>,
+      reduce_as<Plain<MinFold<T>, T>, T>,
+      reduce_as<Plain<ProdFold<T>, T>, T>,
+      reduce_as<Plain<AbsSumFold<T>, T>, T>,
+      reduce_as<Plain<SquareFold<T>, T>, T>,
+      reduce_as<Plain<AbsMaxFold<T>, T>, T>,
+      reduce_as<Plain<AbsMinFold<T>, T>, T>,
+      reduce_as<Plain<NonzeroFold<T>, T>, T>,
+      reduce_as<Spread<T>, T>,
+      reduce_as<ExpSum<T>, T>,
+  };
+  runs[static_cast<int>(op)](out, out_mean, x, g, f, work);
+}
+
+void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner) {
+  const int64_t work = n * inner;
+  parallel_for(outer, work < kTask ? kTask / (work + 1) + 1 : 1, [=](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const uint8_t* p = x + o * n * inner;
+      if (inner == 1) {
+        int64_t total = 0;
+        for (int64_t i = 0; i < n;) {
+          const int64_t stop = min_of(n, i + 4096);
+          uint32_t block = 0;
+          for (; i < stop; ++i) block += p[i] != 0;
+          total += block;
+        }
+        out[o] = total;
+        continue;
+      }
+      int64_t* to = out + o * inner;
+      memset(to, 0, sizeof(int64_t) * inner);
+      for (int64_t i = 0; i < n; ++i, p += inner) {
+        for (int64_t j = 0; j < inner; ++j) to[j] += p[j] != 0;
+      }
+    }
+  });
 }
 
 }  // namespace
 
-extern const ReduceKernels kReduce = {{sum<float>}, {sum<double>}};
+template <class T>
+void arg_extremum(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
+                  int64_t inner, double* work);
+template <class T>
+void scan(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner);
+extern template void arg_extremum(bool, float*, int64_t*, const float*, int64_t, int64_t, int64_t,
+                                  double*);
+extern template void arg_extremum(bool, double*, int64_t*, const double*, int64_t, int64_t, int64_t,
+                                  double*);
+extern template void scan(bool, bool, float*, const float*, int64_t, int64_t, int64_t);
+extern template void scan(bool, bool, double*, const double*, int64_t, int64_t, int64_t);
+
+extern const ReduceKernels kReduce = {{reduce<float>, arg_extremum<float>, scan<float>},
+                                      {reduce<double>, arg_extremum<double>, scan<double>},
+                                      count_bytes};
 
 }  // namespace mg::MG_ISA

@@ -1,10 +1,15 @@
-// Contract of the reduce family: sums over one run of dimensions.
+// Contract of the reduce family: folds, variances, extrema with indices and running sums.
 //
-//   shapes       out (outer, inner), x (outer, n, inner), both contiguous; sizes >= 0
-//   aliasing     none
-//   values       sums of blocks of 64 to 512 values in T, added up in double: the error does not
-//                grow with n
-//   workspace    partial: sum_chunks(outer, n, inner) doubles
+//   shapes       x is contiguous, seen as (a, r1, b, r2, c) with r1 and r2 reduced; out (a, b, c).
+//                arg and scan take (outer, n, inner); sizes >= 0, reduced sizes of max, min and arg
+//                >= 1
+//   aliasing     none; scan: out may be x
+//   values       sums of blocks of at most 512 values in T, added up in double; squares, products
+//                and variances in double throughout: errors do not grow with n.
+//                kVar takes out_mean (or nullptr) besides: the means
+//                max, min, arg: NaN is the extremum, the first one counts
+//                scan runs in double and rounds every result once; from the end if `reverse`
+//   workspace    reduce_workspace(groups) doubles; arg: arg_workspace(outer, n, inner) doubles
 //   determinism  fixed chunks combined in order: bitwise equal for every thread count
 #pragma once
 
@@ -12,21 +17,85 @@
 
 namespace mg {
 
-// Values summed by one task when everything goes into one number.
-constexpr int64_t kSumChunk = 1 << 16;
+enum class ReduceOp {
+  kSum,
+  kMax,
+  kMin,
+  kProd,
+  kAbsSum,
+  kSquareSum,
+  kAbsMax,
+  kAbsMin,
+  kNonzero,
+  kVar,
+  kLogSumExp,
+  kCount
+};
 
-static inline int64_t sum_chunks(int64_t outer, int64_t n, int64_t inner) {
-  return outer == 1 && inner == 1 ? (n + kSumChunk - 1) / kSumChunk : 0;
+struct Groups {
+  int64_t a, r1, b, r2, c;
+};
+
+// What becomes of a folded value on its way into out: value * scale, its root, an integer.
+struct Finish {
+  enum class Out : int8_t { kSame, kInt64, kPositive, kAtLeast };  // the last two give bools
+  double scale;                                                    // of kVar: 1 / (n - correction)
+  bool root;
+  Out out;
+  double least;  // of kAtLeast
+};
+
+// How a reduction is cut into tasks: `parts` ranges of `each` units for every group and tile of
+// columns. A unit is a row of x, or where r1 is not 1 all rows of one step of r1.
+struct ReducePlan {
+  int64_t groups, tiles, units, each, parts;
+};
+
+constexpr int64_t kReduceTile = 1024;  // columns at a time: their totals stay in the L1 cache
+
+static inline ReducePlan reduce_plan(const Groups& g) {
+  ReducePlan p;
+  p.groups = g.a * g.b;
+  p.tiles = (g.c + kReduceTile - 1) / kReduceTile;
+  p.units = g.r1 != 1 ? g.r1 : g.r2;
+  p.each = p.units;
+  p.parts = 1;
+  const int64_t unit = (g.r1 != 1 ? g.r2 : 1) * (g.c < kReduceTile ? g.c : kReduceTile);
+  const int64_t part = g.c == 1 ? 1 << 16 : 1 << 18;  // values
+  if (p.groups * p.tiles < 32 && unit * p.units > 2 * part) {
+    p.each = unit < part ? part / unit : 1;
+    p.parts = (p.units + p.each - 1) / p.each;
+  }
+  return p;
+}
+
+static inline int64_t reduce_workspace(const Groups& g) {
+  const ReducePlan p = reduce_plan(g);
+  return p.parts > 1 ? 2 * p.groups * p.parts * g.c : 0;
+}
+
+constexpr int64_t kArgChunk = 1 << 15;
+
+static inline int64_t arg_workspace(int64_t outer, int64_t n, int64_t inner) {
+  return outer == 1 && inner == 1 && n > kArgChunk ? (n + kArgChunk - 1) / kArgChunk : 0;
 }
 
 template <class T>
 struct ReduceOf {
-  void (*sum)(T* out, const T* x, int64_t outer, int64_t n, int64_t inner, double* partial);
+  void (*reduce)(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& groups,
+                 const Finish& finish, double* work);
+  // The extremum of each row (values may be nullptr) and the index of its first occurrence.
+  void (*arg)(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
+              int64_t inner, double* work);
+  void (*scan)(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n,
+               int64_t inner);
 };
 
 struct ReduceKernels {
   ReduceOf<float> f32;
   ReduceOf<double> f64;
+  // The number of bytes that are not 0, over (outer, n, inner).
+  void (*count_bytes)(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner);
 };
 
 }  // namespace mg

@@ -18,7 +18,14 @@ from .elementwise import *  # noqa: F403
 from .numpy_nn import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .pool import *  # noqa: F403
-from .reduction import maximum_reduce, minimum_reduce, product, total, widened  # noqa: F401
+from .reduction import (  # noqa: F401
+    maximum_reduce,
+    minimum_reduce,
+    product,
+    total,
+    var_mean,
+    widened,
+)
 
 # isort: split
 # The compiled ones among the kernels above take their NumPy forms' place.

@@ -29,10 +29,37 @@ def dense(x: Any) -> Any:
     return x if x.flags.c_contiguous and x.flags.aligned else x.copy(order="C")
 
 
+# The order of `Kind` in csrc/bindings/reduce.cpp.
+KINDS = (
+    "sum", "mean", "max", "min", "prod", "norm1", "norm2", "norminf", "normleast", "norm0",
+    "count_nonzero", "any", "all", "var", "std", "logsumexp",
+)  # fmt: skip
+SAVES_INPUT, SAVES_OUTPUT, SAVES_MEAN = 0x100, 0x200, 0x400
+
+
+def kind(name: str, saves: int = 0) -> int:
+    """The number that tells the compiled code what to compute and what its node keeps."""
+    return KINDS.index(name) | saves
+
+
+# reduce(cls, kind, input, dim, keepdim, number): tensor for tensor, array for array; None for what
+# the compiled code does not take (types, layouts, more than two separate runs of dimensions,
+# arguments that are wrong). The node gets shape, axes and number.
+reduce = _C.reduce
+arg_extremum = _C.arg_extremum
+extremum = _C.extremum
+scan = _C.scan
+
+_SUM, _MAX, _MIN, _PROD = (kind(name) for name in ("sum", "max", "min", "prod"))
+
+
 def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The sum over `axes` (ascending) in x's type (float32 for 16-bit floats), as an array."""
-    compiled = _C.sum(x, axes, keepdims)
-    return numpy_total(x, axes, keepdims) if compiled is None else compiled
+    if axes or not x.ndim:
+        compiled = reduce(None, _SUM, x, axes, keepdims, 0.0)
+        if compiled is not None:
+            return compiled
+    return numpy_total(x, axes, keepdims)
 
 
 def numpy_total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
@@ -108,3 +135,33 @@ def _split(x: Any, axis: int, whole: int) -> Any:
 maximum_reduce = quiet(np.maximum.reduce)
 minimum_reduce = quiet(np.minimum.reduce)
 product = quiet(np.multiply.reduce)
+
+
+def numpy_variance(x: Any, axes: tuple[int, ...], correction: float, keepdims: bool) -> Any:
+    """The variance in float64: the sum of squared deviations from the mean, over n - correction."""
+    wide = x.astype(np.float64)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    with np.errstate(all="ignore"):
+        centre = np.divide(numpy_total(wide, axes, True), count)
+        squares = numpy_total(np.square(wide - centre), axes, keepdims)
+        return np.asarray(np.divide(squares, max(count - correction, 0.0)))
+
+
+def var_mean(
+    x: Any, axes: tuple[int, ...], correction: float, keepdims: bool, root: bool
+) -> tuple[Any, Any]:
+    """The variance (its root: the standard deviation) and the mean over `axes`, in x's type."""
+    pair = _C.var_mean(x, axes, keepdims, correction, root) if axes or not x.ndim else None
+    if pair is not None:
+        return pair
+    value = numpy_variance(x, axes, correction, keepdims)
+    if root:
+        value = np.sqrt(value)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    with np.errstate(all="ignore"):
+        mean = np.divide(numpy_total(x, axes, keepdims), count)
+    return np.asarray(value, x.dtype), np.asarray(mean, x.dtype)

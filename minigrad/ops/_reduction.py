@@ -188,6 +188,21 @@ class TakeAlong(Node):
         return f"{self.label}Backward0"
 
 
+class Chosen(Node):
+    """One element of each row, at `index_array`, which is shaped like the result."""
+
+    label = "Gather"
+
+    def backward(self, grad: Any) -> Any:
+        """grad, put where the elements came from; zero elsewhere."""
+        kept = kept_shape(self.shape, (self.dim,))
+        index = self.index_array.reshape(kept)
+        return apply(PutAlong, (reshape(grad, kept),), index, self.dim, self.shape, False)
+
+    def name(self) -> str:
+        return f"{self.label}Backward0"
+
+
 class PutAlong(Node):
     """The transpose of `TakeAlong`: zeros of `shape` with the input's elements at `index`."""
 

@@ -9,11 +9,13 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, reduction
 from ..kernels._quiet import quiet
+from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._elementwise import type_name
 from ._reduction import (
     MISSING,
+    Chosen,
     check_flag,
     choose,
     constant,
@@ -35,6 +37,9 @@ from .extrema import maximum, minimum
 __all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin"]
 
 _divide = quiet(np.divide)
+_reduce, _arg_extremum, _extremum_of = reduction.reduce, reduction.arg_extremum, reduction.extremum
+_BOTH = SAVES_INPUT | SAVES_OUTPUT
+_KINDS = {"amax": kind("max", _BOTH), "amin": kind("min", _BOTH)}
 
 
 class Shared(Node):
@@ -89,6 +94,10 @@ class Min(Amin):
 
 
 def _over(name: str, cls: type[Amax], input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
+    if out is None:
+        result = _reduce(cls, _KINDS[name], input, dim, keepdim, 0.0)
+        if result is not None:
+            return result
     x = array_arg(name, input)
     check_flag(name, keepdim)
     axes = all_or(dim, x.ndim)
@@ -152,9 +161,26 @@ def _first(find: Any, x: Any, dim: int) -> Any:
     return np.expand_dims(np.asarray(find(cpu.widened(x), axis=dim), np.int64), dim)
 
 
+class Largest(Chosen):
+    """The largest element of each row; made by the compiled code alone."""
+
+    label = "Max"
+
+
+class Smallest(Chosen):
+    """The smallest element of each row; made by the compiled code alone."""
+
+    label = "Min"
+
+
 def _extremum(
     name: str, cls: type[Amax], find: Any, elementwise: Any, what: str, of_nan: str
 ) -> Any:
+    smallest = name == "min"
+    number = _KINDS["a" + name]
+    returns = getattr(return_types, name)
+    along = Smallest if smallest else Largest
+
     def op(
         input: Any,
         dim: Any = MISSING,
@@ -170,6 +196,14 @@ def _extremum(
             other = dim
         if other is not MISSING:
             return elementwise(input, other, out=out)
+        if out is None:
+            if dim is MISSING and keepdim is False:
+                result = _reduce(cls, number, input, None, False, 0.0)
+                if result is not None:
+                    return result
+            pair = _extremum_of(along, smallest, input, dim, keepdim)
+            if pair is not None:
+                return returns(pair)
         x = array_arg(name, input)
         if dim is MISSING:
             no_keepdim(name, keepdim)
@@ -179,7 +213,7 @@ def _extremum(
         d = one_dim(name, dim, x.ndim)
         not_empty(name, x.shape, (d,))
         pair = choose(input, _first(find, x, d), d, keepdim, name.capitalize())
-        return finish_pair(name, getattr(return_types, name), pair, out)
+        return finish_pair(name, returns, pair, out)
 
     op.__name__ = op.__qualname__ = name
     op.__doc__ = f"""{what} of all elements; with `dim` `(values, indices)` along it.
@@ -195,6 +229,10 @@ min = _extremum("min", Min, np.argmin, minimum, "Minimum", "smallest")
 
 
 def _arg(name: str, find: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
+    if out is None:
+        found = _arg_extremum(name == "argmin", input, dim, keepdim)
+        if found is not None:
+            return found
     x = array_arg(name, input)
     check_flag(name, keepdim)
     if x.dtype.kind == "b":

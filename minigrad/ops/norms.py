@@ -9,8 +9,9 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
-from ..kernels import cpu
+from ..kernels import cpu, reduction
 from ..kernels._quiet import quiet
+from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._elementwise import type_name, write_out
 from ._reduction import (
     check_flag,
@@ -30,6 +31,15 @@ from .power import pow
 
 __all__ = ["norm"]
 
+_reduce = reduction.reduce
+_BOTH = SAVES_INPUT | SAVES_OUTPUT
+_KINDS = {
+    order: kind(name, _BOTH)
+    for order, name in {
+        0.0: "norm0", 1.0: "norm1", 2.0: "norm2", np.inf: "norminf", -np.inf: "normleast",
+    }.items()
+}  # fmt: skip
+
 
 class Norm(Node):
     """The p-norm over dimensions: (sum of |input|^p)^(1/p)."""
@@ -38,7 +48,7 @@ class Norm(Node):
     saves_output = (0,)
 
     def forward(self, x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
-        self.p, self.axes = p, axes
+        self.number, self.axes = p, axes
         return np.asarray(_norm(cpu.widened(x), p, axes, keepdim), x.dtype)
 
     def backward(self, grad: Any) -> Any:
@@ -47,7 +57,7 @@ class Norm(Node):
         p = 0 has no gradient. For p = inf and -inf the elements that reach it share grad evenly.
         """
         x, out = self.saved
-        p, values, result = self.p, array_of(x), array_of(out)
+        p, values, result = self.number, array_of(x), array_of(out)
         shape = values.shape
         if p == 0:
             return None
@@ -150,11 +160,17 @@ def norm(
 
     "nuc" is the sum of the singular values of the matrices in two dimensions.
     """
+    order = 2.0 if p is None or p == "fro" else 0.5 if isinstance(p, str) else float(p)
+    number = _KINDS.get(order)
+    several = dim is not None and dim.__class__ is not int and len(dim) > 2
+    if number is not None and dtype is None and out is None and not (p == "fro" and several):
+        result = _reduce(Norm, number, input, dim, keepdim, order)
+        if result is not None:
+            return result
     x = array_arg("norm", input)
     check_flag("norm", keepdim)
     if isinstance(p, str) and (p != "fro" or (isinstance(dim, (tuple, list)) and len(dim) > 2)):
         return _matrix_norm(input, p, dim, keepdim, out, dtype)
-    order = 2.0 if p is None or p == "fro" else float(p)
     if dtype is not None:
         input = converted("norm", input, dtype, None)
         x = array_of(input)

@@ -10,7 +10,8 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..backend import as_array
-from ..kernels import cpu
+from ..kernels import cpu, reduction
+from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
     MISSING,
@@ -38,6 +39,10 @@ __all__ = [
 ]  # fmt: skip
 
 _INT64 = np.dtype(np.int64)
+_reduce = reduction.reduce
+_SUM, _MEAN = kind("sum"), kind("mean")
+_PROD = kind("prod", SAVES_INPUT | SAVES_OUTPUT)
+_LOGSUMEXP = kind("logsumexp", SAVES_INPUT | SAVES_OUTPUT)
 
 
 class Sum(Node):
@@ -66,6 +71,10 @@ def sum(
 
     `dtype` converts the input first. The sum of no elements is 0.
     """
+    if dtype is None and out is None and not names and (dim is not MISSING or keepdim is False):
+        result = _reduce(Sum, _SUM, input, None if dim is MISSING else dim, keepdim, 0.0)
+        if result is not None:
+            return result
     if names:
         return renamed(sum, locals())
     x = array_arg("sum", input)
@@ -141,13 +150,15 @@ class Mean(Node):
         count = 1
         for a in axes:
             count *= x.shape[a]
-        self.count = count
         total = cpu.total(x, axes, keepdim)
         return as_array(cpu.div(total, count)).astype(x.dtype, copy=False)
 
     def backward(self, grad: Any) -> Any:
         """grad / n, repeated along the reduced dimensions."""
-        return restore(divided(grad, self.count or np.nan), self.axes, self.shape)
+        count = 1
+        for a in self.axes:
+            count *= self.shape[a]
+        return restore(divided(grad, count or np.nan), self.axes, self.shape)
 
 
 def mean(
@@ -160,6 +171,10 @@ def mean(
     **names: Any,
 ) -> Any:
     """Mean over `dim`; NaN of no elements. RuntimeError for integers unless `dtype` is a float."""
+    if dtype is None and out is None and not names and (dim is not MISSING or keepdim is False):
+        result = _reduce(Mean, _MEAN, input, None if dim is MISSING else dim, keepdim, 0.0)
+        if result is not None:
+            return result
     if names:
         return renamed(mean, locals())
     x = array_arg("mean", input)
@@ -211,7 +226,7 @@ class Prod(Node):
 
     def forward(self, x: Any, dim: int | None, keepdim: bool) -> Any:
         axes = tuple(range(x.ndim)) if dim is None or x.ndim == 0 else (dim,)
-        self.dim, self.axes = dim, axes
+        self.axes = axes
         result = cpu.product(cpu.widened(x), axis=axes, keepdims=keepdim, dtype=_prod_type(x))
         return np.asarray(result, x.dtype)
 
@@ -223,8 +238,8 @@ class Prod(Node):
             product = mul(grad, out)
             return div(restore(product, self.axes, values.shape), x)
         grad = restore(grad, self.axes, values.shape)
-        if self.dim is not None or values.ndim == 1:
-            return mul(grad, _product_of_others(x, self.dim or 0))
+        if len(self.axes) == 1 or values.ndim == 0:
+            return mul(grad, _product_of_others(x, self.axes[0] if self.axes else 0))
         others = _product_of_others(reshape(x, (values.size,)), 0)
         return mul(grad, reshape(others, values.shape))
 
@@ -260,6 +275,15 @@ def prod(
 
     d input = grad * (product of the other elements), also where elements are 0.
     """
+    if dtype is None and out is None and not names:
+        if dim is MISSING and keepdim is False:
+            result = _reduce(Prod, _PROD, input, None, False, 0.0)
+        else:
+            result = (
+                _reduce(Prod, _PROD, input, dim, keepdim, 0.0) if dim.__class__ is int else None
+            )
+        if result is not None:
+            return result
     if names:
         return renamed(prod, locals())
     x = array_arg("prod", input)
@@ -307,6 +331,10 @@ def logsumexp(
     input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, **names: Any
 ) -> Any:
     """`log(sum(exp(input)))` over `dim`, without overflow; integers give the default float type."""
+    if out is None and dim is not None and not names:
+        result = _reduce(LogSumExp, _LOGSUMEXP, input, dim, keepdim, 0.0)
+        if result is not None:
+            return result
     if names:
         return renamed(logsumexp, locals())
     x = array_arg("logsumexp", input)
@@ -320,7 +348,14 @@ def logsumexp(
     return result if out is None else write_out("logsumexp", out, result)
 
 
+_COUNTS = {name: kind(name) for name in ("count_nonzero", "any", "all")}
+
+
 def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
+    if out is None and (dim is None or dim.__class__ is int):
+        result = _reduce(None, _COUNTS[name], input, dim, keepdim, 0.0)
+        if result is not None:
+            return result
     x = array_arg(name, input)
     check_flag(name, keepdim)
     true = x != 0
@@ -354,6 +389,9 @@ def all(
 
 def count_nonzero(input: Any, dim: Any = None, **names: Any) -> Any:
     """The number of elements over `dim` that are not 0, in int64."""
+    result = None if names else _reduce(None, _COUNTS["count_nonzero"], input, dim, False, 0.0)
+    if result is not None:
+        return result
     if names:
         return renamed(count_nonzero, locals())
     x = array_arg("count_nonzero", input)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..kernels import reduction
 from ..kernels._quiet import quiet, unsupported
 from ..kernels.cpu import widened
 from ._elementwise import to_dtype, type_name, write_out
@@ -40,6 +41,10 @@ def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
     """A running ufunc along `dim`; floats run in the next wider type and are rounded once."""
     if x.ndim == 0:
         return x.copy()
+    if scan is not _logaddexp:
+        result = reduction.scan(x, dim, scan is _multiply, reverse)
+        if result is not None:
+            return result
     if reverse:
         return np.flip(_accumulate(scan, np.flip(x, dim), dim), dim)
     if x.dtype.kind == "f" and x.dtype.itemsize == 4:

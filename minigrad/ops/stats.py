@@ -9,9 +9,8 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Node
-from ..backend import as_array
-from ..kernels import cpu
-from ..kernels._quiet import quiet
+from ..kernels import cpu, reduction
+from ..kernels.reduction import SAVES_INPUT, SAVES_MEAN, SAVES_OUTPUT, kind
 from ._elementwise import write_out
 from ._reduction import (
     check_flag,
@@ -29,19 +28,8 @@ from .reduce import mean
 __all__ = ["var", "std", "var_mean", "std_mean"]
 
 
-_subtract, _square = quiet(np.subtract), quiet(np.square)
-
-
-def _variance(x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
-    """The variance in float64: the sum of squared deviations from the mean, over n - correction."""
-    wide = x.astype(np.float64)
-    count = 1
-    for a in axes:
-        count *= x.shape[a]
-    centre = cpu.div(cpu.total(wide, axes, True), count)
-    wide = _subtract(wide, centre, out=wide)
-    squares = cpu.total(_square(wide, out=wide), axes, keepdim)
-    return as_array(cpu.div(squares, max(count - correction, 0.0)))
+_VAR = kind("var", SAVES_INPUT | SAVES_MEAN)
+_STD = kind("std", SAVES_INPUT | SAVES_OUTPUT | SAVES_MEAN)
 
 
 class Var(Node):
@@ -50,8 +38,9 @@ class Var(Node):
     saves = (0,)
 
     def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
-        self.axes, self.correction = axes, correction
-        return np.asarray(_variance(x, axes, correction, keepdim), x.dtype)
+        self.axes, self.number = axes, correction
+        result, self.mean = cpu.var_mean(x, axes, correction, keepdim, False)
+        return result
 
     def backward(self, grad: Any) -> Any:
         """grad * 2 (input - mean) / (n - correction)."""
@@ -64,8 +53,9 @@ class Std(Var):
     saves_output = (0,)
 
     def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
-        self.axes, self.correction = axes, correction
-        return np.asarray(cpu.sqrt(_variance(x, axes, correction, keepdim)), x.dtype)
+        self.axes, self.number = axes, correction
+        result, self.mean = cpu.var_mean(x, axes, correction, keepdim, True)
+        return result
 
     def backward(self, grad: Any) -> Any:
         """grad * (input - mean) / ((n - correction) * output); 0 where the output is 0."""
@@ -79,11 +69,13 @@ def _backward(node: Var, grad: Any, x: Any) -> Any:
     count = 1
     for a in node.axes:
         count *= shape[a]
-    rest = count - node.correction
+    rest = count - node.number
     grad = scaled(grad, 2.0 / rest if rest else np.inf)
     grad = restore(grad, node.axes, shape)
     if not rest and len(node.axes) == len(shape):
         return grad
+    if isinstance(grad, np.ndarray):
+        return mul(sub(x, restore(node.mean, node.axes, shape)), grad)
     return mul(grad, sub(x, restore(mean(x, node.axes), node.axes, shape)))
 
 
@@ -119,7 +111,10 @@ def _arguments(
     return axes, correction
 
 
-def _statistic(name: str, cls: type[Var], what: str) -> Any:
+_reduce = reduction.reduce
+
+
+def _statistic(name: str, cls: type[Var], number: int, what: str) -> Any:
     def op(
         input: Any,
         dim: Any = None,
@@ -130,6 +125,11 @@ def _statistic(name: str, cls: type[Var], what: str) -> Any:
         out: Any = None,
         **names: Any,
     ) -> Any:
+        if unbiased is None and out is None and not names and dim.__class__ is not bool:
+            c = 1.0 if correction is None else float(correction)
+            result = _reduce(cls, number, input, dim, keepdim, c)
+            if result is not None:
+                return result
         if names:
             return renamed(op, locals())
         axes, c = _arguments(name, input, dim, unbiased, keepdim, correction)
@@ -166,7 +166,7 @@ def _with_mean(name: str, cls: type[Var]) -> Any:
     return op
 
 
-var = _statistic("var", Var, "Variance over `dim`.")
-std = _statistic("std", Std, "Standard deviation over `dim`: the square root of `var`.")
+var = _statistic("var", Var, _VAR, "Variance over `dim`.")
+std = _statistic("std", Std, _STD, "Standard deviation over `dim`: the square root of `var`.")
 var_mean = _with_mean("var_mean", Var)
 std_mean = _with_mean("std_mean", Std)

@@ -39,7 +39,11 @@ CALLS = {
     ],
     "pair_loss": lambda: [0, zeros(3), zeros(3), "mean", 0.0],
     "pair_loss_backward": lambda: [0, zeros(), zeros(3), zeros(3), "mean", 0.0, False],
-    "sum": lambda: [zeros(3, 4), (0,), False],
+    "reduce": lambda: [None, 0, zeros(3, 4), (0,), False, 0.0],
+    "var_mean": lambda: [zeros(3, 4), (0,), False, 1.0, True],
+    "arg_extremum": lambda: [True, zeros(3, 4), 1, False],
+    "extremum": lambda: [type, True, mg.ones(3, 4, requires_grad=True), 1, False],
+    "scan": lambda: [zeros(3, 4), 1, False, True],
     "conv2d": lambda: [zeros(2, 4, 5, 5), zeros(2, 3, 5, 5), zeros(4, 3, 3, 3), zeros(4), *STEPS],
     "conv2d_input": lambda: [
         zeros(2, 3, 5, 5), zeros(2, 4, 5, 5), zeros(4, 3, 3, 3), zeros(3), *STEPS,

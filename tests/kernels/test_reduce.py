@@ -1,19 +1,29 @@
-"""Sums over runs of dimensions: sizes, precision, layouts, threads."""
+"""Reductions over any dimensions: sizes, precision, NaN, layouts, threads."""
 
 from __future__ import annotations
+
+import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minigrad.kernels.cpu import _C
-from minigrad.kernels.reduction import numpy_total, total
+from minigrad.kernels.reduction import KINDS, numpy_total, numpy_variance, total
 
 SHAPES = [
     ((0,), (0,)), ((1,), (0,)), ((17,), (0,)), ((515,), (0,)), ((200_003,), (0,)),
     ((3, 0), (0,)), ((0, 3), (0,)), ((7, 33), (0,)), ((7, 33), (1,)), ((7, 33), (0, 1)),
     ((300, 5), (0,)), ((5, 300), (1,)), ((129, 257), (0,)), ((4, 65, 9), (1,)),
     ((4, 65, 9), (0, 1)), ((4, 65, 9), (1, 2)), ((2, 3, 4, 5), (1, 2)), ((3, 1000, 200), (1,)),
+    ((6, 5, 70), (0, 2)), ((3, 4, 5, 6), (0, 2, 3)), ((5, 3, 4, 33), (0, 2)),
+    ((2, 3, 200, 70), (0, 2, 3)), ((900, 1100), (0,)), ((3, 300_000), (1,)),
+    ((0, 3, 2), (0, 2)), ((2, 3, 0), (0, 2)), ((0, 3, 2, 5), (0, 2)),
 ]  # fmt: skip
+
+
+def reduce(name: str, x: Any, dim: Any, keepdim: bool = False, number: float = 0.0) -> Any:
+    return _C.reduce(None, KINDS.index(name), x, dim, keepdim, number)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -21,7 +31,7 @@ SHAPES = [
 @pytest.mark.parametrize(("shape", "axes"), SHAPES)
 def test_against_float64(isa: str, shape: tuple, axes: tuple, keepdims: bool, dtype: type) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, shape).astype(dtype)
-    got = _C.sum(x, axes, keepdims)
+    got = reduce("sum", x, axes, keepdims)
     exact = x.astype(np.longdouble).sum(axes, keepdims=keepdims)
     assert got.dtype == dtype
     assert got.shape == exact.shape
@@ -34,21 +44,140 @@ def test_against_float64(isa: str, shape: tuple, axes: tuple, keepdims: bool, dt
 def test_precision_of_a_long_sum(isa: str) -> None:
     x = np.full(5_000_000, 0.1, np.float32)
     exact = float(x[0].astype(np.float64) * len(x))
-    assert abs(float(_C.sum(x, (0,), False)) - exact) / exact < 2e-7
+    assert abs(float(reduce("sum", x, (0,))) - exact) / exact < 2e-7
 
 
-def test_threads_do_not_change_the_bits(isa: str, num_threads) -> None:  # type: ignore[no-untyped-def]
+REFERENCES: dict[str, Any] = {
+    "mean": np.mean,
+    "max": np.max,
+    "min": np.min,
+    "prod": np.prod,
+    "norm1": lambda x, **k: np.sum(np.abs(x), **k),
+    "norm2": lambda x, **k: np.sqrt(np.sum(np.square(x), **k)),
+    "norminf": lambda x, **k: np.max(np.abs(x), **k),
+    "normleast": lambda x, **k: np.min(np.abs(x), **k),
+    "norm0": lambda x, **k: np.sum(x != 0, **k),
+    "count_nonzero": lambda x, **k: np.sum(x != 0, **k),
+    "any": lambda x, **k: np.any(x != 0, **k),
+    "all": lambda x, **k: np.all(x != 0, **k),
+    "logsumexp": lambda x, **k: np.log(np.sum(np.exp(x), **k)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("special", [(), (np.nan,), (np.inf,), (-np.inf,), (np.inf, -np.inf)])
+@pytest.mark.parametrize(("shape", "axes"), [s for s in SHAPES if 0 not in s[0]])
+def test_kinds(isa: str, shape: tuple, axes: tuple, special: tuple, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.2, 1.2, shape).astype(dtype)
+    x[rng.uniform(size=shape) < 0.01] = 0
+    for value in special:
+        x.reshape(-1)[rng.integers(x.size)] = value
+    tolerance = np.finfo(dtype).eps * 64
+    for name, reference in REFERENCES.items():
+        with np.errstate(all="ignore"):
+            expected = reference(x.astype(np.float64), axis=axes)
+        if name == "prod" and special:
+            continue  # an underflow to 0 times infinity
+        got = reduce(name, x, axes)
+        np.testing.assert_allclose(got, expected, tolerance, tolerance * 4, err_msg=name)
+    for name, correction in itertools.product(("var", "std"), (0.0, 1.0)):
+        with np.errstate(all="ignore"):
+            expected = numpy_variance(x, axes, correction, True)
+        expected = np.sqrt(expected) if name == "std" else expected
+        got = reduce(name, x, axes, True, correction)
+        np.testing.assert_allclose(got, expected.astype(dtype), tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_variance_far_from_zero(isa: str, dtype: type) -> None:
+    x = (np.random.default_rng(0).standard_normal((300, 700)) + 1e4).astype(dtype)
+    for axes in ((0,), (1,), (0, 1)):
+        value, mean = _C.var_mean(x, axes, False, 1.0, False)
+        np.testing.assert_allclose(value, x.astype(np.longdouble).var(axes, ddof=1), 1e-6)
+        np.testing.assert_allclose(mean, x.astype(np.longdouble).mean(axes), 1e-7)
+    outlier = np.array([1e10] + [0.0, 1.0] * 600, dtype)
+    value = reduce("var", outlier, None, False, 1.0)
+    np.testing.assert_allclose(value, outlier.astype(np.longdouble).var(ddof=1), 1e-6)
+
+
+def test_large_values(isa: str) -> None:
+    x = np.full(1000, 1e30, np.float32)
+    np.testing.assert_allclose(reduce("norm2", x, None), 1e30 * np.sqrt(1000.0), 1e-6)
+    x = np.full(1000, 1e3, np.float32)
+    np.testing.assert_allclose(reduce("logsumexp", x, None), 1e3 + np.log(1e3), 1e-6)
+    x = np.full((300_000,), -1e3, np.float32)
+    x[:200_000] = -np.inf
+    np.testing.assert_allclose(reduce("logsumexp", x, None), -1e3 + np.log(1e5), 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("smallest", [False, True])
+@pytest.mark.parametrize("shape", [(1,), (15,), (17,), (70_001,), (7, 33), (33, 7), (4, 65, 300)])
+def test_extrema(isa: str, shape: tuple, smallest: bool, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.integers(-9, 9, shape).astype(dtype)  # many equal ones: the first counts
+    broken = rng.standard_normal(shape).astype(dtype)
+    broken.reshape(-1)[rng.integers(0, broken.size, 3)] = np.nan
+    find = np.argmin if smallest else np.argmax
+    for x in (whole, broken, -np.abs(whole)):
+        assert _C.arg_extremum(smallest, x, None, False) == find(x)
+        for dim in range(x.ndim):
+            values, indices = _C.extremum(None, smallest, x, dim, False)
+            np.testing.assert_array_equal(indices, find(x, dim))
+            expected = np.take_along_axis(x, np.expand_dims(indices, dim), dim)
+            np.testing.assert_array_equal(values, expected.squeeze(dim))
+            kept = _C.arg_extremum(smallest, x, dim, True)
+            np.testing.assert_array_equal(kept, find(x, dim, keepdims=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shape", [(0,), (1,), (9,), (1003,), (7, 33), (33, 7), (3, 5, 300)])
+def test_scans(isa: str, shape: tuple, reverse: bool, dtype: type) -> None:
+    x = np.random.default_rng(0).uniform(-1.5, 1.5, shape).astype(dtype)
+    for dim in range(x.ndim):
+        for product in (False, True):
+            wide = x.astype(np.float64)
+            wide = np.flip(wide, dim) if reverse else wide
+            expected = (np.cumprod if product else np.cumsum)(wide, dim)
+            expected = np.flip(expected, dim) if reverse else expected
+            got = _C.scan(x, dim, product, reverse)
+            tolerance = np.finfo(dtype).eps * (1 if dtype is np.float32 else 1000)
+            np.testing.assert_allclose(got, expected, tolerance, 1e-11)
+
+
+def test_bytes(isa: str) -> None:
+    x = np.random.default_rng(0).uniform(size=(4, 70, 33)) < 0.05
+    for dim in (None, 0, 1, 2, (0, 1), (1, 2)):
+        np.testing.assert_array_equal(reduce("count_nonzero", x, dim), np.count_nonzero(x, dim))
+        np.testing.assert_array_equal(reduce("any", x, dim), x.any(dim))
+        np.testing.assert_array_equal(reduce("all", ~x, dim), (~x).all(dim))
+    assert reduce("any", x, (0, 2)) is None
+
+
+def test_threads_do_not_change_the_bits(isa: str, num_threads: Any) -> None:
     x = np.random.default_rng(0).standard_normal((700, 1001)).astype(np.float32)
+    kinds = ("sum", "max", "prod", "norm2", "var", "logsumexp")
     results = []
     for count in (1, 2):
         num_threads(count)
-        results.append([_C.sum(x, axes, False) for axes in ((0,), (1,), (0, 1))])
-    for a, b in zip(*results):
+        results.append(
+            [reduce(name, x, axes, False, 1.0) for name in kinds for axes in ((0,), (1,), (0, 1))]
+            + [_C.arg_extremum(False, x, dim, False) for dim in (None, 0, 1)]
+            + [_C.scan(x, dim, False, False) for dim in (0, 1)]
+        )
+    for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_what_it_does_not_take_goes_to_numpy() -> None:
     x = np.arange(24.0).reshape(2, 3, 4)
-    for array, axes in ((x, (0, 2)), (x.astype(int), (0,)), (x.T, (0,)), (x, ())):
-        assert _C.sum(array, axes, False) is None
+    six = np.arange(64.0).reshape(2, 2, 2, 2, 2, 2)
+    for array, axes in ((x.astype(int), (0,)), (x.T, (0,)), (six, (0, 2, 4))):
+        assert reduce("sum", array, axes) is None
         np.testing.assert_allclose(total(array, axes), numpy_total(array, axes))
+    for dim in (3, -4, (0, 0), 1.0, True):
+        assert reduce("sum", x, dim) is None
+    assert reduce("sum", x, 0, 1) is None
+    assert reduce("max", np.zeros((3, 0)), 1) is None

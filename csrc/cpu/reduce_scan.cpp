@@ -1,0 +1,229 @@
+// Extrema with their indices, and running sums and products.
+// A row's extremum is found first and looked up in the cache; running sums are prefix sums of
+// vectors of doubles, so that only the carry from vector to vector is serial.
+#include "fold.h"
+#include "runtime/threads.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+constexpr int64_t kTask = 1 << 14;
+constexpr int64_t kTile = 256;
+
+int64_t grain_of(int64_t work) { return work < kTask ? kTask / (work + 1) + 1 : 1; }
+
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<float> {
+  using I = vi;
+  using Index = int32_t;
+};
+template <>
+struct Lanes<double> {
+  using I = vl;
+  using Index = int64_t;
+};
+
+template <class I>
+MG_INLINE bool any_lane(I mask) {
+  uint64_t word[kVectorBytes / 8], all = 0;
+  __builtin_memcpy(word, &mask, sizeof mask);
+  for (int i = 0; i < kVectorBytes / 8; ++i) all |= word[i];
+  return all != 0;
+}
+
+// The first place of `value` (of a NaN, if it is one), which is in x.
+template <class T>
+int64_t find(const T* x, int64_t n, T value) {
+  using V = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  int64_t i = 0;
+  if (value != value) {
+    while (i < n - 1 && x[i] == x[i]) ++i;
+    return i;
+  }
+  const V wanted = V{} + value;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    if (any_lane((load(x + i) == wanted) | (load(x + i + lanes) == wanted) |
+                 (load(x + i + 2 * lanes) == wanted) | (load(x + i + 3 * lanes) == wanted))) {
+      break;
+    }
+  }
+  while (i < n - 1 && x[i] != value) ++i;
+  return i;
+}
+
+template <class T>
+T extremum(bool smallest, const T* x, int64_t n) {
+  return static_cast<T>(smallest ? fold_run<MinFold<T>>(x, n) : fold_run<MaxFold<T>>(x, n));
+}
+
+template <bool kSmallest, class T>
+void arg_columns(T* values, int64_t* indices, const T* x, int64_t n, int64_t stride,
+                 int64_t columns) {
+  using V = typename Vec<T>::type;
+  using I = typename Lanes<T>::I;
+  using Index = typename Lanes<T>::Index;
+  constexpr int lanes = Vec<T>::lanes;
+  T best[kTile];
+  Index place[kTile] = {};
+  memcpy(best, x, sizeof(T) * columns);
+  for (int64_t row = 1; row < n; ++row) {
+    const T* p = x + row * stride;
+    for (int64_t j = 0; j < columns; j += lanes) {
+      const V v = columns - j < lanes ? load_partial(p + j, columns - j) : load(p + j);
+      const V b = load(best + j);
+      const I better = ((kSmallest ? v < b : v > b) | (v != v)) & (b == b);
+      store(best + j, better ? v : b);
+      I at = load_as<I>(place + j);
+      at = better ? I{} + static_cast<Index>(row) : at;
+      __builtin_memcpy(place + j, &at, sizeof at);
+    }
+  }
+  for (int64_t j = 0; j < columns; ++j) indices[j] = place[j];
+  if (values) memcpy(values, best, sizeof(T) * columns);
+}
+
+// ---- running sums and products ----
+
+template <bool kProduct>
+MG_INLINE vd join(vd a, vd b) {
+  return kProduct ? a * b : a + b;
+}
+
+// Lane i of the result is lane i - k of v; `fill` below k.
+template <int k>
+MG_INLINE vd raised(vd v, vd fill) {
+#if defined(__AVX512F__)
+  return (vd)_mm512_alignr_epi64((__m512i)v, (__m512i)fill, 8 - k);
+#else
+  vd r = fill;
+  for (int i = k; i < kD; ++i) r[i] = v[i - k];
+  return r;
+#endif
+}
+
+template <bool kProduct, class T>
+void scan_row(T* out, const T* x, int64_t n) {
+  const vd unit = vd{} + (kProduct ? 1.0 : 0.0);
+  double carry = unit[0];
+  int64_t i = 0;
+  for (; i + kD <= n; i += kD) {
+    vd v = From<double, T>::at(x + i);
+    v = join<kProduct>(v, raised<1>(v, unit));
+    if (kD > 2) v = join<kProduct>(v, raised<2>(v, unit));
+    if (kD > 4) v = join<kProduct>(v, raised<4>(v, unit));
+    v = join<kProduct>(v, vd{} + carry);
+    carry = v[kD - 1];
+    if constexpr (sizeof(T) == 4) {
+      const vhalf y = __builtin_convertvector(v, vhalf);
+      __builtin_memcpy(out + i, &y, sizeof y);
+    } else {
+      store(out + i, v);
+    }
+  }
+  for (; i < n; ++i) {
+    const double v = static_cast<double>(x[i]);
+    carry = kProduct ? carry * v : carry + v;
+    out[i] = static_cast<T>(carry);
+  }
+}
+
+template <bool kProduct, class T>
+void scan_row_back(T* out, const T* x, int64_t n) {
+  double carry = kProduct ? 1 : 0;
+  for (int64_t i = n - 1; i >= 0; --i) {
+    const double v = static_cast<double>(x[i]);
+    carry = kProduct ? carry * v : carry + v;
+    out[i] = static_cast<T>(carry);
+  }
+}
+
+// Rows of `stride` values (negative: from the end), `columns` (at most kTile) of each.
+template <bool kProduct, class T>
+void scan_columns(T* out, const T* x, int64_t n, int64_t stride, int64_t columns) {
+  double carry[kTile];
+  for (int64_t j = 0; j < columns; ++j) carry[j] = kProduct ? 1 : 0;
+  for (int64_t row = 0; row < n; ++row) {
+    const T* p = x + row * stride;
+    T* q = out + row * stride;
+    for (int64_t j = 0; j < columns; ++j) {
+      const double v = static_cast<double>(p[j]);
+      carry[j] = kProduct ? carry[j] * v : carry[j] + v;
+      q[j] = static_cast<T>(carry[j]);
+    }
+  }
+}
+
+template <bool kProduct, class T>
+void scan_as(bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  if (inner == 1) {
+    parallel_for(outer, grain_of(n), [=](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        (reverse ? scan_row_back<kProduct, T> : scan_row<kProduct, T>)(out + r * n, x + r * n, n);
+      }
+    });
+    return;
+  }
+  const int64_t tiles = ceil_div(inner, kTile);
+  parallel_for(outer * tiles, grain_of(n * min_of(inner, kTile)), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t column = i % tiles * kTile;
+      const int64_t at = i / tiles * n * inner + column + (reverse ? (n - 1) * inner : 0);
+      scan_columns<kProduct>(out + at, x + at, n, reverse ? -inner : inner,
+                             min_of(kTile, inner - column));
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void arg_extremum(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
+                  int64_t inner, double* work) {
+  if (arg_workspace(outer, n, inner)) {
+    parallel_for(n, kArgChunk, [=](int64_t begin, int64_t end) {
+      work[begin / kArgChunk] = static_cast<double>(extremum(smallest, x + begin, end - begin));
+    });
+    const int64_t chunks = arg_workspace(outer, n, inner);
+    const double best = extremum(smallest, work, chunks);
+    const int64_t first = find(work, chunks, best) * kArgChunk;
+    indices[0] = first + find(x + first, min_of(kArgChunk, n - first), static_cast<T>(best));
+    if (values) values[0] = x[indices[0]];
+  } else if (inner == 1) {
+    parallel_for(outer, grain_of(n), [=](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const T best = extremum(smallest, x + r * n, n);
+        indices[r] = find(x + r * n, n, best);
+        if (values) values[r] = x[r * n + indices[r]];
+      }
+    });
+  } else {
+    const int64_t tiles = ceil_div(inner, kTile);
+    parallel_for(
+        outer * tiles, grain_of(n * min_of(inner, kTile)), [=](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t column = i % tiles * kTile, at = i / tiles * inner + column;
+            (smallest ? arg_columns<true, T>
+                      : arg_columns<false, T>)(values ? values + at : nullptr, indices + at,
+                                               x + i / tiles * n * inner + column, n, inner,
+                                               min_of(kTile, inner - column));
+          }
+        });
+  }
+}
+
+template <class T>
+void scan(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  (product ? scan_as<true, T> : scan_as<false, T>)(reverse, out, x, outer, n, inner);
+}
+
+template void arg_extremum(bool, float*, int64_t*, const float*, int64_t, int64_t, int64_t,
+                           double*);
+template void arg_extremum(bool, double*, int64_t*, const double*, int64_t, int64_t, int64_t,
+                           double*);
+template void scan(bool, bool, float*, const float*, int64_t, int64_t, int64_t);
+template void scan(bool, bool, double*, const double*, int64_t, int64_t, int64_t);
+
+}  // namespace mg::MG_ISA
