@@ -26,6 +26,15 @@ MG_INLINE int64_t grain_of(const PoolShape& s) {
   return max_of(1, kGrain / max_of(1, s.h * s.w + 4 * s.p * s.q));
 }
 
+// hsum without a detour through memory.
+MG_INLINE float fold(vf v) {
+  vi lane;
+  for (int i = 0; i < kF; ++i) lane[i] = i;
+  for (int half = kF / 2; half > 0; half /= 2) v += __builtin_shuffle(v, lane ^ half);
+  return v[0];
+}
+MG_INLINE double fold(vd v) { return hsum(v); }
+
 template <class T>
 MG_INLINE T sum_of(const T* x, int64_t n) {
   constexpr int64_t lanes = Vec<T>::lanes;
@@ -44,7 +53,7 @@ MG_INLINE T sum_of(const T* x, int64_t n) {
   }
   for (; i + lanes <= n; i += lanes) s0 += load(x + i);
   if (i < n) s1 += load_partial(x + i, n - i);
-  return hsum((s0 + s1) + (s2 + s3));
+  return fold((s0 + s1) + (s2 + s3));
 }
 
 // to[i] = the sum of x[r * w + i] over r < rows, i < n <= kPiece.

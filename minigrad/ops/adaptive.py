@@ -127,13 +127,31 @@ def _adaptive(name: str, n: int, x: Any, output_size: Any) -> Window:
     return Window(x.shape, out_shape, four(x.shape, n), four(out_shape, n), ())
 
 
+_plans: dict[tuple, Window] = {}
+_MAX_PLANS = 1024
+
+
+def _plan(name: str, n: int, x: Any, output_size: Any) -> Window:
+    """What `_adaptive` finds for an int; remembered."""
+    if output_size.__class__ is not int:
+        return _adaptive(name, n, x, output_size)
+    key = (name, x.shape, output_size)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _adaptive(name, n, x, output_size)
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    return plan
+
+
 def _adaptive_avg(n: int) -> Callable:
     """Averages of a given number of parts along n dimensions."""
     name = f"adaptive_avg_pool{n}d"
 
     def adaptive_avg_pool(input: Any, output_size: Any) -> Any:
         x = array_arg(name, input)
-        window = _adaptive(name, n, x, output_size)
+        window = _plan(name, n, x, output_size)
         if x.size:
             need_type("adaptive_avg_pool2d", x, "")
         return apply(AdaptiveAvgPool, (input,), window)
@@ -147,7 +165,7 @@ def _adaptive_max(n: int) -> Callable:
 
     def adaptive_max_pool(input: Any, output_size: Any, return_indices: bool = False) -> Any:
         x = array_arg(name, input)
-        window = _adaptive(name, n, x, output_size)
+        window = _plan(name, n, x, output_size)
         need_type("adaptive_max_pool2d", x, "")
         result = apply(AdaptiveMaxPool, (input,), window)
         return result if return_indices else result[0]

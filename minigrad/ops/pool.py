@@ -130,8 +130,9 @@ class AvgPoolInput(Node):
 
 def need_type(kind: str, x: Any, integers: str) -> None:
     """NotImplementedError unless x is floating point or of one of these integer types' names."""
-    name = dtypes.from_numpy(x.dtype).name
-    if x.dtype.kind not in "fV" and name not in integers.split():
+    if x.dtype.kind in "fV":
+        return
+    if dtypes.from_numpy(x.dtype).name not in integers.split():
         raise NotImplementedError(f"\"{kind}\" not implemented for '{torch_name(x)}'")
 
 
@@ -235,9 +236,9 @@ def _check_sizes(kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) 
 
 def _window(
     name: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool,
-    line: bool = False,
-) -> tuple[Window, tuple]:  # fmt: skip
-    """Checks the arguments; the window without its sizes, and kernel, stride, padding, dilation.
+    line: bool = False, more: tuple = (),
+) -> Window:  # fmt: skip
+    """Checks the arguments; the window with kernel, stride, padding, and `more` or the dilation.
 
     `line`: with the checks and errors of `max_pool1d`.
     """
@@ -263,7 +264,45 @@ def _window(
             f"({c}x{out[0]}x{out[1]}). Output size is too small"
         )
     out_shape = (*x.shape[:-n], *out[2 - n :])
-    return Window(x.shape, out_shape, shape, (*shape[:2], *out), ()), (k, s, p, d)
+    return Window(x.shape, out_shape, shape, (*shape[:2], *out), (k, s, p, *(more or (d,))))
+
+
+_plans: dict[tuple, Window] = {}
+_MAX_PLANS = 1024
+
+
+def _plain(sizes: tuple) -> bool:
+    """Whether sizes are ints, tuples of ints or None. Others may be equal to one that is not."""
+    for size in sizes:
+        if size.__class__ is tuple:
+            for item in size:
+                if item.__class__ is not int:
+                    return False
+        elif size.__class__ is not int and size is not None:
+            return False
+    return True
+
+
+def _plan(
+    name: str,
+    n: int,
+    x: Any,
+    sizes: tuple[Any, Any, Any, Any],
+    ceil: bool,
+    line: bool = False,
+    more: tuple = (),
+) -> Window:
+    """What `_window` finds for kernel, stride, padding and dilation; remembered."""
+    if not _plain(sizes):
+        return _window(name, n, x, *sizes, ceil, line, more)
+    key = (name, x.shape, sizes, bool(ceil), line, more)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _window(name, n, x, *sizes, ceil, line, more)
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    return plan
 
 
 def _max_pool(n: int) -> Callable:
@@ -283,13 +322,13 @@ def _max_pool(n: int) -> Callable:
         # PyTorch's errors for lines are its own, unless it has to find indices.
         line = n == 1 and not return_indices
         sizes = (kernel_size, stride, padding, dilation)
-        window, sizes = _window(name, n, x, *sizes, ceil_mode, line)
+        window = _plan(name, n, x, sizes, ceil_mode, line)
         if line:
             need_type("max_pool1d_impl", x, "")
         else:
             need_type("max_pool2d", x, "uint8 int8 int16 int32 int64")
         cls = MaxPoolWithIndices if return_indices else MaxPool
-        return apply(cls, (input,), window._replace(sizes=sizes))
+        return apply(cls, (input,), window)
 
     doc = f"""The maximum of each window of `input` ([N,] C, {"L" if n == 1 else "H, W"}).
 
@@ -311,11 +350,11 @@ def _avg_pool(
     x = array_arg(name, input)
     if divisor_override == 0 and divisor_override is not None:
         raise RuntimeError("divisor must be not zero")
-    window, sizes = _window(name, n, x, kernel_size, stride, padding, 1, ceil_mode)
-    need_type("avg_pool2d", x, "int64")
     divisor = 0 if divisor_override is None else operator.index(divisor_override)
-    sizes = (*sizes[:3], bool(count_include_pad), divisor)
-    return apply(AvgPool, (input,), window._replace(sizes=sizes))
+    more = (bool(count_include_pad), divisor)
+    window = _plan(name, n, x, (kernel_size, stride, padding, 1), ceil_mode, False, more)
+    need_type("avg_pool2d", x, "int64")
+    return apply(AvgPool, (input,), window)
 
 
 def avg_pool1d(
