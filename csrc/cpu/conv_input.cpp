@@ -55,6 +55,7 @@ struct Plan {
   Layout l;
   int64_t rows, channels, image, chunk;
   bool by_channels, in_place;
+  bool dense;  // residues are written apart, one after the other, and then woven together
 };
 
 template <class T>
@@ -67,6 +68,7 @@ Plan<T> plan_of(const ConvShape& s) {
   const int64_t taps = ceil_div(s.r * s.s, s.stride_h * s.stride_w);
   p.by_channels = fills_vectors<T>(p.rows) && p.channels * taps >= kLongSum;
   p.in_place = p.by_channels && is_plain(p.l.g);
+  p.dense = p.by_channels && s.stride_h * s.stride_w > 1;
   p.chunk = p.in_place ? max_of(1, s.n) : images_of_chunk<T>(s.n, p.image);
   return p;
 }
@@ -75,7 +77,8 @@ template <class T>
 Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
   const int64_t steps = p.channels * s.r * s.s;
   return divide<T>(base, s.groups * in_panels<T>(p.rows) * steps, steps,
-                   p.in_place ? 0 : p.chunk * p.image, 0);
+                   p.in_place ? 0 : p.chunk * p.image,
+                   p.dense ? times(p.chunk, times(s.c, times(s.h, s.w))) : 0);
 }
 
 // Calls body(tap, shift) for each tap (r, t), numbered r * taps of x + t, that reaches residue
@@ -131,6 +134,34 @@ void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, 
   }
 }
 
+// x's planes from their residues, which lie one after the other: [residue][plane][row][column].
+template <class T>
+void weave(T* x, const T* from, const Layout& l, int64_t planes) {
+  const int64_t h = l.y.size, w = l.x.size, stride = l.x.stride;
+  parallel_for(planes, max_of(1, 16384 / (h * w)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t y = 0; y < h; ++y) {
+        T* to = x + (i * h + y) * w;
+        const int64_t a = y % l.y.stride, height = outputs(l.y, a);
+        // The residues of rows before a hold these rows of all columns.
+        int64_t before = 0;
+        for (int64_t r = 0; r < a; ++r) before += outputs(l.y, r);
+        before *= w;
+        for (int64_t b = 0; b < residues(l.x); ++b) {
+          const int64_t width = outputs(l.x, b);
+          const T* row = from + planes * before + (i * height + y / l.y.stride) * width;
+          if (stride == 2) {
+            for (int64_t t = 0; t < width; ++t) to[t * 2 + b] = row[t];
+          } else {
+            for (int64_t t = 0; t < width; ++t) to[t * stride + b] = row[t];
+          }
+          before += height * width;
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -150,7 +181,8 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
   c.rows = plan.rows;
   c.groups = s.groups;
   c.bias = bias;
-  c.out_image = s.c * s.h * s.w;
+  const int64_t image = s.c * s.h * s.w;
+  c.out_image = image;
   c.out_channel = s.h * s.w;
   c.out_row = s.w * s.stride_h;
   c.out_column = s.stride_w;
@@ -164,6 +196,7 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
       copy_planes(space.first, g + n * s.k * s.p * s.q, c.images * s.k, l.g, l.g.plane);
       c.src = space.first;
     }
+    T* dense = space.second;
     int64_t done = 0;  // steps of the residues before: each has its own packed weights
     for (int64_t a = 0; a < residues_y; ++a) {
       for (int64_t b = 0; b < residues_x; ++b) {
@@ -176,7 +209,15 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
         each_tap(l, a, b, [&](int64_t, int64_t) { c.steps += plan.channels; });
         c.height = outputs(l.y, a);
         c.width = outputs(l.x, b);
-        c.out = x + n * c.out_image + a * s.w + b;
+        c.out = x + n * image + a * s.w + b;
+        if (plan.dense) {
+          c.out = dense;
+          c.out_row = c.width;
+          c.out_column = 1;
+          c.out_channel = c.height * c.width;
+          c.out_image = s.c * c.out_channel;
+          dense += c.images * c.out_image;
+        }
         if (plan.by_channels) {
           correlate_channels(c);
         } else {
@@ -185,6 +226,7 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
         done += c.steps;
       }
     }
+    if (plan.dense) weave(x + n * image, space.second, l, c.images * s.c);
   }
 }
 

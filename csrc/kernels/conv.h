@@ -11,7 +11,8 @@
 //                padding and dilation are below 2^31
 //   aliasing     none
 //   workspace    workspace(shape) bytes, 64-byte aligned; padded copies of a few images and the
-//                packed weight, never the whole im2col matrix
+//                packed weight, never the whole im2col matrix; to_input with a stride: those
+//                images of x besides
 //   values       to_weight: a NaN or an infinity in x may reach the gradients of taps that do not
 //                read it (it multiplies zeros between the rows of g)
 //   determinism  every element is summed in one order: bitwise equal for every thread count
