@@ -20,6 +20,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_elementwise(m);
   mg::bind_gemm(m);
   mg::bind_graph(m);
+  mg::bind_index(m);
   mg::bind_loss(m);
   mg::bind_norm(m);
   mg::bind_optim(m);

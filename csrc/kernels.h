@@ -18,6 +18,7 @@
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/index.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
@@ -35,6 +36,7 @@ struct KernelTable {
   DropoutKernels dropout;
   ElementwiseKernels elementwise;
   GemmKernels gemm;
+  IndexKernels index;
   LossKernels loss;
   OptimKernels optim;
   PoolKernels pool;

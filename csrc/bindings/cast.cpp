@@ -1,6 +1,8 @@
-// _C.cast(out, src): float32 to and from float16 and bfloat16.
+// _C.cast(out, src): float32 to and from float16 and bfloat16; _C.convert(x, dtype): other types.
 #include "bindings/array.h"
 #include "bindings/families.h"
+#include "bindings/graph.h"
+#include "bindings/walk.h"
 #include "kernels.h"
 
 namespace mg {
@@ -38,8 +40,38 @@ PyObject* cast(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Py_RETURN_NONE;
 }
 
+// convert(x, dtype): a copy in C order, or None for types that have no row.
+PyObject* convert(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("convert", nargs, 2)) return nullptr;
+  if (!PyArray_CheckExact(args[0]) || !PyArray_DescrCheck(args[1])) return new_none();
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
+  PyArray_Descr* descr = reinterpret_cast<PyArray_Descr*>(args[1]);
+  const DType from = dtype_of(PyArray_DESCR(x)), to = dtype_of(descr);
+  if (from == DType::kOther || to == DType::kOther || descr->byteorder == NPY_OPPBYTE) {
+    return new_none();
+  }
+  const Row row = kernels().cast.rows[static_cast<int>(from)][static_cast<int>(to)];
+  Layout layout;
+  if ((!row && from != to) || !plan_copy(x, &layout)) return new_none();
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, PyArray_NDIM(x), PyArray_DIMS(x));
+  if (!out) return nullptr;
+  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(out));
+  const void* in = PyArray_DATA(x);
+  const int64_t item[] = {PyDataType_ELSIZE(descr), PyArray_ITEMSIZE(x)};
+  KernelScope scope(0.3 * static_cast<double>(layout.walk.size));
+  const ElementwiseKernels& k = kernels().elementwise;
+  if (row) {
+    k.run(row, FloatType::kFloat32, data, &in, item, layout.walk, nullptr);
+  } else {
+    k.copy(data, in, item[0], layout.walk);
+  }
+  return out;
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(cast, "cast(out, src): float32 to or from float16 or bfloat16, contiguous"),
+    MG_FAST(convert, "convert(x, dtype): a copy in C order, or None"),
     MG_TABLE_END,
 };
 

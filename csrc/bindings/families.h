@@ -13,6 +13,8 @@ void bind_elementwise(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_gemm(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);
+void bind_index(pybind11::module_& m);
+void bind_index_record(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);

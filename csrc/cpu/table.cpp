@@ -30,6 +30,7 @@ extern const ConvKernels kConv;
 extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
 extern const GemmKernels kGemm;
+extern const IndexKernels kIndex;
 extern const LossKernels kLoss;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
@@ -40,8 +41,8 @@ extern const SoftmaxKernels kSoftmax;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm,
-      kLoss,      kOptim,     kPool, kReduce, kRowNorm, kSoftmax,
+      kAttention, kBatchNorm, kCast,  kConv, kDropout, kElementwise, kGemm,
+      kIndex,     kLoss,      kOptim, kPool, kReduce,  kRowNorm,     kSoftmax,
   };
   return kTable;
 }

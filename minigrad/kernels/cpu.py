@@ -33,6 +33,7 @@ from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .nn import *  # noqa: F403
 from .norm import *  # noqa: F403
+from .places import *  # noqa: F403
 
 empty = _C.empty
 empty_like = _C.empty_like
@@ -84,6 +85,9 @@ _NO_CAST_SIZE = 64  # below it NumPy's own conversion is as quick
 
 def astype(x: Any, dtype: np.dtype) -> Any:
     """A copy of `x` in C order, converted to the NumPy type `dtype`."""
+    converted = _C.convert(x, dtype)
+    if converted is not None:
+        return converted
     from_, to = x.dtype, dtype
     single_half = {from_.itemsize, to.itemsize} == {2, 4} and from_.kind in "fV" and to.kind in "fV"
     large = x.size > _NO_CAST_SIZE

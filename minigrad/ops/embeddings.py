@@ -10,7 +10,7 @@ from ..autograd import inplace
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, places
 from ._nn import need_tensor, torch_name
 
 __all__ = ["embedding", "one_hot"]
@@ -114,6 +114,11 @@ def embedding(
     The row `padding_idx` gets no gradient. `max_norm` first shortens, in place, the rows taken.
     IndexError for a number out of range; RuntimeError for indices that are not int32 or int64.
     """
+    if (padding_idx is None or padding_idx >= 0) and max_norm is None and not sparse:
+        padding = -1 if padding_idx is None else padding_idx
+        result = places.fast_embedding(Embedding, weight, input, padding, scale_grad_by_freq)
+        if result is not None:
+            return result
     table = need_tensor("embedding", "weight", weight)
     ids = need_tensor("embedding", "indices", input)
     if table.ndim != 2:

@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..kernels import cpu, places
 from ..kernels.indexing import add_rows
 from ._elementwise import to_dtype, type_name
 from ._shape import array_arg, array_of, shape_of, sum_to
@@ -42,6 +43,10 @@ def key_of(indices: Any, positions: tuple[int, ...]) -> tuple:
 
 def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
     """The elements of an array at index arrays for the dimensions `positions`, as a copy."""
+    if len(positions) == 1:
+        taken = cpu.take_rows(x, positions[0], indices[0], True)
+        if taken is not None:
+            return taken
     try:
         if len(positions) == 1:
             return np.asarray(np.take(x, indices[0], axis=positions[0]))
@@ -97,6 +102,11 @@ def _front(positions: tuple[int, ...]) -> int:
 
 def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple) -> Any:
     """A copy of `x` (zeros if None) of the given shape, with values added at the index arrays."""
+    if len(positions) == 1:
+        given = shape if x is None else x
+        added = cpu.put_rows(given, positions[0], indices[0], values, False, True, True)
+        if added is not None:
+            return added
     sizes = [shape[p] for p in positions]
     rest = [d for d in range(len(shape)) if d not in positions]
     order = (*positions, *rest)
@@ -114,7 +124,11 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
     else:
         out = np.array(x.transpose(order), order="C").reshape(n, k)
     if rows.size and k:
-        add_rows(out, linear.reshape(-1), rows)
+        added = cpu.put_rows(out, 0, linear.reshape(-1), rows, False, False, True)
+        if added is None:
+            add_rows(out, linear.reshape(-1), rows)
+        else:
+            out = added
     back = np.argsort(order)
     out = out.reshape([shape[d] for d in order]).transpose(back)
     return np.ascontiguousarray(out)
@@ -167,6 +181,10 @@ class IndexPut(Node):
         if self.adds:
             places = result_shape(x.shape, indices, self.positions)
             return accumulate(x, x.shape, np.broadcast_to(values, places), indices, self.positions)
+        if len(indices) == 1:
+            out = cpu.put_rows(x, self.positions[0], indices[0], values, False, True, False)
+            if out is not None:
+                return out
         out = x.copy()
         put(out, values, indices, self.positions)
         return out
@@ -188,6 +206,8 @@ class IndexPut(Node):
 
 def put(out: Any, values: Any, indices: Any, positions: tuple[int, ...]) -> None:
     """Writes values to an array at index arrays."""
+    if len(positions) == 1 and places.write_rows(out, positions[0], indices[0], values):
+        return
     try:
         out[key_of(indices, positions)] = values
     except (IndexError, ValueError) as error:

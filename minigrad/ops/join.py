@@ -11,6 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Variable
+from ..kernels import places
 from ._elementwise import to_dtype, write_out
 from ._out import check_apart
 from ._shape import array_arg, normalize_dim
@@ -62,6 +63,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
 
     Gradient: each tensor gets its part. A vector without elements fits anything (PyTorch's rule).
     """
+    if out is None:
+        result = places.fast_join(Cat, tensors, dim, False)
+        if result is not None:
+            return result
     given = _sequence("cat", tensors)
     if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
@@ -98,6 +103,10 @@ def _check_fits(x: Any, lead: Any, dim: int, position: int) -> None:
 
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """Tensors of one shape along a new dimension. Gradient: each gets its place."""
+    if out is None:
+        result = places.fast_join(Stack, tensors, dim, True)
+        if result is not None:
+            return result
     given = _sequence("stack", tensors)
     if not given:
         raise RuntimeError("stack expects a non-empty TensorList")

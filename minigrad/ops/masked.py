@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu
 from ._elementwise import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
@@ -39,6 +41,10 @@ def _common_shape(x: Any, m: Any) -> tuple[int, ...]:
         raise broadcast_error(x, m) from None
 
 
+_WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+_LARGE = 3e38  # what float32 holds without a closer look
+
+
 class MaskedFill(Node):
     """A value where the mask is True, the input elsewhere."""
 
@@ -46,9 +52,11 @@ class MaskedFill(Node):
     fresh = True
 
     def forward(self, x: Any, mask: Any, value: Any) -> Any:
+        self.shape = x.shape
+        if x.dtype.kind in "fV":
+            return cpu.where(mask, float(value), x)
         out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)), order="C")
         np.copyto(out, value, where=mask)
-        self.shape = x.shape
         return out
 
     def backward(self, grad: Any) -> Any:
@@ -69,6 +77,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     Gradient: grad where the mask is False; of a tensor `value`, the sum of grad where it is True.
     """
     x, m = array_arg("masked_fill", input), _mask_arg("masked_fill", mask)
+    plain = value.__class__ in (int, float) and x.shape == m.shape and x.dtype in _WIDE
+    if plain and (abs(value) < _LARGE or abs(value) == math.inf):
+        return apply(MaskedFill, (input, mask, value))
     _common_shape(x, m)
     if isinstance(value, Variable) and value._array.ndim:
         raise RuntimeError(

@@ -10,19 +10,19 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable
+from ..kernels import places
+from ..kernels.indexing import grid
 from ._elementwise import operand, type_name
 from ._out import write_exact
 from ._shape import array_arg, array_of, normalize_dim
 from .arith import mul
-from .index import Index, IndexPut, put_at, take_at
+from .index import Index, IndexPut, put_at, saving, take_at
 from .movement import reshape
 from .scattering import (
-    Gather,
     IndexSelect,
     as_1d,
     check_bounds,
     gather,
-    grid,
     index_arg,
     reshape_like,
     vector_arg,
@@ -43,12 +43,22 @@ class Take(Index):
     """Elements by their number in the flattened tensor."""
 
 
+class TakeAlong(Index):
+    """The elements at an index for each place, which may count from the end."""
+
+    def name(self) -> str:
+        return "GatherBackward0"
+
+
 class IndexAdd(IndexPut):
     """Values added at places of a dimension."""
 
 
 class IndexCopy(IndexPut):
     """Values written at places of a dimension."""
+
+
+_ADD, _COPY = saving(IndexAdd, 2, 1), saving(IndexCopy, 2, 1)
 
 
 class IndexFill(IndexPut):
@@ -97,6 +107,10 @@ def index_add(
 
     Repeated indices add up. Gradient: of `input`, grad; of `source`, alpha * grad at the places.
     """
+    if alpha.__class__ is int and alpha == 1 and out is None:
+        result = places.fast_put(_ADD, input, source, dim, index, False, True)
+        if result is not None:
+            return result
     s = array_arg("index_add", source, 4, "source")
     if s.dtype == np.bool_:
         alpha = bool(alpha)
@@ -111,6 +125,10 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
 
     Gradient: of `input`, grad with zeros at the places; of `source`, grad at the places.
     """
+    if out is None:
+        result = places.fast_put(_COPY, input, source, dim, index, False, False)
+        if result is not None:
+            return result
     result = _index_write("index_copy", input, dim, index, source, False, IndexCopy)
     return result if out is None else write_exact("index_copy", out, result, source, index)
 
@@ -210,13 +228,13 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
             f"index {int(i[bad].flat[0])} is out of bounds for dimension {d} with size {n}"
         )
     shape = _broadcast_but(x.shape, i.shape, d)
-    arrays, positions = grid(np.empty(shape, np.bool_), d)
+    arrays = list(grid(np.empty(shape, np.bool_), d))
     for k, (m, size) in enumerate(zip(x.shape, shape)):
         if k != d and m == 1 and size != 1:
             arrays[k] = np.zeros_like(arrays[k])
     arrays[d] = indices
     # The index arrays broadcast together, so an index of size 1 is repeated by itself.
-    result = take_at(input, arrays, positions, Gather)
+    result = take_at(input, arrays, tuple(range(x.ndim)), TakeAlong)
     return result if out is None else write_exact("take_along_dim", out, result, input, indices)
 
 

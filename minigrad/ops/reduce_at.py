@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels.indexing import grid
 from ._out import write_exact
 from ._shape import array_arg, array_of
 from .arith import div, mul
@@ -19,7 +20,6 @@ from .scattering import (
     as_1d,
     check_bounds,
     gather,
-    grid,
     reshape_like,
     scatter,
     size_at,
@@ -51,8 +51,7 @@ def _start(x: Any, reduce: str, keys: tuple, include_self: bool) -> Any:
 
 
 def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
-    arrays, _ = grid(index, dim)
-    keys = tuple(arrays)
+    keys = grid(index, dim)
     half = x.dtype.kind in "fV" and x.dtype.itemsize == 2
     wide = x.astype(np.float32) if half else x
     out = _start(wide, reduce, keys, include_self)
@@ -102,7 +101,7 @@ class ScatterReduce(Node):
         if reduce == "sum":
             d_x, d_src = grad, gather(grad, dim, i)
         elif reduce == "mean":
-            keys = tuple(grid(i, dim)[0])
+            keys = grid(i, dim)
             count = _counts(array_of(x).shape, keys, i.shape, include_self)
             d_x = div(grad, beside(grad, count))
             d_src = gather(d_x, dim, i)
@@ -123,7 +122,7 @@ def _product_gradients(
     others = apply(ScatterReduce, (full, i, src), dim, "prod", include_self)
     d_x = div(mul(grad, others), full)
     zeros = np.zeros(array_of(x).shape, np.int64)
-    np.add.at(zeros, tuple(grid(i, dim)[0]), src_zero.astype(np.int64))
+    np.add.at(zeros, grid(i, dim), src_zero.astype(np.int64))
     lone = src_zero & (np.take_along_axis(_fit(zeros, i, dim), i, dim) == 1)
     without = apply(ScatterReduce, (x, i, masked_fill(src, lone, 1)), dim, "prod", include_self)
     at_lone = gather(mul(grad, without), dim, i)
@@ -150,7 +149,7 @@ def _extremum_gradients(
     own = array_of(x) == top
     theirs = array_of(src) == np.take_along_axis(_fit(top, i, dim), i, dim)
     count = (own if include_self else np.zeros_like(own)).astype(np.int64)
-    np.add.at(count, tuple(grid(i, dim)[0]), theirs.astype(np.int64))
+    np.add.at(count, grid(i, dim), theirs.astype(np.int64))
     if not include_self:
         count = np.maximum(count, own)
     share = div(grad, beside(grad, np.maximum(count, 1)))

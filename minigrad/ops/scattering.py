@@ -9,10 +9,12 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu, places
+from ..kernels.indexing import grid
 from ._elementwise import operand
 from ._out import write_exact
-from ._shape import array_arg, array_of, normalize_dim
-from .index import Index, IndexPut, put_at, take_at
+from ._shape import array_arg, array_of, normalize_dim, sum_to
+from .index import Index, saving, take_at
 from .movement import reshape
 from .rearrange import clone
 from .slices import Placed
@@ -25,19 +27,68 @@ __all__ = [
 ]
 
 
-class Gather(Index):
+class Gather(Node):
     """Along a dimension, the elements at an index for each place."""
+
+    saves = (1,)
+    fresh = True
+
+    def forward(self, x: Any, index: Any, dim: int) -> Any:
+        self.shape, self.positions = x.shape, (dim,)
+        return cpu.gather(x, dim, index)
+
+    def backward(self, grad: Any) -> Any:
+        """Zeros, with grad added at the places that were taken."""
+        index = self.saved[0]
+        return apply(GatherBackward, (grad, index), self.shape, self.positions[0]), None
+
+
+class GatherBackward(Node):
+    """Zeros of a shape, with values added along a dimension at an index for each."""
+
+    saves = (1,)
+    fresh = True
+
+    def forward(self, values: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+        self.dim = dim
+        return cpu.scatter(shape, dim, index, values, True)
+
+    def backward(self, grad: Any) -> Any:
+        """The elements of grad at the places."""
+        return apply(Gather, (grad, self.saved[0]), self.dim), None
 
 
 class IndexSelect(Index):
     """Whole places of a dimension at an index."""
 
 
-class Scatter(IndexPut):
-    """Values written along a dimension, each at its own index."""
+_SELECT = saving(IndexSelect, 1, 1)
 
 
-class ScatterAdd(IndexPut):
+class Scatter(Node):
+    """Values written (or added) along a dimension, each at its own index."""
+
+    saves = (2,)
+
+    def forward(self, x: Any, values: Any, index: Any, dim: int, adds: bool) -> Any:
+        self.shape, self.positions, self.adds = values.shape, (dim,), adds
+        return cpu.scatter(x, dim, index, values, adds)
+
+    def backward(self, grad: Any) -> Any:
+        """d input = grad, with zeros where it was written; d values = grad at the places."""
+        index, dim = self.saved[0], self.positions[0]
+        kept = values = None
+        if self.next[0] is not None:
+            kept = grad
+            if not self.adds:
+                zero = np.zeros((), array_of(grad).dtype)
+                kept = apply(Scatter, (grad, zero, index), dim, False)
+        if self.next[1] is not None:
+            values = sum_to(apply(Gather, (grad, index), dim), self.shape)
+        return kept, values, None
+
+
+class ScatterAdd(Scatter):
     """Values added along a dimension, each at its own index."""
 
 
@@ -59,17 +110,6 @@ def check_bounds(i: Any, dim: int, size: int, kind: type[Exception] = RuntimeErr
         raise kind(
             f"index {int(i[bad].flat[0])} is out of bounds for dimension {dim} with size {size}"
         )
-
-
-def grid(index: Any, dim: int) -> tuple[list, tuple[int, ...]]:
-    """Index arrays for all dimensions: `index` along `dim`, each place's own number elsewhere."""
-    shape = array_of(index).shape
-    n = len(shape)
-    arrays = [
-        index if d == dim else np.arange(shape[d]).reshape((1,) * d + (-1,) + (1,) * (n - d - 1))
-        for d in range(n)
-    ]
-    return arrays, tuple(range(n))
 
 
 def along(name: str, input: Any, dim: int, index: Any) -> int:
@@ -112,14 +152,18 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
     Gradient: grad added at the places that were taken. RuntimeError for indices out of bounds.
     """
+    if out is None:
+        result = places.fast_gather(Gather, input, dim, index)
+        if result is not None:
+            return result
     d, i = along("gather", input, dim, index), array_of(index)
     check_bounds(i, d, size_at(input, d))
     if not i.size:
         flat = reshape(input, (array_of(input).size,))
-        result = reshape(take_at(flat, [np.zeros(0, np.int64)], (0,), Gather), i.shape)
+        nothing = np.zeros(0, np.int64)
+        result = reshape(apply(Gather, (flat, nothing), 0), i.shape)
     else:
-        arrays, positions = grid(as_1d(index), d)
-        result = reshape_like(take_at(as_1d(input), arrays, positions, Gather), i.shape)
+        result = reshape_like(apply(Gather, (as_1d(input), as_1d(index)), d), i.shape)
     return result if out is None else write_exact("gather", out, result, input, index)
 
 
@@ -174,8 +218,8 @@ def _scatter(name: str, input: Any, dim: int, index: Any, src: Any, adds: bool, 
     check_bounds(array_of(index), d, size_at(input, d))
     if max(array_of(index).ndim, 1) != max(x.ndim, 1):  # without elements: nothing is written
         return clone(input)
-    arrays, positions = grid(as_1d(index), d)
-    return reshape_like(put_at(as_1d(input), values, arrays, positions, adds, cls), x.shape)
+    inputs = (as_1d(input), values, as_1d(index))
+    return reshape_like(apply(cls, inputs, d, adds), x.shape)
 
 
 def scatter(
@@ -194,6 +238,10 @@ def scatter(
     zeros at the places; of `src`, grad at the places. RuntimeError for indices out of bounds.
     """
     src = value if src is None else src
+    if reduce is None and out is None:
+        result = places.fast_put(Scatter, input, src, dim, index, True, False)
+        if result is not None:
+            return result
     if reduce is None:
         result = _scatter("scatter", input, dim, index, src, False, Scatter)
     else:
@@ -218,9 +266,8 @@ def scatter_product(input: Any, dim: int, index: Any, src: Any) -> Any:
     values = array_of(source_for("scatter", input, index, src, d))
     check_bounds(array_of(index), d, size_at(input, d))
     x = np.atleast_1d(array_of(input)).copy()
-    arrays, positions = grid(np.atleast_1d(array_of(index)), d)
     if array_of(index).size:
-        np.multiply.at(x, tuple(arrays), values)
+        np.multiply.at(x, grid(np.atleast_1d(array_of(index)), d), values)
     return _v.wrap(x.reshape(array_of(input).shape))
 
 
@@ -229,6 +276,10 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
 
     Gradient: of `input`, grad; of `src`, grad at the places.
     """
+    if out is None:
+        result = places.fast_put(ScatterAdd, input, src, dim, index, True, True)
+        if result is not None:
+            return result
     array_arg("scatter_add", src, 4, "src")
     result = _scatter("scatter_add", input, dim, index, src, True, ScatterAdd)
     return result if out is None else write_exact("scatter_add", out, result, src, index)
@@ -243,6 +294,10 @@ def vector_arg(name: str, index: Any) -> Any:
 
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """The places `index` (a vector) of dimension `dim`. Gradient: grad added at the places."""
+    if out is None:
+        result = places.fast_take(_SELECT, input, dim, index, False)
+        if result is not None:
+            return result
     x = array_arg("index_select", input)
     d, i = normalize_dim(dim, x.ndim), vector_arg("index_select", index)
     check_bounds(array_of(i), d, x.shape[d] if x.ndim else 1, IndexError)

@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply, apply_view, apply_views
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu
 from ._shape import array_arg, array_of, normalize_dim
 from .slices import Select, Slice, at_dim
 
@@ -49,7 +50,7 @@ class Cat(Node):
         *arrays, dim = pieces
         self.dim = dim
         self.sizes = [a.shape[dim] for a in arrays]
-        return np.concatenate(arrays, dim)
+        return cpu.join(tuple(arrays), dim, False)
 
     def backward(self, grad: Any) -> Any:
         """The pieces of grad."""
@@ -89,7 +90,7 @@ class Stack(Node):
     def forward(self, *pieces: Any) -> Any:
         *arrays, dim = pieces
         self.dim = dim
-        return np.stack(arrays, dim)
+        return cpu.join(tuple(arrays), dim, True)
 
     def backward(self, grad: Any) -> Any:
         """The places of grad along the dimension."""

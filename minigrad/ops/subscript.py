@@ -16,10 +16,12 @@ import numpy as np
 from ..autograd import inplace, modes, record
 from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
+from ..kernels import places
 from ._elementwise import to_dtype
 from ._shape import array_of
 from .assign import as_values, without_leading_ones, write_values
 from .index import (
+    Index,
     IndexPut,
     check_mask,
     check_values,
@@ -33,6 +35,7 @@ from .index import (
 from .movement import Unsqueeze
 from .slices import Alias, Select, Slice
 
+_TAKE = saving(Index, 1, 1)
 _FULL = slice(None)
 _NOTHING = np.zeros(0, np.int64)
 _MEANS_TUPLE = (slice, list, tuple, range, Variable, np.ndarray)
@@ -218,6 +221,10 @@ def getitem(input: Any, index: Any) -> Any:
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
         return apply_view(Select, input, (index, ...))
+    if isinstance(index, Variable):
+        taken = places.fast_take(_TAKE, input, 0, index, True)
+        if taken is not None:
+            return taken
     parsed = _parse(x.shape, index)
     if not parsed.arrays:
         return apply_view(parsed.cls or Alias, input, tuple(parsed.key))

@@ -1,0 +1,458 @@
+// Elements at numbered places of arrays: shapes and strides to the walk of the kernels, with every
+// check before anything is written. Where a function returns None, NumPy does it, or says what is
+// wrong.
+#include "bindings/index.h"
+
+#include "bindings/families.h"
+#include "bindings/graph.h"
+#include "bindings/walk.h"
+#include "kernels.h"
+
+namespace mg {
+namespace {
+
+constexpr double kEach = 0.5;  // nanoseconds for an element, roughly
+
+// The walk over the elements that an index names, before its dimensions are merged.
+struct Plan {
+  Plan() = default;
+  ~Plan() { Py_XDECREF(index); }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  Places places;
+  PyArrayObject* index = nullptr;  // int64; owned
+  int ndim;
+  npy_intp shape[NPY_MAXDIMS];
+  int64_t table[NPY_MAXDIMS], at[NPY_MAXDIMS], other[NPY_MAXDIMS];
+  bool along[NPY_MAXDIMS];
+};
+
+bool has_item(PyArrayObject* x) {
+  const npy_intp item = PyArray_ITEMSIZE(x);
+  return (item == 1 || item == 2 || item == 4 || item == 8) &&
+         !PyDataType_REFCHK(PyArray_DESCR(x)) && PyArray_ISALIGNED(x) && PyArray_ISNOTSWAPPED(x);
+}
+
+// The stride of a dimension in elements; false if it is no whole number of them.
+bool read_stride(PyArrayObject* x, int d, int64_t* stride) {
+  const npy_intp bytes = PyArray_STRIDE(x, d), item = PyArray_ITEMSIZE(x);
+  *stride = bytes / item;
+  return bytes % item == 0;
+}
+
+bool read_index(PyArrayObject* given, Plan* plan) {
+  switch (dtype_of(PyArray_DESCR(given))) {
+    case DType::kInt64:
+      Py_INCREF(given);
+      plan->index = given;
+      break;
+    case DType::kInt32:
+      plan->index = reinterpret_cast<PyArrayObject*>(PyArray_Cast(given, NPY_INT64));
+      if (!plan->index) return false;
+      break;
+    default:
+      return false;
+  }
+  return PyArray_ISALIGNED(plan->index) && PyArray_ISNOTSWAPPED(plan->index);
+}
+
+bool add_dim(Plan* plan, npy_intp extent, int64_t table, int64_t index, bool along) {
+  if (plan->ndim == NPY_MAXDIMS) return false;
+  const int d = plan->ndim++;
+  plan->shape[d] = extent;
+  plan->table[d] = table;
+  plan->at[d] = index;
+  plan->along[d] = along;
+  return true;
+}
+
+// Fills all but `other` and the merged walk. False: NumPy's work, or an error.
+bool plan_places(PyArrayObject* table, int64_t dim, PyArrayObject* index, Form form, Plan* plan) {
+  const int n = PyArray_NDIM(table), m = PyArray_NDIM(index);
+  if (n == 0 || m == 0 || !has_item(table) || (form == Form::kAlong && n != m)) return false;
+  if (dim < -n || dim >= n) return false;
+  const int at = static_cast<int>(dim < 0 ? dim + n : dim);
+  if (!read_index(index, plan)) return false;
+  plan->ndim = 0;
+  for (int d = 0; d < n; ++d) {
+    int64_t stride, step;
+    if (!read_stride(table, d, &stride)) return false;
+    const npy_intp extent = PyArray_DIM(table, d);
+    if (d == at) {
+      plan->places.step = stride;
+      plan->places.count = extent;
+    }
+    if (form == Form::kAlong) {
+      const npy_intp covered = PyArray_DIM(plan->index, d);
+      if (!read_stride(plan->index, d, &step) || (d != at && covered > extent)) return false;
+      if (!add_dim(plan, covered, d == at ? 0 : stride, step, d == at)) return false;
+    } else if (d == at) {
+      for (int k = 0; k < m; ++k) {
+        if (!read_stride(plan->index, k, &step) ||
+            !add_dim(plan, PyArray_DIM(plan->index, k), 0, step, true)) {
+          return false;
+        }
+      }
+    } else if (!add_dim(plan, extent, stride, 0, false)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void dense_other(Plan* plan) {
+  int64_t stride = 1;
+  for (int d = plan->ndim - 1; d >= 0; --d) {
+    plan->other[d] = stride;
+    stride *= plan->shape[d];
+  }
+}
+
+// The strides of values that broadcast to the places, or (kAlong) cover them. Leading ones more
+// than there are dimensions are refused.
+bool other_of(PyArrayObject* values, Form form, Plan* plan) {
+  const int n = PyArray_NDIM(values), skip = plan->ndim - n;
+  if (skip < 0 || !has_item(values)) return false;
+  if (form == Form::kAlong && skip != 0 && n != 0) return false;
+  for (int d = 0; d < plan->ndim; ++d) {
+    plan->other[d] = 0;
+    if (d < skip) continue;
+    const npy_intp extent = PyArray_DIM(values, d - skip);
+    const bool covers = form == Form::kAlong ? extent >= plan->shape[d] : extent == plan->shape[d];
+    if (!covers && (form == Form::kAlong || extent != 1)) return false;
+    if (covers && !read_stride(values, d - skip, &plan->other[d])) return false;
+  }
+  return true;
+}
+
+// Merges neighbouring dimensions. False if more are left than a walk has.
+bool merge(Plan* plan) {
+  Places& p = plan->places;
+  p.ndim = 0;
+  p.size = 1;
+  p.skip = -1;
+  for (int d = 0; d < plan->ndim; ++d) {
+    const int64_t extent = plan->shape[d];
+    p.size *= extent;
+    if (extent == 1) continue;
+    const int last = p.ndim - 1;
+    const bool joins =
+        p.ndim > 0 && p.along[last] == plan->along[d] && p.table[last] == plan->table[d] * extent &&
+        p.index[last] == plan->at[d] * extent && p.other[last] == plan->other[d] * extent;
+    if (!joins && p.ndim == kWalkDims) return false;
+    const int to = joins ? last : p.ndim++;
+    p.shape[to] = joins ? p.shape[to] * extent : extent;
+    p.table[to] = plan->table[d];
+    p.index[to] = plan->at[d];
+    p.other[to] = plan->other[d];
+    p.along[to] = plan->along[d];
+  }
+  if (p.ndim == 0) {  // one element
+    p.ndim = 1;
+    p.shape[0] = 1;
+    p.table[0] = p.other[0] = 1;
+    p.index[0] = 0;
+    p.along[0] = false;
+  }
+  return true;
+}
+
+const int64_t* index_data(const Plan& plan) {
+  return static_cast<const int64_t*>(PyArray_DATA(plan.index));
+}
+
+double work_of(const Places& places) { return kEach * static_cast<double>(places.size); }
+
+// Whether the numbers are in range. An index that names nothing is left to NumPy.
+bool in_range(const Plan& plan, bool wrap) {
+  const Places& p = plan.places;
+  return p.size > 0 && kernels().index.valid(index_data(plan), p, wrap ? -p.count : 0);
+}
+
+bool add_type(PyArrayObject* x, AddType* type) {
+  switch (dtype_of(PyArray_DESCR(x))) {
+    case DType::kUInt8:
+    case DType::kInt8:
+      *type = AddType::kUInt8;
+      return true;
+    case DType::kInt16:
+      *type = AddType::kUInt16;
+      return true;
+    case DType::kInt32:
+      *type = AddType::kUInt32;
+      return true;
+    case DType::kInt64:
+      *type = AddType::kUInt64;
+      return true;
+    case DType::kFloat32:
+      *type = AddType::kFloat32;
+      return true;
+    case DType::kFloat64:
+      *type = AddType::kFloat64;
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool same_type(PyArrayObject* a, PyArrayObject* b) {
+  return PyArray_TYPE(a) == PyArray_TYPE(b) ||
+         (dtype_of(PyArray_DESCR(a)) == dtype_of(PyArray_DESCR(b)) &&
+          dtype_of(PyArray_DESCR(a)) != DType::kOther);
+}
+
+// Fills a new array with x, or with zeros.
+bool fill(PyArrayObject* out, PyArrayObject* x) {
+  void* data = PyArray_DATA(out);
+  if (!x) {
+    const int64_t bytes = PyArray_NBYTES(out);
+    KernelScope scope(0.02 * static_cast<double>(bytes));
+    kernels().index.zero(data, bytes);
+    return true;
+  }
+  Layout layout;
+  if (!plan_copy(x, &layout)) return false;
+  KernelScope scope(kEach * static_cast<double>(layout.walk.size));
+  kernels().elementwise.copy(data, PyArray_DATA(x), PyArray_ITEMSIZE(x), layout.walk);
+  return true;
+}
+
+// Whether the memory between the first and the last elements of two arrays has bytes in common.
+bool overlap(PyArrayObject* a, PyArrayObject* b) {
+  const char *low[2], *high[2];
+  PyArrayObject* const arrays[] = {a, b};
+  for (int k = 0; k < 2; ++k) {
+    low[k] = high[k] = static_cast<const char*>(PyArray_DATA(arrays[k]));
+    for (int d = 0; d < PyArray_NDIM(arrays[k]); ++d) {
+      const npy_intp span = PyArray_STRIDE(arrays[k], d) * (PyArray_DIM(arrays[k], d) - 1);
+      (span < 0 ? low : high)[k] += span;
+    }
+    high[k] += PyArray_ITEMSIZE(arrays[k]);
+  }
+  return low[0] < high[1] && low[1] < high[0];
+}
+
+void run_put(PyArrayObject* out, const Plan& plan, PyArrayObject* values, bool add, AddType type) {
+  const IndexKernels& k = kernels().index;
+  KernelScope scope(work_of(plan.places));
+  if (add) {
+    k.add(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type, plan.places);
+  } else {
+    k.put(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), PyArray_ITEMSIZE(out),
+          plan.places);
+  }
+}
+
+}  // namespace
+
+PyObject* take_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, Form form, bool wrap) {
+  Plan plan;
+  if (!plan_places(x, dim, index, form, &plan)) return nullptr;
+  dense_other(&plan);
+  if (!merge(&plan) || !in_range(plan, wrap)) return nullptr;
+  PyArray_Descr* descr = PyArray_DESCR(x);
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, plan.ndim, plan.shape);
+  if (!out) return nullptr;
+  Keep keep(KernelScope::unlocks(work_of(plan.places)), {reinterpret_cast<PyObject*>(x)});
+  KernelScope scope(work_of(plan.places));
+  kernels().index.take(PyArray_DATA(reinterpret_cast<PyArrayObject*>(out)), PyArray_DATA(x),
+                       index_data(plan), PyArray_ITEMSIZE(x), plan.places);
+  return out;
+}
+
+PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t dim,
+                     PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, bool add,
+                     int64_t skip) {
+  AddType type = AddType::kCount;
+  if ((add && !add_type(values, &type)) || (x && !same_type(x, values))) return nullptr;
+  if (x) {
+    ndim = PyArray_NDIM(x);
+    shape = PyArray_DIMS(x);
+  }
+  PyArray_Descr* descr = PyArray_DESCR(x ? x : values);
+  if (PyDataType_REFCHK(descr) || descr->byteorder == NPY_OPPBYTE) return nullptr;
+  Py_INCREF(descr);
+  PyObject* result = new_array(descr, ndim, shape);
+  if (!result) return nullptr;
+  PyArrayObject* out = reinterpret_cast<PyArrayObject*>(result);
+  Plan plan;
+  bool good = plan_places(out, dim, index, form, &plan) && other_of(values, form, &plan) &&
+              merge(&plan) && in_range(plan, wrap);
+  plan.places.skip = skip;
+  good = good && (skip < 0 || plan.places.index[plan.places.ndim - 1] == 0);
+  if (!good) {
+    Py_DECREF(result);
+    return nullptr;
+  }
+  Keep keep(true, {reinterpret_cast<PyObject*>(x), reinterpret_cast<PyObject*>(values)});
+  if (!fill(out, x)) {
+    Py_DECREF(result);
+    return nullptr;
+  }
+  run_put(out, plan, values, add, type);
+  return result;
+}
+
+int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObject* values,
+                 bool wrap) {
+  if (!PyArray_ISWRITEABLE(x) || !same_type(x, values)) return 0;
+  Plan plan;
+  if (!plan_places(x, dim, index, Form::kRows, &plan) || !other_of(values, Form::kRows, &plan)) {
+    return PyErr_Occurred() ? -1 : 0;
+  }
+  // NumPy knows what to do when memory is shared, also within x (a repeated dimension).
+  for (int d = 0; d < PyArray_NDIM(x); ++d) {
+    if (PyArray_STRIDE(x, d) == 0 && PyArray_DIM(x, d) > 1) return 0;
+  }
+  if (overlap(x, values) || overlap(x, plan.index)) return 0;
+  if (!merge(&plan) || !in_range(plan, wrap)) return 0;
+  run_put(x, plan, values, false, AddType::kCount);
+  return 1;
+}
+
+PyObject* join_arrays(PyArrayObject* const* arrays, Py_ssize_t count, int64_t dim, bool stack) {
+  if (count < 1 || count > kMaxJoined) return nullptr;
+  PyArrayObject* first = arrays[0];
+  const int n = PyArray_NDIM(first), limit = n + stack;
+  if (dim < -limit || dim >= limit || limit > NPY_MAXDIMS || !has_item(first)) return nullptr;
+  const int at = static_cast<int>(dim < 0 ? dim + limit : dim);
+  npy_intp shape[NPY_MAXDIMS];
+  int64_t outer = 1, inner = PyArray_ITEMSIZE(first);
+  for (int d = 0; d < n; ++d) {
+    shape[d + (stack && d >= at)] = PyArray_DIM(first, d);
+    (d < at ? outer : inner) *= d == at && !stack ? 1 : PyArray_DIM(first, d);
+  }
+  const void* in[kMaxJoined];
+  int64_t bytes[kMaxJoined];
+  npy_intp total = 0;
+  for (Py_ssize_t k = 0; k < count; ++k) {
+    PyArrayObject* x = arrays[k];
+    if (PyArray_NDIM(x) != n || PyArray_TYPE(x) != PyArray_TYPE(first) || !PyArray_ISCARRAY_RO(x)) {
+      return nullptr;
+    }
+    for (int d = 0; d < n; ++d) {
+      if ((stack || d != at) && PyArray_DIM(x, d) != PyArray_DIM(first, d)) return nullptr;
+    }
+    const npy_intp extent = stack ? 1 : PyArray_DIM(x, at);
+    in[k] = PyArray_DATA(x);
+    bytes[k] = extent * inner;
+    total += extent;
+  }
+  shape[at] = total;
+  PyArray_Descr* descr = PyArray_DESCR(first);
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, limit, shape);
+  if (!out) return nullptr;
+  KernelScope scope(0.05 * static_cast<double>(outer * inner * total));
+  kernels().index.join(PyArray_DATA(reinterpret_cast<PyArrayObject*>(out)), in, bytes, count,
+                       outer);
+  return out;
+}
+
+namespace {
+
+PyObject* or_none(PyObject* result) { return result || PyErr_Occurred() ? result : new_none(); }
+
+PyArrayObject* as_array(PyObject* object) {
+  return PyArray_CheckExact(object) ? reinterpret_cast<PyArrayObject*>(object) : nullptr;
+}
+
+// take(x, dim, index, wrap), gather(x, dim, index)
+PyObject* take(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim;
+  bool wrap;
+  if (!check_count("take", nargs, 4) || !read_int("take", "dim", args[1], &dim) ||
+      !read_bool("take", "wrap", args[3], &wrap)) {
+    return nullptr;
+  }
+  PyArrayObject *x = as_array(args[0]), *index = as_array(args[2]);
+  if (!x || !index) return new_none();
+  return or_none(take_places(x, dim, index, Form::kRows, wrap));
+}
+
+PyObject* gather(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim;
+  if (!check_count("gather", nargs, 3) || !read_int("gather", "dim", args[1], &dim)) {
+    return nullptr;
+  }
+  PyArrayObject *x = as_array(args[0]), *index = as_array(args[2]);
+  if (!x || !index) return new_none();
+  return or_none(take_places(x, dim, index, Form::kAlong, false));
+}
+
+// put(x or shape, dim, index, values, along, wrap, add[, skip])
+PyObject* put(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim, skip = -1;
+  bool along, wrap, add;
+  if (nargs < 7 || nargs > 8) return fail(PyExc_TypeError, "put: needed: 7 or 8 arguments");
+  if (!read_int("put", "dim", args[1], &dim) || !read_bool("put", "along", args[4], &along) ||
+      !read_bool("put", "wrap", args[5], &wrap) || !read_bool("put", "add", args[6], &add) ||
+      (nargs == 8 && !read_int("put", "skip", args[7], &skip))) {
+    return nullptr;
+  }
+  PyArrayObject *x = as_array(args[0]), *index = as_array(args[2]), *values = as_array(args[3]);
+  npy_intp shape[NPY_MAXDIMS];
+  int ndim = 0;
+  if (!x && PyTuple_CheckExact(args[0]) && PyTuple_GET_SIZE(args[0]) <= NPY_MAXDIMS) {
+    ndim = static_cast<int>(PyTuple_GET_SIZE(args[0]));
+    for (int d = 0; d < ndim; ++d) {
+      int64_t extent;
+      if (!read_int("put", "a size", PyTuple_GET_ITEM(args[0], d), &extent)) return nullptr;
+      shape[d] = extent;
+    }
+  } else if (!x) {
+    return new_none();
+  }
+  if (!index || !values) return new_none();
+  return or_none(put_places(x, ndim, shape, dim, index, values, along ? Form::kAlong : Form::kRows,
+                            wrap, add, skip));
+}
+
+// write_rows(x, dim, index, values): in place, negative numbers from the end; whether it was done
+PyObject* write_rows(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim;
+  if (!check_count("write_rows", nargs, 4) || !read_int("write_rows", "dim", args[1], &dim)) {
+    return nullptr;
+  }
+  PyArrayObject *x = as_array(args[0]), *index = as_array(args[2]), *values = as_array(args[3]);
+  const int done = x && index && values ? write_places(x, dim, index, values, true) : 0;
+  return done < 0 ? nullptr : PyBool_FromLong(done);
+}
+
+// join(arrays, dim, stack): a tuple of arrays
+PyObject* join(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim;
+  bool stack;
+  if (!check_count("join", nargs, 3) || !read_int("join", "dim", args[1], &dim) ||
+      !read_bool("join", "stack", args[2], &stack)) {
+    return nullptr;
+  }
+  PyObject* given = args[0];
+  if (!PyTuple_CheckExact(given) || PyTuple_GET_SIZE(given) > kMaxJoined) return new_none();
+  PyArrayObject* arrays[kMaxJoined];
+  const Py_ssize_t count = PyTuple_GET_SIZE(given);
+  for (Py_ssize_t k = 0; k < count; ++k) {
+    arrays[k] = as_array(PyTuple_GET_ITEM(given, k));
+    if (!arrays[k]) return new_none();
+  }
+  return or_none(join_arrays(arrays, count, dim, stack));
+}
+
+PyMethodDef kFunctions[] = {
+    MG_FAST(take, "take(x, dim, index, wrap): whole places of a dimension, or None"),
+    MG_FAST(gather, "gather(x, dim, index): an element for each number, or None"),
+    MG_FAST(put, "put(x or shape, dim, index, values, along, wrap, add[, skip]): a copy, or None"),
+    MG_FAST(write_rows, "write_rows(x, dim, index, values): in place; whether it was done"),
+    MG_FAST(join, "join(arrays, dim, stack): side by side, or None"),
+    MG_TABLE_END,
+};
+
+}  // namespace
+
+void bind_index(pybind11::module_& m) {
+  add_functions(m, kFunctions);
+  bind_index_record(m);
+}
+
+}  // namespace mg

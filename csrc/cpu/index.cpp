@@ -1,0 +1,309 @@
+// Elements at numbered places: taken, written, added; arrays joined.
+// Bound by memory: dimensions are merged by the caller, so that whole rows move where one number
+// names a row, and a line of the innermost dimension is a plain loop otherwise.
+#include "kernels/index.h"
+
+#include "runtime/threads.h"
+#include "simd.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+// Elements in a chunk: some ten microseconds; twice as many are worth a second thread.
+constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kColumns = 64;      // a row is cut in multiples of it: whole cache lines
+constexpr int64_t kNear = 512 << 10;  // bytes of a table that the second cache surely holds
+constexpr int64_t kZeroBlock = 4 << 20;
+constexpr int64_t kCopyBlock = 256 << 10;
+
+MG_INLINE int64_t wrapped(int64_t i, int64_t count) { return i + ((i >> 63) & count); }
+
+// Calls line(table, index, other) with the offsets of every line (a run of the innermost
+// dimension, `n` elements) in which dimension `split` is in [begin, end).
+template <class Line>
+MG_INLINE void each_line(const Places& p, int split, int64_t begin, int64_t end, Line line) {
+  const int inner = p.ndim - 1;
+  int64_t shape[kWalkDims], at[kWalkDims] = {};
+  for (int d = 0; d < p.ndim; ++d) shape[d] = p.shape[d];
+  shape[split] = end - begin;
+  int64_t table = begin * p.table[split], index = begin * p.index[split];
+  int64_t other = begin * p.other[split];
+  const int64_t n = shape[inner];
+  for (;;) {
+    line(table, index, other, n);
+    int d = inner - 1;
+    for (; d >= 0; --d) {
+      table += p.table[d];
+      index += p.index[d];
+      other += p.other[d];
+      if (++at[d] < shape[d]) break;
+      table -= shape[d] * p.table[d];
+      index -= shape[d] * p.index[d];
+      other -= shape[d] * p.other[d];
+      at[d] = 0;
+    }
+    if (d < 0) return;
+  }
+}
+
+// Bytes of the stretch of columns to finish at a time: a cache line of every row of a table too
+// large for the near cache stays there while all of the index is followed. 0: no need.
+MG_INLINE int64_t stretch(const Places& p, int64_t item) {
+  const int inner = p.ndim - 1;
+  const bool scattered = p.ndim > 1 && p.index[inner] != 0 && !p.along[inner] &&
+                         p.table[inner] == 1 && p.count * p.step * item > kNear;
+  return scattered ? 64 / item : 0;
+}
+
+// Runs body(split, begin, end) over the threads. `ordered`: elements that may meet at one place,
+// which differ along the indexed dimension only, stay in one chunk.
+template <class Body>
+MG_INLINE void in_chunks(const Places& p, int64_t item, bool ordered, Body body) {
+  int split = -1;
+  for (int d = 0; d < p.ndim; ++d) {
+    if (ordered && p.along[d]) continue;
+    if (split < 0 || (p.shape[d] > p.shape[split] && (ordered || d + 1 < p.ndim))) split = d;
+  }
+  if (split < 0 || p.size <= 2 * kGrain) {
+    body(0, int64_t{0}, p.shape[0]);
+    return;
+  }
+  if (const int64_t columns = stretch(p, item)) {
+    split = p.ndim - 1;
+    const int64_t n = p.shape[split];
+    const int64_t blocks = ceil_div(n, columns);
+    parallel_for(blocks, ceil_div(kGrain * blocks, p.size), [&](int64_t first, int64_t last) {
+      for (int64_t b = first; b < last; ++b) {
+        body(split, b * columns, min_of((b + 1) * columns, n));
+      }
+    });
+    return;
+  }
+  const int64_t n = p.shape[split];
+  int64_t grain = ceil_div(kGrain * n, p.size);
+  if (split + 1 == p.ndim) grain = ceil_div(grain, kColumns) * kColumns;
+  parallel_for(n, grain, [&](int64_t begin, int64_t end) { body(split, begin, end); });
+}
+
+bool valid(const int64_t* index, const Places& places, int64_t low) {
+  Places p = places;  // each number once: not where it serves several elements
+  for (int d = 0; d < p.ndim; ++d) {
+    if (p.index[d] == 0) p.shape[d] = 1;
+  }
+  const int64_t stride = p.index[p.ndim - 1];
+  const uint64_t range = static_cast<uint64_t>(p.count - low);
+  bool bad = false;
+  each_line(p, 0, 0, p.shape[0], [&](int64_t, int64_t at, int64_t, int64_t n) {
+    const int64_t* i = index + at;
+    if (stride == 1) {
+      uint64_t any = 0;
+      for (int64_t j = 0; j < n; ++j) any |= static_cast<uint64_t>(i[j] - low) >= range;
+      bad |= any != 0;
+    } else {
+      for (int64_t j = 0; j < n; ++j) bad |= static_cast<uint64_t>(i[j * stride] - low) >= range;
+    }
+  });
+  return !bad;
+}
+
+// A short row is copied element by element: calling memcpy costs more.
+template <class T>
+MG_INLINE void copy_run(T* MG_RESTRICT out, const T* MG_RESTRICT in, int64_t n) {
+  __builtin_memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
+}
+
+template <class T>
+void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
+  const int inner = p.ndim - 1;
+  const int64_t from = p.table[inner], by = p.index[inner], to = p.other[inner];
+  const int64_t step = p.step, count = p.count;
+  in_chunks(p, sizeof(T), false, [&](int split, int64_t begin, int64_t end) {
+    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
+      const T* MG_RESTRICT x = static_cast<const T*>(in) + t;
+      const int64_t* i = index + at;
+      T* MG_RESTRICT y = static_cast<T*>(out) + o;
+      if (by == 0) {
+        x += wrapped(*i, count) * step;
+        if (from == 1 && to == 1) {
+          copy_run(y, x, n);
+        } else {
+          for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
+        }
+      } else if (by == 1 && to == 1) {
+        for (int64_t j = 0; j < n; ++j) y[j] = x[j * from + wrapped(i[j], count) * step];
+      } else {
+        for (int64_t j = 0; j < n; ++j) {
+          y[j * to] = x[j * from + wrapped(i[j * by], count) * step];
+        }
+      }
+    });
+  });
+}
+
+template <class T>
+void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
+  const int inner = p.ndim - 1;
+  const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
+  const int64_t step = p.step, count = p.count;
+  in_chunks(p, sizeof(T), true, [&](int split, int64_t begin, int64_t end) {
+    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
+      const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
+      const int64_t* i = index + at;
+      T* MG_RESTRICT y = static_cast<T*>(out) + t;
+      if (by == 0) {
+        y += wrapped(*i, count) * step;
+        if (from == 1 && to == 1) {
+          copy_run(y, x, n);
+        } else {
+          for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
+        }
+      } else {
+        for (int64_t j = 0; j < n; ++j) {
+          y[j * to + wrapped(i[j * by], count) * step] = x[j * from];
+        }
+      }
+    });
+  });
+}
+
+template <class T>
+void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
+  const int inner = p.ndim - 1;
+  const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
+  const int64_t step = p.step, count = p.count, skip = p.skip;
+  in_chunks(p, sizeof(T), true, [&](int split, int64_t begin, int64_t end) {
+    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
+      const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
+      const int64_t* i = index + at;
+      T* MG_RESTRICT y = static_cast<T*>(out) + t;
+      if (by == 0) {
+        const int64_t place = wrapped(*i, count);
+        if (place == skip) return;
+        y += place * step;
+        if (from == 1 && to == 1) {
+          for (int64_t j = 0; j < n; ++j) y[j] = static_cast<T>(y[j] + x[j]);
+        } else {
+          for (int64_t j = 0; j < n; ++j) y[j * to] = static_cast<T>(y[j * to] + x[j * from]);
+        }
+      } else {
+        for (int64_t j = 0; j < n; ++j) {
+          T* place = y + j * to + wrapped(i[j * by], count) * step;
+          *place = static_cast<T>(*place + x[j * from]);
+        }
+      }
+    });
+  });
+}
+
+void take(void* other, const void* table, const int64_t* index, int64_t item, const Places& p) {
+  if (p.size == 0) return;
+  const auto run = item == 1   ? take_as<uint8_t>
+                   : item == 2 ? take_as<uint16_t>
+                   : item == 4 ? take_as<uint32_t>
+                               : take_as<uint64_t>;
+  run(other, table, index, p);
+}
+
+void put(void* table, const void* other, const int64_t* index, int64_t item, const Places& p) {
+  if (p.size == 0) return;
+  const auto run = item == 1   ? put_as<uint8_t>
+                   : item == 2 ? put_as<uint16_t>
+                   : item == 4 ? put_as<uint32_t>
+                               : put_as<uint64_t>;
+  run(table, other, index, p);
+}
+
+void add(void* table, const void* other, const int64_t* index, AddType type, const Places& p) {
+  if (p.size == 0) return;
+  using Add = void (*)(void*, const void*, const int64_t*, const Places&);
+  static constexpr Add kAdd[] = {add_as<uint8_t>,  add_as<uint16_t>, add_as<uint32_t>,
+                                 add_as<uint64_t>, add_as<float>,    add_as<double>};
+  kAdd[static_cast<int>(type)](table, other, index, p);
+}
+
+// The processor's own fill writes whole cache lines without reading them: twice as fast as stores
+// for what no cache holds.
+MG_INLINE void zero_block(char* out, int64_t bytes) {
+#if defined(__x86_64__)
+  asm volatile("rep stosb" : "+D"(out), "+c"(bytes) : "a"(0) : "memory");
+#else
+  __builtin_memset(out, 0, static_cast<size_t>(bytes));
+#endif
+}
+
+void zero(void* out, int64_t bytes) {
+  if (bytes <= kCopyBlock) {
+    __builtin_memset(out, 0, static_cast<size_t>(bytes));
+    return;
+  }
+  char* at = static_cast<char*>(out);
+  parallel_for(bytes, kZeroBlock,
+               [=](int64_t begin, int64_t end) { zero_block(at + begin, end - begin); });
+}
+
+// Columns of one element each: written block by block, so that the lines of the result stay in
+// the nearest cache while every input adds its column.
+template <class T>
+void join_columns(void* out, const void* const* in, int64_t count, int64_t begin, int64_t end) {
+  T* y = static_cast<T*>(out);
+  constexpr int64_t kRows = 64;
+  for (int64_t first = begin; first < end; first += kRows) {
+    const int64_t last = min_of(first + kRows, end);
+    for (int64_t k = 0; k < count; ++k) {
+      const T* x = static_cast<const T*>(in[k]);
+      for (int64_t i = first; i < last; ++i) y[i * count + k] = x[i];
+    }
+  }
+}
+
+void join_rows(void* out, const void* const* in, const int64_t* bytes, int64_t count, int64_t total,
+               int64_t begin, int64_t end) {
+  char* y = static_cast<char*>(out) + begin * total;
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t k = 0; k < count; ++k) {
+      copy_run(y, static_cast<const char*>(in[k]) + i * bytes[k], bytes[k]);
+      y += bytes[k];
+    }
+  }
+}
+
+void join(void* out, const void* const* in, const int64_t* bytes, int64_t count, int64_t outer) {
+  int64_t total = 0;
+  bool columns = count > 0;
+  for (int64_t k = 0; k < count; ++k) {
+    total += bytes[k];
+    columns &= bytes[k] == bytes[0];
+  }
+  if (total == 0 || outer == 0) return;
+  if (outer == 1) {
+    char* y = static_cast<char*>(out);
+    for (int64_t k = 0; k < count; y += bytes[k++]) {
+      const char* x = static_cast<const char*>(in[k]);
+      parallel_for(bytes[k], kCopyBlock, [=](int64_t begin, int64_t end) {
+        copy_run(y + begin, x + begin, end - begin);
+      });
+    }
+    return;
+  }
+  const int64_t item = columns ? bytes[0] : 0;
+  parallel_for(outer, ceil_div(kCopyBlock, total), [=](int64_t begin, int64_t end) {
+    switch (item) {
+      case 1:
+        return join_columns<uint8_t>(out, in, count, begin, end);
+      case 2:
+        return join_columns<uint16_t>(out, in, count, begin, end);
+      case 4:
+        return join_columns<uint32_t>(out, in, count, begin, end);
+      case 8:
+        return join_columns<uint64_t>(out, in, count, begin, end);
+      default:
+        return join_rows(out, in, bytes, count, total, begin, end);
+    }
+  });
+}
+
+}  // namespace
+
+extern const IndexKernels kIndex = {valid, take, put, add, zero, join};
+
+}  // namespace mg::MG_ISA

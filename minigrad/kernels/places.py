@@ -1,0 +1,66 @@
+"""Elements at numbered places and joined arrays, compiled; NumPy does what that does not take.
+
+`fast_*` record an operation in one call, as `fast.apply` does, and return None, having done
+nothing, for whatever is not usual: the Python code says what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _C, indexing, numpy_embedding
+
+__all__ = ["embedding", "embedding_backward", "gather", "join", "put_rows", "scatter", "take_rows"]
+
+fast_take = _C.fast_take
+fast_gather = _C.fast_gather
+fast_put = _C.fast_put
+fast_embedding = _C.fast_embedding
+fast_join = _C.fast_join
+
+# Where NumPy has to look: they return None for types they do not take and misfits.
+take_rows = _C.take  # (x, dim, index, wrap): x[:, index]
+put_rows = _C.put  # (x or shape, dim, index, values, False, wrap, add): a copy of x, or zeros
+write_rows = _C.write_rows  # (x, dim, index, values): x[:, index] = values; whether it was done
+
+
+def gather(x: Any, dim: int, index: Any) -> Any:
+    """out[i][j][k] = x[index[i][j][k]][j][k] (for dim 0); the index is valid."""
+    result = _C.gather(x, dim, index)
+    return indexing.gather(x, dim, index) if result is None else result
+
+
+def scatter(x: Any, dim: int, index: Any, values: Any, add: bool) -> Any:
+    """A copy of `x` (zeros where x is a shape) with values written or added as `gather` reads."""
+    result = _C.put(x, dim, index, values, True, False, add)
+    return indexing.scatter(x, dim, index, values, add) if result is None else result
+
+
+def join(arrays: tuple, dim: int, stack: bool) -> Any:
+    """The arrays one after the other along `dim`, or (`stack`) along a new dimension."""
+    result = _C.join(arrays, dim, stack)
+    if result is None:
+        return np.stack(arrays, dim) if stack else np.concatenate(arrays, dim)
+    return result
+
+
+def embedding(weight: Any, ids: Any) -> Any:
+    """weight[ids]: weight (n, d), ids any shape; the ids are valid."""
+    result = _C.take(weight, 0, ids, False)
+    return numpy_embedding.embedding(weight, ids) if result is None else result
+
+
+def embedding_backward(
+    grad: Any, ids: Any, n: int, padding_idx: int = -1, by_frequency: bool = False
+) -> Any:
+    """The gradient of a table (n, d): the sum of the rows of grad that belong to each id."""
+    result = None
+    if not by_frequency and ids.ndim:
+        shape = (n, grad.shape[-1])
+        wide = grad.astype(np.float32) if grad.dtype.itemsize == 2 else grad
+        result = _C.put(shape, 0, ids, wide, False, False, True, padding_idx)
+    if result is None:
+        return numpy_embedding.embedding_backward(grad, ids, n, padding_idx, by_frequency)
+    return result.astype(grad.dtype, copy=False)
