@@ -40,6 +40,30 @@ PyObject* cast(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Py_RETURN_NONE;
 }
 
+// float32 to or from a 16-bit format, dense; nullptr without an error for other types.
+PyObject* convert_half(PyArrayObject* x, DType from, PyArray_Descr* descr, DType to) {
+  const DType other = from == DType::kFloat32 ? to : from;
+  if (from == to || (other != DType::kFloat16 && other != DType::kBFloat16)) return nullptr;
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, PyArray_NDIM(x), PyArray_DIMS(x));
+  if (!out) return nullptr;
+  const CastKernels& k = kernels().cast;
+  const int64_t n = PyArray_SIZE(x);
+  void* y = PyArray_DATA(reinterpret_cast<PyArrayObject*>(out));
+  const void* data = PyArray_DATA(x);
+  KernelScope scope(0.1 * static_cast<double>(n));
+  if (to == DType::kFloat16) {
+    k.float_to_half(static_cast<half*>(y), static_cast<const float*>(data), n);
+  } else if (to == DType::kBFloat16) {
+    k.float_to_bfloat16(static_cast<bfloat16*>(y), static_cast<const float*>(data), n);
+  } else if (other == DType::kFloat16) {
+    k.half_to_float(static_cast<float*>(y), static_cast<const half*>(data), n);
+  } else {
+    k.bfloat16_to_float(static_cast<float*>(y), static_cast<const bfloat16*>(data), n);
+  }
+  return out;
+}
+
 // convert(x, dtype): a copy in C order, or None for types that have no row.
 PyObject* convert(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("convert", nargs, 2)) return nullptr;
@@ -49,6 +73,10 @@ PyObject* convert(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const DType from = dtype_of(PyArray_DESCR(x)), to = dtype_of(descr);
   if (from == DType::kOther || to == DType::kOther || descr->byteorder == NPY_OPPBYTE) {
     return new_none();
+  }
+  if (PyArray_ISCARRAY_RO(x) && (from == DType::kFloat32 || to == DType::kFloat32)) {
+    PyObject* out = convert_half(x, from, descr, to);
+    if (out || PyErr_Occurred()) return out;
   }
   const Row row = kernels().cast.rows[static_cast<int>(from)][static_cast<int>(to)];
   Layout layout;

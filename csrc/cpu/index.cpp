@@ -11,8 +11,7 @@ namespace {
 
 // Elements in a chunk: some ten microseconds; twice as many are worth a second thread.
 constexpr int64_t kGrain = 1 << 15;
-constexpr int64_t kColumns = 64;      // a row is cut in multiples of it: whole cache lines
-constexpr int64_t kNear = 512 << 10;  // bytes of a table that the second cache surely holds
+constexpr int64_t kColumns = 64;  // a row is cut in multiples of it: whole cache lines
 constexpr int64_t kZeroBlock = 4 << 20;
 constexpr int64_t kCopyBlock = 256 << 10;
 
@@ -46,19 +45,10 @@ MG_INLINE void each_line(const Places& p, int split, int64_t begin, int64_t end,
   }
 }
 
-// Bytes of the stretch of columns to finish at a time: a cache line of every row of a table too
-// large for the near cache stays there while all of the index is followed. 0: no need.
-MG_INLINE int64_t stretch(const Places& p, int64_t item) {
-  const int inner = p.ndim - 1;
-  const bool scattered = p.ndim > 1 && p.index[inner] != 0 && !p.along[inner] &&
-                         p.table[inner] == 1 && p.count * p.step * item > kNear;
-  return scattered ? 64 / item : 0;
-}
-
 // Runs body(split, begin, end) over the threads. `ordered`: elements that may meet at one place,
 // which differ along the indexed dimension only, stay in one chunk.
 template <class Body>
-MG_INLINE void in_chunks(const Places& p, int64_t item, bool ordered, Body body) {
+MG_INLINE void in_chunks(const Places& p, bool ordered, Body body) {
   int split = -1;
   for (int d = 0; d < p.ndim; ++d) {
     if (ordered && p.along[d]) continue;
@@ -68,19 +58,10 @@ MG_INLINE void in_chunks(const Places& p, int64_t item, bool ordered, Body body)
     body(0, int64_t{0}, p.shape[0]);
     return;
   }
-  if (const int64_t columns = stretch(p, item)) {
-    split = p.ndim - 1;
-    const int64_t n = p.shape[split];
-    const int64_t blocks = ceil_div(n, columns);
-    parallel_for(blocks, ceil_div(kGrain * blocks, p.size), [&](int64_t first, int64_t last) {
-      for (int64_t b = first; b < last; ++b) {
-        body(split, b * columns, min_of((b + 1) * columns, n));
-      }
-    });
-    return;
-  }
   const int64_t n = p.shape[split];
   int64_t grain = ceil_div(kGrain * n, p.size);
+  // Columns: each pass reads the index once more, in pieces, so there are few.
+  if (split + 1 == p.ndim && p.index[split] != 0 && p.ndim > 1) grain = max_of(grain, n / 2);
   if (split + 1 == p.ndim) grain = ceil_div(grain, kColumns) * kColumns;
   parallel_for(n, grain, [&](int64_t begin, int64_t end) { body(split, begin, end); });
 }
@@ -117,7 +98,7 @@ void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t from = p.table[inner], by = p.index[inner], to = p.other[inner];
   const int64_t step = p.step, count = p.count;
-  in_chunks(p, sizeof(T), false, [&](int split, int64_t begin, int64_t end) {
+  in_chunks(p, false, [&](int split, int64_t begin, int64_t end) {
     each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + t;
       const int64_t* i = index + at;
@@ -145,7 +126,7 @@ void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
   const int64_t step = p.step, count = p.count;
-  in_chunks(p, sizeof(T), true, [&](int split, int64_t begin, int64_t end) {
+  in_chunks(p, true, [&](int split, int64_t begin, int64_t end) {
     each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
       const int64_t* i = index + at;
@@ -171,7 +152,7 @@ void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
   const int64_t step = p.step, count = p.count, skip = p.skip;
-  in_chunks(p, sizeof(T), true, [&](int split, int64_t begin, int64_t end) {
+  in_chunks(p, true, [&](int split, int64_t begin, int64_t end) {
     each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
       const int64_t* i = index + at;

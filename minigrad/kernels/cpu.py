@@ -80,8 +80,6 @@ uniform64 = _C.uniform64
 normal_blocks = _C.normal_blocks
 shuffle = _C.shuffle
 
-_NO_CAST_SIZE = 64  # below it NumPy's own conversion is as quick
-
 
 def astype(x: Any, dtype: np.dtype) -> Any:
     """A copy of `x` in C order, converted to the NumPy type `dtype`."""
@@ -89,12 +87,6 @@ def astype(x: Any, dtype: np.dtype) -> Any:
     if converted is not None:
         return converted
     from_, to = x.dtype, dtype
-    single_half = {from_.itemsize, to.itemsize} == {2, 4} and from_.kind in "fV" and to.kind in "fV"
-    large = x.size > _NO_CAST_SIZE
-    if single_half and large and x.flags.c_contiguous and x.flags.aligned:
-        out = empty(x.shape, to)
-        cast(out, x)
-        return out
     if from_.kind in "fV" and (to.kind not in "fV" or to.itemsize <= from_.itemsize):
         with np.errstate(all="ignore"):  # what does not fit becomes infinite, or any integer
             return x.astype(to, order="C")

@@ -124,3 +124,35 @@ def test_bad_arguments_are_named():
     f16.flags.writeable = False
     with pytest.raises(ValueError, match="out is float16 .* read-only; it must be writeable"):
         cpu.cast(f16, f32)
+
+
+@pytest.mark.parametrize("source", ["?", "u1", "i1", "i2", "i4", "i8", "f4", "f8"])
+@pytest.mark.parametrize("target", ["?", "u1", "i1", "i2", "i4", "i8", "f4", "f8"])
+def test_conversions(source, target):
+    for n in (1, 7, 17, 1000):
+        x = np.random.default_rng(n).normal(size=(n, 3)) * 100
+        x = (x > 0 if source == "?" else x.astype("i2")).astype(source)
+        for view in (
+            x,
+            x.T,
+            x[::2, 1:],
+            np.broadcast_to(x[0], (n, 3)),
+            x[:0],
+            x[0, 0:1].reshape(()),
+        ):
+            got = _C.convert(view, np.dtype(target))
+            if got is None:
+                continue
+            assert got.dtype == target and got.flags.c_contiguous
+            np.testing.assert_array_equal(got, view.astype(target))
+
+
+def test_conversions_of_unusual_floats():
+    x = np.float32([0, -0.0, 1e-42, np.nan, np.inf, -np.inf, 3e9, -3e9, 1e30, -1.7, 1.7] * 5)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(_C.convert(x, np.dtype("?")), x.astype("?"))
+        for target in ("i4", "i8"):
+            np.testing.assert_array_equal(_C.convert(x, np.dtype(target)), x.astype(target))
+    big = np.array([2**62 + 1, -(2**53) - 1, 2**31, -1])
+    for target in ("f4", "f8", "i4", "?"):
+        np.testing.assert_array_equal(_C.convert(big, np.dtype(target)), big.astype(target))
