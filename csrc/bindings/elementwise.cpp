@@ -338,7 +338,8 @@ PyObject* fast_in_place(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   Keep keep(true, {target.array, other.array});
   if (!write_in_place(op, target, other, number)) Py_RETURN_FALSE;
-  if (!note_write(target.given)) return nullptr;
+  // The first write makes the record of writes, which `_version` counts.
+  if (!cell_of(target.given) || !note_write(target.given)) return nullptr;
   Py_RETURN_TRUE;
 }
 

@@ -49,14 +49,14 @@ struct GeluBackward {
     return grad * (below + x * density);
   }
 };
+// s + x s (1 - s) u' with s = sigmoid(u), u = 2 k (x + c x^3): as GeluTanh is computed.
 struct GeluTanhBackward {
   template <class V>
   MG_INLINE V apply(V grad, V x, const Params<V>&) {
-    const V k = lanes_of<V>(0.79788456080286535588), c = lanes_of<V>(0.044715);
+    const V k = lanes_of<V>(1.59576912160573071176), c = lanes_of<V>(0.044715);
     const V square = x * x;
-    const V t = tanh((square * c + 1) * x * k);
-    const V slope = (1 - t * t) * k * (square * c * 3 + 1);
-    return grad * lanes_of<V>(0.5) * (t + 1 + x * slope);
+    const V s = sigmoid((square * c + 1) * x * k);
+    return grad * s * (1 + x * (1 - s) * k * (square * c * 3 + 1));
   }
 };
 struct SiluBackward {

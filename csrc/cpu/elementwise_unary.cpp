@@ -49,12 +49,12 @@ MG_UNARY(Clamp, clip(x, p.at[0], p.at[1]))
 MG_UNARY(Mish, x* tanh(log1p(exp(x))))
 #undef MG_UNARY
 
+// (1 + tanh u) / 2 is the sigmoid of 2 u, which does not cancel on the left.
 struct GeluTanh {
   template <class V>
   MG_INLINE V apply(V x, const Params<V>&) {
     const V cube = x * x * x;
-    const V inner = (x + cube * lanes_of<V>(0.044715)) * lanes_of<V>(0.79788456080286535588);
-    return x * lanes_of<V>(0.5) * (tanh(inner) + 1);
+    return x * sigmoid((x + cube * lanes_of<V>(0.044715)) * lanes_of<V>(1.59576912160573071176));
   }
 };
 struct Softplus {

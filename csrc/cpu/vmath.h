@@ -85,12 +85,29 @@ MG_INLINE vf expm1(vf x) {
   return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
 }
 
-// tanh x, 3 ulp: t / (t + 2), t = e^2x - 1 of -|x|, which neither overflows nor cancels.
+// tanh x, 3 ulp. With E = e^-2|x|: (1 - E) / (1 + E) near 0, where 1 - E comes without cancellation
+// from e^r - 1, and 1 - 2 E / (1 + E) further out, where that is exact to the last bit.
 MG_INLINE vf tanh(vf x) {
-  const vf a = -abs(x);
-  const vf t = expm1(a + a);
-  const vf y = t / (t + 2.0f);
-  return (vf)((vi)abs(y) | ((vi)x & set1(static_cast<int32_t>(0x80000000))));
+  const vf a = abs(x);
+  vf u = a * -2.0f;
+  u = u < -25.0f ? set1(-25.0f) : u;
+  const vf magic = set1(12582912.0f);
+  const vf n = fma(u, set1(1.44269504f), magic) - magic;
+  vf r = fma(n, set1(-0x1.62e4p-1f), u);
+  r = fma(n, set1(-1.42860677e-6f), r);
+  vf q = set1(0x1.6db4e4p-10f);
+  q = fma(q, r, set1(0x1.123bep-7f));
+  q = fma(q, r, set1(0x1.55545ep-5f));
+  q = fma(q, r, set1(0x1.55548ep-3f));
+  q = fma(q, r, set1(0.5f));
+  const vf y = fma(r * r, q, r);
+  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vf power = (vf)((k + 127) << 23);
+  const vf e = fma(y, power, power);
+  const vf below = fma(y, -power, 1.0f - power);  // 1 - E
+  const vf f = (a > 0.55f ? e + e : below) / (e + 1.0f);
+  const vf v = a > 0.55f ? 1.0f - f : f;
+  return (vf)((vi)v | ((vi)x & set1(static_cast<int32_t>(0x80000000))));
 }
 
 // 1 / (1 + e^-x), 3 ulp.
