@@ -175,6 +175,31 @@ void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, c
   }
 }
 
+// A gradient from (grad, saved). Both dense, or one repeating gradient, are the cases that occur.
+template <class Op, class T>
+void gradient_row(void* out, const void* const* in, const Unit* unit, int64_t n,
+                  const double* params, bool use_stream) {
+  T* y = static_cast<T*>(out);
+  const auto p = broadcast<T>(params);
+  const Dense<T> grad = {static_cast<const T*>(in[0])};
+  if (unit[1] != Unit::kDense) {  // one saved value: rare, element by element
+    constexpr Unit dense[] = {Unit::kDense, Unit::kDense};
+    for (int64_t i = 0; i < n; ++i) {
+      const void* at[] = {grad.p + (unit[0] == Unit::kDense ? i : 0), in[1]};
+      gradient_row<Op, T>(y + i, at, dense, 1, params, false);
+    }
+    return;
+  }
+  const Dense<T> saved = {static_cast<const T*>(in[1])};
+  if (unit[0] != Unit::kDense) {
+    binary_loop<false, Op>(y, single<T>(in[0]), saved, n, p);
+  } else if (use_stream && can_stream(y)) {
+    binary_loop<true, Op>(y, grad, saved, n, p);
+  } else {
+    binary_loop<false, Op>(y, grad, saved, n, p);
+  }
+}
+
 template <class Op, class T, class A, class B>
 MG_INLINE void compare_loop(uint8_t* out, A a, B b, int64_t n) {
   constexpr int lanes = Lane<T>::lanes;
