@@ -27,17 +27,17 @@ extern "C" {
 // FLOP/s of independent multiply-adds in registers: two per lane and instruction.
 double peak_fma(double seconds) {
   constexpr int kChains = 12;  // latency 4 times two units, and some to spare
-  Vector sums[kChains];
-  for (int i = 0; i < kChains; i++) sums[i] = Vector{} + float(i);
-  Vector x = Vector{} + 0.999f, y = Vector{} + 1e-3f;
+  const Vector x = Vector{} + 0.999f, y = Vector{} + 1e-3f;
+  // Named variables: an array of vectors would live in memory.
+  Vector a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
   double count = 0, started = now(), spent = 0;
   do {
-    for (int r = 0; r < 4096; r++)
-#pragma GCC unroll 16
-      for (int i = 0; i < kChains; i++) {
-        sums[i] = sums[i] * x + y;
-        asm volatile("" : "+x"(sums[i]));
-      }
+    for (int r = 0; r < 4096; r++) {
+      a = a * x + y, b = b * x + y, c = c * x + y, d = d * x + y, e = e * x + y, f = f * x + y;
+      g = g * x + y, h = h * x + y, i = i * x + y, j = j * x + y, k = k * x + y, l = l * x + y;
+      asm volatile("" : "+v"(a), "+v"(b), "+v"(c), "+v"(d), "+v"(e), "+v"(f));
+      asm volatile("" : "+v"(g), "+v"(h), "+v"(i), "+v"(j), "+v"(k), "+v"(l));
+    }
     count += 4096.0 * kChains * kLanes * 2;
     spent = now() - started;
   } while (spent < seconds);
@@ -48,17 +48,20 @@ double peak_fma(double seconds) {
 double peak_bf16(double seconds) {
 #if defined(__AVX512BF16__)
   constexpr int kChains = 12;
-  __m512 sums[kChains];
-  for (int i = 0; i < kChains; i++) sums[i] = _mm512_set1_ps(float(i));
-  __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f003f00), y = (__m512bh)_mm512_set1_epi32(0x3c003c00);
+  const __m512 one = _mm512_set1_ps(1.0f);
+  __m512 a = one, b = one, c = one, d = one, e = one, f = one;
+  __m512 g = one, h = one, i = one, j = one, k = one, l = one;
+  const __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f003f00);
   double count = 0, started = now(), spent = 0;
   do {
-    for (int r = 0; r < 4096; r++)
-#pragma GCC unroll 16
-      for (int i = 0; i < kChains; i++) {
-        sums[i] = _mm512_dpbf16_ps(sums[i], x, y);
-        asm volatile("" : "+x"(sums[i]));
-      }
+    for (int r = 0; r < 4096; r++) {
+      a = _mm512_dpbf16_ps(a, x, x), b = _mm512_dpbf16_ps(b, x, x), c = _mm512_dpbf16_ps(c, x, x);
+      d = _mm512_dpbf16_ps(d, x, x), e = _mm512_dpbf16_ps(e, x, x), f = _mm512_dpbf16_ps(f, x, x);
+      g = _mm512_dpbf16_ps(g, x, x), h = _mm512_dpbf16_ps(h, x, x), i = _mm512_dpbf16_ps(i, x, x);
+      j = _mm512_dpbf16_ps(j, x, x), k = _mm512_dpbf16_ps(k, x, x), l = _mm512_dpbf16_ps(l, x, x);
+      asm volatile("" : "+v"(a), "+v"(b), "+v"(c), "+v"(d), "+v"(e), "+v"(f));
+      asm volatile("" : "+v"(g), "+v"(h), "+v"(i), "+v"(j), "+v"(k), "+v"(l));
+    }
     count += 4096.0 * kChains * 64;
     spent = now() - started;
   } while (spent < seconds);
