@@ -58,10 +58,15 @@ std::string describe_shape(const Array& array) {
 
 }  // namespace
 
-void init_dtypes() {
-  namespace py = pybind11;
-  const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
-  g_bfloat16 = py::module_::import("numpy").attr("dtype")(type).attr("num").cast<int>();
+bool init_dtypes() {
+  PyObject* types = PyImport_ImportModule("ml_dtypes");
+  PyObject* type = types ? PyObject_GetAttrString(types, "bfloat16") : nullptr;
+  PyArray_Descr* descr = type ? PyArray_DescrFromTypeObject(type) : nullptr;
+  if (descr) g_bfloat16 = descr->type_num;
+  Py_XDECREF(descr);
+  Py_XDECREF(type);
+  Py_XDECREF(types);
+  return descr != nullptr;
 }
 
 DType dtype_of(PyArray_Descr* descr) {
@@ -219,10 +224,6 @@ bool need_same_shape(const char* kernel, const char* name, const Array& array,
   fail(PyExc_ValueError, "%s: %s is %s and %s is %s; their shapes must be equal", kernel, name,
        describe(array).c_str(), other_name, describe(other).c_str());
   return false;
-}
-
-void add_functions(pybind11::module_& m, PyMethodDef* table) {
-  if (PyModule_AddFunctions(m.ptr(), table) != 0) throw pybind11::error_already_set();
 }
 
 }  // namespace mg

@@ -5,7 +5,7 @@
 // becomes Python's on the way out (`guarded`).
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <Python.h>
 
 // NumPy's function table is shared by all binding files; bindings.cpp fills it.
 #define PY_ARRAY_UNIQUE_SYMBOL mg_numpy_api
@@ -43,7 +43,7 @@ struct Array {
 };
 
 DType dtype_of(PyArray_Descr* descr);
-void init_dtypes();  // before the first call; throws what importing ml_dtypes raises
+bool init_dtypes();  // before the first call; false with an error set
 
 // "float32 (3, 4)", with the flags that are unusual: what error messages say of an array.
 std::string describe(const Array& array);
@@ -117,21 +117,21 @@ class Keep {
   PyObject* objects_[4];
 };
 
-// What C calls: `function`, with C++ exceptions made Python's. Others, such as the unwinding that
-// ends a thread, pass.
+// For a handler of any exception: makes it Python's error. Those that are not C++ errors, such as
+// the unwinding that ends a thread, pass.
+void set_python_error();
+[[noreturn]] void throw_python_error();  // the error that is set, as an exception
+
+// What C calls: `function`, with C++ exceptions made Python's.
 using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
 template <FastFunction function>
 PyObject* guarded(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
   try {
     return function(self, args, nargs);
-  } catch (pybind11::error_already_set& error) {
-    error.restore();
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
+  } catch (...) {
+    set_python_error();
+    return nullptr;
   }
-  return nullptr;
 }
 
 // One row of a method table: MG_FAST(function, "doc").
@@ -145,6 +145,7 @@ PyObject* guarded(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
 // descr, also when it fails.
 PyObject* new_array(PyArray_Descr* descr, int ndim, const npy_intp* shape);
 
-void add_functions(pybind11::module_& m, PyMethodDef* table);
+// Throws with a Python error set.
+void add_functions(PyObject* module, PyMethodDef* table);
 
 }  // namespace mg

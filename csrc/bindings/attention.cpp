@@ -233,6 +233,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_attention(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_attention(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

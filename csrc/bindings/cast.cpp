@@ -105,6 +105,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_cast(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_cast(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -156,6 +156,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_conv(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_conv(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -114,6 +114,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_dropout(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_dropout(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -458,6 +458,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_elementwise(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_elementwise(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

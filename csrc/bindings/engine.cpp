@@ -1,6 +1,8 @@
 // The backward loop for arrays: what minigrad/autograd/engine.py's `run` does for a plain
 // `backward()`, without the interpreter between nodes. Hooks, gradients that land in special places
 // and errors are that module's business: it gives the functions for them to bind_engine.
+#include <pybind11/pybind11.h>
+
 #include <map>
 
 #include "bindings/families.h"
@@ -221,8 +223,9 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_engine(py::module_& m) {
-  add_functions(m, kFunctions);
+void bind_engine(PyObject* module) {
+  auto m = py::reinterpret_borrow<py::module_>(module);
+  add_functions(module, kFunctions);
   names.backward = PyUnicode_InternFromString("backward");
   names.fresh = PyUnicode_InternFromString("fresh");
   names.outputs = PyUnicode_InternFromString("outputs");

@@ -1,30 +1,30 @@
 // One bind_ function for each file of csrc/bindings/; csrc/bindings.cpp calls them all.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <Python.h>
 
 namespace mg {
 
-void bind_attention(pybind11::module_& m);
-void bind_cast(pybind11::module_& m);
-void bind_conv(pybind11::module_& m);
-void bind_dropout(pybind11::module_& m);
-void bind_elementwise(pybind11::module_& m);
-void bind_engine(pybind11::module_& m);
-void bind_gemm(pybind11::module_& m);
-void bind_graph(pybind11::module_& m);
-void bind_index(pybind11::module_& m);
-void bind_index_record(pybind11::module_& m);
-void bind_loss(pybind11::module_& m);
-void bind_memory(pybind11::module_& m);
-void bind_norm(pybind11::module_& m);
-void bind_optim(pybind11::module_& m);
-void bind_pool(pybind11::module_& m);
-void bind_random(pybind11::module_& m);
-void bind_record(pybind11::module_& m);
-void bind_reduce(pybind11::module_& m);
-void bind_runtime(pybind11::module_& m);
-void bind_softmax(pybind11::module_& m);
-void bind_views(pybind11::module_& m);
+void bind_attention(PyObject* module);
+void bind_cast(PyObject* module);
+void bind_conv(PyObject* module);
+void bind_dropout(PyObject* module);
+void bind_elementwise(PyObject* module);
+void bind_engine(PyObject* module);
+void bind_gemm(PyObject* module);
+void bind_graph(PyObject* module);
+void bind_index(PyObject* module);
+void bind_index_record(PyObject* module);
+void bind_loss(PyObject* module);
+void bind_memory(PyObject* module);
+void bind_norm(PyObject* module);
+void bind_optim(PyObject* module);
+void bind_pool(PyObject* module);
+void bind_random(PyObject* module);
+void bind_record(PyObject* module);
+void bind_reduce(PyObject* module);
+void bind_runtime(PyObject* module);
+void bind_softmax(PyObject* module);
+void bind_views(PyObject* module);
 
 }  // namespace mg

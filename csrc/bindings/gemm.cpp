@@ -401,6 +401,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_gemm(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_gemm(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -7,8 +7,6 @@
 // After Python.h, which array.h includes.
 #include <structmember.h>
 
-namespace py = pybind11;
-
 namespace mg {
 
 Classes g;
@@ -227,42 +225,77 @@ PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 PyObject* next_seq(PyObject*, PyObject* const*, Py_ssize_t) { return new_seq(); }
 
+// Where a class has the slot `name`; -1 with an error set if it has none.
 Py_ssize_t offset_of(PyTypeObject* cls, const char* name) {
   PyObject* found = PyDict_GetItemString(cls->tp_dict, name);
-  if (!found || Py_TYPE(found) != &PyMemberDescr_Type) {
-    throw py::type_error(std::string("bind_classes: the class has no slot ") + name);
+  if (found && Py_TYPE(found) == &PyMemberDescr_Type) {
+    return reinterpret_cast<PyMemberDescrObject*>(found)->d_member->offset;
   }
-  return reinterpret_cast<PyMemberDescrObject*>(found)->d_member->offset;
+  fail(PyExc_TypeError, "bind_classes: %s has no slot %s", cls->tp_name, name);
+  return -1;
 }
 
-PyTypeObject* keep(py::type cls) {  // the classes live for ever
-  return reinterpret_cast<PyTypeObject*>(cls.inc_ref().ptr());
-}
-
-void bind_classes(py::type variable, py::type node, py::type leaf, py::type pick,
-                  py::object released, py::type tensor) {
+// bind_classes(variable, node, leaf, pick, released, tensor)
+PyObject* bind_classes(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("bind_classes", nargs, 6)) return nullptr;
+  for (int i : {0, 1, 2, 3, 5}) {
+    if (!PyType_Check(args[i])) {
+      return fail(PyExc_TypeError, "bind_classes: argument %d is not a class", i + 1);
+    }
+  }
+  const auto type = [&](int i) { return reinterpret_cast<PyTypeObject*>(args[i]); };
   Classes c;
-  c.variable = keep(variable);
-  c.tensor = keep(tensor);
-  c.node = keep(node);
-  c.leaf = keep(leaf);
-  c.pick = keep(pick);
-  c.released = released.inc_ref().ptr();
-  c.array = offset_of(c.variable, "_array");
-  c.fn = offset_of(c.variable, "_fn");
-  c.grad = offset_of(c.variable, "_grad");
-  c.cell = offset_of(c.variable, "_cell");
-  c.view = offset_of(c.variable, "_view");
-  c.seq = offset_of(c.node, "seq");
-  c.next = offset_of(c.node, "next");
-  c.saved = offset_of(c.node, "saved");
-  c.cells = offset_of(c.node, "cells");
-  c.hooks = offset_of(c.node, "hooks");
-  c.shapes = offset_of(c.node, "shapes");
-  c.variable_ref = offset_of(c.leaf, "variable_ref");
-  c.post_hooks = offset_of(c.leaf, "post_hooks");
-  c.index = offset_of(c.pick, "index");
+  c.variable = type(0);
+  c.node = type(1);
+  c.leaf = type(2);
+  c.pick = type(3);
+  c.released = args[4];
+  c.tensor = type(5);
+  const struct {
+    Py_ssize_t* offset;
+    PyTypeObject* cls;
+    const char* name;
+  } slots[] = {
+      {&c.array, c.variable, "_array"},
+      {&c.fn, c.variable, "_fn"},
+      {&c.grad, c.variable, "_grad"},
+      {&c.cell, c.variable, "_cell"},
+      {&c.view, c.variable, "_view"},
+      {&c.seq, c.node, "seq"},
+      {&c.next, c.node, "next"},
+      {&c.saved, c.node, "saved"},
+      {&c.cells, c.node, "cells"},
+      {&c.hooks, c.node, "hooks"},
+      {&c.shapes, c.node, "shapes"},
+      {&c.variable_ref, c.leaf, "variable_ref"},
+      {&c.post_hooks, c.leaf, "post_hooks"},
+      {&c.index, c.pick, "index"},
+  };
+  for (const auto& slot : slots) {
+    *slot.offset = offset_of(slot.cls, slot.name);
+    if (*slot.offset < 0) return nullptr;
+  }
+  for (int i = 0; i < 6; ++i) Py_INCREF(args[i]);  // the classes live for ever
   g = c;
+  return new_none();
+}
+
+// Sets a switch to the truth of the only argument.
+PyObject* set_switch(const char* name, bool* on, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count(name, nargs, 1)) return nullptr;
+  const int truth = PyObject_IsTrue(args[0]);
+  if (truth < 0) return nullptr;
+  *on = truth;
+  return new_none();
+}
+PyObject* set_inference(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return set_switch("set_inference", &t_inference, args, nargs);
+}
+PyObject* set_recording(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return set_switch("set_recording", &t_recording, args, nargs);
+}
+PyObject* set_anomaly(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return set_switch("set_anomaly", &g_anomaly, args, nargs);
 }
 
 PyMethodDef kFunctions[] = {
@@ -272,21 +305,19 @@ PyMethodDef kFunctions[] = {
     MG_FAST_NAMED("sum_arrays", sum, "sum_arrays(a, b): a + b as a new array"),
     MG_FAST(wrap, "wrap(array, node=None): a tensor over the array"),
     MG_FAST(next_seq, "next_seq(): the next sequence number, counting downwards"),
+    MG_FAST(bind_classes, "Tells the classes whose slots are written"),
+    MG_FAST(set_inference, "Whether this thread's new tensors are inference tensors"),
+    MG_FAST(set_recording, "Whether this thread records"),
+    MG_FAST(set_anomaly, "Leaves recording to the Python code"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_graph(py::module_& m) {
-  add_functions(m, kFunctions);
+void bind_graph(PyObject* module) {
+  add_functions(module, kFunctions);
   g_inference_cell = new_cell();
-  m.attr("inference_cell") = py::handle(g_inference_cell);
-  m.def(
-      "set_inference", [](bool on) { t_inference = on; },
-      "Whether this thread's new tensors are inference tensors");
-  m.def("bind_classes", &bind_classes, "Tells the classes whose slots are written");
-  m.def("set_recording", [](bool on) { t_recording = on; }, "Whether this thread records");
-  m.def("set_anomaly", [](bool on) { g_anomaly = on; }, "Leaves recording to the Python code");
+  if (PyModule_AddObjectRef(module, "inference_cell", g_inference_cell) != 0) throw_python_error();
 }
 
 }  // namespace mg

@@ -450,9 +450,9 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_index(pybind11::module_& m) {
-  add_functions(m, kFunctions);
-  bind_index_record(m);
+void bind_index(PyObject* module) {
+  add_functions(module, kFunctions);
+  bind_index_record(module);
 }
 
 }  // namespace mg

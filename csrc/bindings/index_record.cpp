@@ -4,8 +4,6 @@
 #include "bindings/graph.h"
 #include "bindings/index.h"
 
-namespace py = pybind11;
-
 namespace mg {
 namespace {
 
@@ -271,8 +269,8 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_index_record(py::module_& m) {
-  add_functions(m, kFunctions);
+void bind_index_record(PyObject* module) {
+  add_functions(module, kFunctions);
   PyObject** const names[] = {&n.shape, &n.positions, &n.adds,        &n.dim,         &n.sizes,
                               &n.ids,   &n.rows,      &n.padding_idx, &n.by_frequency};
   const char* const text[] = {"shape", "positions", "adds",        "dim",         "sizes",

@@ -444,6 +444,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_loss(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_loss(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -7,8 +7,6 @@
 #include "bindings/array.h"
 #include "bindings/families.h"
 
-namespace py = pybind11;
-
 namespace mg {
 namespace {
 
@@ -126,26 +124,6 @@ PyObject* empty_like(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return new_array(descr, array.ndim, array.shape);
 }
 
-py::dict stats() {
-  const PoolStats s = pool_stats();
-  py::dict result;
-  result["allocated"] = s.allocated;
-  result["reserved"] = s.reserved;
-  result["peak"] = s.peak;
-  result["hits"] = s.hits;
-  result["misses"] = s.misses;
-  result["limit"] = s.limit;
-  return result;
-}
-
-void choose_limit(int64_t bytes) {
-  if (bytes < 0) {
-    throw py::value_error("set_pool_limit: " + std::to_string(bytes) +
-                          " bytes were given; it must be 0 or more");
-  }
-  set_pool_limit(bytes);
-}
-
 PyMethodDef kFunctions[] = {
     MG_FAST(empty, "empty(shape, dtype): uninitialised C-contiguous array; large ones are pooled"),
     MG_FAST(empty_like, "empty_like(array): the same shape and dtype, C-contiguous"),
@@ -154,13 +132,9 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_memory(py::module_& m) {
-  if (!ready_block_type()) throw py::error_already_set();
-  add_functions(m, kFunctions);
-  m.def("empty_cache", &empty_pool_cache, "Returns the pool's cached blocks to the system");
-  m.def("pool_stats", &stats, "Bytes allocated, reserved, peak and limit; hits and misses");
-  m.def("reset_pool_peak", &reset_pool_peak, "Sets the peak to what is allocated now");
-  m.def("set_pool_limit", &choose_limit, py::arg("bytes"), "Bound of the cached bytes");
+void bind_memory(PyObject* module) {
+  if (!ready_block_type()) throw_python_error();
+  add_functions(module, kFunctions);
 }
 
 }  // namespace mg

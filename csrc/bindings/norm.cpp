@@ -176,7 +176,7 @@ int64_t row_length(PyObject* x, int64_t dims) {
 
 // layer_norm(x, w, b, n, eps)
 PyObject* layer_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  int64_t n;
+  int64_t n = 0;
   Rows r;
   double eps;
   if (!check_count("layer_norm", nargs, 5) || !read_int("layer_norm", "n", args[3], &n) ||
@@ -191,7 +191,7 @@ PyObject* layer_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 // rms_norm(x, w, n, eps): (y, rstd)
 PyObject* rms_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  int64_t n;
+  int64_t n = 0;
   Rows r;
   double eps;
   if (!check_count("rms_norm", nargs, 4) || !read_int("rms_norm", "n", args[2], &n) ||
@@ -287,7 +287,7 @@ bool ends_with(PyObject* x, PyObject* shape, bool whole, int64_t* n) {
 PyObject* fast_layer_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Operands o;
   Rows r;
-  int64_t n;
+  int64_t n = 0;
   if (!check_count("layer_norm", nargs, 6)) return nullptr;
   if (!PyTuple_CheckExact(args[2]) || !PyFloat_CheckExact(args[5]) ||
       !read_operands(args[1], args[3], args[4], 3, &o) ||
@@ -312,7 +312,7 @@ PyObject* fast_layer_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 PyObject* fast_rms_norm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Operands o;
   Rows r;
-  int64_t n;
+  int64_t n = 0;
   if (!check_count("rms_norm", nargs, 5)) return nullptr;
   if (!PyTuple_CheckExact(args[2]) || !read_operands(args[1], args[3], Py_None, 2, &o) ||
       !ends_with(o.array[1], args[2], true, &n) || !ends_with(o.array[0], args[2], false, &n) ||
@@ -383,9 +383,9 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_norm(pybind11::module_& m) {
-  add_functions(m, kFunctions);
-  bind_norm_channels(m);
+void bind_norm(PyObject* module) {
+  add_functions(module, kFunctions);
+  bind_norm_channels(module);
 }
 
 }  // namespace mg

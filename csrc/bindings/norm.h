@@ -81,6 +81,6 @@ bool read_operands(PyObject* x, PyObject* w, PyObject* b, int count, Operands* o
 // has `kept`, a tuple, as an attribute of that name. Takes the references to y and kept.
 PyObject* recorded(PyObject* cls, const Operands& o, PyObject* y, PyObject* kept);
 
-void bind_norm_channels(pybind11::module_& m);
+void bind_norm_channels(PyObject* module);
 
 }  // namespace mg

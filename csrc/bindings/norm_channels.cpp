@@ -169,6 +169,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_norm_channels(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_norm_channels(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

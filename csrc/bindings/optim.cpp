@@ -266,6 +266,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_optim(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_optim(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

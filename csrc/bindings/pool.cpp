@@ -229,6 +229,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_pool(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_pool(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -133,6 +133,6 @@ PyMethodDef g_functions[] = {
 
 }  // namespace
 
-void bind_random(pybind11::module_& m) { add_functions(m, g_functions); }
+void bind_random(PyObject* module) { add_functions(module, g_functions); }
 
 }  // namespace mg

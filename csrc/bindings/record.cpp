@@ -3,8 +3,6 @@
 #include "bindings/families.h"
 #include "bindings/graph.h"
 
-namespace py = pybind11;
-
 namespace mg {
 namespace {
 
@@ -242,31 +240,35 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return out;
 }
 
-void bind_fallbacks(py::function apply_in_python, py::function record_several,
-                    py::function forget_dead_views, py::function note_trace) {
-  n.apply_in_python = apply_in_python.inc_ref().ptr();
-  n.record_several = record_several.inc_ref().ptr();
-  n.forget_dead_views = forget_dead_views.inc_ref().ptr();
-  n.note_trace = note_trace.inc_ref().ptr();
+// bind_fallbacks(apply_in_python, record_several, forget_dead_views, note_trace): they live for
+// ever.
+PyObject* bind_fallbacks(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("bind_fallbacks", nargs, 4)) return nullptr;
+  PyObject** slots[] = {&n.apply_in_python, &n.record_several, &n.forget_dead_views, &n.note_trace};
+  for (int i = 0; i < 4; ++i) {
+    Py_INCREF(args[i]);
+    *slots[i] = args[i];
+  }
+  return new_none();
 }
 
 PyMethodDef kFunctions[] = {
     MG_FAST(apply, "apply(cls, inputs, *args): runs and records an operation"),
     MG_FAST(apply_view, "apply_view(cls, input, *args): the same for results that share memory"),
+    MG_FAST(bind_fallbacks, "Tells the Python functions for the rare cases"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_record(py::module_& m) {
-  add_functions(m, kFunctions);
+void bind_record(PyObject* module) {
+  add_functions(module, kFunctions);
   n.forward = PyUnicode_InternFromString("forward");
   n.saves = PyUnicode_InternFromString("saves");
   n.saves_output = PyUnicode_InternFromString("saves_output");
   n.cross = PyUnicode_InternFromString("cross");
   n.no_grad = PyUnicode_InternFromString("no_grad");
   n.inference = PyUnicode_InternFromString("inference");
-  m.def("bind_fallbacks", &bind_fallbacks, "Tells the Python functions for the rare cases");
 }
 
 }  // namespace mg

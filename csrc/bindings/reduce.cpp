@@ -413,8 +413,8 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_reduce(pybind11::module_& m) {
-  add_functions(m, kFunctions);
+void bind_reduce(PyObject* module) {
+  add_functions(module, kFunctions);
   n.shape = PyUnicode_InternFromString("shape");
   n.axes = PyUnicode_InternFromString("axes");
   n.number = PyUnicode_InternFromString("number");

@@ -8,6 +8,7 @@
 #include "bindings/families.h"
 #include "dispatch.h"
 #include "runtime/denormal.h"
+#include "runtime/memory.h"
 #include "runtime/threads.h"
 
 namespace py = pybind11;
@@ -32,6 +33,26 @@ void choose_threads(int64_t count) {
 
 // For the tests: marks every chunk that ran, optionally from a nested call, and reads the
 // denormals' switch as a chunk sees it. Returns how often each index of [0, n) was visited.
+py::dict stats() {
+  const PoolStats s = pool_stats();
+  py::dict result;
+  result["allocated"] = s.allocated;
+  result["reserved"] = s.reserved;
+  result["peak"] = s.peak;
+  result["hits"] = s.hits;
+  result["misses"] = s.misses;
+  result["limit"] = s.limit;
+  return result;
+}
+
+void choose_limit(int64_t bytes) {
+  if (bytes < 0) {
+    throw py::value_error("set_pool_limit: " + std::to_string(bytes) +
+                          " bytes were given; it must be 0 or more");
+  }
+  set_pool_limit(bytes);
+}
+
 py::list test_parallel_for(int64_t n, int64_t grain, bool nested) {
   if (n < 0 || grain < 1) throw py::value_error("_test_parallel_for: n >= 0, grain >= 1 needed");
   std::vector<int> visits(static_cast<size_t>(n), 0);
@@ -67,7 +88,8 @@ py::list test_denormals(int64_t chunks) {
 
 }  // namespace
 
-void bind_runtime(py::module_& m) {
+void bind_runtime(PyObject* module) {
+  auto m = py::reinterpret_borrow<py::module_>(module);
   m.attr("cuda_status") = MG_CUDA_STATUS;
   m.def("isa", &current_isa, "Name of the instruction set in use");
   m.def("available_isas", &available_isas, "Names that this machine can run, slowest first");
@@ -81,6 +103,10 @@ void bind_runtime(py::module_& m) {
   m.def(
       "get_flush_denormal", [] { return g_flush_denormal.load(); },
       "Whether kernels flush denormals to zero");
+  m.def("empty_cache", &empty_pool_cache, "Returns the pool's cached blocks to the system");
+  m.def("pool_stats", &stats, "Bytes allocated, reserved, peak and limit; hits and misses");
+  m.def("reset_pool_peak", &reset_pool_peak, "Sets the peak to what is allocated now");
+  m.def("set_pool_limit", &choose_limit, py::arg("bytes"), "Bound of the cached bytes");
   m.def("_test_parallel_for", &test_parallel_for, py::arg("n"), py::arg("grain"), py::arg("nested"),
         "For the tests: how often each index was visited");
   m.def("_test_denormals", &test_denormals, py::arg("chunks"),

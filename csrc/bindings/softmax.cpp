@@ -127,6 +127,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_softmax(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_softmax(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg

@@ -49,6 +49,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-void bind_views(pybind11::module_& m) { add_functions(m, kFunctions); }
+void bind_views(PyObject* module) { add_functions(module, kFunctions); }
 
 }  // namespace mg
