@@ -1,14 +1,10 @@
 // The backward loop for arrays: what minigrad/autograd/engine.py's `run` does for a plain
 // `backward()`, without the interpreter between nodes. Hooks, gradients that land in special places
 // and errors are that module's business: it gives the functions for them to bind_engine.
-#include <pybind11/pybind11.h>
-
 #include <map>
 
 #include "bindings/families.h"
 #include "bindings/graph.h"
-
-namespace py = pybind11;
 
 namespace mg {
 namespace {
@@ -29,10 +25,37 @@ struct Names {
 };
 Names names;
 
-// An owned reference, for everything that must be let go of on each way out.
-using Ref = py::object;
-Ref take(PyObject* object) { return py::reinterpret_steal<Ref>(object); }
-Ref share(PyObject* object) { return py::reinterpret_borrow<Ref>(object); }
+// An owned reference, for everything that must be let go of on each way out; it may be empty.
+class Ref {
+ public:
+  Ref() = default;
+  explicit Ref(PyObject* owned) : object_(owned) {}
+  Ref(Ref&& other) noexcept : object_(other.release()) {}
+  Ref& operator=(Ref&& other) noexcept {
+    PyObject* before = object_;
+    object_ = other.release();
+    Py_XDECREF(before);  // last: it may run Python code
+    return *this;
+  }
+  ~Ref() { Py_XDECREF(object_); }
+
+  explicit operator bool() const { return object_ != nullptr; }
+  bool is_none() const { return object_ == Py_None; }
+  PyObject* ptr() const { return object_; }
+  PyObject* release() {
+    PyObject* object = object_;
+    object_ = nullptr;
+    return object;
+  }
+
+ private:
+  PyObject* object_ = nullptr;
+};
+Ref take(PyObject* object) { return Ref(object); }
+Ref share(PyObject* object) {
+  Py_XINCREF(object);
+  return Ref(object);
+}
 
 struct Pending {
   Ref node;
@@ -88,12 +111,12 @@ bool add_picked(Queue& queue, PyObject* pick, PyObject* grad) {
     Ref list = take(PyList_New(count));
     if (!list) return false;
     for (Py_ssize_t i = 0; i < count; ++i) PyList_SET_ITEM(list.ptr(), i, new_none());
-    found = queue.emplace(seq_of(node), Pending{share(node), list, false}).first;
+    found = queue.emplace(seq_of(node), Pending{share(node), std::move(list), false}).first;
   }
   PyObject* list = found->second.grad.ptr();
   PyObject* before = PyList_GET_ITEM(list, index);
   Ref total = before == Py_None ? share(grad) : sum(before, grad);
-  return total && PyList_SetItem(list, index, total.release().ptr()) == 0;
+  return total && PyList_SetItem(list, index, total.release()) == 0;
 }
 
 bool add_to_leaf(PyObject* leaf, PyObject* grad, bool fresh) {
@@ -161,7 +184,7 @@ bool visit(Queue& queue, Pending& item, bool keep_graph) {
   } else {
     Ref declared = take(PyObject_GetAttr(node, names.fresh));
     if (!declared) return false;
-    fresh = declared.is(py::handle(Py_True));
+    fresh = declared.ptr() == Py_True;
   }
   item.grad = Ref();  // its memory is free for what comes
 
@@ -173,7 +196,7 @@ bool visit(Queue& queue, Pending& item, bool keep_graph) {
     if (several && i >= PyTuple_GET_SIZE(grads.ptr())) break;
     PyObject* grad = several ? PyTuple_GET_ITEM(grads.ptr(), i) : i == 0 ? grads.ptr() : Py_None;
     if (fn == Py_None || grad == Py_None) continue;
-    Ref array = take(as_ndarray(share(grad).release().ptr()));
+    Ref array = take(as_ndarray(share(grad).release()));
     if (!array || !deliver(queue, fn, array.ptr(), fresh)) return false;
   }
   return true;
@@ -208,28 +231,27 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return new_none();
 }
 
-void bind_callbacks(py::function run_hooks, py::function run_node_hooks, py::function finish_leaf,
-                    py::function accumulate_slow, py::function raise_released,
-                    py::function raise_modified) {
-  const auto keep = [](py::function& function) { return function.inc_ref().ptr(); };
-  callbacks = {keep(run_hooks),       keep(run_node_hooks), keep(finish_leaf),
-               keep(accumulate_slow), keep(raise_released), keep(raise_modified)};
+// bind_engine(function for each of Callbacks): they live for ever.
+PyObject* bind_engine(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("bind_engine", nargs, 6)) return nullptr;
+  for (int i = 0; i < 6; ++i) Py_INCREF(args[i]);
+  callbacks = {args[0], args[1], args[2], args[3], args[4], args[5]};
+  return new_none();
 }
 
 PyMethodDef kFunctions[] = {
     MG_FAST(run_backward, "run_backward(roots, keep_graph): the backward loop for arrays"),
+    MG_FAST(bind_engine, "Tells the Python functions for the rare cases"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
 void bind_engine(PyObject* module) {
-  auto m = py::reinterpret_borrow<py::module_>(module);
   add_functions(module, kFunctions);
   names.backward = PyUnicode_InternFromString("backward");
   names.fresh = PyUnicode_InternFromString("fresh");
   names.outputs = PyUnicode_InternFromString("outputs");
-  m.def("bind_engine", &bind_callbacks, "Tells the Python functions for the rare cases");
 }
 
 }  // namespace mg
