@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .autograd import modes
 from .autograd import variable as _v
 from .autograd.record import apply
 from .autograd.variable import Leaf, Variable, is_float
@@ -161,8 +162,16 @@ def _only(self: Any) -> Any:
     return item(self)
 
 
+_SCALAR_WARNING = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+    "Consider using tensor.detach() first."
+)
+
+
 def to_float(self: Any) -> float:
-    """`float(t)` of a tensor of one element."""
+    """`float(t)` of a tensor of one element. Warns once if gradients are lost."""
+    if self._fn is not None:
+        modes.warn_once(_SCALAR_WARNING)
     return float(_only(self))
 
 
@@ -172,7 +181,9 @@ def to_int(self: Any) -> int:
 
 
 def to_complex(self: Any) -> complex:
-    """`complex(t)` of a tensor of one element."""
+    """`complex(t)` of a tensor of one element. Warns once if gradients are lost."""
+    if self._fn is not None:
+        modes.warn_once(_SCALAR_WARNING)
     return complex(_only(self))
 
 

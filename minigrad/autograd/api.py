@@ -10,6 +10,13 @@ from . import engine, modes
 from .record import apply
 from .variable import Node, Variable, retain_grad, set_requires_grad, wrap
 
+_CYCLE_WARNING = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+    "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+    ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
+)
+
 
 def _as_tuple(value: Any) -> tuple:
     if value is None:
@@ -82,6 +89,8 @@ def backward(
     """
     roots = _roots(_as_tuple(tensors), _as_tuple(grad_tensors), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        modes.warn_once(_CYCLE_WARNING)
     wanted: dict[Node, Any] | None = None
     if inputs is not None:
         inputs = _as_tuple(inputs)

@@ -24,9 +24,17 @@ class _ThreadState(threading.local):
 
 state = _ThreadState()
 _lock = threading.Lock()
+_warned: set[str] = set()
 # Threads that have recording switched off. A thread that ends while off leaves its count behind:
 # others are then a little slower, never wrong.
 threads_off = 0
+
+
+def warn_once(message: str) -> None:
+    """Warns the caller's caller, the first time in this process."""
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def is_grad_enabled() -> bool:

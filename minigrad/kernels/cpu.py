@@ -86,11 +86,8 @@ def astype(x: Any, dtype: np.dtype) -> Any:
     converted = _C.convert(x, dtype)
     if converted is not None:
         return converted
-    from_, to = x.dtype, dtype
-    if from_.kind in "fV" and (to.kind not in "fV" or to.itemsize <= from_.itemsize):
-        with np.errstate(all="ignore"):  # what does not fit becomes infinite, or any integer
-            return x.astype(to, order="C")
-    return x.astype(to, order="C")
+    with np.errstate(all="ignore"):  # what does not fit becomes infinite, or any integer
+        return x.astype(dtype, order="C")
 
 
 def _apply(chosen: settings.Settings) -> None:

@@ -24,6 +24,7 @@ from ._elementwise import (
     write_out,
 )
 from ._shape import array_of, sum_to
+from .assign import number_for
 from .masked import nonzero
 
 __all__ = [
@@ -235,6 +236,10 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
         except ValueError:
             raise misfit(mask, input, other) from None
     dtype = result_numpy("where", input, other)
+    if dtype.kind in "iu" or dtype == np.float32:
+        for x in (input, other):
+            if isinstance(x, (int, float)):
+                number_for(dtype, x)
     raw = not any(isinstance(v, Variable) for v in (condition, input, other))
     convert = (lambda n, v, d: operand_array(v, d)) if raw else operand
     x, y = convert("where", input, dtype), convert("where", other, dtype)

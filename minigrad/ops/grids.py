@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd import modes
 from ._shape import array_arg, broadcast_shapes, shape_of
 from ._shape import expand as expand_to
 from .movement import reshape, unsqueeze
 
 __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "meshgrid"]
+
+_INDEXING_WARNING = (
+    "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
+)
 
 
 def several(tensors: tuple) -> tuple:
@@ -25,11 +30,14 @@ def broadcast_tensors(*tensors: Any) -> tuple:
     return tuple([expand_to(x, shape) for x in given])
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     """Coordinate grids of the given vectors: result i varies along dimension i only.
 
-    With `indexing="xy"` the first two dimensions are exchanged.
+    With `indexing="xy"` the first two dimensions are exchanged. Default: "ij", with a warning.
     """
+    if indexing is None:
+        modes.warn_once(_INDEXING_WARNING)
+        indexing = "ij"
     given = several(tensors)
     if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")

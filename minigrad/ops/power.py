@@ -13,6 +13,7 @@ from ..backend import as_array
 from ..kernels import cpu
 from ._elementwise import Binary, Unary, binary, converted, result_numpy, unary, write_out, zeros_of
 from .arith import mul, sub
+from .assign import number_for
 from .compare import eq, ge, logical_and, where
 from .unary import log
 
@@ -117,6 +118,8 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         if isinstance(input, (Variable, np.ndarray)):
             if dtype.kind in "iu" and exponent < 0:
                 raise RuntimeError("Integers to negative integer powers are not allowed.")
+            if dtype.itemsize < 4:
+                number_for(dtype, exponent)
             result = apply(PowScalar, (converted("pow", input, dtype),), exponent)
             return result if out is None else write_out("pow", out, result)
         raise TypeError(
