@@ -31,6 +31,7 @@ from .reduction import (  # noqa: F401
 # The compiled ones among the kernels above take their NumPy forms' place.
 from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
+from .maps import copy
 from .nn import *  # noqa: F403
 from .norm import *  # noqa: F403
 from .places import *  # noqa: F403
@@ -53,6 +54,8 @@ def matmul(a: Any, b: Any) -> Any:
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """`x @ weight.T + bias`; x (..., in), weight (out, in), bias (out,) or None."""
     result = _linear(x, weight, bias)
+    if result is None and x.dtype.kind in "fV" and not x.flags.c_contiguous:
+        result = _linear(copy(x), weight, bias)  # rows that no single stride leads through
     return products.linear(x, weight, bias) if result is None else result
 
 

@@ -188,10 +188,9 @@ def multi_head_attention_forward(
             in_proj_weight is not None,
             "use_separate_proj_weight is False but in_proj_weight is None",
         )
+    inputs, batch_major = _in_memory_order(query, key, value)
     q, k, v = _projected(
-        query,
-        key,
-        value,
+        *inputs,
         None if use_separate_proj_weight else in_proj_weight,
         (q_proj_weight, k_proj_weight, v_proj_weight),
         in_proj_bias,
@@ -199,26 +198,31 @@ def multi_head_attention_forward(
     )
     mask = _checked_mask(mask, batch * num_heads, target, source)
     extra = 0  # positions added to the source, which no mask hides
-    if bias_k is not None and bias_v is not None:
+    if bias_k is None and bias_v is None:
+        k, v = _by_head(k, num_heads, batch_major), _by_head(v, num_heads, batch_major)
+    else:
+        check(bias_v is not None, "bias_k is set but bias_v is None")
+        check(bias_k is not None, "bias_v is set but bias_k is None")
         check(static_k is None, "bias cannot be added to static key.")
         check(static_v is None, "bias cannot be added to static value.")
-        k = ops.cat([k, bias_k.repeat(1, batch, 1)])
-        v = ops.cat([v, bias_v.repeat(1, batch, 1)])
+        if batch_major:
+            k, v = k.transpose(0, 1), v.transpose(0, 1)
+        k = _by_head(ops.cat([k, bias_k.repeat(1, batch, 1)]), num_heads, False)
+        v = _by_head(ops.cat([v, bias_v.repeat(1, batch, 1)]), num_heads, False)
         extra += 1
-    else:
-        check(bias_k is None, "bias_k is set but bias_v is None")
-        check(bias_v is None, "bias_v is set but bias_k is None")
-    heads = batch * num_heads
-    q = q.reshape(target, heads, head_dim).transpose(0, 1)
-    k = _static("static_k", static_k, heads, head_dim, k)
-    v = _static("static_v", static_v, heads, head_dim, v)
+    q = _by_head(q, num_heads, batch_major)
+    k = _static("static_k", static_k, batch, num_heads, head_dim, k)
+    v = _static("static_v", static_v, batch, num_heads, head_dim, v)
     if add_zero_attn:
-        k = ops.cat([k, zeros((heads, 1, head_dim), dtype=k.dtype)], 1)
-        v = ops.cat([v, zeros((heads, 1, head_dim), dtype=v.dtype)], 1)
+        k = ops.cat([k, zeros((batch, num_heads, 1, head_dim), dtype=k.dtype)], 2)
+        v = ops.cat([v, zeros((batch, num_heads, 1, head_dim), dtype=v.dtype)], 2)
         extra += 1
-    source = k.shape[1]
-    if extra and mask is not None:
-        mask = ops.pad(mask, (0, extra))
+    source = k.shape[2]
+    if mask is not None:
+        if extra:
+            mask = ops.pad(mask, (0, extra))
+        one = mask.shape[0] == 1
+        mask = mask.unsqueeze(0) if one else mask.reshape(batch, num_heads, -1, source)
     if padding is not None:
         if extra:
             padding = ops.pad(padding, (0, extra))
@@ -230,43 +234,62 @@ def multi_head_attention_forward(
             padding.shape[1] == source,
             f"Expected key_padded_mask.shape[1] to be {source}, but got {padding.shape[1]}",
         )
-        rows = padding.reshape(batch, 1, 1, source).expand(-1, num_heads, -1, -1)
-        rows = rows.reshape(heads, 1, source)
+        rows = padding.reshape(batch, 1, 1, source)
         mask = rows if mask is None else mask + rows
     dropout = dropout_p if training else 0.0
     if need_weights:
         out, weights = _weighted(q, k, v, mask, dropout)
-        out = out.transpose(0, 1).reshape(target, batch, embed_dim)
-        weights = weights.reshape(batch, num_heads, target, source)
         if average_attn_weights:
             weights = weights.mean(dim=1)
         if not batched:
             weights = weights.squeeze(0)
     else:
         weights = None
-        if mask is not None:
-            one = mask.shape[0] == 1
-            mask = mask.unsqueeze(0) if one else mask.reshape(batch, num_heads, -1, source)
-        q, k, v = (x.reshape(batch, num_heads, x.shape[1], head_dim) for x in (q, k, v))
         out = ops.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
+    if batch_major:
+        out = out.transpose(1, 2).reshape(batch, target, embed_dim)
+    else:
         out = out.permute(2, 0, 1, 3).reshape(target, batch, embed_dim)
     out = ops.linear(out, out_proj_weight, out_proj_bias)
+    if batch_major:
+        out = out.transpose(0, 1)
     return (out if batched else out.squeeze(1)), weights
 
 
-def _static(name: str, given: Any, heads: int, head_dim: int, computed: Any) -> Any:
-    """Keys or values split into heads, (N * heads, S, head_dim); or those that were given so."""
+def _in_memory_order(query: Any, key: Any, value: Any) -> tuple[tuple[Any, Any, Any], bool]:
+    """The inputs, and False; or, if they lie batch by batch, as (N, L, E), and True.
+
+    What is computed in the order of the memory needs no copies.
+    """
+    arrays = query._array, key._array, value._array
+    if not all(x.strides[1] > x.strides[0] and x.shape[0] > 1 for x in arrays):
+        return (query, key, value), False
+    q = query.transpose(0, 1)
+    k = q if key is query else key.transpose(0, 1)
+    v = q if value is query else k if value is key else value.transpose(0, 1)
+    return (q, k, v), True
+
+
+def _by_head(x: Any, heads: int, batch_major: bool) -> Any:
+    """(N, L, E) or (L, N, E) seen as (N, heads, L, E / heads)."""
+    a, b, width = x._array.shape
+    x = x.view(a, b, heads, width // heads)
+    return x.transpose(1, 2) if batch_major else x.permute(1, 2, 0, 3)
+
+
+def _static(name: str, given: Any, batch: int, heads: int, head_dim: int, computed: Any) -> Any:
+    """Keys or values by head as computed; or those that were given, (N * heads, S, head_dim)."""
     if given is None:
-        return computed.reshape(computed.shape[0], heads, head_dim).transpose(0, 1)
+        return computed
     check(
-        given.shape[0] == heads,
-        f"expecting {name}.size(0) of {heads}, but got {given.shape[0]}",
+        given.shape[0] == batch * heads,
+        f"expecting {name}.size(0) of {batch * heads}, but got {given.shape[0]}",
     )
     check(
         given.shape[2] == head_dim,
         f"expecting {name}.size(2) of {head_dim}, but got {given.shape[2]}",
     )
-    return given
+    return given.reshape(batch, heads, -1, head_dim)
 
 
 def _weighted(q: Any, k: Any, v: Any, mask: Any, dropout: float) -> tuple[Any, Any]:

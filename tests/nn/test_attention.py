@@ -119,3 +119,44 @@ def test_wrong_shapes():
         layer(x, x, x, attn_mask=mg.zeros(2, 2))
     with pytest.raises(AssertionError, match="embedding dimension of 6, but got 5"):
         layer(mg.zeros(3, 2, 5), mg.zeros(3, 2, 5), mg.zeros(3, 2, 5))
+
+
+def test_static_keys_and_values():
+    rng = np.random.default_rng(3)
+    x, k, v = (rng.standard_normal(s) for s in [(L, N, E), (N * H, S, E // H), (N * H, S, E // H)])
+    weights = [rng.standard_normal(s) for s in [(3 * E, E), (3 * E,), (E, E), (E,)]]
+    results = []
+    for lib in (mg, torch):
+        t = [lib.tensor(a.tolist(), dtype=lib.float64) for a in (x, *weights, k, v)]
+        out, w = lib.nn.functional.multi_head_attention_forward(
+            t[0], t[0], t[0], E, H, t[1], t[2], None, None, False, 0.0, t[3], t[4],
+            static_k=t[5], static_v=t[6],
+        )  # fmt: skip
+        results.append((out.numpy(), w.numpy()))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("need_weights", [False, True])
+@pytest.mark.parametrize("order", ["inputs batch by batch", "query alone", "key alone"])
+def test_any_order_in_memory(order, need_weights):
+    rng = np.random.default_rng(4)
+    shapes = {"inputs batch by batch": (1, 1), "query alone": (1, 0), "key alone": (0, 1)}[order]
+    results = []
+    for lib in (mg, torch):
+        lib.manual_seed(0)
+        layer = lib.nn.MultiheadAttention(E, H)
+        rng = np.random.default_rng(4)
+        q, k = (
+            lib.tensor(rng.standard_normal((N, n, E) if turned else (n, N, E)).tolist())
+            for n, turned in zip((L, S), shapes, strict=True)
+        )
+        leaves = [q.requires_grad_(), k.requires_grad_()]
+        q, k = (x.transpose(0, 1) if turned else x for x, turned in zip(leaves, shapes))
+        out, weights = layer(q, k, k, need_weights=need_weights)
+        (out * out).sum().backward()
+        results.append([out.detach().numpy(), *(x.grad.numpy() for x in leaves)])
+        if need_weights:
+            results[-1].append(weights.detach().numpy())
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
