@@ -11,15 +11,21 @@ namespace {
 
 enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kBlocked };
 
-// Up to here packing costs more than it saves: about 64 x 64 x 64.
-constexpr int64_t kDirectWork = 1 << 18;
+// Up to here packing costs more than it saves: a B that stays in the L2 while rows of A pass, or
+// few rows of A.
+constexpr int64_t kDirectB = 160 << 10;  // elements of B
+constexpr int64_t kDirectM = 96;
+constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
+constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
+constexpr int64_t kDirectDepth = 1024;    // of k in one chain of sums; a panel of B stays in the L2
+
 constexpr int64_t kLocalB = 4096;  // elements of a transposed B that the direct path copies
 
 // Which path one matrix of the batch takes: by its sizes and strides only.
 template <class T>
 Path path_of(const GemmArgs& g) {
   if (g.k == 0) return Path::kEmpty;
-  const bool small = g.m * g.n * g.k <= kDirectWork;
+  const bool small = g.m * g.n * g.k <= kSmallWork;
   if (g.m == 1 && g.k > 1 && g.a_cs == 1) {
     if (g.b_cs == 1 && g.n > 1) return Path::kSpread;
     if (g.b_rs == 1) return Path::kDot;
@@ -37,6 +43,7 @@ Path path_of(const GemmArgs& g) {
   if (!small && ((g.m <= kNarrow && g.b_cs == 1) || (g.n <= kNarrow && g.a_rs == 1))) {
     return Path::kSpread;
   }
+  if (g.b_cs == 1 && (g.k * g.n <= kDirectB || g.m <= kDirectM)) return Path::kDirect;
   return Path::kBlocked;
 }
 
@@ -65,49 +72,70 @@ struct TraitsOf<double> {
   using type = F64;
 };
 
-// ---- small products: the micro-kernel on A and B where they lie ----
+// ---- smaller products: the micro-kernel on A and B where they lie ----
+
+// One tile of `columns` <= 2 vectors; a whole one needs no masks.
+template <class Tr>
+MG_INLINE void direct_tile(int64_t rows, int64_t columns, Tile<Tr>& t) {
+  constexpr int L = Tr::kLanes;
+  t.tail = columns > L ? columns - L : columns;
+  if (columns == 2 * L) {
+    micro_rows<Tr, kDirectRows, 2, true, false>(rows, t);
+  } else if (columns > L) {
+    micro_rows<Tr, kDirectRows, 2, true, true>(rows, t);
+  } else if (columns == L) {
+    micro_rows<Tr, kDirectRows, 1, true, false>(rows, t);
+  } else {
+    micro_rows<Tr, kDirectRows, 1, true, true>(rows, t);
+  }
+}
 
 template <class T>
 void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs, const T* b,
                     int64_t b_rs, int64_t b_cs) {
   using Tr = typename TraitsOf<T>::type;
-  constexpr int L = Tr::kLanes;
+  constexpr int64_t kColumns = 2 * Tr::kLanes;
   T local[kLocalB];
   if (b_cs != 1 && p.n > 1) {
     turned_copy(local, p.n, b, b_cs, b_rs, p.n, p.k);
     b = local;
     b_rs = p.n;
   }
-  Tile<Tr> t = {};
-  t.a_row = a_rs;
-  t.a_step = a_cs;
-  t.b_step = b_rs;
-  t.steps = p.k;
-  t.c_rs = p.c_rs;
-  t.alpha = p.alpha;
-  t.beta = p.beta;
-  t.relu = p.relu;
-  t.plain = p.alpha == 1 && (p.beta == 0 || p.beta == 1) && !p.bias && !p.relu;
-  for (int64_t j = 0; j < p.n; j += 2 * L) {
-    const int64_t columns = min_of(p.n - j, 2 * L);
-    t.b = b + j;
-    t.bias = p.bias ? p.bias + j : nullptr;
-    t.tail = columns > L ? columns - L : columns;
-    for (int64_t i = 0; i < p.m; i += kDirectRows) {
-      const int64_t rows = min_of(p.m - i, kDirectRows);
-      t.a = a + i * a_rs;
-      t.c = p.c + i * p.c_rs + j;
-      if (columns == 2 * L) {
-        micro_rows<Tr, kDirectRows, 2, true, false>(rows, t);
-      } else if (columns > L) {
-        micro_rows<Tr, kDirectRows, 2, true, true>(rows, t);
-      } else if (columns == L) {
-        micro_rows<Tr, kDirectRows, 1, true, false>(rows, t);
-      } else {
-        micro_rows<Tr, kDirectRows, 1, true, true>(rows, t);
+  // Many rows are shared out among the threads: B is in each one's L2. Of few, every thread takes
+  // all for some columns: each of B is read once.
+  const int64_t blocks = ceil_div(p.m, int64_t{kDirectRows});
+  const bool by_rows = blocks >= 16;
+  const int64_t units = by_rows ? blocks : ceil_div(p.n, kColumns);
+  const int64_t work = by_rows ? kDirectRows * p.n * p.k : p.m * kColumns * p.k;  // of a unit
+  const bool threads = p.m * p.n * p.k >= kWorthThreads;
+  parallel_for(units, threads ? ceil_div(kDirectTask, work) : units, [&](int64_t u0, int64_t u1) {
+    const int64_t i0 = by_rows ? u0 * kDirectRows : 0;
+    const int64_t i1 = by_rows ? min_of(p.m, u1 * kDirectRows) : p.m;
+    const int64_t j0 = by_rows ? 0 : u0 * kColumns;
+    const int64_t j1 = by_rows ? p.n : min_of(p.n, u1 * kColumns);
+    Tile<Tr> t = {};
+    t.a_row = a_rs;
+    t.a_step = a_cs;
+    t.b_step = b_rs;
+    t.c_rs = p.c_rs;
+    t.alpha = p.alpha;
+    for (int64_t j = j0; j < j1; j += kColumns) {
+      for (int64_t k = 0; k < p.k; k += kDirectDepth) {
+        const bool last = k + kDirectDepth >= p.k;
+        t.steps = min_of(p.k - k, kDirectDepth);
+        t.b = b + k * b_rs + j;
+        t.beta = k == 0 ? p.beta : 1;
+        t.bias = last && p.bias ? p.bias + j : nullptr;
+        t.relu = last && p.relu;
+        t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !t.bias && !t.relu;
+        for (int64_t i = i0; i < i1; i += kDirectRows) {
+          t.a = a + i * a_rs + k * a_cs;
+          t.c = p.c + i * p.c_rs + j;
+          direct_tile<Tr>(min_of(i1 - i, int64_t{kDirectRows}), min_of(p.n - j, kColumns), t);
+        }
       }
     }
-  }
+  });
 }
 
 // ---- vectors and narrow matrices ----
