@@ -35,6 +35,9 @@ Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
 
 template <class T>
 int64_t workspace(const ConvShape& s) {
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_forward_pays(s)) return winograd_forward_workspace(s);
+  }
   return space_of<T>(nullptr, s, plan_of<T>(s)).bytes;
 }
 
@@ -66,6 +69,9 @@ void pack(T* to, const T* w, const Plan<T>& p, int64_t groups) {
 template <class T>
 void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, void* base) {
   if (depthwise_forward(g, x, w, bias, s)) return;
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_forward_pays(s)) return winograd_forward(g, x, w, bias, s, base);
+  }
   const Plan<T> plan = plan_of<T>(s);
   const Padded& l = plan.x;
   const Space<T> space = space_of<T>(base, s, plan);

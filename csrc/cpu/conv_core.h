@@ -255,6 +255,22 @@ bool depthwise_to_input(double* x, const double* g, const double* w, const doubl
 bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s);
 bool depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s);
 
+// ---- 3 x 3 with stride 1, by Winograd's transforms (conv_winograd.cpp), where that is quicker
+// ----
+
+bool winograd_forward_pays(const ConvShape& s);
+int64_t winograd_forward_workspace(const ConvShape& s);
+void winograd_forward(float* g, const float* x, const float* w, const float* bias,
+                      const ConvShape& s, void* base);
+bool winograd_to_input_pays(const ConvShape& s);
+int64_t winograd_to_input_workspace(const ConvShape& s);
+void winograd_to_input(float* x, const float* g, const float* w, const float* bias,
+                       const ConvShape& s, void* base);
+
+bool winograd_to_weight_pays(const ConvShape& s);
+int64_t winograd_to_weight_workspace(const ConvShape& s);
+void winograd_to_weight(float* w, const float* x, const float* g, const ConvShape& s, void* base);
+
 // ---- the two gradients, and what each needs; csrc/cpu/conv.cpp has forward ----
 
 template <class T>

@@ -166,12 +166,18 @@ void weave(T* x, const T* from, const Layout& l, int64_t planes) {
 
 template <class T>
 int64_t conv_to_input_workspace(const ConvShape& s) {
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_to_input_pays(s)) return winograd_to_input_workspace(s);
+  }
   return space_of<T>(nullptr, s, plan_of<T>(s)).bytes;
 }
 
 template <class T>
 void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base) {
   if (depthwise_to_input(x, g, w, bias, s)) return;
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_to_input_pays(s)) return winograd_to_input(x, g, w, bias, s, base);
+  }
   const Plan<T> plan = plan_of<T>(s);
   const Layout& l = plan.l;
   const Space<T> space = space_of<T>(base, s, plan);

@@ -246,6 +246,9 @@ void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, con
 
 template <class T>
 int64_t conv_to_weight_workspace(const ConvShape& s) {
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_to_weight_pays(s)) return winograd_to_weight_workspace(s);
+  }
   if (turns_input<T>(s)) {
     const ConvShape e = exchanged(s);
     return space_of<T>(nullptr, e, channels_of<T>(e)).bytes;
@@ -258,6 +261,9 @@ int64_t conv_to_weight_workspace(const ConvShape& s) {
 template <class T>
 void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
   if (depthwise_to_weight(w, x, g, s)) return;
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_to_weight_pays(s)) return winograd_to_weight(w, x, g, s, base);
+  }
   if (turns_input<T>(s) && s.n > 0) {
     const ConvShape e = exchanged(s);
     return to_weight_by_channels(w, g, x, e, channels_of<T>(e), true, base);

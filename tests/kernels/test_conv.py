@@ -111,6 +111,83 @@ def test_threads_do_not_matter(case, num_threads):
             np.testing.assert_array_equal(a, b)
 
 
+# n, c, (h, w), k, padding: 3 x 3 with stride 1 and enough channels for Winograd's transforms
+WINOGRAD = [
+    (2, 32, (16, 16), 32, 1),
+    (3, 41, (19, 23), 57, 1),  # channels and tiles that are not full
+    (1, 64, (13, 131), 57, (2, 0)),  # rows in several segments
+    (7, 96, (9, 15), 128, 0),
+    (3, 60, (8, 12), 60, 3),  # padding beyond the kernel
+    (4, 512, (8, 7), 100, 1),  # weights in several groups of panels
+    (5, 160, (32, 31), 64, 1),  # tiles in several chunks
+]
+
+
+def winograd_arrays(case):
+    """x, w, g, biases, steps."""
+    n, c, extent, k, padding = case
+    x, w, g, bias_k, bias_c, steps = make((n, c, *extent, k, (3, 3), 1, padding, 1, 1), np.float32)
+    return x, w / np.float32(np.sqrt(9 * c)), g, bias_k, bias_c, steps
+
+
+def winograd_results(x, w, g, bias_k, bias_c, steps):
+    return [
+        cpu.conv2d(x, w, bias_k, g.shape, *steps),
+        cpu.conv2d(x, w, None, g.shape, *steps),
+        cpu.conv2d_input(g, w, bias_c, x.shape, *steps),
+        cpu.conv2d_weight(x, g, w.shape, *steps),
+    ]
+
+
+@pytest.mark.parametrize("case", WINOGRAD, ids=str)
+def test_error_of_transformed_products(case):
+    """At most 3e-6 of the results' size in the mean, 2e-5 anywhere."""
+    arrays = winograd_arrays(case)
+    x, w, g, bias_k, bias_c, steps = (
+        a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arrays
+    )
+    outs = [np.empty_like(a) for a in (g, g, x, w)]
+    numpy_conv.conv2d(outs[0], x, w, bias_k, *steps)
+    numpy_conv.conv2d(outs[1], x, w, None, *steps)
+    numpy_conv.conv2d_input(outs[2], g, w, bias_c, *steps)
+    numpy_conv.conv2d_weight(outs[3], x, g, *steps)
+    for got, want in zip(winograd_results(*arrays), outs, strict=True):
+        size = np.sqrt(np.mean(want**2))
+        assert np.sqrt(np.mean((got - want) ** 2)) < 3e-6 * size
+        assert np.abs(got - want).max() < 2e-5 * size
+
+
+@pytest.mark.parametrize("case", WINOGRAD, ids=str)
+def test_threads_do_not_matter_to_transformed_products(case, num_threads):
+    arrays = winograd_arrays(case)
+    num_threads(1)
+    first = winograd_results(*arrays)
+    num_threads(3)
+    for a, b in zip(first, winograd_results(*arrays), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_transformed_products_keep_to_their_memory():
+    """NaN in memory around or another image changes nothing; only the output is written."""
+    x, w, g, bias, _, steps = winograd_arrays(WINOGRAD[1])
+    first = winograd_results(x, w, g, bias, None, steps)
+    for _ in range(3):
+        for size in (1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 21):
+            _C.empty((size,), np.dtype(np.float32)).fill(np.nan)
+        for a, b in zip(winograd_results(x, w, g, bias, None, steps), first, strict=True):
+            np.testing.assert_array_equal(a, b)
+    x[1] = np.nan
+    result = cpu.conv2d(x, w, bias, g.shape, *steps)
+    assert np.isnan(result[1]).all()
+    np.testing.assert_array_equal(result[0], first[0][0])
+    np.testing.assert_array_equal(result[2], first[0][2])
+    flat = np.full(g.size + 64, 7, np.float32)
+    out = flat[32 : 32 + g.size].reshape(g.shape)
+    _C.conv2d(out, x, w, bias, 1, 1, 1, 1, 1, 1, 1)
+    assert (flat[:32] == 7).all()
+    assert (flat[-32:] == 7).all()
+
+
 def test_nan_in_memory_around_does_not_leak():
     """Workspace that held NaN before gives the same results."""
     case = (3, 4, 6, 6, 5, (1, 1), 2, 0, 1, 1)
