@@ -214,7 +214,32 @@ MG_INLINE T hsum_as(V v) {
   }
   return lane[0];
 }
+#if defined(__AVX2__)  // the same sums, in registers
+MG_INLINE float hsum4(__m128 v) {
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)));
+}
+MG_INLINE float hsum8(__m256 v) {
+  return hsum4(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+}
+MG_INLINE float hmax4(__m128 v) {
+  v = _mm_max_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_max_ss(v, _mm_movehdup_ps(v)));
+}
+MG_INLINE float hmax8(__m256 v) {
+  return hmax4(_mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+}
+#endif
+#if defined(__AVX512F__)
+MG_INLINE __m256 upper_half(vf v) { return _mm512_extractf32x8_ps((__m512)v, 1); }
+MG_INLINE float hsum(vf v) {
+  return hsum8(_mm256_add_ps(_mm512_castps512_ps256((__m512)v), upper_half(v)));
+}
+#elif defined(__AVX2__)
+MG_INLINE float hsum(vf v) { return hsum8((__m256)v); }
+#else
 MG_INLINE float hsum(vf v) { return hsum_as<kF, float>(v); }
+#endif
 MG_INLINE double hsum(vd v) { return hsum_as<kD, double>(v); }
 
 template <int kLanes, class T, class V>
@@ -226,7 +251,15 @@ MG_INLINE T hmax_as(V v) {
   }
   return lane[0];
 }
+#if defined(__AVX512F__)
+MG_INLINE float hmax(vf v) {
+  return hmax8(_mm256_max_ps(_mm512_castps512_ps256((__m512)v), upper_half(v)));
+}
+#elif defined(__AVX2__)
+MG_INLINE float hmax(vf v) { return hmax8((__m256)v); }
+#else
 MG_INLINE float hmax(vf v) { return hmax_as<kF, float>(v); }
+#endif
 MG_INLINE double hmax(vd v) { return hmax_as<kD, double>(v); }
 
 // ---- half precision: kF patterns at a time, exact upwards, nearest-even downwards ----

@@ -181,7 +181,7 @@ void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* worksp
           narrow_product_of<T>(g, c, a, b, workspace, g.n <= kNarrow && g.a_cs == 1));
     case Path::kSpread:
       return spread_product(
-          narrow_product_of<T>(g, c, a, b, nullptr, g.n <= kNarrow && g.a_rs == 1));
+          narrow_product_of<T>(g, c, a, b, workspace, g.n <= kNarrow && g.a_rs == 1));
     case Path::kDirect:
       return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs);
     case Path::kBlocked:
@@ -261,10 +261,18 @@ bool batch_in_parallel(const GemmArgs& g, int64_t count) {
 }
 
 template <class T>
+int64_t spread_bytes(const GemmArgs& g) {
+  const bool narrow_b = g.n <= kNarrow && g.a_rs == 1;
+  return spread_sums(narrow_b ? g.m : g.n, narrow_b ? g.n : g.m, g.k) * int64_t{sizeof(T)};
+}
+
+template <class T>
 int64_t plain_workspace(const GemmArgs& g) {
   switch (path_of<T>(g)) {
     case Path::kNarrow:
       return kNarrow * g.k * int64_t{sizeof(T)};
+    case Path::kSpread:
+      return spread_bytes<T>(g);
     case Path::kBlocked:
       return core_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
     default:

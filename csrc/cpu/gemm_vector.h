@@ -28,13 +28,15 @@ MG_INLINE void finish_element(const VectorProduct<T>& v, int64_t i, T sum) {
   *out = v.relu && sum < 0 ? T{0} : sum;
 }
 
-// Rows of the matrix are contiguous: inner products, four rows and two sums a row at a time.
+// Rows of the matrix are contiguous: inner products, four rows and two sums a row at a time. Every
+// loop over rows is unrolled: a sum that is indexed at run time would live in memory.
 template <class T, int kRows>
 MG_INLINE void dot_rows(const VectorProduct<T>& v, int64_t i) {
   using V = typename Vec<T>::type;
   constexpr int L = Vec<T>::lanes;
   V sum[kRows][2] = {};
   const T* row[kRows];
+#pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) row[r] = v.matrix + (i + r) * v.line;
   int64_t k = 0;
   for (; k + 2 * L <= v.k; k += 2 * L) {
@@ -51,6 +53,7 @@ MG_INLINE void dot_rows(const VectorProduct<T>& v, int64_t i) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) sum[r][0] = fma(load_partial(row[r] + k, left), x, sum[r][0]);
   }
+#pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) finish_element(v, i + r, hsum(sum[r][0] + sum[r][1]));
 }
 
@@ -216,37 +219,85 @@ MG_INLINE void add_rows(T* MG_RESTRICT sums, const T* x, int64_t line, const T* 
   }
 }
 
-// x_line is 1: adds multiples of rows of x to sums in L1, so that x is read as it lies.
+// How spread_product cuts its work: columns of a block, whose sums stay in L1, and steps of k of a
+// part. Long runs of memory are read fastest, so that k is cut rather than the columns.
+struct SpreadPlan {
+  int64_t columns, blocks, steps, parts;
+};
+
+MG_INLINE SpreadPlan spread_plan(int64_t rows, int64_t narrow, int64_t k) {
+  constexpr int64_t kSums = 4096, kTasks = 16;
+  const int64_t most = max_of(64, kSums / narrow / 64 * 64);
+  SpreadPlan p = {min_of(rows, most), ceil_div(rows, most), k, 1};
+  if (rows * k * narrow < kWorthThreads / 2 || p.blocks >= kTasks) return p;
+  const int64_t parts = max_of(1, min_of(ceil_div(kTasks, p.blocks), k / 128));
+  p.steps = round_up(ceil_div(k, parts), 4);
+  p.parts = ceil_div(k, p.steps);
+  return p;
+}
+
+// Elements of workspace: a row of sums for each part, if there are several.
+MG_INLINE int64_t spread_sums(int64_t rows, int64_t narrow, int64_t k) {
+  const SpreadPlan p = spread_plan(rows, narrow, k);
+  return p.parts > 1 ? p.parts * narrow * round_up(rows, 64) : 0;
+}
+
+// sums (narrow, line) = x^T y over columns [i0, i0 + width) and steps [k0, k1).
+template <class T>
+MG_INLINE void spread_block(const NarrowProduct<T>& n, T* sums, int64_t line, int64_t i0,
+                            int64_t width, int64_t k0, int64_t k1) {
+  for (int64_t j = 0; j < n.narrow; ++j) {
+    __builtin_memset(sums + j * line, 0, static_cast<size_t>(round_up(width, 64)) * sizeof(T));
+  }
+  int64_t k = k0;
+  for (; k + 4 <= k1; k += 4) {
+    for (int64_t j = 0; j < n.narrow; ++j) {
+      add_rows<4>(sums + j * line, n.x + i0 + k * n.x_step, n.x_step,
+                  n.y + j * n.y_line + k * n.y_step, n.y_step, width);
+    }
+  }
+  for (; k < k1; ++k) {
+    for (int64_t j = 0; j < n.narrow; ++j) {
+      add_rows<1>(sums + j * line, n.x + i0 + k * n.x_step, n.x_step,
+                  n.y + j * n.y_line + k * n.y_step, n.y_step, width);
+    }
+  }
+}
+
+// x_line is 1: adds multiples of rows of x to sums in L1, so that x is read as it lies. n.copy:
+// spread_sums(rows, narrow, k) elements.
 template <class T>
 static void spread_product(const NarrowProduct<T>& n) {
-  constexpr int64_t kSums = 4096;
-  const int64_t most = min_of(2048, kSums / n.narrow / 64 * 64);
-  const bool threads = n.rows * n.k * n.narrow >= kWorthThreads / 2;
-  const int64_t share = round_up(ceil_div(n.rows, 4), 64);  // runs of memory as long as may be
-  const int64_t grain = threads ? max_of(256, min_of(most, share)) : n.rows;
-  parallel_for(n.rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i0 = begin; i0 < end; i0 += most) {
-      const int64_t width = min_of(most, end - i0), line = round_up(width, 64);
-      T sums[kSums];
-      for (int64_t i = 0; i < line * n.narrow; ++i) sums[i] = 0;
-      int64_t k = 0;
-      for (; k + 4 <= n.k; k += 4) {
+  const SpreadPlan p = spread_plan(n.rows, n.narrow, n.k);
+  if (p.parts == 1) {
+    const bool threads = n.rows * n.k * n.narrow >= kWorthThreads / 2;
+    parallel_for(n.rows, threads ? p.columns : n.rows, [&](int64_t begin, int64_t end) {
+      T sums[4096];
+      for (int64_t i0 = begin; i0 < end; i0 += p.columns) {
+        const int64_t width = min_of(p.columns, end - i0), line = round_up(width, 64);
+        spread_block(n, sums, line, i0, width, 0, n.k);
         for (int64_t j = 0; j < n.narrow; ++j) {
-          add_rows<4>(sums + j * line, n.x + i0 + k * n.x_step, n.x_step,
-                      n.y + j * n.y_line + k * n.y_step, n.y_step, width);
+          for (int64_t i = 0; i < width; ++i) finish_sum(n, i0 + i, j, sums[j * line + i]);
         }
       }
-      for (; k < n.k; ++k) {
-        for (int64_t j = 0; j < n.narrow; ++j) {
-          add_rows<1>(sums + j * line, n.x + i0 + k * n.x_step, n.x_step,
-                      n.y + j * n.y_line + k * n.y_step, n.y_step, width);
-        }
-      }
-      for (int64_t j = 0; j < n.narrow; ++j) {
-        for (int64_t i = 0; i < width; ++i) finish_sum(n, i0 + i, j, sums[j * line + i]);
-      }
+    });
+    return;
+  }
+  const int64_t line = round_up(n.rows, 64), area = n.narrow * line;
+  parallel_for(p.parts * p.blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task / p.blocks, i0 = task % p.blocks * p.columns;
+      spread_block(n, n.copy + part * area + i0, line, i0, min_of(p.columns, n.rows - i0),
+                   part * p.steps, min_of(n.k, (part + 1) * p.steps));
     }
   });
+  for (int64_t part = 1; part < p.parts; ++part) {
+    const T* more = n.copy + part * area;
+    for (int64_t i = 0; i < area; ++i) n.copy[i] += more[i];
+  }
+  for (int64_t j = 0; j < n.narrow; ++j) {
+    for (int64_t i = 0; i < n.rows; ++i) finish_sum(n, i, j, n.copy[j * line + i]);
+  }
 }
 
 }  // namespace mg::MG_ISA
