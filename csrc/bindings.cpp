@@ -54,5 +54,6 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_engine(m.ptr());
   mg::bind_reduce(m.ptr());
   mg::bind_softmax(m.ptr());
+  mg::bind_sort(m.ptr());
   mg::bind_views(m.ptr());
 }

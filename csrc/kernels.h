@@ -25,6 +25,7 @@
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
+#include "kernels/sort.h"
 
 namespace mg {
 
@@ -43,6 +44,7 @@ struct KernelTable {
   ReduceKernels reduce;
   RowNormKernels row_norm;
   SoftmaxKernels softmax;
+  SortKernels sort;
 };
 
 // The table of the instruction set in use; csrc/dispatch.cpp chooses it.

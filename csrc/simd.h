@@ -148,6 +148,21 @@ MG_INLINE void store_partial(double* p, vd v, int64_t n) {
 }
 #endif
 
+// The lanes of a comparison's result as the bits of a number.
+MG_INLINE unsigned lane_bits(vi mask) {
+#if defined(__AVX512F__)
+  return _mm512_cmplt_epi32_mask((__m512i)mask, _mm512_setzero_si512());
+#elif defined(__AVX2__)
+  return static_cast<unsigned>(_mm256_movemask_ps((__m256)mask));
+#elif defined(__SSE2__)
+  return static_cast<unsigned>(_mm_movemask_ps((__m128)mask));
+#else
+  unsigned bits = 0;
+  for (int i = 0; i < kF; ++i) bits |= static_cast<unsigned>(mask[i] < 0) << i;
+  return bits;
+#endif
+}
+
 // ---- arithmetic ----
 
 // a * b + c. Fused where the instruction set has it; two roundings on the x86-64 baseline.

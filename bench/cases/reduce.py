@@ -64,12 +64,12 @@ def backward(name, label, shape, dim, size):
     return Case(f"{name} fwd+bwd {label}", of, size=size, tolerance=1e-3)
 
 
-def along(name, shape, size, call, of_numpy=None):
+def along(name, shape, size, call, of_numpy=None, data=normal):
     """An operation along the last axis."""
     return Case(
         f"{name} {'x'.join(map(str, shape))}",
-        lambda t: (lambda x: lambda: call(t, x))(tensor(t, *shape)),
-        (lambda: (lambda x: lambda: of_numpy(x))(normal(*shape))) if of_numpy else None,
+        lambda t: (lambda x: lambda: call(t, x))(t.from_numpy(data(*shape))),
+        (lambda: (lambda x: lambda: of_numpy(x))(data(*shape))) if of_numpy else None,
         size=size,
         tolerance=1e-3,
     )
@@ -83,6 +83,79 @@ def reductions():
         for name in ("sum", "mean", "var"):
             if label != "all 10M":
                 yield backward(name, label, shape, dim, size)
+
+
+def along_backward(name, shape, size, call):
+    """The same, forward and backward."""
+
+    def of(t):
+        x = t.from_numpy(shuffled(*shape)).requires_grad_()
+        return with_backward(t, lambda: call(t, x), [x])
+
+    return Case(f"{name} fwd+bwd {'x'.join(map(str, shape))}", of, size=size, tolerance=1e-3)
+
+
+def shuffled(*shape):
+    """Numbers in [0, 1) in random order, all different: indices and gradients can be compared."""
+    n = int(np.prod(shape))
+    return (
+        (np.random.default_rng(0).permutation(n) / np.float32(n)).astype(np.float32).reshape(shape)
+    )
+
+
+def sorted_by_numpy(x):
+    """Values and indices, as the others give them."""
+    order = np.argsort(x, -1)
+    return np.take_along_axis(x, order, -1)
+
+
+def sorts():
+    """Sorts, first elements and order statistics, short rows and long ones."""
+    values = {
+        "sort": lambda t, x: t.sort(x, -1)[0],
+        "argsort": lambda t, x: t.argsort(x, -1),
+        "topk 5": lambda t, x: t.topk(x, 5, -1)[0],
+        "median": lambda t, x: t.median(x, -1)[0],
+        "kthvalue 7": lambda t, x: t.kthvalue(x, 7, -1)[0],
+    }
+    by_numpy = {"sort": sorted_by_numpy, "argsort": lambda x: np.argsort(x, -1)}
+    shapes = [((8,), "small"), ((64, 32), "small"), ((64, 100), "small"), ((1000,), "small"),
+              ((1024, 1024), "medium"), ((1_000_000,), "medium")]  # fmt: skip
+    for shape, size in shapes:
+        for name, call in values.items():
+            yield along(name, shape, size, call, by_numpy.get(name), shuffled)
+    for shape, size in (((64, 100), "small"), ((1024, 1024), "medium")):
+        for name in ("sort", "topk 5", "median"):
+            yield along_backward(name, shape, size, values[name])
+    yield along(
+        "topk 100", (64, 50257), "medium", lambda t, x: t.topk(x, 100, -1)[0], None, shuffled
+    )
+    yield along("sort dim 0", (1024, 1024), "medium", lambda t, x: t.sort(x, 0)[0], None, shuffled)
+    yield along("median of all", (1000,), "small", lambda t, x: t.median(x))
+    yield along("median of all", (1024, 1024), "medium", lambda t, x: t.median(x))
+
+
+def orders():
+    """Distinct values and places in sorted sequences."""
+    for n, size in ((1000, "small"), (1_000_000, "medium")):
+
+        def ids(t, n=n):
+            return t.from_numpy(np.random.default_rng(0).integers(0, n // 10, n))
+
+        def edges(t, n=n):
+            return t.from_numpy(np.sort(normal(n // 10)))
+
+        def points(t, n=n):
+            return t.from_numpy(normal(n, seed=1))
+
+        yield Case(
+            f"unique ints {n}", lambda t, x=ids: (lambda x: lambda: t.unique(x))(x(t)), size=size
+        )
+        yield Case(
+            f"searchsorted {n}",
+            lambda t, e=edges, x=points: (lambda e, x: lambda: t.searchsorted(e, x))(e(t), x(t)),
+            size=size,
+        )
 
 
 CASES = [
@@ -102,12 +175,6 @@ CASES = [
         lambda t, x: t.cumprod(x, -1),
         lambda x: np.cumprod(x, -1),
     ),
-    along("sort", (64, 32), "small", lambda t, x: t.sort(x, -1)[0], lambda x: np.sort(x, -1)),
-    along("sort", (1024, 1024), "medium", lambda t, x: t.sort(x, -1)[0]),
-    along("sort", (1_000_000,), "medium", lambda t, x: t.sort(x, -1)[0]),
-    along("argsort", (1024, 1024), "medium", lambda t, x: t.argsort(x, -1)),
-    along("topk 5", (64, 100), "small", lambda t, x: t.topk(x, 5, -1)[0]),
-    along("topk 10", (1024, 1024), "medium", lambda t, x: t.topk(x, 10, -1)[0]),
-    along("topk 100", (64, 50257), "medium", lambda t, x: t.topk(x, 100, -1)[0]),
-    along("median", (1024, 1024), "medium", lambda t, x: t.median(x, -1)[0]),
+    *sorts(),
+    *orders(),
 ]

@@ -25,6 +25,7 @@ void bind_record(PyObject* module);
 void bind_reduce(PyObject* module);
 void bind_runtime(PyObject* module);
 void bind_softmax(PyObject* module);
+void bind_sort(PyObject* module);
 void bind_views(PyObject* module);
 
 }  // namespace mg

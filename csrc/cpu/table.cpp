@@ -37,12 +37,13 @@ extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
 extern const RowNormKernels kRowNorm;
 extern const SoftmaxKernels kSoftmax;
+extern const SortKernels kSort;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,  kConv, kDropout, kElementwise, kGemm,
-      kIndex,     kLoss,      kOptim, kPool, kReduce,  kRowNorm,     kSoftmax,
+      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm, kIndex,
+      kLoss,      kOptim,     kPool, kReduce, kRowNorm, kSoftmax,     kSort,
   };
   return kTable;
 }

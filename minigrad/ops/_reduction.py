@@ -12,6 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
+from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
 from ._elementwise import to_dtype, write_out
@@ -178,7 +179,7 @@ class TakeAlong(Node):
         self.label, self.repeats = label, repeats
         if x.ndim == 0:
             return x.reshape(1)[index]
-        return np.take_along_axis(x, index, axis=dim)
+        return cpu.gather(x, dim, index)
 
     def backward(self, grad: Any) -> Any:
         """grad, put where the elements came from; zero elsewhere."""
@@ -212,16 +213,7 @@ class PutAlong(Node):
         self.index_array, self.dim, self.repeats = index, dim, repeats
         if not shape:
             return np.array(x.sum(), x.dtype) if repeats else np.array(x).reshape(())
-        if not repeats:
-            result = np.zeros(shape, x.dtype)
-            np.put_along_axis(result, index, x, axis=dim)
-            return result
-        wide = widened(x)
-        total = np.zeros(shape, wide.dtype)
-        at = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-        at[dim] = index
-        np.add.at(total, tuple(at), wide)
-        return total.astype(x.dtype, copy=False)
+        return cpu.scatter(shape, dim, index, x, repeats)
 
     def backward(self, grad: Any) -> Any:
         """The elements of grad at the index."""

@@ -8,9 +8,12 @@ import numpy as np
 
 from .. import return_types
 from ..autograd.record import apply
-from ..kernels import cpu
+from ..autograd.variable import Node
+from ..kernels import cpu, sorting
 from ._reduction import (
     MISSING,
+    Chosen,
+    PutAlong,
     check_flag,
     choose,
     constant,
@@ -29,15 +32,45 @@ from .maxima import Shared
 __all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"]
 
 
-def order_of(x: Any, dim: int, descending: bool = False) -> Any:
-    """The indices that sort each row, stable; NaN counts as the largest."""
-    if x.ndim == 0:
-        return np.zeros((), np.int64)
-    wide = cpu.widened(x)
-    if not descending:
-        return np.argsort(wide, axis=dim, kind="stable")
-    order = np.argsort(np.flip(wide, dim), axis=dim, kind="stable")
-    return np.ascontiguousarray(x.shape[dim] - 1 - np.flip(order, dim))
+_sort, _argsort, _select = sorting.fast_sort, sorting.fast_argsort, sorting.fast_select
+_named = tuple.__new__
+
+
+class Sorted(Node):
+    """Elements of the input in another order; made by the compiled code alone."""
+
+    label = "Sort"
+
+    def backward(self, grad: Any) -> Any:
+        """grad, put where the elements came from; zero elsewhere."""
+        return apply(PutAlong, (grad,), self.index_array, self.dim, self.shape, False)
+
+    def name(self) -> str:
+        return f"{self.label}Backward0"
+
+
+class Best(Sorted):
+    """The first elements of an order."""
+
+    label = "Topk"
+
+
+class Ranked(Chosen):
+    """The element of a rank; made by the compiled code alone, as are the medians."""
+
+    label = "Kthvalue"
+
+
+class Middle(Chosen):
+    """The median of each row."""
+
+    label = "Median"
+
+
+class NanMiddle(Chosen):
+    """The median of the elements of each row that are not NaN."""
+
+    label = "Nanmedian"
 
 
 def sort(
@@ -50,12 +83,16 @@ def sort(
     **names: Any,
 ) -> Any:
     """`(values, indices)` of the elements sorted along `dim`; NaN is the largest; always stable."""
+    if out is None and not names:
+        pair = _sort(Sorted, input, dim, descending, -1)
+        if pair is not None:
+            return _named(return_types.sort, pair)
     x = array_arg("sort", input)
     if names:
         return renamed(sort, locals())
     _check_flag("sort", dim, descending)
     d = normalize_dim(dim, x.ndim)
-    order = order_of(x, d, bool(descending))
+    order = sorting.argsort(x, d, bool(descending))
     pair = (take_along(input, order, d, "Sort"), constant(input, order))
     return finish_pair("sort", return_types.sort, pair, out)
 
@@ -73,18 +110,20 @@ def argsort(
     input: Any, dim: int = -1, descending: bool = False, stable: bool = False, **names: Any
 ) -> Any:
     """The indices that sort along `dim`; NaN is the largest; always stable."""
+    found = None if names else _argsort(input, dim, descending)
+    if found is not None:
+        return found
     x = array_arg("argsort", input)
     if names:
         return renamed(argsort, locals())
     _check_flag("argsort", dim, descending)
-    return constant(input, order_of(x, normalize_dim(dim, x.ndim), bool(descending)))
+    return constant(input, sorting.argsort(x, normalize_dim(dim, x.ndim), bool(descending)))
 
 
 def msort(input: Any, *, out: Any = None) -> Any:
     """The elements sorted along the first dimension."""
-    x = array_arg("msort", input)
-    d = normalize_dim(0, x.ndim)
-    return finish("msort", take_along(input, order_of(x, d), d, "Sort"), out)
+    array_arg("msort", input)
+    return finish("msort", sort(input, 0)[0], out)
 
 
 def topk(
@@ -93,8 +132,12 @@ def topk(
 ) -> Any:  # fmt: skip
     """`(values, indices)` of the k largest (or smallest) elements along `dim`, best first.
 
-    NaN is the largest. RuntimeError when k is out of range.
+    NaN is the largest; of equal elements the first come first. RuntimeError when k is out of range.
     """
+    if out is None and not names and k.__class__ is int and k >= 0:
+        pair = _sort(Best, input, dim, largest, k)
+        if pair is not None:
+            return _named(return_types.topk, pair)
     if names:
         return renamed(topk, locals())
     x = array_arg("topk", input)
@@ -105,26 +148,9 @@ def topk(
         raise RuntimeError("selected index k out of range")
     if x.dtype.kind == "b":
         raise RuntimeError("topk does not support bool dtypes on CPU")
-    index = _best(x, int(k), d, bool(largest))
+    index = sorting.first(x, d, int(k), bool(largest))
     pair = (take_along(input, index, d, "Topk"), constant(input, index))
     return finish_pair("topk", return_types.topk, pair, out)
-
-
-def _best(x: Any, k: int, d: int, largest: bool) -> Any:
-    if x.ndim == 0:
-        return np.zeros((), np.int64) if k else np.zeros((0,), np.int64)
-    size = x.shape[d]
-    at = (slice(None),) * d
-    if 4 * k > size or k == 0:
-        return np.ascontiguousarray(order_of(x, d, largest)[(*at, slice(0, k))])
-    wide = cpu.widened(x)
-    if largest:
-        chosen = np.argpartition(wide, size - k, axis=d)[(*at, slice(size - k, size))]
-    else:
-        chosen = np.argpartition(wide, k - 1, axis=d)[(*at, slice(0, k))]
-    chosen = np.sort(chosen, axis=d)
-    order = order_of(np.take_along_axis(wide, chosen, axis=d), d, largest)
-    return np.take_along_axis(chosen, order, axis=d)
 
 
 def _supported(name: str, x: Any) -> None:
@@ -142,6 +168,10 @@ def kthvalue(
     **names: Any,
 ) -> Any:
     """`(values, indices)` of the k-th smallest element along `dim` (k counts from 1)."""
+    if out is None and not names and k.__class__ is int:
+        pair = _select(Ranked, input, dim, keepdim, sorting.NUMBER, k - 1)
+        if pair is not None:
+            return _named(return_types.kthvalue, pair)
     if names:
         return renamed(kthvalue, locals())
     x = array_arg("kthvalue", input)
@@ -152,21 +182,9 @@ def kthvalue(
     if not 1 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
     _supported("kthvalue", x)
-    index = _ranked(x, k - 1, d)
+    index = sorting.ranked(x, d, sorting.NUMBER, k - 1)
     pair = choose(input, index, d, keepdim, "Kthvalue")
     return finish_pair("kthvalue", return_types.kthvalue, pair, out)
-
-
-def _ranked(x: Any, rank: int, d: int) -> Any:
-    """The index of the element of a rank in each row; the dimension is kept."""
-    if x.ndim == 0:
-        return np.zeros((), np.int64)
-    wide = cpu.widened(x)
-    if is_float(x) and bool((wide != wide).any()):  # NaNs keep their order
-        order = order_of(x, d)
-    else:
-        order = np.argpartition(wide, rank, axis=d)
-    return np.take(order, [rank], axis=d)
 
 
 class Median(Shared):
@@ -176,20 +194,17 @@ class Median(Shared):
 
     def forward(self, x: Any, ignore_nan: bool) -> Any:
         self.axes = tuple(range(x.ndim))
-        values = cpu.widened(x).ravel()
-        if is_float(x):
-            nan = np.isnan(values)
-            if ignore_nan:
-                values = values[~nan]
-            if values.size == 0 or (not ignore_nan and bool(nan.any())):
-                return np.array(np.nan, x.dtype)
-        elif values.size == 0:
-            return np.array(np.iinfo(x.dtype).min, x.dtype)
-        rank = (values.size - 1) // 2
-        return np.asarray(np.partition(values, rank)[rank], x.dtype)
+        if x.size == 0:
+            return np.array(np.nan if is_float(x) else np.iinfo(x.dtype).min, x.dtype)
+        return sorting.middle(x, sorting.NAN_MEDIAN if ignore_nan else sorting.MEDIAN)
 
 
 def _median(name: str, input: Any, dim: Any, keepdim: bool, out: Any, ignore_nan: bool) -> Any:
+    which = sorting.NAN_MEDIAN if ignore_nan else sorting.MEDIAN
+    if out is None and dim.__class__ is int:
+        pair = _select(NanMiddle if ignore_nan else Middle, input, dim, keepdim, which, 0)
+        if pair is not None:
+            return _named(getattr(return_types, name), pair)
     x = array_arg(name, input)
     _supported("median", x)
     if dim is MISSING:
@@ -198,24 +213,8 @@ def _median(name: str, input: Any, dim: Any, keepdim: bool, out: Any, ignore_nan
     check_flag(name, keepdim)
     d = one_dim(name, dim, x.ndim)
     not_empty(name, x.shape, (d,))
-    pair = choose(input, _middle(x, d, ignore_nan), d, keepdim, name.capitalize())
+    pair = choose(input, sorting.ranked(x, d, which), d, keepdim, name.capitalize())
     return finish_pair(name, getattr(return_types, name), pair, out)
-
-
-def _middle(x: Any, d: int, ignore_nan: bool) -> Any:
-    """The index of each row's median; the dimension is kept."""
-    if x.ndim == 0:
-        return np.zeros((), np.int64)
-    nan = np.isnan(x) if is_float(x) else np.zeros((), bool)
-    if not nan.any():
-        return _ranked(x, (x.shape[d] - 1) // 2, d)
-    if ignore_nan:
-        count = np.count_nonzero(~nan, axis=d, keepdims=True)
-        rank = np.maximum(count - 1, 0) // 2
-        return np.take_along_axis(order_of(x, d), rank, axis=d)
-    plain = _ranked(x, (x.shape[d] - 1) // 2, d)
-    first = np.expand_dims(np.argmax(nan, axis=d), d)
-    return np.where(nan.any(axis=d, keepdims=True), first, plain)
 
 
 def median(
@@ -250,7 +249,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None, *
     if x.ndim == 0:
         index = np.zeros((), np.int64)
     else:
-        order = order_of(x, d)
+        order = sorting.argsort(x, d)
         ordered = np.take_along_axis(cpu.widened(x), order, axis=d)
         rows, positions = np.moveaxis(ordered, d, -1), np.arange(x.shape[d])
         starts = np.zeros(rows.shape, np.int64)

@@ -1,0 +1,49 @@
+// Contract of the sort family: rows in order, their first elements, and the element of a rank.
+//
+//   shapes       x is contiguous (outer, n, inner), values and indices (outer, k, inner) or, for
+//                select, (outer, inner); 1 <= n < 2^31, 0 <= k <= n. values or indices may be
+//                nullptr
+//   dtypes       all; values has that of x
+//   values       NaN is the largest, -0 equals 0; elements are copied, never computed
+//   order        stable: of equal elements the first comes first, also with `descending`. That
+//                holds for the first k and for an element of a rank as well
+//   workspace    sort_workspace(rows, count) bytes, where `count` threads may run
+//   determinism  bitwise equal for every thread count
+#pragma once
+
+#include "common.h"
+
+namespace mg {
+
+struct SortRows {
+  DType dtype;
+  const void* x;
+  int64_t outer, n, inner;
+};
+
+// Which element of a row in ascending order: number `rank`, the lower median (the first NaN, if
+// there is one), or the lower median of those that are no NaN (the first NaN if all are).
+enum class Rank : int8_t { kNumber, kMedian, kNanMedian };
+
+// Where one task works: pairs twice, wide keys, a copy of a row, narrow keys and their padding.
+constexpr int64_t kSortPadding = 128;
+static inline int64_t sort_slot(int64_t n) { return (36 * (n + kSortPadding) + 63) / 64 * 64; }
+// Flags that tell which slots are in use stand before them.
+static inline int64_t sort_slots(const SortRows& r, int64_t threads) {
+  const int64_t rows = r.outer * r.inner;
+  return threads < rows ? threads : rows;
+}
+static inline int64_t sort_workspace(const SortRows& r, int64_t threads) {
+  return sort_slots(r, threads) * (sort_slot(r.n) + 64);
+}
+
+struct SortKernels {
+  // The first k elements of each sorted row, and where they stood.
+  void (*sort)(void* values, int64_t* indices, const SortRows& rows, int64_t k, bool descending,
+               void* work, int64_t threads);
+  // One element of each row, and where it stood.
+  void (*select)(void* values, int64_t* indices, const SortRows& rows, Rank which, int64_t rank,
+                 void* work, int64_t threads);
+};
+
+}  // namespace mg
