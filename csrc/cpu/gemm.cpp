@@ -1,5 +1,5 @@
 // C = alpha * A B + beta * C (+ bias, relu). Large products run the blocked loops of gemm_core.h;
-// small ones read A and B in place, and products with a vector are streamed once.
+// smaller ones read A and perhaps B in place, and products with a vector are streamed once.
 #include "kernels/gemm.h"
 
 #include "cpu/gemm_core.h"
@@ -9,12 +9,15 @@
 namespace mg::MG_ISA {
 namespace {
 
-enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kBlocked };
+enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kPanels, kBlocked };
 
 // Up to here packing costs more than it saves: a B that stays in the L2 while rows of A pass, or
 // few rows of A.
 constexpr int64_t kDirectB = 160 << 10;  // elements of B
 constexpr int64_t kDirectM = 96;
+// Up to here A is read in place while each task packs its own panels of B: no thread waits for
+// another. A transposed A has each step of k on another page.
+constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of A
 constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
 constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
 constexpr int64_t kDirectDepth = 1024;    // of k in one chain of sums; a panel of B stays in the L2
@@ -44,6 +47,9 @@ Path path_of(const GemmArgs& g) {
     return Path::kSpread;
   }
   if (g.b_cs == 1 && (g.k * g.n <= kDirectB || g.m <= kDirectM)) return Path::kDirect;
+  if (g.m * g.k <= (g.a_cs == 1 ? kPanelsA : g.a_rs == 1 ? kPanelsTurnedA : 0)) {
+    return Path::kPanels;
+  }
   return Path::kBlocked;
 }
 
@@ -74,64 +80,96 @@ struct TraitsOf<double> {
 
 // ---- smaller products: the micro-kernel on A and B where they lie ----
 
-// One tile of `columns` <= 2 vectors; a whole one needs no masks.
+// How a product is shared out: rectangles of C of so many rows and columns. If B is packed, each
+// task packs its own panels, one after the other.
+struct Shares {
+  int64_t rows, columns, count;
+};
+
 template <class Tr>
-MG_INLINE void direct_tile(int64_t rows, int64_t columns, Tile<Tr>& t) {
+Shares shares_of(int64_t m, int64_t n, int64_t k, bool packed) {
+  constexpr int64_t kColumns = 2 * Tr::kLanes;
+  const int64_t blocks = ceil_div(m, int64_t{kDirectRows}), panels = ceil_div(n, kColumns);
+  Shares s = {m, n, 1};
+  if (m * n * k < kWorthThreads) return s;
+  if (packed) {  // the fewer panels there are, the more tasks pack the same one
+    const int64_t parts = max_of(1, min_of(ceil_div(16, panels), m / 128));
+    s.rows = ceil_div(blocks, parts) * kDirectRows;
+    s.columns = kColumns;
+  } else if (blocks >= 16) {  // B is in each thread's L2
+    s.rows = ceil_div(kDirectTask, kDirectRows * n * k) * kDirectRows;
+  } else {  // each column of B is read by one thread
+    s.columns = ceil_div(kDirectTask, m * kColumns * k) * kColumns;
+  }
+  s.count = ceil_div(m, s.rows) * ceil_div(n, s.columns);
+  return s;
+}
+
+template <class Tr>
+int64_t direct_workspace(int64_t m, int64_t n, int64_t k) {
+  return shares_of<Tr>(m, n, k, true).count * min_of(k, kDirectDepth) * Tr::kNR *
+         int64_t{sizeof(typename Tr::Packed)};
+}
+
+// One tile of `columns` <= 2 vectors; if fewer are there in B, they are read with masks.
+template <class Tr>
+MG_INLINE void direct_tile(int64_t rows, int64_t columns, bool masked, Tile<Tr>& t) {
   constexpr int L = Tr::kLanes;
   t.tail = columns > L ? columns - L : columns;
-  if (columns == 2 * L) {
-    micro_rows<Tr, kDirectRows, 2, true, false>(rows, t);
-  } else if (columns > L) {
+  if (columns > L) {
+    if (!masked || t.tail == L) return micro_rows<Tr, kDirectRows, 2, true, false>(rows, t);
     micro_rows<Tr, kDirectRows, 2, true, true>(rows, t);
-  } else if (columns == L) {
-    micro_rows<Tr, kDirectRows, 1, true, false>(rows, t);
   } else {
+    if (!masked || t.tail == L) return micro_rows<Tr, kDirectRows, 1, true, false>(rows, t);
     micro_rows<Tr, kDirectRows, 1, true, true>(rows, t);
   }
 }
 
+// A is read where it lies; so are rows of B, unless `packed`.
 template <class T>
 void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs, const T* b,
-                    int64_t b_rs, int64_t b_cs) {
+                    int64_t b_rs, int64_t b_cs, bool packed) {
   using Tr = typename TraitsOf<T>::type;
   constexpr int64_t kColumns = 2 * Tr::kLanes;
   T local[kLocalB];
-  if (b_cs != 1 && p.n > 1) {
+  if (!packed && b_cs != 1 && p.n > 1) {
     turned_copy(local, p.n, b, b_cs, b_rs, p.n, p.k);
     b = local;
     b_rs = p.n;
+    b_cs = 1;
   }
-  // Many rows are shared out among the threads: B is in each one's L2. Of few, every thread takes
-  // all for some columns: each of B is read once.
-  const int64_t blocks = ceil_div(p.m, int64_t{kDirectRows});
-  const bool by_rows = blocks >= 16;
-  const int64_t units = by_rows ? blocks : ceil_div(p.n, kColumns);
-  const int64_t work = by_rows ? kDirectRows * p.n * p.k : p.m * kColumns * p.k;  // of a unit
-  const bool threads = p.m * p.n * p.k >= kWorthThreads;
-  parallel_for(units, threads ? ceil_div(kDirectTask, work) : units, [&](int64_t u0, int64_t u1) {
-    const int64_t i0 = by_rows ? u0 * kDirectRows : 0;
-    const int64_t i1 = by_rows ? min_of(p.m, u1 * kDirectRows) : p.m;
-    const int64_t j0 = by_rows ? 0 : u0 * kColumns;
-    const int64_t j1 = by_rows ? p.n : min_of(p.n, u1 * kColumns);
-    Tile<Tr> t = {};
-    t.a_row = a_rs;
-    t.a_step = a_cs;
-    t.b_step = b_rs;
-    t.c_rs = p.c_rs;
-    t.alpha = p.alpha;
-    for (int64_t j = j0; j < j1; j += kColumns) {
-      for (int64_t k = 0; k < p.k; k += kDirectDepth) {
-        const bool last = k + kDirectDepth >= p.k;
-        t.steps = min_of(p.k - k, kDirectDepth);
-        t.b = b + k * b_rs + j;
-        t.beta = k == 0 ? p.beta : 1;
-        t.bias = last && p.bias ? p.bias + j : nullptr;
-        t.relu = last && p.relu;
-        t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !t.bias && !t.relu;
-        for (int64_t i = i0; i < i1; i += kDirectRows) {
-          t.a = a + i * a_rs + k * a_cs;
-          t.c = p.c + i * p.c_rs + j;
-          direct_tile<Tr>(min_of(i1 - i, int64_t{kDirectRows}), min_of(p.n - j, kColumns), t);
+  const Shares shares = shares_of<Tr>(p.m, p.n, p.k, packed);
+  const int64_t across = ceil_div(p.n, shares.columns);
+  parallel_for(shares.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t q = begin; q < end; ++q) {
+      T* const panel = static_cast<T*>(p.workspace) + q * min_of(p.k, kDirectDepth) * kColumns;
+      const int64_t i0 = q / across * shares.rows, i1 = min_of(p.m, i0 + shares.rows);
+      const int64_t j0 = q % across * shares.columns, j1 = min_of(p.n, j0 + shares.columns);
+      Tile<Tr> t = {};
+      t.a_row = a_rs;
+      t.a_step = a_cs;
+      t.b_step = packed ? kColumns : b_rs;
+      t.c_rs = p.c_rs;
+      t.alpha = p.alpha;
+      for (int64_t j = j0; j < j1; j += kColumns) {
+        const int64_t columns = min_of(j1 - j, kColumns);
+        for (int64_t k = 0; k < p.k; k += kDirectDepth) {
+          const bool last = k + kDirectDepth >= p.k;
+          t.steps = min_of(p.k - k, kDirectDepth);
+          t.b = b + k * b_rs + j * b_cs;
+          if (packed) {
+            pack_panel<kColumns>(panel, t.b, b_cs, b_rs, columns, t.steps);
+            t.b = panel;
+          }
+          t.beta = k == 0 ? p.beta : 1;
+          t.bias = last && p.bias ? p.bias + j : nullptr;
+          t.relu = last && p.relu;
+          t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !t.bias && !t.relu;
+          for (int64_t i = i0; i < i1; i += kDirectRows) {
+            t.a = a + i * a_rs + k * a_cs;
+            t.c = p.c + i * p.c_rs + j;
+            direct_tile<Tr>(min_of(i1 - i, int64_t{kDirectRows}), columns, !packed, t);
+          }
         }
       }
     }
@@ -183,7 +221,9 @@ void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* worksp
       return spread_product(
           narrow_product_of<T>(g, c, a, b, workspace, g.n <= kNarrow && g.a_rs == 1));
     case Path::kDirect:
-      return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs);
+      return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs, false);
+    case Path::kPanels:
+      return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs, true);
     case Path::kBlocked:
       return blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs},
                                  MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
@@ -273,6 +313,8 @@ int64_t plain_workspace(const GemmArgs& g) {
       return kNarrow * g.k * int64_t{sizeof(T)};
     case Path::kSpread:
       return spread_bytes<T>(g);
+    case Path::kPanels:
+      return direct_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
     case Path::kBlocked:
       return core_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
     default:
