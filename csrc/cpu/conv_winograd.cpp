@@ -8,7 +8,10 @@ namespace {
 
 constexpr int kPanel = 2 * kF;  // output channels
 constexpr int kDepth = 128;     // channels added up at a time: longer sums are less accurate
-constexpr int64_t kPointBytes = 6 << 20, kWeightBytes = 4 << 20;  // in the L3 together
+constexpr int64_t kWeightBytes = 4 << 20;  // of the weights' points at a time: in the L3
+constexpr int64_t kPointBytes = 6 << 20;   // of a chunk of tiles: in the L3 too, or
+constexpr int64_t kNearPointBytes = 1
+                                    << 20;  // the L2, where that means no more passes over weights
 #if defined(__AVX512F__)
 constexpr int kMostTiles = 14, kLeastTiles = 8;
 #else
@@ -39,13 +42,14 @@ struct Blocks {
 Blocks blocks_for(const Tiles& tiles, int64_t channels, int64_t outputs) {
   Blocks b;
   const int64_t item = sizeof(float), all = ceil_div(outputs, kPanel);
-  const int64_t most = kPointBytes / (kPoints * blocks_of(channels) * kF * item * tiles.columns);
+  b.depth = (channels | 1) * kPanel;  // odd: the points of a channel lie in different sets
+  b.panels = min_of(all, max_of(1, kWeightBytes / (kPoints * b.depth * item)));
+  const int64_t bytes = b.panels < all ? kPointBytes : kNearPointBytes;
+  const int64_t most = bytes / (kPoints * blocks_of(channels) * kF * item * tiles.columns);
   b.rows = min_of(tiles.row_count(), max_of(1, most));
   b.rows = ceil_div(tiles.row_count(), ceil_div(tiles.row_count(), b.rows));  // even chunks
   const int64_t count = b.rows * tiles.columns;
   b.tile = max_of(kLeastTiles, ceil_div(count, ceil_div(count, kMostTiles)));
-  b.depth = (channels | 1) * kPanel;  // odd: the points of a channel lie in different sets
-  b.panels = min_of(all, max_of(1, kWeightBytes / (kPoints * b.depth * item)));
   b.points = ceil_div(count, b.tile) * point_layout(nullptr, channels, b.tile).panel;
   b.weights = b.panels * kPoints * b.depth;
   return b;
@@ -160,9 +164,12 @@ MG_INLINE void points_to_outputs(const vf (&m)[6], vf (&y)[4]) {
   y[3] = fma(odd_a, set1(0.5f), fma(odd_b, set1(2.0f), m[5]));
 }
 
-// The 4 x 4 outputs of a tile for kF channels; buffer[channel][output].
-MG_INLINE void tile_outputs(const float* m, int64_t point, vf bias, float* buffer) {
-  vf z[6][4], v[16 / kF][kF];
+constexpr int kGroup = 4;           // neighbouring tiles that are written together:
+constexpr int kGroupRow = 16 * kF;  // rows of 16 outputs, for kF channels
+
+// to[row][output of row][channel] = the 4 x 4 outputs of a tile.
+MG_INLINE void tile_outputs(const float* m, int64_t point, vf bias, float* to) {
+  vf z[6][4];
   for (int f = 0; f < 6; ++f) {
     vf column[6];
     for (int e = 0; e < 6; ++e) column[e] = load(m + (e * 6 + f) * point);
@@ -172,30 +179,24 @@ MG_INLINE void tile_outputs(const float* m, int64_t point, vf bias, float* buffe
     const vf row[6] = {z[0][r], z[1][r], z[2][r], z[3][r], z[4][r], z[5][r]};
     vf y[4];
     points_to_outputs(row, y);
-    for (int i = 0; i < 4; ++i) v[(r * 4 + i) / kF][(r * 4 + i) % kF] = y[i] + bias;
-  }
-  for (int g = 0; g < 16 / kF; ++g) {
-    turn(v[g]);
-    for (int i = 0; i < kF; ++i) store(buffer + i * 16 + g * kF, v[g][i]);
+    for (int i = 0; i < 4; ++i) store(to + r * kGroupRow + i * kF, y[i] + bias);
   }
 }
 
-typedef float Four __attribute__((vector_size(16)));
-
-// Writes `count` channels of a tile at (y, x) of an image.
-MG_INLINE void write_tile(const Work& w, float* out, const float* buffer, int64_t count, int64_t y,
-                          int64_t x) {
-  const int64_t rows = min_of(4, w.height - y), columns = min_of(4, w.width - x);
-  out += y * w.width + x;
-  for (int64_t i = 0; i < count; ++i, out += w.height * w.width, buffer += 16) {
-    if (rows == 4 && columns == 4) {
-      for (int r = 0; r < 4; ++r) {
-        const Four row = load_as<Four>(buffer + r * 4);
-        __builtin_memcpy(out + r * w.width, &row, sizeof row);
-      }
-    } else {
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t c = 0; c < columns; ++c) out[r * w.width + c] = buffer[r * 4 + c];
+// Writes rows x columns outputs of `count` channels, `plane` apart.
+MG_INLINE void write_group(float* out, int64_t row, int64_t plane, const float* from, int64_t count,
+                           int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < columns; j += kF) {
+      const int64_t n = min_of(kF, columns - j);
+      vf v[kF];
+      for (int i = 0; i < kF; ++i) v[i] = load(from + r * kGroupRow + (j + i) * kF);
+      turn(v);
+      float* to = out + r * row + j;
+      if (count == kF && n == kF) {
+        for (int i = 0; i < kF; ++i) store(to + i * plane, v[i]);
+      } else {
+        for (int64_t i = 0; i < count; ++i) store_partial(to + i * plane, v[i], n);
       }
     }
   }
@@ -204,17 +205,24 @@ MG_INLINE void write_tile(const Work& w, float* out, const float* buffer, int64_
 // A panel of tiles, from `first` of all on, by a panel of output channels.
 void finish_tiles(const Work& w, const float* m, int64_t tile, int64_t first, int64_t count,
                   int64_t channel) {
-  alignas(64) float buffer[kF * 16];
-  for (int64_t i = 0; i < count; ++i) {
+  alignas(64) float buffer[4 * kGroupRow] = {};
+  const int64_t plane = w.height * w.width;
+  for (int64_t i = 0; i < count;) {
     const int64_t t = first + i, row = t / w.tiles.columns, image = row / w.tiles.rows;
+    const int64_t x = t % w.tiles.columns, y = row % w.tiles.rows;
+    const int64_t group = min_of(kGroup, min_of(count - i, w.tiles.columns - x));
     for (int half = 0; half < 2; ++half) {
       const int64_t k = channel + half * kF, n = min_of(kF, w.channels - k);
       if (n <= 0) break;
-      tile_outputs(m + i * kPanel + half * kF, tile * kPanel,
-                   w.bias ? load_partial(w.bias + k, n) : vf{}, buffer);
-      write_tile(w, w.out + (image * w.channels + k) * w.height * w.width, buffer, n,
-                 row % w.tiles.rows * 4, t % w.tiles.columns * 4);
+      const vf bias = w.bias ? load_partial(w.bias + k, n) : vf{};
+      for (int64_t j = 0; j < group; ++j) {
+        tile_outputs(m + (i + j) * kPanel + half * kF, tile * kPanel, bias, buffer + j * 4 * kF);
+      }
+      write_group(w.out + (image * w.channels + k) * plane + y * 4 * w.width + x * 4, w.width,
+                  plane, buffer, n, min_of(4, w.height - y * 4),
+                  min_of(group * 4, w.width - x * 4));
     }
+    i += group;
   }
 }
 

@@ -117,45 +117,57 @@ MG_INLINE void stage_row(float* stage, const Planes& p, const float* plane, int6
   for (int64_t j = high; j < columns; ++j) store(stage + j * kF, vf{});
 }
 
-// The tiles of `rows` rows of tiles from row0 on to points, in parallel.
+// A row of at most kSegmentTiles tiles of kF channels to points; y and x0 are where its window
+// begins.
+template <bool kGradient>
+MG_INLINE void row_to_points(const Planes& p, const float* plane, int64_t count, int64_t y,
+                             int64_t x0, int64_t first, int64_t n, int64_t block,
+                             const PointLayout& l) {
+  constexpr int kWindow = kGradient ? 4 : 6;
+  alignas(64) float stage[kStage];
+  const int64_t columns = n * 4 + kWindow - 4, pitch = (columns + kF) * kF;
+  for (int i = 0; i < kWindow; ++i) {
+    stage_row(stage + i * pitch, p, plane, count, y + i, x0, columns);
+  }
+  for (int64_t x = 0; x < columns; ++x) {
+    if constexpr (kGradient) {
+      gradient_to_points(stage + x * kF, pitch, stage + x * kF, pitch);
+    } else {
+      to_points(stage + x * kF, pitch, stage + x * kF, pitch);
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t t = first + i;
+    float* to = l.data + t / l.tile * l.panel + (block * l.tile + t % l.tile) * kF;
+    for (int e = 0; e < 6; ++e, to += 6 * l.point) {
+      if constexpr (kGradient) {
+        gradient_to_points(stage + e * pitch + i * 4 * kF, kF, to, l.point);
+      } else {
+        to_points(stage + e * pitch + i * 4 * kF, kF, to, l.point);
+      }
+    }
+  }
+}
+
+// The tiles of `rows` rows of tiles from row0 on to points, in parallel: tasks are a few rows of kF
+// channels, which share lines of the planes.
 template <bool kGradient>
 static void planes_to_points(const Planes& p, const Tiles& tiles, int64_t row0, int64_t rows,
                              const PointLayout& l) {
-  constexpr int kWindow = kGradient ? 4 : 6;
-  const int64_t blocks = blocks_of(p.channels), plane = p.height * p.width;
-  const int64_t segments = ceil_div(tiles.columns, kSegmentTiles);
+  const int64_t blocks = blocks_of(p.channels);
+  const int64_t band = max_of(1, min_of(8, ceil_div(rows * blocks, 16)));
   parallel_for(
-      rows * blocks * segments, max_of(1, 64 / min_of(tiles.columns, kSegmentTiles)),
+      ceil_div(rows, band) * blocks, max_of(1, 16 / (band * tiles.columns)),
       [&](int64_t begin, int64_t end) {
-        alignas(64) float stage[kStage];
         for (int64_t task = begin; task < end; ++task) {
-          const int64_t tile0 = task % segments * kSegmentTiles, row = task / segments / blocks;
-          const int64_t block = task / segments % blocks, count = p.channels - block * kF;
-          const int64_t n = min_of(kSegmentTiles, tiles.columns - tile0);
-          const int64_t image = (row0 + row) / tiles.rows, y = (row0 + row) % tiles.rows * 4;
-          const int64_t columns = n * 4 + kWindow - 4, pitch = (columns + kF) * kF;
-          const float* from = p.data + (image * p.channels + block * kF) * plane;
-          for (int i = 0; i < kWindow; ++i) {
-            stage_row(stage + i * pitch, p, from, min_of(kF, count), y + i - p.pad_h,
-                      tile0 * 4 - p.pad_w, columns);
-          }
-          for (int64_t x = 0; x < columns; ++x) {
-            if constexpr (kGradient) {
-              gradient_to_points(stage + x * kF, pitch, stage + x * kF, pitch);
-            } else {
-              to_points(stage + x * kF, pitch, stage + x * kF, pitch);
-            }
-          }
-          for (int64_t i = 0; i < n; ++i) {
-            const int64_t t = row * tiles.columns + tile0 + i;
-            float* to = l.data + t / l.tile * l.panel + (block * l.tile + t % l.tile) * kF;
-            for (int e = 0; e < 6; ++e) {
-              if constexpr (kGradient) {
-                gradient_to_points(stage + e * pitch + i * 4 * kF, kF, to + e * 6 * l.point,
-                                   l.point);
-              } else {
-                to_points(stage + e * pitch + i * 4 * kF, kF, to + e * 6 * l.point, l.point);
-              }
+          const int64_t block = task % blocks, first = task / blocks * band;
+          for (int64_t row = first; row < min_of(first + band, rows); ++row) {
+            const int64_t image = (row0 + row) / tiles.rows, y = (row0 + row) % tiles.rows * 4;
+            const float* plane = p.data + (image * p.channels + block * kF) * p.height * p.width;
+            for (int64_t x = 0; x < tiles.columns; x += kSegmentTiles) {
+              row_to_points<kGradient>(p, plane, min_of(kF, p.channels - block * kF), y - p.pad_h,
+                                       x * 4 - p.pad_w, row * tiles.columns + x,
+                                       min_of(kSegmentTiles, tiles.columns - x), block, l);
             }
           }
         }
