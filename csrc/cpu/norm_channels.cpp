@@ -30,55 +30,60 @@ MG_INLINE void each_column(const Tile& t, Body&& body) {
   sweep<1, T>(t.c1 - t.c0, [&](int, int64_t i, auto c) { body(t.c0 + i, c); });
 }
 
-template <class T>
-MG_INLINE void to_double(double* out, Pack<T> v, int64_t count) {
-  T lane[Vec<T>::lanes];
-  store(lane, v);
-  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<double>(lane[i]);
-}
-template <class T>
-MG_INLINE int64_t lanes_in(Whole) {
-  return Vec<T>::lanes;
-}
-template <class T>
-MG_INLINE int64_t lanes_in(Some s) {
-  return s.n;
+// Columns whose sums are kept while rows pass: rows are read as they lie, four at a time.
+constexpr int64_t kStrip = 512;
+
+// add(column, row from the top, lanes, Rows<4> or Rows<1>) for each vector of `width` columns and
+// rows in turn.
+template <int kCount>
+struct Rows {
+  static constexpr int count = kCount;
+};
+template <class T, class Add>
+MG_INLINE void each_rows(int64_t samples, int64_t width, Add&& add) {
+  int64_t s = 0;
+  for (; s + 4 <= samples; s += 4) {
+    sweep<1, T>(width, [&](int, int64_t i, auto lanes) { add(i, s, lanes, Rows<4>{}); });
+  }
+  for (; s < samples; ++s) {
+    sweep<1, T>(width, [&](int, int64_t i, auto lanes) { add(i, s, lanes, Rows<1>{}); });
+  }
 }
 
-// Moments of columns of a matrix with c columns, a lane each.
+// Moments of columns of a matrix with c columns: two passes over a tile that stays in cache.
 template <class T>
 MG_INLINE void column_moments(const T* x, const Tile& t, int64_t c, double* mean, double* m2) {
-  using V = Pack<T>;
-  const V part = set1(static_cast<T>(t.samples));
-  each_column<T>(t, [&](int64_t j, auto lanes) {
-    const T* top = x + t.s0 * c + j;
-    V sum[4] = {}, square[4] = {};
-    int64_t s = 0;
-    for (; s + 4 <= t.samples; s += 4) {
-      for (int k = 0; k < 4; ++k) sum[k] += get(top + (s + k) * c, lanes);
-    }
-    for (; s < t.samples; ++s) sum[0] += get(top + s * c, lanes);
-    const V m = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / part;
-    for (s = 0; s + 4 <= t.samples; s += 4) {
-      for (int k = 0; k < 4; ++k) {
-        const V d = get(top + (s + k) * c, lanes) - m;
-        square[k] = fma(d, d, square[k]);
+  for (int64_t j0 = t.c0; j0 < t.c1; j0 += kStrip) {
+    const int64_t width = min_of(kStrip, t.c1 - j0);
+    const T* top = x + t.s0 * c + j0;
+    T sum[kStrip] = {}, square[kStrip] = {};
+    each_rows<T>(t.samples, width, [&](int64_t i, int64_t s, auto lanes, auto rows) {
+      Pack<T> total = get(sum + i, lanes);
+#pragma GCC unroll 4
+      for (int k = 0; k < rows.count; ++k) total += get(top + (s + k) * c + i, lanes);
+      put(sum + i, total, lanes);
+    });
+    const T part = static_cast<T>(t.samples);
+    for (int64_t i = 0; i < width; ++i) sum[i] /= part;
+    each_rows<T>(t.samples, width, [&](int64_t i, int64_t s, auto lanes, auto rows) {
+      const Pack<T> m = get(sum + i, lanes);
+      Pack<T> total = get(square + i, lanes);
+#pragma GCC unroll 4
+      for (int k = 0; k < rows.count; ++k) {
+        const Pack<T> d = get(top + (s + k) * c + i, lanes) - m;
+        total = fma(d, d, total);
       }
+      put(square + i, total, lanes);
+    });
+    for (int64_t i = 0; i < width; ++i) {
+      mean[j0 + i] = static_cast<double>(sum[i]);
+      m2[j0 + i] = static_cast<double>(square[i]);
+      if (MG_LIKELY(m2[j0 + i] <= 1e300)) continue;
+      const Moments again = plain_moments(Part<T>{top + i, t.samples, c, 1}, true);
+      mean[j0 + i] = again.mean;
+      m2[j0 + i] = again.m2;
     }
-    for (; s < t.samples; ++s) {
-      const V d = get(top + s * c, lanes) - m;
-      square[0] = fma(d, d, square[0]);
-    }
-    const int64_t count = lanes_in<T>(lanes);
-    to_double<T>(mean + j, m, count);
-    to_double<T>(m2 + j, (square[0] + square[1]) + (square[2] + square[3]), count);
-    for (int64_t i = j; i < j + count; ++i) {
-      if (MG_LIKELY(m2[i] <= 1e300)) continue;
-      const Moments again = plain_moments(Part<T>{x + t.s0 * c + i, t.samples, c, 1}, true);
-      mean[i] = again.mean;
-      m2[i] = again.m2;
-    }
-  });
+  }
 }
 
 // Mean and variance of each channel from the moments of the tiles: (down, 2, channels).
@@ -201,28 +206,27 @@ void forward(const BatchNorm<T>& a) {
 // sum(grad) and sum(grad (x - mean)) of the columns of a tile.
 template <class T>
 MG_INLINE void column_sums(const BatchNormGrad<T>& a, const Tile& t, double* sum, double* dot) {
-  using V = Pack<T>;
-  each_column<T>(t, [&](int64_t j, auto lanes) {
-    const int64_t c = a.c;
-    const V m = get(a.mean + j, lanes);
-    const T *g = a.grad + t.s0 * c + j, *x = a.x + t.s0 * c + j;
-    V to_b[2] = {}, to_w[2] = {};
-    int64_t s = 0;
-    for (; s + 2 <= t.samples; s += 2) {
-      for (int k = 0; k < 2; ++k) {
-        const V v = get(g + (s + k) * c, lanes);
-        to_b[k] += v;
-        to_w[k] = fma(v, get(x + (s + k) * c, lanes) - m, to_w[k]);
+  for (int64_t j0 = t.c0; j0 < t.c1; j0 += kStrip) {
+    const int64_t c = a.c, width = min_of(kStrip, t.c1 - j0);
+    const T *g = a.grad + t.s0 * c + j0, *x = a.x + t.s0 * c + j0, *mean = a.mean + j0;
+    T to_b[kStrip] = {}, to_w[kStrip] = {};
+    each_rows<T>(t.samples, width, [&](int64_t i, int64_t s, auto lanes, auto rows) {
+      const Pack<T> m = get(mean + i, lanes);
+      Pack<T> total = get(to_b + i, lanes), product = get(to_w + i, lanes);
+#pragma GCC unroll 4
+      for (int k = 0; k < rows.count; ++k) {
+        const Pack<T> v = get(g + (s + k) * c + i, lanes);
+        total += v;
+        product = fma(v, get(x + (s + k) * c + i, lanes) - m, product);
       }
+      put(to_b + i, total, lanes);
+      put(to_w + i, product, lanes);
+    });
+    for (int64_t i = 0; i < width; ++i) {
+      sum[j0 + i] = static_cast<double>(to_b[i]);
+      dot[j0 + i] = static_cast<double>(to_w[i]);
     }
-    for (; s < t.samples; ++s) {
-      const V v = get(g + s * c, lanes);
-      to_b[0] += v;
-      to_w[0] = fma(v, get(x + s * c, lanes) - m, to_w[0]);
-    }
-    to_double<T>(sum + j, to_b[0] + to_b[1], lanes_in<T>(lanes));
-    to_double<T>(dot + j, to_w[0] + to_w[1], lanes_in<T>(lanes));
-  });
+  }
 }
 
 // The same of one channel of a tile.

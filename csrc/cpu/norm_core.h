@@ -45,12 +45,13 @@ MG_INLINE void put(T* p, Pack<T> v, Some s, bool) {
   store_partial(p, v, s.n);
 }
 
-// Whether rows of n elements go past the caches: fresh outputs that do not stay in them anyway.
+// Whether rows of n elements go past the caches: fresh outputs that do not stay in them anyway, by
+// their own size or that of all `operands` arrays of this size together.
 template <class T>
-MG_INLINE bool goes_far(const T* out, int64_t n, int64_t total) {
-  const int64_t item = sizeof(T);
-  return total * item >= (int64_t{16} << 20) && n * item % kVectorBytes == 0 &&
-         reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0;
+MG_INLINE bool goes_far(const T* out, int64_t n, int64_t total, int64_t operands = 1) {
+  const int64_t item = sizeof(T), bytes = total * item;
+  return (bytes >= (int64_t{16} << 20) || bytes * operands >= (int64_t{32} << 20)) &&
+         n * item % kVectorBytes == 0 && reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0;
 }
 
 // Lanes that a tail does not have become zero.

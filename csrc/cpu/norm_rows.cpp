@@ -60,26 +60,27 @@ void forward(const RowNorm<T>& a) {
 
 // dx of kRows rows from r on, which share w. With kParams adds sum(grad h) to dw, sum(grad) to db.
 template <int kRows, bool kParams, class T>
-MG_INLINE void element_rows(const RowNormGrad<T>& a, int64_t r, const T* w, T* dw, T* db) {
+MG_INLINE void element_rows(const RowNormGrad<T>& a, int64_t r, const T* w, T* dw, T* db,
+                            bool far) {
   using V = Pack<T>;
   const int64_t n = a.shape.n;
   const T part = T{1} / static_cast<T>(n);
-  const T *g[kRows], *x[kRows];
-  T* dx[kRows];
+  const T* g = a.grad + r * n;
+  const T* x = a.x + r * n;
+  T* dx = a.dx + r * n;
   V mean[kRows], rstd[kRows], shift[kRows], slope[kRows];
+#pragma GCC unroll 4
   for (int q = 0; q < kRows; ++q) {
-    g[q] = a.grad + (r + q) * n;
-    x[q] = a.x + (r + q) * n;
-    dx[q] = a.dx + (r + q) * n;
-    mean[q] = set1(a.centre ? a.mean[r + q] : T{});
-    rstd[q] = set1(a.rstd[r + q]);
+    const V m = set1(a.centre ? a.mean[r + q] : T{});
     V sum[2] = {}, dot[2] = {};
     sweep<2, T>(n, [&](int k, int64_t i, auto c) {
-      V u = get(g[q] + i, c);
+      V u = get(g + q * n + i, c);
       if (w) u *= get(w + i, c);
       sum[k] += u;
-      dot[k] = fma(u, get(x[q] + i, c) - mean[q], dot[k]);
+      dot[k] = fma(u, get(x + q * n + i, c) - m, dot[k]);
     });
+    mean[q] = m;
+    rstd[q] = set1(a.rstd[r + q]);
     shift[q] = set1(a.centre ? hsum(sum[0] + sum[1]) * part : T{});
     slope[q] = set1(hsum(dot[0] + dot[1]) * a.rstd[r + q] * part);
   }
@@ -89,15 +90,16 @@ MG_INLINE void element_rows(const RowNormGrad<T>& a, int64_t r, const T* w, T* d
       to_w = get(dw + i, c);
       to_b = get(db + i, c);
     }
+#pragma GCC unroll 4
     for (int q = 0; q < kRows; ++q) {
-      V u = get(g[q] + i, c);
-      const V h = (get(x[q] + i, c) - mean[q]) * rstd[q];
+      V u = get(g + q * n + i, c);
+      const V h = (get(x + q * n + i, c) - mean[q]) * rstd[q];
       if (kParams) {
         to_w = fma(u, h, to_w);
         to_b += u;
       }
       if (w) u *= get(w + i, c);
-      put(dx[q] + i, (u - shift[q] - h * slope[q]) * rstd[q], c);
+      put(dx + q * n + i, (u - shift[q] - h * slope[q]) * rstd[q], c, far);
     }
     if (kParams) {
       put(dw + i, to_w, c);
@@ -123,19 +125,21 @@ void element_backward(const RowNormGrad<T>& a) {
   const RowShape s = a.shape;
   const int64_t chunk = row_chunk(s), chunks = ceil_div(s.rows, chunk), params = row_params(s);
   T* sums = static_cast<T*>(a.scratch);
+  const bool far = goes_far(a.dx, s.n, s.rows * s.n, 3);
   parallel_for(s.rows, chunk, [&](int64_t begin, int64_t end) {
     T* dw = kParams ? sums + begin / chunk * 2 * params : nullptr;
     T* db = kParams ? dw + params : nullptr;
     if (kParams) __builtin_memset(dw, 0, static_cast<size_t>(2 * params) * sizeof(T));
     int64_t r = begin;
     if (s.groups == 1) {
-      for (; r + 4 <= end; r += 4) element_rows<4, kParams>(a, r, a.w, dw, db);
+      for (; r + 4 <= end; r += 4) element_rows<4, kParams>(a, r, a.w, dw, db, far);
     }
     for (; r < end; ++r) {
       const int64_t at = r % s.groups * s.n;
       element_rows<1, kParams>(a, r, a.w ? a.w + at : nullptr, kParams ? dw + at : nullptr,
-                               kParams ? db + at : nullptr);
+                               kParams ? db + at : nullptr, far);
     }
+    if (far) stream_fence();
   });
   if (!kParams) return;
   add_up(a.dw, sums, chunks, 2 * params, params);

@@ -35,7 +35,7 @@ MG_INLINE int64_t row_params(const RowShape& s) { return s.groups * (s.n / s.run
 MG_INLINE int64_t row_chunk(const RowShape& s) {
   const int64_t most = s.n > 8192 ? 8 : 128;
   const int64_t few = ceil_div(s.rows, most), full = ceil_div(int64_t{1} << 15, s.n);
-  return max_of(max_of(few, full), 1);
+  return (max_of(max_of(few, full), 1) + 3) / 4 * 4;
 }
 
 // Bytes of workspace of the gradient of rows.

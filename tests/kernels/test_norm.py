@@ -17,6 +17,7 @@ GROUPS = [
 CHANNELS = [
     (2, 1), (3, 5), (64, 17), (600, 50), (4096, 33), (3000, 3), (40, 100, 33), (8, 16, 8, 8),
     (1, 3, 70, 70), (700, 7, 30), (2, 3, 4, 5, 6),
+    (7, 512), (70, 1041),
 ]  # fmt: skip
 
 
@@ -158,6 +159,10 @@ def test_large_outputs_past_the_caches(isa: str) -> None:
     x, g, w, b = some((4200, 1024), (4200, 1024), (1024,), (1024,))
     got = _C.layer_norm(x, w, b, 1024, 1e-5)
     assert_same(got, numpy_norm.layer_norm(x, w, b, 1024, 1e-5), 3e-5)
+    args = (g, x, got[1], got[2], w, 1, (True, True, True))
+    got, expected = _C.layer_norm_backward(*args), numpy_norm.layer_norm_backward(*args)
+    assert_same(got[:1], expected[:1], 3e-5)
+    assert_same(got[1:], expected[1:], 2e-4)
     planes = x.reshape(42, 100, 32, 32)
     gamma, beta = w[:100].copy(), b[:100].copy()
     got = _C.batch_norm(planes, gamma, beta, None, None, True, 0.1, 1e-5)
