@@ -89,16 +89,38 @@ def difference(ours: list[list[float]], theirs: list[list[float]]) -> float:
     return worst
 
 
+def settle(worker: Worker, seconds: float = 0.3) -> None:
+    """Waits until no thread of the process runs: some pools spin for tens of milliseconds."""
+    tasks = Path(f"/proc/{worker.process.pid}/task")
+    deadline = time.perf_counter() + seconds
+    while tasks.exists() and time.perf_counter() < deadline:
+        try:
+            stats = [stat.read_text() for stat in tasks.glob("*/stat")]
+        except OSError:  # a thread has ended
+            continue
+        if all(stat.rpartition(")")[2].split()[0] != "R" for stat in stats):
+            return
+        time.sleep(0.001)
+
+
 def alternate(workers: list[Worker], rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
-    """Samples of every worker, in slices taken by turns."""
+    """Figures of every worker, from slices taken by turns.
+
+    "relative" is the median over the turns of its time over ours in the same turn: the speed of a
+    shared machine changes from second to second, and within a turn it changes least.
+    """
     for worker in workers:
         worker.ask(do="warm", seconds=seconds / 2)
+        settle(worker)
     samples: dict[str, list[float]] = {worker.peer: [] for worker in workers}
+    medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     joules: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for turn in range(rounds):
         for worker in workers if turn % 2 == 0 else reversed(workers):
             reply = worker.ask(do="time", seconds=seconds)
+            settle(worker)
             samples[worker.peer] += reply["samples"]
+            medians[worker.peer].append(statistics.median(reply["samples"]))
             if reply["joules"] is not None:
                 joules[worker.peer].append(reply["joules"])
     figures = {}
@@ -112,6 +134,11 @@ def alternate(workers: list[Worker], rounds: int, seconds: float) -> dict[str, d
             "spread": (ordered[-1 - quarter] - ordered[quarter]) / median,
             "n": len(ordered),
         }
+        if "minigrad" in medians:
+            figures[peer]["relative"] = statistics.median(
+                theirs / ours
+                for theirs, ours in zip(medians[peer], medians["minigrad"], strict=True)
+            )
         if joules[peer]:
             figures[peer]["joules"] = statistics.median(joules[peer])
     return figures
@@ -160,13 +187,13 @@ def judge(row: dict, machine_peaks: dict[str, float]) -> None:
     if "minigrad" not in times:
         return
     ours = times["minigrad"]["seconds"]
-    others = {peer: t["seconds"] for peer, t in times.items() if peer != "minigrad"}
+    others = {peer: t["relative"] for peer, t in times.items() if peer != "minigrad"}
     if others:
         row["best_peer"] = min(others, key=others.__getitem__)
-        row["ratio"] = others[row["best_peer"]] / ours
+        row["ratio"] = others[row["best_peer"]]
     torches = [t for peer, t in others.items() if peer.startswith("torch")]
     if torches:
-        row["ratio_torch"] = min(torches) / ours
+        row["ratio_torch"] = min(torches)
     if row["flops"] and machine_peaks.get(row["precision"]):
         row["peak_share"] = row["flops"] / ours / machine_peaks[row["precision"]]
     elif row["bytes"] > 2e8 and machine_peaks.get("read"):
@@ -213,6 +240,21 @@ def summary(rows: list[dict]) -> dict[str, dict[str, Any]]:
     return groups
 
 
+def save(options: argparse.Namespace, rows: list[dict], found: dict, weights: Any = None) -> dict:
+    """All figures so far; written if a file was asked for, so that a run cut short is not lost."""
+    result = {
+        "machine": options.machine,
+        "peaks": found,
+        "groups": summary(rows),
+        "rows": rows,
+        "footprint": weights or {},
+    }
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
 def run_cases(options: argparse.Namespace, columns: list[str]) -> list[dict]:
     """Measures what was asked for, printing each row as it comes."""
     rows: list[dict] = []
@@ -226,6 +268,7 @@ def run_cases(options: argparse.Namespace, columns: list[str]) -> list[dict]:
                 + " ".join(f"{peer[:9]:>9s}" for peer in columns)
                 + "  ratio  peak"
             )
+            save(options, rows, found)
             fresh = peaks.measure(options.threads)  # the machine is shared: take the best seen
             found = {name: max(value, fresh[name]) for name, value in found.items()}
         taken = workers
@@ -262,8 +305,8 @@ def parse() -> argparse.Namespace:
         "--peers", nargs="*", default=list(peers.PEERS[1:]), choices=peers.PEERS[1:]
     )
     parser.add_argument("--isa", choices=("baseline", "avx2", "avx512", "avx512bf16"))
-    parser.add_argument("--rounds", type=int, default=5, help="slices of each library")
-    parser.add_argument("--seconds", type=float, default=0.12, help="length of a slice")
+    parser.add_argument("--rounds", type=int, default=7, help="slices of each library")
+    parser.add_argument("--seconds", type=float, default=0.06, help="length of a slice")
     parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
     parser.add_argument("--json", type=Path, help="write the figures")
     parser.add_argument("--plots", type=Path, help="write PNG plots into this folder")
@@ -279,6 +322,7 @@ def main() -> None:
     columns = ["minigrad", *(peer for peer in options.peers if peers.installed(peer))]
     about = machine.describe([peer for peer in columns if peer != "minigrad"])
     about |= {"threads": options.threads, "isa_asked": options.isa}
+    options.machine = about
     print(about["summary"] + f", {options.threads} threads")
     wants_footprint = FOOTPRINT in options.groups
     options.groups = [name for name in options.groups if name != FOOTPRINT]
@@ -287,6 +331,7 @@ def main() -> None:
     if weights:
         print(footprint.table(weights))
     groups = summary(rows)
+    found = getattr(options, "peaks", {})
     print(f"\n{'group':14s} cases   mean  mean/torch  worst")
     for name, s in groups.items():
         torch = f"{s['mean_torch']:10.2f}" if s["mean_torch"] else " " * 10
@@ -294,20 +339,10 @@ def main() -> None:
             f"{name:14s} {s['cases']:5d} {s['mean']:6.2f} {torch} {s['worst']:6.2f}  "
             + s["worst_case"]
         )
-    found = getattr(options, "peaks", {})
     for name, value in found.items():
         print(f"peak {name}: {value / 1e9:.0f} G{'FLOP' if 'f' in name else 'B'}/s")
     print(f"{time.time() - started:.0f} s")
-    result = {
-        "machine": about,
-        "peaks": found,
-        "groups": groups,
-        "rows": rows,
-        "footprint": weights,
-    }
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    result = save(options, rows, found, weights)
     if options.plots:
         import plots
 
