@@ -21,7 +21,7 @@ constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of 
 constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
 constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
 constexpr int64_t kDirectDepth = 1024;    // of k in one chain of sums; a panel of B stays in the L2
-
+constexpr int64_t kStreamBytes = 16 << 20, kStreamDepth = 256;
 constexpr int64_t kLocalB = 4096;  // elements of a transposed B that the direct path copies
 
 // Which path one matrix of the batch takes: by its sizes and strides only.
@@ -53,6 +53,24 @@ Path path_of(const GemmArgs& g) {
   return Path::kBlocked;
 }
 
+int64_t batch_size(const GemmArgs& g) {
+  int64_t count = 1;
+  for (int i = 0; i < g.batch_dims; ++i) count *= g.batch_shape[i];
+  return count;
+}
+
+// Whether the products of a batch are written past the caches: rows of whole cache lines, so many
+// that they would not stay there, and so few steps that writing is what takes the time.
+template <class T>
+bool streams(const GemmArgs& g) {
+  constexpr int64_t line = 64 / sizeof(T);
+  if (batch_size(g) * g.m * g.n * int64_t{sizeof(T)} < kStreamBytes) return false;
+  bool whole = g.k <= kStreamDepth && g.beta == 0 && g.c_rs % line == 0 &&
+               reinterpret_cast<uintptr_t>(g.c) % 64 == 0;
+  for (int i = 0; i < g.batch_dims; ++i) whole &= g.c_batch[i] % line == 0;
+  return whole;
+}
+
 template <class T>
 Product<T> product_of(const GemmArgs& g, T* c, void* workspace) {
   return {c,
@@ -64,7 +82,9 @@ Product<T> product_of(const GemmArgs& g, T* c, void* workspace) {
           static_cast<T>(g.beta),
           static_cast<const T*>(g.bias),
           g.relu,
-          workspace};
+          workspace,
+          nullptr,
+          streams<T>(g)};
 }
 
 template <class T>
@@ -165,6 +185,7 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
           t.bias = last && p.bias ? p.bias + j : nullptr;
           t.relu = last && p.relu;
           t.plain = p.alpha == 1 && (t.beta == 0 || t.beta == 1) && !t.bias && !t.relu;
+          t.stream = p.stream && last && k == 0;
           for (int64_t i = i0; i < i1; i += kDirectRows) {
             t.a = a + i * a_rs + k * a_cs;
             t.c = p.c + i * p.c_rs + j;
@@ -173,6 +194,7 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
         }
       }
     }
+    if (p.stream) stream_fence();
   });
 }
 
@@ -288,12 +310,6 @@ void half_to_float_product(const GemmArgs& g, float* c, const T* a, const T* b, 
 }
 
 // ---- batches ----
-
-int64_t batch_size(const GemmArgs& g) {
-  int64_t count = 1;
-  for (int i = 0; i < g.batch_dims; ++i) count *= g.batch_shape[i];
-  return count;
-}
 
 // Small matrices are shared out among the threads, large ones are cut up themselves.
 bool batch_in_parallel(const GemmArgs& g, int64_t count) {

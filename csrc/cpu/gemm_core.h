@@ -117,6 +117,7 @@ struct Product {
   bool relu;
   void* workspace;  // core_workspace<Tr>(m, n, k) bytes, 64-byte aligned
   const HalfResult* half = nullptr;
+  bool stream = false;  // C is beyond the caches and takes longer to write than to compute
 };
 
 // ---- the micro-kernel ----
@@ -136,6 +137,7 @@ struct Tile {
   const typename Tr::Out* bias;
   bool relu;
   bool plain;              // the sums are stored as they are, or added if beta is 1
+  bool stream;             // they go past the caches: whole vectors of C, aligned
   const HalfResult* half;  // where the last chunk goes, or nullptr
   uint16_t* half_out;
   const uint16_t* half_bias;
@@ -244,6 +246,14 @@ static void micro(const Tile<Tr>& t) {
 #pragma GCC unroll 4
         for (int v = 0; v < kVecs; ++v) acc[i][v] = acc[i][v] + load(c + i * t.c_rs + v * L);
       }
+    }
+    if (kDirect && t.stream) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecs; ++v) stream(c + i * t.c_rs + v * L, acc[i][v]);
+      }
+      return;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {

@@ -281,3 +281,18 @@ def test_bad_arguments_are_named():
         cpu.gemm(out, a, b, 1.0, 0.0, None, False)
     assert _C.matmul(a, a) is None
     assert _C.linear(a, b, None) is None
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_results_beyond_the_caches(dtype, num_threads):
+    rng = np.random.default_rng(8)
+    for m, n, count in ((263, 272, 60), (129, 264, 124)):  # rows of whole cache lines, and not
+        a, b = values(rng, (count, m, 9), dtype), values(rng, (count, 9, n), dtype)
+        expected = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        for threads in (1, 2):
+            num_threads(threads)
+            np.testing.assert_allclose(cpu.matmul(a, b), expected, atol=2e-5)
+        out = np.empty((count, m, n), dtype)
+        out[:] = 1
+        cpu.gemm(out, a, b, 1.0, 1.0, None, False)
+        np.testing.assert_allclose(out, expected + 1, atol=2e-5)
