@@ -107,6 +107,23 @@ PyObject* finish_several(PyObject* node, PyObject* inputs, PyObject* const* arra
   return out;
 }
 
+// Keeps the inputs' arrays while Python code runs, which may give a tensor another one.
+class Held {
+ public:
+  Held(PyObject* const* objects, Py_ssize_t count) : objects_(objects), count_(count) {
+    for (Py_ssize_t i = 0; i < count_; ++i) Py_INCREF(objects_[i]);
+  }
+  ~Held() {
+    for (Py_ssize_t i = 0; i < count_; ++i) Py_DECREF(objects_[i]);
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+ private:
+  PyObject* const* objects_;
+  Py_ssize_t count_;
+};
+
 PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (nargs < 2 || !PyType_Check(args[0]) || !PyTuple_CheckExact(args[1])) {
     return fail(PyExc_TypeError, "apply: needed: a node class, a tuple of inputs, arguments");
@@ -132,6 +149,7 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       arrays[i] = input;
     }
   }
+  const Held held(arrays, count);
   tracked &= t_recording;
   PyObject* next = PyTuple_New(count);
   if (!next) return nullptr;
@@ -197,6 +215,7 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));
   if (!node) return nullptr;
   PyObject* call[kMaxArguments + 1] = {node, variable ? slot(input, g.array) : input};
+  const Held held(call + 1, 1);
   for (Py_ssize_t i = 2; i < nargs; ++i) call[i] = args[i];
   PyObject* array = as_ndarray(PyObject_VectorcallMethod(n.forward, call, nargs, nullptr));
   if (!array || !variable) {
