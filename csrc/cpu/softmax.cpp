@@ -52,6 +52,24 @@ MG_INLINE void put(T* out, V<T> v, int64_t count) {
   }
 }
 
+// Past the caches if `far`: then out is aligned and its rows are whole vectors.
+template <class T>
+MG_INLINE void put(T* out, V<T> v, int64_t count, bool far) {
+  if (far) {
+    stream(out, v);
+  } else {
+    put(out, v, count);
+  }
+}
+
+// Whether the rows of a result go past the caches: it does not stay in them anyway.
+template <class T>
+bool goes_far(const T* out, int64_t rows, int64_t columns) {
+  const int64_t item = sizeof(T);
+  return rows * columns * item >= (int64_t{16} << 20) && columns * item % kVectorBytes == 0 &&
+         reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0;
+}
+
 // The sum of e^(x - top); writes the terms to out unless it is null.
 template <class T>
 MG_INLINE T exp_sum(T* out, const T* x, T top, int64_t n) {
@@ -70,22 +88,30 @@ T log_of(T x) {
   return sizeof(T) == 4 ? static_cast<T>(logf(static_cast<float>(x))) : static_cast<T>(::log(x));
 }
 
+constexpr int64_t kRowBytes = 1 << 14;  // of a row that is kept aside before it goes far
+
 template <class T>
 void softmax(T* out, const T* x, int64_t rows, int64_t columns) {
+  constexpr int64_t kRow = kRowBytes / sizeof(T);
+  const bool far = columns <= kRow && goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
+    alignas(64) T aside[kRow];
     for (int64_t r = begin; r < end; ++r) {
       T* y = out + r * columns;
+      T* terms = far ? aside : y;
       const T* row = x + r * columns;
-      const T sum = exp_sum(y, row, row_max(row, columns), columns);
+      const T sum = exp_sum(terms, row, row_max(row, columns), columns);
       const V<T> scale = set1(T{1} / sum);
-      each(static_cast<const T*>(y), columns, T{},
-           [&](int64_t i, V<T> v, int64_t count) { put(y + i, v * scale, count); });
+      each(static_cast<const T*>(terms), columns, T{},
+           [&](int64_t i, V<T> v, int64_t count) { put(y + i, v * scale, count, far); });
     }
+    if (far) stream_fence();
   });
 }
 
 template <class T>
 void log_softmax(T* out, const T* x, int64_t rows, int64_t columns) {
+  const bool far = goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T* row = x + r * columns;
@@ -94,46 +120,70 @@ void log_softmax(T* out, const T* x, int64_t rows, int64_t columns) {
       const V<T> log_sum = set1(log_of(exp_sum<T>(nullptr, row, top, columns)));
       T* y = out + r * columns;
       each(row, columns, T{},
-           [&](int64_t i, V<T> v, int64_t count) { put(y + i, v - t - log_sum, count); });
+           [&](int64_t i, V<T> v, int64_t count) { put(y + i, v - t - log_sum, count, far); });
     }
+    if (far) stream_fence();
   });
+}
+
+// The first `count` lanes; the others are zero.
+template <class T>
+MG_INLINE V<T> lanes_of(const T* p, int64_t count) {
+  return count == Vec<T>::lanes ? load(p) : load_partial(p, count);
+}
+
+// The sum of body(place, lanes used) over a row, in four chains.
+template <class T, class Body>
+MG_INLINE T row_sum(int64_t n, Body&& body) {
+  constexpr int lanes = Vec<T>::lanes;
+  V<T> a = {}, b = {}, c = {}, d = {};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    a = body(i, a, lanes);
+    b = body(i + lanes, b, lanes);
+    c = body(i + 2 * lanes, c, lanes);
+    d = body(i + 3 * lanes, d, lanes);
+  }
+  for (; i + lanes <= n; i += lanes) a = body(i, a, lanes);
+  if (i < n) b = body(i, b, n - i);
+  return hsum((a + b) + (c + d));
 }
 
 template <class T>
 void softmax_backward(T* out, const T* grad, const T* y, int64_t rows, int64_t columns) {
+  const bool far = goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T* g = grad + r * columns;
       const T* p = y + r * columns;
-      V<T> dot = {};
-      each(g, columns, T{}, [&](int64_t i, V<T> v, int64_t count) {
-        dot = fma(v, count == Vec<T>::lanes ? load(p + i) : load_partial(p + i, count), dot);
-      });
-      const V<T> d = set1(hsum(dot));
+      const V<T> d = set1(row_sum<T>(columns, [&](int64_t i, V<T> dot, int64_t count) {
+        return fma(lanes_of(g + i, count), lanes_of(p + i, count), dot);
+      }));
       T* o = out + r * columns;
       each(g, columns, T{}, [&](int64_t i, V<T> v, int64_t count) {
-        const V<T> q = count == Vec<T>::lanes ? load(p + i) : load_partial(p + i, count);
-        put(o + i, q * (v - d), count);
+        put(o + i, lanes_of(p + i, count) * (v - d), count, far);
       });
     }
+    if (far) stream_fence();
   });
 }
 
 template <class T>
 void log_softmax_backward(T* out, const T* grad, const T* y, int64_t rows, int64_t columns) {
+  const bool far = goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T* g = grad + r * columns;
       const T* p = y + r * columns;
-      V<T> total = {};
-      each(g, columns, T{}, [&](int64_t, V<T> v, int64_t) { total += v; });
-      const V<T> s = set1(hsum(total));
+      const V<T> s = set1(row_sum<T>(columns, [&](int64_t i, V<T> total, int64_t count) {
+        return total + lanes_of(g + i, count);
+      }));
       T* o = out + r * columns;
       each(g, columns, T{}, [&](int64_t i, V<T> v, int64_t count) {
-        const V<T> q = count == Vec<T>::lanes ? load(p + i) : load_partial(p + i, count);
-        put(o + i, v - exp(q) * s, count);
+        put(o + i, v - exp(lanes_of(p + i, count)) * s, count, far);
       });
     }
+    if (far) stream_fence();
   });
 }
 

@@ -22,11 +22,21 @@ MG_INLINE vf scale(vf y, vf n) {
 #endif
 }
 
+// x, but at least `low` and at most `high`; NaN stays.
+MG_INLINE vf within(vf x, float low, float high) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_max_ps(_mm512_set1_ps(low), _mm512_min_ps(_mm512_set1_ps(high), (__m512)x));
+#elif defined(__AVX2__)
+  return (vf)_mm256_max_ps(_mm256_set1_ps(low), _mm256_min_ps(_mm256_set1_ps(high), (__m256)x));
+#else
+  return max(set1(low), min(set1(high), x));
+#endif
+}
+
 // e^x, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
 MG_INLINE vf exp(vf x) {
-  // Beyond these the result is infinite or zero; NaN compares false and stays.
-  x = x > 89.0f ? set1(89.0f) : x;
-  x = x < -104.0f ? set1(-104.0f) : x;
+  // Beyond these the result is infinite or zero; NaN stays.
+  x = within(x, -104.0f, 89.0f);
   const vf magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vf n = fma(x, set1(1.44269504f), magic) - magic;
   vf r = fma(n, set1(-0x1.62e4p-1f), x);

@@ -84,6 +84,19 @@ def test_halves_and_layouts(axis: int, dtype: type, name: str) -> None:
         np.testing.assert_allclose(d.astype(np.float64), want, rtol=bound, atol=bound * 8)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(4100, 1024), (700, 6016), (4100, 1023)])
+def test_large_results(isa: str, shape: tuple, name: str) -> None:
+    x, g = sample(shape), sample(shape, seed=1)
+    y, want = getattr(_C, name)(x, 1), getattr(numpy_softmax, name)(x.astype(np.float64), 1)
+    np.testing.assert_allclose(y, want, rtol=1e-5, atol=1e-6)
+    d = getattr(_C, name + "_backward")(g, y, 1)
+    wide = g.astype(np.float64), y.astype(np.float64)
+    want = getattr(numpy_softmax, name + "_backward")(*wide, 1)
+    sums = np.finfo(np.float32).eps * np.abs(g).sum(1).max()  # where they cancel
+    np.testing.assert_allclose(d, want, rtol=1e-5, atol=sums)
+
+
 def test_empty() -> None:
     for shape in ((0, 3), (3, 0)):
         for axis in (0, 1):
