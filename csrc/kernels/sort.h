@@ -25,16 +25,24 @@ struct SortRows {
 // there is one), or the lower median of those that are no NaN (the first NaN if all are).
 enum class Rank : int8_t { kNumber, kMedian, kNanMedian };
 
-// Where one task works: pairs twice, wide keys, a copy of a row, narrow keys and their padding.
+// Columns of x that are worked on together, where rows are columns in memory.
+static inline int64_t sort_columns(const SortRows& r) {
+  const int64_t fit = (1 << 19) / r.n;
+  return min_of(r.inner, fit < 1 ? 1 : fit > 16 ? 16 : fit);
+}
+// Where one thread works: pairs twice, wide and narrow keys; copies of rows, their new values and
+// indices. Flags that tell which slots are in use stand before the slots.
 constexpr int64_t kSortPadding = 128;
-static inline int64_t sort_slot(int64_t n) { return (36 * (n + kSortPadding) + 63) / 64 * 64; }
-// Flags that tell which slots are in use stand before them.
+static inline int64_t sort_slot(const SortRows& r) {
+  const int64_t room = r.n + kSortPadding;
+  return (32 * room + (r.inner == 1 ? 8 : 24) * room * sort_columns(r) + 63) / 64 * 64;
+}
 static inline int64_t sort_slots(const SortRows& r, int64_t threads) {
-  const int64_t rows = r.outer * r.inner;
-  return threads < rows ? threads : rows;
+  const int64_t tasks = r.outer * r.inner;
+  return threads < tasks ? threads : tasks;
 }
 static inline int64_t sort_workspace(const SortRows& r, int64_t threads) {
-  return sort_slots(r, threads) * (sort_slot(r.n) + 64);
+  return sort_slots(r, threads) * (sort_slot(r) + 64);
 }
 
 struct SortKernels {
