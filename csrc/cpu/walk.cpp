@@ -13,6 +13,7 @@ namespace {
 
 // Elements in a chunk, and the least work that is worth a second thread: some ten microseconds.
 constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kLong = 1 << 20;  // from here on longer chunks: memory likes long runs
 constexpr int64_t kAlone = 1 << 16;
 // Results beyond this do not stay in the caches: writing past them saves reading them first.
 constexpr int64_t kStreamBytes = 16 << 20;
@@ -331,7 +332,9 @@ bool direct_rows(const Walk& w) {
   return w.shape[w.ndim - 1] >= kShortRow || w.ndim == 1;
 }
 
-int64_t grain_of(int64_t size) { return size <= kAlone ? size : kGrain; }
+int64_t grain_of(int64_t size) {
+  return size <= kAlone ? size : size < kLong ? kGrain : 4 * kGrain;
+}
 
 template <class T>
 void copy_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double*, bool) {
