@@ -9,6 +9,7 @@
 // written. Include from csrc/cpu/conv*.cpp only.
 #pragma once
 
+#include "cpu/step.h"
 #include "kernels/conv.h"
 #include "runtime/threads.h"
 #include "simd.h"
@@ -96,7 +97,10 @@ MG_INLINE void copy_residue(T* dst, const T* plane, const Padded& l, int64_t top
     if (x.stride == 1) {
       for (int64_t u = u0; u < u1; ++u) dst[u] = row[u + left];
     } else if (x.stride == 2) {
-      for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * 2 + left];
+      constexpr int L = Vec<T>::lanes;
+      int64_t u = u0;
+      for (; u + L <= u1; u += L) store(dst + u, load_step<2>(row + u * 2 + left));
+      if (u < u1) store_partial(dst + u, load_step_partial<2>(row + u * 2 + left, u1 - u), u1 - u);
     } else {
       for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * x.stride + left];
     }

@@ -55,7 +55,10 @@ void copy_band(T* dst, const T* plane, const Band<T>& b, int64_t y0) {
   const int64_t n = min_of(x.size - from, x.length - to);
   for (int64_t t = 0; t < y.length; ++t, dst += x.length) {
     if (top + t < 0 || top + t >= y.size) {
-      for (int64_t u = 0; u < x.length; ++u) dst[u] = 0;
+      // A band that is the whole plane finds them as zeros.
+      for (int64_t u = 0; b.rows < b.p && u < x.length; u += L) {
+        store_partial(dst + u, {}, min_of(L, x.length - u));
+      }
       continue;
     }
     const T* row = plane + (top + t) * x.size + from;
@@ -121,15 +124,22 @@ void plane_forward(T* out, const T* plane, const T* w, T bias, const Band<T>& b,
     for (; y + kBlock <= rows; y += kBlock) {
       rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
     }
+    if (y < rows && rows >= kBlock) {  // the last rows again: four at a time cost less than one
+      y = rows - kBlock;
+      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+      continue;
+    }
     for (; y < rows; ++y) {
       rows_forward<T, kR, 1>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
     }
   }
 }
 
-// sums[r * s + t] += g's kB rows times what tap (r, t) reads; kS x kS taps, or any for kS = 0.
+// sums[r * s + t] += g's kB rows but for the first `skip` times what tap (r, t) reads; kS x kS
+// taps, or any for kS = 0.
 template <class T, int kS, int kB>
-void rows_weight(typename Vec<T>::type* sums, const T* g, const T* src, const Band<T>& b) {
+void rows_weight(typename Vec<T>::type* sums, const T* g, const T* src, const Band<T>& b,
+                 int64_t skip) {
   using V = typename Vec<T>::type;
   constexpr int L = Vec<T>::lanes, kN = kS ? kS : 1;
   const int64_t pitch = b.l.x.length;
@@ -144,7 +154,7 @@ void rows_weight(typename Vec<T>::type* sums, const T* g, const T* src, const Ba
 #pragma GCC unroll 4
     for (int o = 0; o < kB; ++o) {
       const T* from = g + o * b.q + x;
-      grad[o] = x + L <= b.q ? load(from) : load_partial(from, b.q - x);
+      grad[o] = o < skip ? V{} : x + L <= b.q ? load(from) : load_partial(from, b.q - x);
     }
     if constexpr (kS == 0) {
       for (int64_t i = 0; i < b.r * b.s; ++i) {
@@ -184,9 +194,14 @@ void plane_weight(typename Vec<T>::type* sums, const T* g, const T* plane, const
     const int64_t rows = min_of(b.rows, b.p - y0);
     int64_t y = 0;
     for (; y + kBlock <= rows; y += kBlock) {
-      rows_weight<T, kS, kBlock>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b);
+      rows_weight<T, kS, kBlock>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b, 0);
     }
-    for (; y < rows; ++y) rows_weight<T, kS, 1>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b);
+    if (y < rows && rows >= kBlock) {
+      const int64_t last = rows - kBlock;
+      rows_weight<T, kS, kBlock>(sums, g + (y0 + last) * b.q, buffer + last * pitch, b, y - last);
+      continue;
+    }
+    for (; y < rows; ++y) rows_weight<T, kS, 1>(sums, g + (y0 + y) * b.q, buffer + y * pitch, b, 0);
   }
 }
 

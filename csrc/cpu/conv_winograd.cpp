@@ -9,7 +9,7 @@ namespace {
 constexpr int kPanel = 2 * kF;  // output channels
 constexpr int kDepth = 128;     // channels added up at a time: longer sums are less accurate
 constexpr int64_t kWeightBytes = 4 << 20;  // of the weights' points at a time: in the L3
-constexpr int64_t kPointBytes = 6 << 20;   // of a chunk of tiles: in the L3 too, or
+constexpr int64_t kPointBytes = 10 << 20;  // of a chunk of tiles: in the L3 too, or
 constexpr int64_t kNearPointBytes = 1
                                     << 20;  // the L2, where that means no more passes over weights
 #if defined(__AVX512F__)

@@ -54,14 +54,15 @@ MG_INLINE void gradient_to_points(const float* g, int64_t step, float* to, int64
 // x width. Counted in multiply-adds, with the channels that each form computes with.
 MG_INLINE bool winograd_pays(const ConvShape& s, int64_t channels, int64_t outputs, int64_t height,
                              int64_t width) {
-  if (s.groups != 1 || s.r != 3 || s.s != 3 || s.c < 32 || s.k < 32) return false;
+  if (s.groups != 1 || s.r != 3 || s.s != 3 || s.c < 16 || s.k < 16) return false;
   if (s.stride_h != 1 || s.stride_w != 1 || s.dilation_h != 1 || s.dilation_w != 1) return false;
   const double c = static_cast<double>(channels), k = static_cast<double>(outputs);
   const double tiles = static_cast<double>(s.n) * static_cast<double>(ceil_div(height, 4)) *
                        static_cast<double>(ceil_div(width, 4));
   const double direct = 9.0 * static_cast<double>(s.n) * static_cast<double>(height) *
                         static_cast<double>(width) * static_cast<double>(s.c * s.k);
-  return 1.2 * (kPoints * tiles * c * k + 600 * tiles * (c + k) + 250 * c * k) < direct;
+  return kPoints * tiles * c * k + 500 * tiles * static_cast<double>(s.c + s.k) + 250 * c * k <
+         direct;
 }
 
 // ---- planes to points ----
