@@ -63,6 +63,10 @@ CASES = [
     *conv(16, 3, 64, 224, 7, stride=2, padding=3, size="large"),
     *conv(64, 1, 32, 28, 5),
     *conv(64, 32, 64, 12, 3),
+    *conv(64, 16, 32, 28, 3, padding=1),
+    *conv(1, 64, 64, 56, 3, padding=1),
     *conv(32, 256, 1024, 14, 1),
     *conv(32, 128, 128, 28, 3, padding=1, groups=128),
+    *conv(32, 96, 96, 56, 3, stride=2, padding=1, groups=96),
+    *conv(32, 512, 512, 7, 3, padding=1, groups=512),
 ]

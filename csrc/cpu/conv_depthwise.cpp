@@ -57,7 +57,7 @@ void copy_band(T* dst, const T* plane, const Band<T>& b, int64_t y0) {
     if (top + t < 0 || top + t >= y.size) {
       // A band that is the whole plane finds them as zeros.
       for (int64_t u = 0; b.rows < b.p && u < x.length; u += L) {
-        store_partial(dst + u, {}, min_of(L, x.length - u));
+        store_partial(dst + u, typename Vec<T>::type{}, min_of(L, x.length - u));
       }
       continue;
     }

@@ -15,7 +15,7 @@
 //                images of x besides
 //   values       to_weight: a NaN or an infinity in x may reach the gradients of taps that do not
 //                read it (it multiplies zeros between the rows of g). Winograd's form (float32,
-//                3 x 3, stride 1, 32 channels and more; conv_winograd.h): a NaN or an infinity
+//                3 x 3, stride 1, 16 channels and more; conv_winograd.h): a NaN or an infinity
 //                reaches the whole 4 x 4 tile of results and every tap's gradient, and results
 //                are in doubt where inputs exceed 1e37. Its error is about 1e-6 of the results'
 //                size, two to three times that of one sum after the other
