@@ -37,6 +37,7 @@ PYBIND11_MODULE(_C, m) {
   mg::init_threads();
   mg::bind_runtime(m.ptr());
   mg::bind_memory(m.ptr());
+  mg::bind_movement(m.ptr());
   mg::bind_attention(m.ptr());
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());

@@ -20,6 +20,7 @@
 #include "kernels/gemm.h"
 #include "kernels/index.h"
 #include "kernels/loss.h"
+#include "kernels/movement.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
@@ -39,6 +40,7 @@ struct KernelTable {
   GemmKernels gemm;
   IndexKernels index;
   LossKernels loss;
+  MovementKernels movement;
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;

@@ -34,6 +34,8 @@ typedef float vf __attribute__((vector_size(kVectorBytes)));
 typedef double vd __attribute__((vector_size(kVectorBytes)));
 typedef int32_t vi __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t vu __attribute__((vector_size(kVectorBytes)));
+typedef int64_t vl __attribute__((vector_size(kVectorBytes)));  // kD int64
+typedef uint64_t vul __attribute__((vector_size(kVectorBytes)));
 typedef uint16_t vh __attribute__((vector_size(kVectorBytes / 2)));  // kF half-precision patterns
 
 // Vec<float>::type is vf with Vec<float>::lanes lanes: for kernels that are templates of the type.
@@ -217,6 +219,22 @@ MG_INLINE vd sqrt(vd a) {
   return a;
 #endif
 }
+
+// Whether any lane of a comparison's result is set.
+MG_INLINE bool any(vi mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined(__SSE2__)
+  return _mm_movemask_ps((__m128)mask) != 0;
+#else
+  int32_t all = 0;
+  for (int i = 0; i < kF; ++i) all |= mask[i];
+  return all != 0;
+#endif
+}
+MG_INLINE bool any(vl mask) { return any((vi)mask); }
 
 // ---- horizontal: lane i with lane i + lanes/2, again until one is left (a fixed order) ----
 

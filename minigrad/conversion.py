@@ -17,6 +17,7 @@ from .autograd import variable as _v
 from .autograd.record import apply
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, as_device, device, device_of, owner_of
+from .kernels import fast
 from .ops import unbind
 from .ops._elementwise import To, to_dtype, type_name
 from .ops._shape import need_tensor
@@ -31,6 +32,10 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     Forms: to(dtype), to(device, dtype), to(other); each with non_blocking, copy, memory_format.
     Gradient: grad, converted back.
     """
+    if len(args) == 1 and not kwargs:
+        result = fast.fast_to(To, self, args[0])
+        if result is not None:
+            return result
     allowed = ("device", "dtype", "other", "non_blocking", "copy", "memory_format")
     for name in kwargs:
         if name not in allowed:
@@ -89,8 +94,9 @@ def caster(name: str, dtype: dtypes.dtype) -> Callable:
     numpy_type = dtype.numpy
 
     def cast(self: Any, memory_format: Any = None) -> Any:
-        same = self._array.dtype is numpy_type or self._array.dtype == numpy_type
-        result = self if same else to_dtype(self, numpy_type)
+        result = fast.fast_to(To, self, numpy_type)
+        if result is None:
+            result = self if self._array.dtype == numpy_type else to_dtype(self, numpy_type)
         return result if memory_format is None else contiguous(result, memory_format)
 
     cast.__name__ = cast.__qualname__ = name

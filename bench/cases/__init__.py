@@ -28,6 +28,7 @@ GROUPS = (
     "dropout",
     "attention",
     "index",
+    "movement",
     "optim",
     "cast",
     "models",

@@ -38,12 +38,16 @@ FUNCTIONS = {
     "softplus": (lambda t: t.nn.functional.softplus, None, lambda j: j.nn.softplus, 1),
     "erf": (lambda t: t.erf, None, lambda j: j.scipy.special.erf, 1),
     "sin": (lambda t: t.sin, np.sin, lambda j: j.numpy.sin, 1),
+    "cos": (lambda t: t.cos, np.cos, lambda j: j.numpy.cos, 1),
+    "expm1": (lambda t: t.expm1, np.expm1, lambda j: j.numpy.expm1, 1),
     "leaky_relu": (lambda t: t.nn.functional.leaky_relu, None, lambda j: j.nn.leaky_relu, 1),
     "elu": (lambda t: t.nn.functional.elu, None, lambda j: j.nn.elu, 1),
 }
 # log, sqrt, rsqrt, pow take positive numbers
 POSITIVE = {
     "log": (lambda t: t.log, np.log, lambda j: j.numpy.log),
+    "log1p": (lambda t: t.log1p, np.log1p, lambda j: j.numpy.log1p),
+    "log2": (lambda t: t.log2, np.log2, lambda j: j.numpy.log2),
     "sqrt": (lambda t: t.sqrt, np.sqrt, lambda j: j.numpy.sqrt),
     "rsqrt": (lambda t: t.rsqrt, None, lambda j: j.lax.rsqrt),
     "pow 1.5": (lambda t: lambda x: x**1.5, lambda x: x**1.5, lambda j: lambda x: x**1.5),
@@ -105,9 +109,36 @@ def in_place(name, n):
     )
 
 
+def double(name, n):
+    """A function of float64 numbers."""
+    theirs, ours_numpy, ours_jax, *_ = {**FUNCTIONS, **POSITIVE}[name]
+
+    def data():
+        values = normal(n).astype(np.float64)
+        return np.abs(values) + 0.1 if name in POSITIVE else values
+
+    def of(t):
+        x = t.from_numpy(data())
+        f = theirs(t)
+        return lambda: f(x)
+
+    def of_numpy():
+        x = data()
+        return lambda: ours_numpy(x)
+
+    return Case(
+        f"{name} float64 {n:,}", of, of_numpy if ours_numpy else None, size=SIZES[n], bytes=16.0 * n
+    )
+
+
+DOUBLES = (
+    "exp", "tanh", "sigmoid", "gelu", "silu", "softplus", "erf", "sin", "log", "sqrt", "pow 1.5",
+)  # fmt: skip
+
 CASES = [
     *(forward(name, n, *f) for n in SIZES for name, f in FUNCTIONS.items()),
     *(forward(name, n, *f, 1, True) for n in SIZES for name, f in POSITIVE.items()),
     *(both(name, n) for n in SIZES for name in ("relu", "gelu", "tanh", "sigmoid", "silu", "exp")),
+    *(double(name, n) for n in (1_000, 100_000) for name in DOUBLES),
     *(in_place(name, n) for n in SIZES for name in ("add_", "mul_")),
 ]

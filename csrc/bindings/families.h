@@ -17,6 +17,7 @@ void bind_index(PyObject* module);
 void bind_index_record(PyObject* module);
 void bind_loss(PyObject* module);
 void bind_memory(PyObject* module);
+void bind_movement(PyObject* module);
 void bind_norm(PyObject* module);
 void bind_optim(PyObject* module);
 void bind_pool(PyObject* module);

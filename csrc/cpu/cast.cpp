@@ -60,7 +60,7 @@ constexpr Row kPlain = convert_row<Plain<Out, In>>;
 
 constexpr int kTypes = static_cast<int>(DType::kOther);
 // By the order of DType: bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32,
-// float64. The two floats are left to NumPy, which keeps subnormals.
+// float64.
 using B = uint8_t;
 using I = int32_t;
 using L = int64_t;
@@ -83,8 +83,9 @@ const Row kRows[kTypes][kTypes] = {
     {},
     {},
     {convert_row<FloatNotZero>, nullptr, nullptr, nullptr, kPlain<I, F>, kPlain<L, F>, nullptr,
-     nullptr, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr, kPlain<L, D>, nullptr, nullptr, nullptr, nullptr},
+     nullptr, nullptr, kPlain<D, F>},
+    {nullptr, nullptr, nullptr, nullptr, nullptr, kPlain<L, D>, nullptr, nullptr, kPlain<F, D>,
+     nullptr},
 };
 
 }  // namespace

@@ -76,7 +76,7 @@ struct SoftplusBackward {
 struct MishBackward {
   template <class V>
   MG_INLINE V apply(V grad, V x, const Params<V>&) {
-    const V t = tanh(log1p(exp(x)));
+    const V t = tanh_of_softplus(x);
     return grad * (t + x * sigmoid(x) * (1 - t * t));
   }
 };

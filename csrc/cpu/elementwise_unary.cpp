@@ -40,13 +40,12 @@ MG_UNARY(Log2, log2(x))
 MG_UNARY(Log10, log10(x))
 MG_UNARY(Gelu, (x * lanes_of<V>(0.5)) * twice_normal(x))
 MG_UNARY(Silu, x / (1 + exp(-x)))
-MG_UNARY(LogSigmoid, (x < V{} ? x : V{}) - log1p(exp(-abs(x))))
+MG_UNARY(LogSigmoid, -softplus(-x))
 MG_UNARY(Hardswish, x* clip(x + 3, V{}, V{} + 6) / 6)
 MG_UNARY(Hardsigmoid, clip(x + 3, V{}, V{} + 6) / 6)
 MG_UNARY(LeakyRelu, x > V{} ? x : x * p.at[0])
 MG_UNARY(Elu, x <= V{} ? expm1(x * p.at[2]) * p.at[0] * p.at[1] : x * p.at[1])
 MG_UNARY(Clamp, clip(x, p.at[0], p.at[1]))
-MG_UNARY(Mish, x* tanh(log1p(exp(x))))
 #undef MG_UNARY
 
 // (1 + tanh u) / 2 is the sigmoid of 2 u, which does not cancel on the left.
@@ -57,11 +56,17 @@ struct GeluTanh {
     return x * sigmoid((x + cube * lanes_of<V>(0.044715)) * lanes_of<V>(1.59576912160573071176));
   }
 };
+struct Mish {
+  template <class V>
+  MG_INLINE V apply(V x, const Params<V>&) {
+    return x * tanh_of_softplus(x);
+  }
+};
 struct Softplus {
   template <class V>
   MG_INLINE V apply(V x, const Params<V>& p) {
     const V scaled = x * p.at[0];
-    return scaled > p.at[1] ? x : log1p(exp(scaled)) / p.at[0];
+    return scaled > p.at[1] ? x : softplus(scaled) / p.at[0];
   }
 };
 

@@ -8,7 +8,6 @@
 
 namespace mg::MG_ISA {
 
-typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
 typedef float vhalf __attribute__((vector_size(kVectorBytes / 2)));  // kD floats
 
 constexpr int64_t kBlockVectors = 32;  // vectors joined in A before they go into doubles

@@ -93,6 +93,16 @@ MG_INLINE void copy_run(T* MG_RESTRICT out, const T* MG_RESTRICT in, int64_t n) 
   __builtin_memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
 }
 
+// Whether one number serves a whole line: told by its stride, or because it stands there n times,
+// as in an index that was expanded and copied.
+MG_INLINE bool one_number(const int64_t* i, int64_t by, int64_t n) {
+  if (by == 0) return true;
+  if (by != 1 || n < 16 || i[0] != i[n - 1] || i[0] != i[n / 2]) return false;
+  int64_t other = 0;
+  for (int64_t j = 0; j < n; ++j) other |= i[j] ^ i[0];
+  return other == 0;
+}
+
 template <class T>
 void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
@@ -103,7 +113,7 @@ void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + t;
       const int64_t* i = index + at;
       T* MG_RESTRICT y = static_cast<T*>(out) + o;
-      if (by == 0) {
+      if (one_number(i, by, n)) {
         x += wrapped(*i, count) * step;
         if (from == 1 && to == 1) {
           copy_run(y, x, n);
@@ -131,7 +141,7 @@ void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
       const int64_t* i = index + at;
       T* MG_RESTRICT y = static_cast<T*>(out) + t;
-      if (by == 0) {
+      if (one_number(i, by, n)) {
         y += wrapped(*i, count) * step;
         if (from == 1 && to == 1) {
           copy_run(y, x, n);
@@ -157,7 +167,7 @@ void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
       const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
       const int64_t* i = index + at;
       T* MG_RESTRICT y = static_cast<T*>(out) + t;
-      if (by == 0) {
+      if (one_number(i, by, n)) {
         const int64_t place = wrapped(*i, count);
         if (place == skip) return;
         y += place * step;

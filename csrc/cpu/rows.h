@@ -23,7 +23,6 @@ struct Lane<double> {
 
 typedef uint8_t vbf __attribute__((vector_size(kF)));  // kF bools
 typedef uint8_t vbd __attribute__((vector_size(kD)));  // kD bools
-typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
 
 MG_INLINE void store_mask(uint8_t* p, vi mask) {
   const vbf bytes = __builtin_convertvector(mask & 1, vbf);

@@ -32,6 +32,7 @@ extern const ElementwiseKernels kElementwise;
 extern const GemmKernels kGemm;
 extern const IndexKernels kIndex;
 extern const LossKernels kLoss;
+extern const MovementKernels kMovement;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
@@ -42,8 +43,8 @@ extern const SortKernels kSort;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm, kIndex,
-      kLoss,      kOptim,     kPool, kReduce, kRowNorm, kSoftmax,     kSort,
+      kAttention, kBatchNorm, kCast,  kConv, kDropout, kElementwise, kGemm,    kIndex,
+      kLoss,      kMovement,  kOptim, kPool, kReduce,  kRowNorm,     kSoftmax, kSort,
   };
   return kTable;
 }

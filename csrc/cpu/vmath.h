@@ -1,12 +1,14 @@
-// Elementary functions of float vectors. Include only from csrc/cpu/*.cpp.
-// Argument reduction and a minimax polynomial each (fitted for this file in 40-digit arithmetic);
-// stated errors are against the exact value and hold for all finite arguments, results that are
-// subnormal apart. Special values are IEEE's. Doubles go through the C library, lane by lane.
+// Elementary functions of float vectors; those of doubles stand in vmath_double.h. Include only
+// from csrc/cpu/*.cpp. Argument reduction and a minimax polynomial each (fitted for this file in
+// 40-digit arithmetic); stated errors are against the exact value and hold for all finite
+// arguments, results that are subnormal apart. Special values are IEEE's; they are looked for
+// first, and set right off the path of ordinary numbers.
 #pragma once
 
 #include <math.h>
 
 #include "simd.h"
+#include "vmath_double.h"
 
 namespace mg::MG_ISA {
 
@@ -33,10 +35,8 @@ MG_INLINE vf within(vf x, float low, float high) {
 #endif
 }
 
-// e^x, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
-MG_INLINE vf exp(vf x) {
-  // Beyond these the result is infinite or zero; NaN stays.
-  x = within(x, -104.0f, 89.0f);
+// e^x for -104 <= x <= 89 or NaN, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
+MG_INLINE vf exp_within(vf x) {
   const vf magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vf n = fma(x, set1(1.44269504f), magic) - magic;
   vf r = fma(n, set1(-0x1.62e4p-1f), x);
@@ -49,16 +49,24 @@ MG_INLINE vf exp(vf x) {
   return scale(fma(r * r, q, r) + 1.0f, n);
 }
 
-// ln x, 1 ulp. x = 2^e m with m in [sqrt(1/2), sqrt(2)), s = f / (2 + f), f = m - 1.
-MG_INLINE vf log(vf x) {
-  const vi given = (vi)x;
-  // A subnormal's bits are an integer k with x = k 2^-149.
-  const vi tiny = (given > 0) & (given < 0x00800000);
-  const vf scaled = tiny ? __builtin_convertvector(given, vf) : x;
-  const vu bits = (vu)scaled;  // unsigned: those of a negative x may wrap around
+// e^x, 1 ulp. Beyond the limits the result is infinite or zero; NaN stays.
+MG_INLINE vf exp(vf x) { return exp_within(within(x, -104.0f, 89.0f)); }
+
+// x = 2^e m of a positive normal finite number, m in [sqrt(1/2), sqrt(2)).
+struct Parts {
+  vf f;  // m - 1
+  vi e;
+};
+MG_INLINE Parts parts_of(vf x) {
+  const vu bits = (vu)x;
   const vi e = (vi)(bits - 0x3f3504f3u) >> 23;
-  const vf f = (vf)(bits - ((vu)e << 23)) - 1.0f;
-  const vf exponent = __builtin_convertvector(e, vf) - (tiny ? set1(149.0f) : vf{});
+  return {(vf)(bits - ((vu)e << 23)) - 1.0f, e};
+}
+
+// ln(1 + f) + exponent ln 2, 1 ulp, with s = f / (2 + f). `low`: exponent times the low part of
+// ln 2, and whatever else is as small.
+constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 1.42860677e-6f;
+MG_INLINE vf log_from(vf f, vf exponent, vf low) {
   const vf s = f / (f + 2.0f);
   const vf z = s * s;
   vf p = set1(0.23670303f);
@@ -66,12 +74,33 @@ MG_INLINE vf log(vf x) {
   p = fma(p, z, set1(0.40000435f));
   p = fma(p, z, set1(0.66666665f));
   const vf half_square = 0.5f * f * f;
-  const vf tail = fma(s, half_square + p * z, exponent * 1.42860677e-6f);
-  vf y = fma(exponent, set1(0x1.62e4p-1f), f - (half_square - tail));
+  const vf tail = fma(s, fma(p, z, half_square), low);
+  return fma(exponent, set1(kLn2High), f - (half_square - tail));
+}
+
+// ln x of any x: what log() leaves to it, apart so that it stays out of the way.
+static __attribute__((noinline, unused, cold)) vf log_of_any(vf x) {
+  const vi given = (vi)x;
+  // A subnormal's bits are an integer k with x = k 2^-149.
+  const vi tiny = (given > 0) & (given < 0x00800000);
+  const Parts t = parts_of(tiny ? __builtin_convertvector(given, vf) : x);
+  const vf exponent = __builtin_convertvector(t.e, vf) - (tiny ? set1(149.0f) : vf{});
+  vf y = log_from(t.f, exponent, exponent * kLn2Low);
   y = given == 0x7f800000 ? x : y;
   y = given < 0 ? set1(__builtin_nanf("")) : y;
   y = (given & 0x7fffffff) == 0 ? set1(-__builtin_inff()) : y;
   return x == x ? y : x;
+}
+
+// The lanes that are anything but positive, normal and finite, by their bits.
+MG_INLINE vi odd_lanes(vf x) { return (vi)(((vu)x - 0x00800000u) >= 0x7f000000u); }
+
+// ln x, 1 ulp.
+MG_INLINE vf log(vf x) {
+  if (MG_UNLIKELY(any(odd_lanes(x)))) return log_of_any(x);
+  const Parts t = parts_of(x);
+  const vf exponent = __builtin_convertvector(t.e, vf);
+  return log_from(t.f, exponent, exponent * kLn2Low);
 }
 
 // e^x - 1, 2 ulp. 2^n (e^r - 1) + (2^n - 1), x = n ln 2 + r.
@@ -80,7 +109,8 @@ MG_INLINE vf expm1(vf x) {
   x = x > 88.7f ? set1(88.7f) : x;
   x = x < -25.0f ? set1(-25.0f) : x;  // -1 to the last bit
   const vf magic = set1(12582912.0f);
-  const vf n = fma(x, set1(1.44269504f), magic) - magic;
+  const vf rounded = fma(x, set1(1.44269504f), magic);
+  const vf n = rounded - magic;
   vf r = fma(n, set1(-0x1.62e4p-1f), x);
   r = fma(n, set1(-1.42860677e-6f), r);
   vf q = set1(0x1.6db4e4p-10f);
@@ -89,7 +119,7 @@ MG_INLINE vf expm1(vf x) {
   q = fma(q, r, set1(0x1.55548ep-3f));
   q = fma(q, r, set1(0.5f));
   const vf y = fma(r * r, q, r);
-  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
+  const vi k = (vi)rounded - (vi)magic;         // anything for NaN, which y is then
   const vf half_scale = (vf)((k + 126) << 23);  // 2^(n - 1): 2^128 is no float
   const vf result = fma(y, half_scale, half_scale - 0.5f) * 2.0f;
   return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
@@ -102,7 +132,8 @@ MG_INLINE vf tanh(vf x) {
   vf u = a * -2.0f;
   u = u < -25.0f ? set1(-25.0f) : u;
   const vf magic = set1(12582912.0f);
-  const vf n = fma(u, set1(1.44269504f), magic) - magic;
+  const vf rounded = fma(u, set1(1.44269504f), magic);
+  const vf n = rounded - magic;
   vf r = fma(n, set1(-0x1.62e4p-1f), u);
   r = fma(n, set1(-1.42860677e-6f), r);
   vf q = set1(0x1.6db4e4p-10f);
@@ -111,8 +142,8 @@ MG_INLINE vf tanh(vf x) {
   q = fma(q, r, set1(0x1.55548ep-3f));
   q = fma(q, r, set1(0.5f));
   const vf y = fma(r * r, q, r);
-  const vi k = __builtin_convertvector(n == n ? n : vf{}, vi);
-  const vf power = (vf)((k + 127) << 23);
+  const vf power =
+      (vf)(((vi)rounded - (vi)magic + 127) << 23);  // anything for NaN, which y is then
   const vf e = fma(y, power, power);
   const vf below = fma(y, -power, 1.0f - power);  // 1 - E
   const vf f = (a > 0.55f ? e + e : below) / (e + 1.0f);
@@ -122,22 +153,5 @@ MG_INLINE vf tanh(vf x) {
 
 // 1 / (1 + e^-x), 3 ulp.
 MG_INLINE vf sigmoid(vf x) { return 1.0f / (exp(-x) + 1.0f); }
-
-#define MG_BY_LANE(name, expression)      \
-  MG_INLINE vd name(vd v) {               \
-    double lane[kD];                      \
-    __builtin_memcpy(lane, &v, sizeof v); \
-    for (int i = 0; i < kD; ++i) {        \
-      const double x = lane[i];           \
-      lane[i] = expression;               \
-    }                                     \
-    __builtin_memcpy(&v, lane, sizeof v); \
-    return v;                             \
-  }
-MG_BY_LANE(exp, ::exp(x))
-MG_BY_LANE(log, ::log(x))
-MG_BY_LANE(tanh, ::tanh(x))
-MG_BY_LANE(sigmoid, x >= 0 ? 1 / (1 + ::exp(-x)) : ::exp(x) / (1 + ::exp(x)))
-#undef MG_BY_LANE
 
 }  // namespace mg::MG_ISA

@@ -1,7 +1,7 @@
 // Further functions of vectors, on top of vmath.h: error function, sine, powers and the activations
 // of neural networks. Include only from csrc/cpu/*.cpp.
 // Polynomials are minimax fits made for this file in 40-digit arithmetic. Errors of the float forms
-// are stated for all finite arguments, subnormal results apart; doubles go through the C library.
+// are stated for all finite arguments, subnormal results apart.
 #pragma once
 
 #include "vmath.h"
@@ -34,7 +34,7 @@ MG_INLINE vf erf(vf x) {
   q = fma(q, t, set1(0x1.44403cp-1f));
   q = fma(q, t, set1(0x1.212956p+0f));
   q = fma(q, t, set1(-0x1.77fa02p-13f));
-  const vf large = copy_sign(1.0f - exp(-q), x);
+  const vf large = copy_sign(1.0f - exp_within(-q), x);
   return a < 0.9375f ? small : large;
 }
 
@@ -52,18 +52,51 @@ MG_INLINE vf twice_normal(vf x) {
   q = fma(q, t, set1(0x1.a510e6p-4f));
   q = fma(q, t, set1(0x1.45f28cp-1f));
   q = fma(q, t, set1(0x1.20dd78p+0f));
-  const vf near = exp(-(q * t));
+  const vf near = exp_within(-(q * t));
   const vf e = t >= 5.5f ? vf{} : near;  // 1e-14: less than a unit of 1
   return x < 0.0f ? e : 2.0f - e;
 }
 
-// ln(1 + x), 2 ulp. ln u of u = 1 + x rounded, and what the rounding lost over u.
+// ln(1 + x), 2 ulp: of u = 1 + x rounded, and what the rounding lost over u.
 MG_INLINE vf log1p(vf x) {
   const vf u = x + 1.0f;
   const vf lost = x - (u - 1.0f);
-  const vf y = log(u) + lost / u;
-  const vi plain = (vi)(x == x) & (u > 0.0f) & (u < __builtin_inff());
-  return plain ? (abs(x) < 1e-7f ? x : y) : log(u);
+  const Parts t = parts_of(u);
+  const vi down = t.e > 126 ? set1(126) : t.e;  // nothing is lost up there
+  const vf carry = lost * (vf)((127 - down) << 23) * (1.0f - t.f);
+  const vf exponent = __builtin_convertvector(t.e, vf);
+  vf y = log_from(t.f, exponent, fma(exponent, set1(kLn2Low), carry));
+  const vi odd = odd_lanes(u);
+  if (MG_UNLIKELY(any(odd))) y = odd ? log_of_any(u) : y;
+  return x == 0.0f ? x : y;
+}
+
+// ln(1 + x) for 0 <= x <= 1, 1 ulp; anything for NaN.
+MG_INLINE vf log1p_unit(vf x) {
+  const vf s = x / (x + 2.0f);
+  const vf z = s * s;
+  vf p = set1(0x1.f1c69cp-3f);
+  p = fma(p, z, set1(0x1.b6cf72p-3f));
+  p = fma(p, z, set1(0x1.2509d4p-2f));
+  p = fma(p, z, set1(0x1.9996a4p-2f));
+  p = fma(p, z, set1(0x1.555558p-1f));
+  const vf half_square = 0.5f * x * x;
+  return x - (half_square - s * fma(p, z, half_square));
+}
+
+// ln(1 + e^x), 2 ulp, without overflow; NaN stays.
+template <class V>
+MG_INLINE V softplus(V x) {
+  const V high = V{} > x ? V{} : x;
+  return high + log1p_unit(exp(-abs(x)));
+}
+
+// tanh(ln(1 + e^x)) = w / (w + 2), w = e^x (e^x + 2); 1 from 40 on.
+template <class V>
+MG_INLINE V tanh_of_softplus(V x) {
+  const V e = exp(x > V{} + 40 ? V{} + 40 : x);
+  const V w = e * (e + 2);
+  return w / (w + 2);
 }
 
 // Base 2 and 10, 2 ulp.
@@ -89,7 +122,8 @@ MG_INLINE vf exp2(vf x) {
 // long as they are exact enough; larger arguments go through the C library.
 MG_INLINE vf sine(vf x, int32_t quarter) {
   const vf magic = set1(12582912.0f);
-  const vf n = fma(x, set1(0.636619772f), magic) - magic;
+  const vf rounded = fma(x, set1(0.636619772f), magic);
+  const vf n = rounded - magic;
   vf r = fma(n, set1(-0x1.92p+0f), x);
   r = fma(n, set1(-0x1.fb4p-12f), r);
   r = fma(n, set1(-0x1.4442d2p-24f), r);
@@ -104,13 +138,11 @@ MG_INLINE vf sine(vf x, int32_t quarter) {
   c = fma(c, z, set1(-0x1.6c16b8p-10f));
   c = fma(c, z, set1(0x1.555556p-5f));
   c = fma(z * z, c, fma(z, set1(-0.5f), set1(1.0f)));
-  const vi k = __builtin_convertvector(abs(n) < 1e6f ? n : vf{}, vi) + quarter;
+  const vi k = (vi)rounded - (vi)magic + quarter;
   vf y = (k & 1) != 0 ? c : s;
   y = (vf)((vi)y ^ ((k & 2) << 30));
   const vi far = abs(x) > 8192.0f;  // false for NaN, whose n, r and y are NaN
-  int32_t any = 0;
-  for (int i = 0; i < kF; ++i) any |= far[i];
-  if (MG_UNLIKELY(any)) {
+  if (MG_UNLIKELY(any(far))) {
     for (int i = 0; i < kF; ++i) {
       if (far[i]) y[i] = quarter ? ::cosf(x[i]) : ::sinf(x[i]);
     }
@@ -126,36 +158,26 @@ MG_INLINE vf cos(vf x) { return sine(x, 1); }
 // x^y, 1 ulp, in double arithmetic: e^(y ln x). Signs, zeros and what is not finite go through the
 // C library lane by lane.
 MG_INLINE vd pow_part(vd x, vd y) {
-  typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
-  const vl bits = (vl)x;
-  const vl e = (bits - 0x3fe6a09e667f3bcdLL) >> 52;  // m in [sqrt(1/2), sqrt(2))
-  const vd m = (vd)(bits - (e << 52));
-  const vd f = m - 1.0;
-  const vd s = f / (f + 2.0);
+  const PartsD t = parts_of(x);
+  const vd s = t.f / (t.f + 2.0);
   const vd z = s * s;
-  vd p = set1(0x1.587ae3327cc6bp-3);
-  p = fma(p, z, set1(0x1.732be0b8d89fbp-3));
-  p = fma(p, z, set1(0x1.c7227a19abd2ep-3));
-  p = fma(p, z, set1(0x1.2492417450fe0p-2));
-  p = fma(p, z, set1(0x1.999999a298602p-2));
-  p = fma(p, z, set1(0x1.5555555553953p-1));
+  vd p = set1(0x1.e2f6cb43a0773p-3);
+  p = fma(p, z, set1(0x1.2438c6fc3a8d6p-2));
+  p = fma(p, z, set1(0x1.999a7b185f701p-2));
+  p = fma(p, z, set1(0x1.555554fd1ceddp-1));
   const vd log_m = fma(p * z, s, s + s);
-  vd t = y * fma(__builtin_convertvector(e, vd), set1(0x1.62e42fefa39efp-1), log_m);
-  t = t > 200.0 ? set1(200.0) : t;
-  t = t < -200.0 ? set1(-200.0) : t;
-  const vd magic = set1(0x1.8p+52);
-  const vd n = fma(t, set1(0x1.71547652b82fep+0), magic) - magic;
-  const vd r = fma(n, set1(-0x1.62e42fefa39efp-1), t);
-  vd q = set1(0x1.730732b09d706p-19);
-  q = fma(q, r, set1(0x1.a1747b57d499bp-16));
-  q = fma(q, r, set1(0x1.a0196ede2b00ep-13));
-  q = fma(q, r, set1(0x1.6c1635d02dcb6p-10));
-  q = fma(q, r, set1(0x1.1111112f6c51ep-7));
-  q = fma(q, r, set1(0x1.5555558198a90p-5));
-  q = fma(q, r, set1(0x1.555555554ca93p-3));
-  q = fma(q, r, set1(0x1.ffffffffee9d0p-2));
-  const vd scale = (vd)((__builtin_convertvector(n, vl) + 1023) << 52);
-  return fma(r * r, q, r + 1.0) * scale;
+  vd w = y * fma(t.exponent, set1(0x1.62e42fefa39efp-1), log_m);
+  w = w > 200.0 ? set1(200.0) : w;
+  w = w < -200.0 ? set1(-200.0) : w;
+  const vd rounded = fma(w, set1(0x1.71547652b82fep+0), set1(kRounder));
+  const vd r = fma(rounded - kRounder, set1(-0x1.62e42fefa39efp-1), w);
+  vd q = set1(0x1.a1983f1cb1d81p-13);
+  q = fma(q, r, set1(0x1.6d94b94df3da1p-10));
+  q = fma(q, r, set1(0x1.1110958f382e5p-7));
+  q = fma(q, r, set1(0x1.555482af39399p-5));
+  q = fma(q, r, set1(0x1.55555585a6e65p-3));
+  q = fma(q, r, set1(0x1.0000004194aeap-1));
+  return fma(r * r, q, r + 1.0) * power_of_two(integer_in(rounded));
 }
 MG_INLINE vf pow(vf x, vf y) {
   typedef float half_vector __attribute__((vector_size(kVectorBytes / 2)));
@@ -172,9 +194,7 @@ MG_INLINE vf pow(vf x, vf y) {
   }
   vf result;
   __builtin_memcpy(&result, b, sizeof result);
-  int32_t all = -1;
-  for (int i = 0; i < kF; ++i) all &= plain[i];
-  if (MG_UNLIKELY(!all)) {
+  if (MG_UNLIKELY(any((vi)~plain))) {
     for (int i = 0; i < kF; ++i) {
       if (!plain[i]) result[i] = ::powf(x[i], y[i]);
     }
@@ -215,33 +235,5 @@ MG_ROUNDING(trunc, 11, __builtin_trunc)
 #undef MG_ROUNDING
 #undef MG_ROUND_F
 #undef MG_ROUND_D
-
-MG_INLINE vd abs(vd a) {
-  typedef int64_t vl __attribute__((vector_size(kVectorBytes)));
-  return (vd)((vl)a & 0x7fffffffffffffffLL);
-}
-
-#define MG_BY_LANE(name)                  \
-  MG_INLINE vd name(vd v) {               \
-    double lane[kD];                      \
-    __builtin_memcpy(lane, &v, sizeof v); \
-    for (double& x : lane) x = ::name(x); \
-    __builtin_memcpy(&v, lane, sizeof v); \
-    return v;                             \
-  }
-MG_BY_LANE(erf)
-MG_BY_LANE(expm1)
-MG_BY_LANE(log1p)
-MG_BY_LANE(log2)
-MG_BY_LANE(log10)
-MG_BY_LANE(exp2)
-MG_BY_LANE(sin)
-MG_BY_LANE(cos)
-#undef MG_BY_LANE
-MG_INLINE vd twice_normal(vd x) { return erf(x * 0.70710678118654752440) + 1; }
-MG_INLINE vd pow(vd x, vd y) {
-  for (int i = 0; i < kD; ++i) x[i] = ::pow(x[i], y[i]);
-  return x;
-}
 
 }  // namespace mg::MG_ISA

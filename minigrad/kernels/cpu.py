@@ -32,6 +32,7 @@ from .reduction import (  # noqa: F401
 from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .maps import copy
+from .movement import *  # noqa: F403
 from .nn import *  # noqa: F403
 from .norm import *  # noqa: F403
 from .places import *  # noqa: F403

@@ -17,6 +17,7 @@ fast_binary = _C.fast_binary
 fast_unary = _C.fast_unary
 fast_compare = _C.fast_compare
 fast_in_place = _C.fast_in_place
+fast_to = _C.fast_to
 fast_matmul = _C.fast_matmul
 fast_linear = _C.fast_linear
 fast_cross_entropy = _C.fast_cross_entropy

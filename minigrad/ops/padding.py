@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu
 from ._nn import need_tensor
-from ._shape import shape_of
+from ._shape import array_of, shape_of
 from .assign import number_for
 from .movement import permute, reshape
 from .rearrange import clone
-from .scattering import index_select
 
 __all__ = ["channel_shuffle", "pad", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -25,22 +24,50 @@ class ConstantPad(Node):
 
     fresh = True
 
-    def forward(self, x: Any, widths: tuple[tuple[int, int], ...], value: Any) -> Any:
+    def forward(self, x: Any, widths: tuple[int, ...], value: Any) -> Any:
         self.widths = widths
-        out = np.full([n + a + b for n, (a, b) in zip(x.shape, widths)], value, x.dtype)
-        source, target = [], []
-        for n, (a, b) in zip(x.shape, widths):
-            source.append(slice(max(-a, 0), n - max(-b, 0)))
-            target.append(slice(max(a, 0), n + a + b - max(b, 0)))
-        out[tuple(target)] = x[tuple(source)]
-        return out
+        return cpu.pad(x, widths, "constant", value)
 
     def backward(self, grad: Any) -> Any:
         """grad without the padding, and 0 where the input was cut off."""
-        return apply(ConstantPad, (grad,), tuple([(-a, -b) for a, b in self.widths]), 0)
+        zero = np.zeros((), array_of(grad).dtype)
+        return apply(ConstantPad, (grad,), tuple([-n for n in self.widths]), zero)
 
     def name(self) -> str:
         return "ConstantPadNdBackward0"
+
+
+class BorderPad(Node):
+    """The tensor's own elements around the last dimensions."""
+
+    fresh = True
+    title = {"reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
+
+    def forward(self, x: Any, widths: tuple[int, ...], mode: str) -> Any:
+        self.widths, self.mode, self.shape = widths, mode, x.shape
+        return cpu.pad(x, widths, mode, np.zeros((), x.dtype))
+
+    def backward(self, grad: Any) -> Any:
+        """grad, added up at the places that the elements came from."""
+        return apply(BorderPadBackward, (grad,), self.shape, self.widths, self.mode)
+
+    def name(self) -> str:
+        padded = sum(1 for a, b in zip(self.widths[::2], self.widths[1::2]) if a or b)
+        return f"{self.title[self.mode]}Pad{padded}DBackward0"
+
+
+class BorderPadBackward(Node):
+    """Zeros, with values added where `BorderPad` takes its elements."""
+
+    fresh = True
+
+    def forward(self, grad: Any, shape: tuple, widths: tuple[int, ...], mode: str) -> Any:
+        self.widths, self.mode = widths, mode
+        return cpu.pad_backward(grad, shape, widths, mode)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, padded."""
+        return apply(BorderPad, (grad,), self.widths, self.mode)
 
 
 def _widths(padding: Any, ndim: int) -> tuple[tuple[int, int], ...]:
@@ -61,19 +88,6 @@ def _widths(padding: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     pairs = [(sizes[i], sizes[i + 1]) for i in range(0, len(sizes), 2)]
     pairs += [(0, 0)] * (ndim - len(pairs))
     return tuple(pairs[::-1])
-
-
-def _sources(mode: str, n: int, before: int, after: int) -> Any:
-    """For each place of a padded dimension the number of the element that stands there."""
-    places = np.arange(-before, n + after)
-    if mode == "replicate":
-        return places.clip(0, n - 1)
-    if mode == "reflect":
-        places = np.abs(places)
-        return np.where(places >= n, 2 * (n - 1) - places, places)
-    # What is cut off does not come round again: the elements that stay are what is repeated.
-    first, last = max(-before, 0), n - max(-after, 0)
-    return (places - first) % max(last - first, 1) + first
 
 
 def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) -> None:
@@ -111,8 +125,8 @@ def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) 
 
 def _fill_value(value: Any, dtype: np.dtype) -> Any:
     """The number to pad with, which the type must hold."""
-    if value is None:
-        return 0
+    if value is None or (value.__class__ is int and value == 0):
+        return np.zeros((), dtype)
     if isinstance(value, Variable) and not value._array.ndim:
         value = value.item()
     if not isinstance(value, (bool, int, float, np.number)):
@@ -133,7 +147,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     if mode == "constant":
         if any(n + a + b < 0 or max(-a, 0) + max(-b, 0) > n for n, (a, b) in zip(x.shape, widths)):
             raise RuntimeError("narrow(): length must be non-negative.")
-        return apply(ConstantPad, (input,), widths, _fill_value(value, x.dtype))
+        flat = tuple([n for pair in widths for n in pair])
+        return apply(ConstantPad, (input,), flat, _fill_value(value, x.dtype))
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value is not None and value != 0:
@@ -142,12 +157,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     if x.dtype == np.bool_ and mode != "circular":
         kernel = {"reflect": "reflection", "replicate": "replication"}[mode]
         raise NotImplementedError(f"\"{kernel}_pad{len(pad) // 2}d\" not implemented for 'Bool'")
-    result = input
-    for d in range(x.ndim - len(pad) // 2, x.ndim):
-        before, after = widths[d]
-        places = _sources(mode, x.shape[d], before, after)
-        result = index_select(result, d, _v.wrap(places))
-    return result
+    return apply(BorderPad, (input,), tuple([n for pair in widths for n in pair]), mode)
 
 
 def _factor(name: str, which: str, factor: int, ndim: int) -> int:

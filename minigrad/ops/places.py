@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import variable as _v
-from ..autograd.variable import Variable
-from ..kernels import places
+from ..autograd.record import apply
+from ..autograd.variable import Node, Variable
+from ..kernels import cpu, places
 from ..kernels.indexing import grid
 from ._elementwise import operand, type_name
 from ._out import write_exact
@@ -70,6 +71,37 @@ class PutAt(IndexPut):
 
     def name(self) -> str:
         return "PutBackward0"
+
+
+class RepeatEach(Node):
+    """Each place of a dimension several times in a row."""
+
+    fresh = True
+
+    def forward(self, x: Any, times: int, dim: int) -> Any:
+        self.times, self.dim, self.shape = times, dim, x.shape
+        return cpu.repeat_each(x, times, dim)
+
+    def backward(self, grad: Any) -> Any:
+        """The sum of grad over the repetitions."""
+        return apply(RepeatEachBackward, (grad,), self.shape, self.times, self.dim)
+
+    def name(self) -> str:
+        return "IndexSelectBackward0"
+
+
+class RepeatEachBackward(Node):
+    """The sum over the repetitions."""
+
+    fresh = True
+
+    def forward(self, grad: Any, shape: tuple[int, ...], times: int, dim: int) -> Any:
+        self.times, self.dim = times, dim
+        return cpu.repeat_each_backward(grad, shape, times, dim)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, repeated."""
+        return apply(RepeatEach, (grad,), self.times, self.dim)
 
 
 # -- whole places of a dimension -----------------------------------------------------------------
@@ -281,7 +313,10 @@ def repeat_interleave(
             )
         r = r.reshape(-1)
     else:
-        r = np.asarray([operator.index(r)])
+        times = operator.index(r)
+        if times >= 0 and output_size is None:
+            return apply(RepeatEach, (input,), times, d)
+        r = np.asarray([times])
     _check_repeats(r)
     index = np.repeat(np.arange(n), r if r.size == n else int(r[0]))
     if output_size is not None and output_size != index.size:

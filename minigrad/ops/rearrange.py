@@ -77,7 +77,7 @@ class Flip(Node):
 
     def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
         self.dims = dims
-        return np.flip(x, dims).copy()
+        return cpu.flip(x, dims)
 
     def backward(self, grad: Any) -> Any:
         """grad, flipped back."""
@@ -132,7 +132,7 @@ class Roll(Node):
 
     def forward(self, x: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
         self.shifts, self.dims = shifts, dims
-        return np.roll(x, shifts, dims)
+        return cpu.roll(x, shifts, dims)
 
     def backward(self, grad: Any) -> Any:
         """grad, shifted back."""
@@ -168,7 +168,7 @@ class Repeat(Node):
     def forward(self, x: Any, times: tuple[int, ...]) -> Any:
         self.times = times
         self.shape = x.shape
-        return np.tile(x, times) if times else x.copy()
+        return cpu.repeat(x, times)
 
     def backward(self, grad: Any) -> Any:
         """The sum of grad over the repetitions."""
@@ -203,11 +203,11 @@ class Tril(Node):
     """The elements on and below a diagonal; zeros above it."""
 
     fresh = True
-    keep = staticmethod(np.tril)
+    upper = False
 
     def forward(self, x: Any, diagonal: int) -> Any:
         self.diagonal = diagonal
-        return self.keep(x, diagonal)
+        return cpu.triangle(x, diagonal, self.upper)
 
     def backward(self, grad: Any) -> Any:
         """The same triangle of grad."""
@@ -217,7 +217,7 @@ class Tril(Node):
 class Triu(Tril):
     """The elements on and above a diagonal; zeros below it."""
 
-    keep = staticmethod(np.triu)
+    upper = True
 
 
 def _triangle(name: str, cls: type[Tril], input: Any, diagonal: int, out: Any) -> Any:

@@ -67,6 +67,73 @@ def test_error_in_ulp(isa: str, name: str, exact, bound: float, limits: tuple) -
     assert error[normal].max() <= bound + 0.01
 
 
+# The same for doubles (csrc/cpu/vmath_double.h), against 80-bit arithmetic.
+DOUBLES = [
+    ("exp", np.exp, 1.0, (-708.0, 709.7)),
+    ("log", np.log, 1.0, (1e-307, 1.7e308)),
+    ("tanh", np.tanh, 3.0, (-25.0, 25.0)),
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 3.0, (-700.0, 700.0)),
+    ("expm1", np.expm1, 2.0, (-60.0, 709.7)),
+    ("exp2", np.exp2, 2.0, (-1021.0, 1023.9)),
+    ("log1p", np.log1p, 2.0, (-0.999, 1.7e308)),
+    ("log2", np.log2, 2.0, (1e-307, 1.7e308)),
+    ("log10", np.log10, 2.0, (1e-307, 1.7e308)),
+    ("sin", np.sin, 2.0, (-9e5, 9e5)),
+    ("cos", np.cos, 2.0, (-9e5, 9e5)),
+]
+
+
+def double_samples(low: float, high: float) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    even = rng.uniform(max(low, -1e3), min(high, 1e3), 30_000)
+    top = max(abs(low), abs(high))
+    sizes = np.exp(rng.uniform(np.log(max(1e-30, low)), np.log(top), 30_000))
+    both = np.concatenate([even, sizes, -sizes, 1 + rng.uniform(-0.5, 0.5, 30_000)])
+    return both[(both >= low) & (both <= high)]
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="needs 80-bit numbers")
+@pytest.mark.parametrize(("name", "exact", "bound", "limits"), DOUBLES)
+def test_error_of_doubles_in_ulp(isa: str, name: str, exact, bound: float, limits: tuple) -> None:  # type: ignore[no-untyped-def]
+    x = double_samples(*limits)
+    truth = exact(x.astype(np.longdouble))
+    spacing = np.spacing(np.abs(truth).astype(np.float64)).astype(np.longdouble)
+    error = np.abs(unary(name, x).astype(np.longdouble) - truth) / spacing
+    assert error.max() <= bound + 0.01
+
+
+def test_error_function_of_doubles(isa: str) -> None:
+    x = double_samples(-7.0, 7.0)
+    truth = np.vectorize(math.erf)(x)  # itself within a unit
+    error = np.abs(unary("erf", x) - truth) / np.spacing(np.abs(truth))
+    assert error.max() <= 3.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softplus_and_what_is_made_of_it(isa: str, dtype: type) -> None:
+    x = double_samples(-80.0, 80.0).astype(dtype)
+    wide = x.astype(np.longdouble)
+    softplus = np.log1p(np.exp(-np.abs(wide))) + np.maximum(wide, 0)
+    for name, numbers, truth in (
+        ("softplus", (1.0, 1e9), softplus),
+        ("logsigmoid", (), -(softplus - wide)),
+        ("mish", (), wide * np.tanh(softplus)),
+    ):
+        got = _C.unary(fast.UNARY.index(name), x, *numbers)
+        error = np.abs(got - truth) / np.spacing(np.abs(truth).astype(dtype)).astype(np.longdouble)
+        fine = np.abs(truth) > 1e-3 if name == "logsigmoid" else np.abs(truth) > 1e-30
+        assert error[fine].max() <= 4.0
+
+
+def test_large_and_small_doubles(isa: str) -> None:
+    x = np.array([1e7, -3e8, 1e300, 1e-300, -1e-20, 1.7e308, 5e-324, 2.0**1000], np.float64)
+    for name, exact in (("sin", np.sin), ("cos", np.cos), ("log1p", np.log1p)):
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(unary(name, x), exact(x), rtol=1e-15, atol=1e-300)
+    big = np.array([3.4e38, 1e30, 1.8e19, 1e-40], np.float32)
+    np.testing.assert_allclose(unary("log1p", big), np.log1p(big), rtol=3e-7, atol=1e-38)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "exact"), [f[:2] for f in FUNCTIONS])
 def test_special_values(isa: str, name: str, exact, dtype: type) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,449 @@
+// _C.flip, roll, repeat, repeat_each, pad, triangle: copies of C-contiguous arrays in another
+// order. Each of the first five is a list of stretches for every dimension; dimensions that stay as
+// they are merge with their neighbours. None: NumPy's work (other elements, strides, many
+// dimensions).
+#include <vector>
+
+#include "bindings/families.h"
+#include "bindings/graph.h"
+#include "kernels.h"
+#include "runtime/memory.h"
+
+namespace mg {
+namespace {
+
+// Rows of this many bytes are long enough to be left apart: they are what the threads share.
+constexpr int64_t kRowBytes = 2048;
+
+class Maps {
+ public:
+  explicit Maps(int64_t item) : item_(item) { stretches_.reserve(32); }
+
+  // Dimensions are told from the outermost to the innermost, each with its stretches after it.
+  void dimension(int64_t extent) {
+    shape_[ndim_] = 0;
+    in_[ndim_] = extent;
+    begin_[ndim_++] = stretches_.size();
+  }
+  void add(int64_t count, int64_t from, int64_t step, int64_t each = 1) {
+    if (count == 0) return;
+    stretches_.push_back({count, from, from < 0 ? 0 : step, each});
+    shape_[ndim_ - 1] += count;
+  }
+  void whole(int64_t extent) {
+    dimension(extent);
+    add(extent, 0, 1);
+  }
+  int ndim() const { return ndim_; }
+  const npy_intp* shape() const { return shape_; }
+
+  // Merges dimensions; false if too many are left.
+  bool finish(Movement* m) {
+    begin_[ndim_] = stretches_.size();
+    m->item = item_;
+    m->fill = 0;
+    int n = 0;
+    int kept[NPY_MAXDIMS];  // from the innermost
+    for (int d = ndim_ - 1; d >= 0; --d) {
+      if (n && in_[d] == 1 && shape_[d] == 1 && stretches_[begin_[d]].from == 0) continue;
+      if (n && merge(d, kept[n - 1])) {
+        kept[n - 1] = d;
+      } else {
+        kept[n++] = d;
+      }
+    }
+    if (n > kMoveDims) return false;
+    m->ndim = n;
+    for (int i = 0; i < n; ++i) {
+      const int d = kept[n - 1 - i];
+      m->in[i] = in_[d];
+      m->out[i] = merged_[d] ? merged_[d] : shape_[d];
+      m->stretch[i] = stretches_.data() + begin_[d];
+      m->stretches[i] = static_cast<int64_t>(begin_[d + 1] - begin_[d]);
+    }
+    return true;
+  }
+
+ private:
+  // Dimension d takes in the dimension `inner`, if that stays as it is and d has no other order.
+  bool merge(int d, int inner) {
+    const int64_t extent = merged_[inner] ? merged_[inner] : shape_[inner];
+    if (begin_[inner + 1] - begin_[inner] != 1 || extent * item_ >= kRowBytes) return false;
+    const Stretch& s = stretches_[begin_[inner]];
+    if (s.from != 0 || s.step != 1 || s.each != 1 || in_[inner] != extent) return false;
+    for (size_t k = begin_[d]; k < begin_[d + 1]; ++k) {
+      const Stretch& t = stretches_[k];
+      if (t.each != 1 || (t.from >= 0 && t.step != 1 && t.count != 1)) return false;
+    }
+    for (size_t k = begin_[d]; k < begin_[d + 1]; ++k) {
+      Stretch& t = stretches_[k];
+      t.count *= extent;
+      if (t.from >= 0) {
+        t.from *= extent;
+        t.step = 1;
+      }
+    }
+    merged_[d] = shape_[d] * extent;
+    in_[d] *= extent;
+    return true;
+  }
+
+  int64_t item_;
+  int ndim_ = 0;
+  npy_intp shape_[NPY_MAXDIMS];  // of the result
+  int64_t in_[NPY_MAXDIMS];
+  int64_t merged_[NPY_MAXDIMS] = {};  // the extent with what was taken in; 0: nothing was
+  size_t begin_[NPY_MAXDIMS + 1];
+  std::vector<Stretch> stretches_;
+};
+
+// The array that a function takes; nullptr without an error where NumPy has to do it.
+PyArrayObject* readable(PyObject* argument) {
+  if (!PyArray_CheckExact(argument)) return nullptr;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(argument);
+  const npy_intp item = PyArray_ITEMSIZE(x);
+  const bool fits = item == 1 || item == 2 || item == 4 || item == 8;
+  const bool plain = PyArray_ISCARRAY_RO(x) && !PyDataType_REFCHK(PyArray_DESCR(x));
+  return fits && plain ? x : nullptr;
+}
+
+int64_t table_size(const Movement& m) {
+  int64_t places = 0;
+  for (int d = 0; d < m.ndim - 1; ++d) places += m.out[d];
+  return places;
+}
+
+// Runs the maps over x.
+PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill = 0) {
+  Movement m;
+  if (maps->ndim() > NPY_MAXDIMS - 1 || !maps->finish(&m)) return new_none();
+  m.fill = fill;
+  PyArray_Descr* descr = PyArray_DESCR(x);
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, maps->ndim(), maps->shape());
+  if (!out) return nullptr;
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(out);
+  if (PyArray_SIZE(y) == 0) return out;
+  int64_t small[64];
+  const int64_t places = table_size(m);
+  Workspace scratch(places > 64 ? sizeof(int64_t) * static_cast<size_t>(places) : 0);
+  if (scratch.failed()) {
+    Py_DECREF(out);
+    return PyErr_NoMemory();
+  }
+  m.table = places > 64 ? static_cast<int64_t*>(scratch.data()) : small;
+  KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(y)));
+  kernels().movement.move(PyArray_DATA(y), PyArray_DATA(x), m);
+  return out;
+}
+
+// Reads a tuple of ints; their number, or -1 with an error set.
+int read_tuple(const char* kernel, PyObject* argument, int64_t* values) {
+  if (!PyTuple_CheckExact(argument) || PyTuple_GET_SIZE(argument) > 2 * NPY_MAXDIMS) {
+    fail(PyExc_TypeError, "%s: a short tuple of ints is needed", kernel);
+    return -1;
+  }
+  const int n = static_cast<int>(PyTuple_GET_SIZE(argument));
+  for (int i = 0; i < n; ++i) {
+    values[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(argument, i));
+    if (values[i] == -1 && PyErr_Occurred()) return -1;
+  }
+  return n;
+}
+
+bool need_dim(const char* kernel, int64_t dim, int ndim) {
+  if (dim >= 0 && dim < ndim) return true;
+  fail(PyExc_ValueError, "%s: dimension %lld of %d", kernel, static_cast<long long>(dim), ndim);
+  return false;
+}
+
+// flip(x, dims)
+PyObject* flip(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dims[2 * NPY_MAXDIMS];
+  if (!check_count("flip", nargs, 2)) return nullptr;
+  PyArrayObject* x = readable(args[0]);
+  if (!x) return new_none();
+  const int n = read_tuple("flip", args[1], dims), ndim = PyArray_NDIM(x);
+  if (n < 0) return nullptr;
+  bool turned[NPY_MAXDIMS] = {};
+  for (int i = 0; i < n; ++i) {
+    if (!need_dim("flip", dims[i], ndim)) return nullptr;
+    turned[dims[i]] = true;
+  }
+  Maps maps(PyArray_ITEMSIZE(x));
+  for (int d = 0; d < ndim; ++d) {
+    const int64_t extent = PyArray_DIM(x, d);
+    maps.dimension(extent);
+    maps.add(extent, turned[d] ? extent - 1 : 0, turned[d] ? -1 : 1);
+  }
+  return ndim ? moved(x, &maps) : new_none();
+}
+
+// roll(x, shifts, dims)
+PyObject* roll(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t shifts[2 * NPY_MAXDIMS], dims[2 * NPY_MAXDIMS];
+  if (!check_count("roll", nargs, 3)) return nullptr;
+  PyArrayObject* x = readable(args[0]);
+  if (!x) return new_none();
+  const int n = read_tuple("roll", args[1], shifts), count = read_tuple("roll", args[2], dims);
+  if (n < 0 || count < 0) return nullptr;
+  if (n != count) return fail(PyExc_ValueError, "roll: %d shifts for %d dimensions", n, count);
+  const int ndim = PyArray_NDIM(x);
+  int64_t by[NPY_MAXDIMS] = {};
+  for (int i = 0; i < n; ++i) {
+    if (!need_dim("roll", dims[i], ndim)) return nullptr;
+    const int64_t extent = max_of(PyArray_DIM(x, dims[i]), 1);
+    by[dims[i]] = ((by[dims[i]] + shifts[i] % extent) % extent + extent) % extent;
+  }
+  Maps maps(PyArray_ITEMSIZE(x));
+  for (int d = 0; d < ndim; ++d) {
+    const int64_t extent = PyArray_DIM(x, d);
+    maps.dimension(extent);
+    maps.add(by[d], extent - by[d], 1);
+    maps.add(extent - by[d], 0, 1);
+  }
+  return ndim ? moved(x, &maps) : new_none();
+}
+
+// repeat(x, times): times has a number for every dimension, and for new ones before them.
+PyObject* repeat(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t times[2 * NPY_MAXDIMS];
+  if (!check_count("repeat", nargs, 2)) return nullptr;
+  PyArrayObject* x = readable(args[0]);
+  if (!x) return new_none();
+  const int n = read_tuple("repeat", args[1], times), lead = n - PyArray_NDIM(x);
+  if (n < 0) return nullptr;
+  if (lead < 0) return fail(PyExc_ValueError, "repeat: %d numbers for %d", n, PyArray_NDIM(x));
+  if (n == 0 || n >= NPY_MAXDIMS) return new_none();
+  Maps maps(PyArray_ITEMSIZE(x));
+  for (int d = 0; d < n; ++d) {
+    const int64_t extent = d < lead ? 1 : PyArray_DIM(x, d - lead);
+    maps.dimension(extent);
+    if (times[d] < 0) return fail(PyExc_ValueError, "repeat: a negative number");
+    if (extent == 1 && times[d] > 1) {
+      maps.add(times[d], 0, 0);
+      continue;
+    }
+    for (int64_t k = 0; extent && k < times[d]; ++k) maps.add(extent, 0, 1);
+  }
+  return moved(x, &maps);
+}
+
+// The maps of repeat_each.
+bool each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps) {
+  for (int d = 0; d < ndim; ++d) {
+    if (d != dim) {
+      maps->whole(shape[d]);
+      continue;
+    }
+    maps->dimension(shape[d]);
+    maps->add(shape[d] * times, 0, 1, times);
+  }
+  return true;
+}
+
+// repeat_each(x, times, dim): every place of the dimension `times` times in a row.
+PyObject* repeat_each(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t times, dim;
+  if (!check_count("repeat_each", nargs, 3) || !read_int("repeat_each", "times", args[1], &times) ||
+      !read_int("repeat_each", "dim", args[2], &dim)) {
+    return nullptr;
+  }
+  PyArrayObject* x = readable(args[0]);
+  if (!x) return new_none();
+  if (!need_dim("repeat_each", dim, PyArray_NDIM(x))) return nullptr;
+  if (times < 0) return fail(PyExc_ValueError, "repeat_each: a negative number");
+  Maps maps(PyArray_ITEMSIZE(x));
+  each_maps(PyArray_NDIM(x), PyArray_DIMS(x), times, dim, &maps);
+  return moved(x, &maps);
+}
+
+enum Mode { kConstant, kReflect, kReplicate, kCircular };
+
+// One padded dimension; widths that are negative cut off.
+bool pad_dimension(int64_t n, int64_t before, int64_t after, int mode, Maps* maps) {
+  maps->dimension(n);
+  const int64_t first = max_of(-before, 0), end = n - max_of(-after, 0);
+  const int64_t left = max_of(before, 0), right = max_of(after, 0), inside = end - first;
+  if (mode == kConstant) {
+    if (inside < 0) return false;
+    maps->add(left, -1, 0);
+    maps->add(inside, first, 1);
+    maps->add(right, -1, 0);
+    return true;
+  }
+  if (left + right == 0 && inside >= 0) {
+    maps->add(inside, first, 1);
+    return true;
+  }
+  if (inside < 1 || n < 1) return false;
+  if (mode == kReflect) {
+    if (left >= n || right >= n) return false;
+    maps->add(left, left, -1);
+    maps->add(inside, first, 1);
+    maps->add(right, n - 2, -1);
+  } else if (mode == kReplicate) {
+    maps->add(left, 0, 0);
+    maps->add(inside, first, 1);
+    maps->add(right, n - 1, 0);
+  } else {  // what is cut off does not come round again
+    if (left > inside || right > inside) return false;
+    maps->add(left, end - left, 1);
+    maps->add(inside, first, 1);
+    maps->add(right, first, 1);
+  }
+  return true;
+}
+
+// Reads (before, after, before, after ...) of all dimensions into maps: 1, 0 for NumPy's work, -1.
+int pad_maps(const char* kernel, PyObject* widths, PyObject* mode, int ndim, const npy_intp* shape,
+             Maps* maps) {
+  int64_t width[2 * NPY_MAXDIMS], number;
+  const int count = read_tuple(kernel, widths, width);
+  if (count < 0 || !read_int(kernel, "mode", mode, &number)) return -1;
+  if (count != 2 * ndim || number < kConstant || number > kCircular) {
+    fail(PyExc_ValueError, "%s: mode %d and %d widths for %d dimensions", kernel,
+         static_cast<int>(number), count, ndim);
+    return -1;
+  }
+  for (int d = 0; d < ndim; ++d) {
+    if (!pad_dimension(shape[d], width[2 * d], width[2 * d + 1], static_cast<int>(number), maps)) {
+      return 0;
+    }
+  }
+  return ndim > 0;
+}
+
+// pad(x, widths, mode, value): `value` an array of x's type, with one element.
+PyObject* pad(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("pad", nargs, 4)) return nullptr;
+  PyArrayObject* x = readable(args[0]);
+  PyArrayObject* value = readable(args[3]);
+  if (!x || !value || PyArray_ITEMSIZE(value) != PyArray_ITEMSIZE(x) || PyArray_SIZE(value) != 1) {
+    return new_none();
+  }
+  Maps maps(PyArray_ITEMSIZE(x));
+  const int status = pad_maps("pad", args[1], args[2], PyArray_NDIM(x), PyArray_DIMS(x), &maps);
+  if (status <= 0) return status ? nullptr : new_none();
+  uint64_t fill = 0;
+  memcpy(&fill, PyArray_DATA(value), static_cast<size_t>(PyArray_ITEMSIZE(x)));
+  return moved(x, &maps, fill);
+}
+
+// The gradient of a copy by maps: what was taken from each place of an array of `shape`.
+PyObject* added_back(PyArrayObject* grad, int ndim, const npy_intp* shape, Maps* maps) {
+  Movement m;
+  const bool same =
+      maps->ndim() == PyArray_NDIM(grad) &&
+      !memcmp(maps->shape(), PyArray_DIMS(grad), sizeof(npy_intp) * static_cast<size_t>(ndim));
+  if (!same) {
+    return fail(PyExc_ValueError, "the gradient of a copy: its shape is not that of the copy");
+  }
+  if (!maps->finish(&m)) return new_none();
+  PyArray_Descr* descr = PyArray_DESCR(grad);
+  Py_INCREF(descr);
+  PyObject* out = new_array(descr, ndim, shape);
+  if (!out) return nullptr;
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(out);
+  if (PyArray_SIZE(grad) == 0) {
+    memset(PyArray_DATA(y), 0, static_cast<size_t>(PyArray_NBYTES(y)));
+    return out;
+  }
+  Workspace scratch(sizeof(int64_t) * static_cast<size_t>(table_size(m) + 1));
+  if (scratch.failed()) {
+    Py_DECREF(out);
+    return PyErr_NoMemory();
+  }
+  m.table = static_cast<int64_t*>(scratch.data());
+  KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(grad)));
+  kernels().movement.add_back(PyArray_DATA(y), PyArray_DATA(grad), PyArray_TYPE(grad) == NPY_DOUBLE,
+                              m);
+  return out;
+}
+
+// Reads a gradient that add_back takes, and the shape of the input; false: None or the error.
+bool read_back(const char* kernel, PyObject* const* args, PyArrayObject** grad, int* ndim,
+               npy_intp* shape) {
+  *grad = readable(args[0]);
+  if (!*grad || !is_fast(args[0])) return false;
+  int64_t sizes[2 * NPY_MAXDIMS];
+  *ndim = read_tuple(kernel, args[1], sizes);
+  if (*ndim < 0 || *ndim > NPY_MAXDIMS) return false;
+  for (int d = 0; d < *ndim; ++d) shape[d] = sizes[d];
+  return *ndim > 0;
+}
+
+// pad_backward(grad, shape, widths, mode)
+PyObject* pad_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  PyArrayObject* grad;
+  int ndim;
+  npy_intp shape[NPY_MAXDIMS];
+  if (!check_count("pad_backward", nargs, 4)) return nullptr;
+  if (!read_back("pad_backward", args, &grad, &ndim, shape)) {
+    return PyErr_Occurred() ? nullptr : new_none();
+  }
+  Maps maps(PyArray_ITEMSIZE(grad));
+  const int status = pad_maps("pad_backward", args[2], args[3], ndim, shape, &maps);
+  if (status <= 0) return status ? nullptr : new_none();
+  return added_back(grad, ndim, shape, &maps);
+}
+
+// repeat_each_backward(grad, shape, times, dim)
+PyObject* repeat_each_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  PyArrayObject* grad;
+  int ndim;
+  npy_intp shape[NPY_MAXDIMS];
+  int64_t times, dim;
+  if (!check_count("repeat_each_backward", nargs, 4) ||
+      !read_int("repeat_each_backward", "times", args[2], &times) ||
+      !read_int("repeat_each_backward", "dim", args[3], &dim)) {
+    return nullptr;
+  }
+  if (!read_back("repeat_each_backward", args, &grad, &ndim, shape)) {
+    return PyErr_Occurred() ? nullptr : new_none();
+  }
+  if (!need_dim("repeat_each_backward", dim, ndim)) return nullptr;
+  Maps maps(PyArray_ITEMSIZE(grad));
+  each_maps(ndim, shape, times, dim, &maps);
+  return added_back(grad, ndim, shape, &maps);
+}
+
+// triangle(x, diagonal, upper): the last two dimensions' lower or upper triangle, and zeros.
+PyObject* triangle(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t diagonal;
+  bool upper;
+  if (!check_count("triangle", nargs, 3) || !read_int("triangle", "diagonal", args[1], &diagonal) ||
+      !read_bool("triangle", "upper", args[2], &upper)) {
+    return nullptr;
+  }
+  PyArrayObject* x = readable(args[0]);
+  if (!x || PyArray_NDIM(x) < 2) return new_none();
+  PyObject* out = array_like(x);
+  if (!out || PyArray_SIZE(x) == 0) return out;
+  const int ndim = PyArray_NDIM(x);
+  const int64_t rows = PyArray_DIM(x, ndim - 2), columns = PyArray_DIM(x, ndim - 1);
+  diagonal = min_of(max_of(diagonal, -rows - 1), columns + 1);
+  KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(x)));
+  kernels().movement.triangle(PyArray_DATA(reinterpret_cast<PyArrayObject*>(out)), PyArray_DATA(x),
+                              PyArray_ITEMSIZE(x), PyArray_SIZE(x) / (rows * columns), rows,
+                              columns, diagonal, upper);
+  return out;
+}
+
+PyMethodDef kFunctions[] = {
+    MG_FAST(flip, "flip(x, dims): a copy, or None"),
+    MG_FAST(roll, "roll(x, shifts, dims): a copy, or None"),
+    MG_FAST(repeat, "repeat(x, times): a copy, or None"),
+    MG_FAST(repeat_each, "repeat_each(x, times, dim): a copy, or None"),
+    MG_FAST(repeat_each_backward, "repeat_each_backward(grad, shape, times, dim)"),
+    MG_FAST(pad, "pad(x, widths, mode, value): a copy, or None"),
+    MG_FAST(pad_backward, "pad_backward(grad, shape, widths, mode): an array, or None"),
+    MG_FAST(triangle, "triangle(x, diagonal, upper): a copy, or None"),
+    MG_TABLE_END,
+};
+
+}  // namespace
+
+void bind_movement(PyObject* module) { add_functions(module, kFunctions); }
+
+}  // namespace mg
