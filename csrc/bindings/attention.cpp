@@ -131,8 +131,8 @@ bool run(AttentionArgs& args, bool backward) {
   const double work = static_cast<double>(args.count) * static_cast<double>(args.queries) *
                       static_cast<double>(args.keys) *
                       static_cast<double>(args.width + args.value_width) * (backward ? 2.5 : 1.0);
-  // Matrices count in parts, so that a few of them have work for all threads in forward.
-  args.slots = backward ? args.count : args.count * 16;
+  // Matrices count in parts, so that a few of them have work for all threads.
+  args.slots = args.count * 16;
   if (args.slots > get_num_threads()) args.slots = get_num_threads();
   const int64_t bytes = k.workspace(args, backward);
   Workspace space(static_cast<size_t>(bytes));

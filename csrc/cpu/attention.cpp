@@ -5,6 +5,7 @@
 namespace mg::MG_ISA {
 
 int64_t attention_backward_scratch(const AttentionArgs& args);  // floats for a slot
+int64_t attention_backward_sums(const AttentionArgs& args);     // and for all of them together
 void attention_backward(const AttentionArgs& args);
 
 namespace {
@@ -18,7 +19,8 @@ int64_t forward_scratch(const AttentionArgs& args) {
 
 int64_t workspace(const AttentionArgs& args, bool backward) {
   const int64_t floats = backward ? attention_backward_scratch(args) : forward_scratch(args);
-  return (Slot::header(args.slots) + args.slots * floats) * int64_t{sizeof(float)};
+  const int64_t sums = backward ? attention_backward_sums(args) : 0;
+  return (Slot::header(args.slots) + args.slots * floats + sums) * int64_t{sizeof(float)};
 }
 
 struct Softmax {
@@ -78,8 +80,9 @@ void forward_panel(const AttentionArgs& args, const Head& h, int64_t i0, int64_t
   const int64_t seen = keys_seen(args, i0, count);
   for (int64_t j0 = 0; j0 < seen; j0 += kBlock) {
     const int64_t keys = min_of(kBlock, seen - j0);
-    product(scores, kPanel, keys, count,
-            {h.k.data + j0 * h.k.row, h.k.row, 1, panel, kPanel, width}, false);
+    const int64_t both = keys_of_both(args, i0, count, j0, keys);
+    score_product(scores, kPanel, keys, both, count,
+                  {h.k.data + j0 * h.k.row, h.k.row, 1, panel, kPanel, width});
     add_mask(args, h.mask, scores, kPanel, i0, count, j0, keys, mask);
     if (args.causal && j0 + keys > i0 + 1) hide_later(scores, kPanel, i0, count, j0, keys);
     vf correction[2];
@@ -89,8 +92,8 @@ void forward_panel(const AttentionArgs& args, const Head& h, int64_t i0, int64_t
       exponentials<1>(scores, keys, state, correction);
     }
     if (j0 > 0) multiply_rows(sums, value_width, correction, count);
-    product(sums, kPanel, value_width, count,
-            {h.v.data + j0 * h.v.row, 1, h.v.row, scores, kPanel, keys}, j0 > 0);
+    sum_product(sums, value_width, both, count,
+                {h.v.data + j0 * h.v.row, 1, h.v.row, scores, kPanel, keys}, j0 > 0);
   }
   vf inverse[2];
   for (int v = 0; v < 2; ++v) {

@@ -86,14 +86,14 @@ void load_panel(const AttentionArgs& args, const Head& h, const Areas& a, int64_
   float* const p = a.probabilities + panel * kPanel;
   float* const d = a.differences + panel * kPanel;
   const int64_t first = i0 + panel * kPanel;
-  product(p, kQueries, keys, count,
-          {h.k.data + j0 * h.k.row, h.k.row, 1, a.query_panels + panel * args.width * kPanel,
-           kPanel, args.width},
-          false);
-  product(d, kQueries, keys, count,
-          {h.v.data + j0 * h.v.row, h.v.row, 1, a.grad_panels + panel * args.value_width * kPanel,
-           kPanel, args.value_width},
-          false);
+  const int64_t both = keys_of_both(args, first, count, j0, keys);
+  score_product(p, kQueries, keys, both, count,
+                {h.k.data + j0 * h.k.row, h.k.row, 1, a.query_panels + panel * args.width * kPanel,
+                 kPanel, args.width});
+  score_product(d, kQueries, keys, both, count,
+                {h.v.data + j0 * h.v.row, h.v.row, 1,
+                 a.grad_panels + panel * args.value_width * kPanel, kPanel, args.value_width});
+  for (int64_t j = both; j < keys; ++j) store(d + j * kQueries, vf{});  // met by probability 0
   add_mask(args, h.mask, p, kQueries, first, count, j0, keys, a.mask);
   if (args.causal && j0 + keys > first + 1) hide_later(p, kQueries, first, count, j0, keys);
   for (int64_t i = 0; i < count; i += kF) {
@@ -144,8 +144,9 @@ void backward_queries(const AttentionArgs& args, const Head& h, Areas& a, int64_
       if (!own) continue;
       load_panel(args, h, a, i0, panel, n, j0, own);
       if (h.dq.data) {
-        product(
-            a.query_sums + panel * args.width * kPanel, kPanel, args.width, n,
+        const int64_t both = keys_of_both(args, i0 + panel * kPanel, n, j0, own);
+        sum_product(
+            a.query_sums + panel * args.width * kPanel, args.width, both, n,
             {h.k.data + j0 * h.k.row, 1, h.k.row, a.differences + panel * kPanel, kQueries, own},
             j0 > 0);
       }
@@ -166,15 +167,49 @@ void backward_queries(const AttentionArgs& args, const Head& h, Areas& a, int64_
   }
 }
 
-void write_sums(Rows dst, const float* sums, int64_t wide, int64_t rows, int64_t width) {
+// Rows [first, first + rows) of the sums of all parts, `part` floats apart.
+void write_sums(Rows dst, const float* sums, int64_t wide, int64_t first, int64_t rows,
+                int64_t width, int64_t parts, int64_t part) {
   if (!dst.data) return;
-  for (int64_t i = 0; i < rows; ++i) {
-    __builtin_memcpy(dst.data + i * dst.row, sums + i * wide,
-                     static_cast<size_t>(width) * sizeof(float));
+  for (int64_t i = first; i < first + rows; ++i) {
+    const float* from = sums + i * wide;
+    float* to = dst.data + i * dst.row;
+    for (int64_t j = 0; j < width; j += kF) {
+      const int64_t n = min_of(kF, width - j);
+      vf total = load_partial(from + j, n);
+      for (int64_t k = 1; k < parts; ++k) total += load_partial(from + k * part + j, n);
+      store_partial(to + j, total, n);
+    }
   }
 }
 
 void zero(float* x, int64_t n) { __builtin_memset(x, 0, static_cast<size_t>(n) * sizeof(float)); }
+
+// A few large matrices are shared out by blocks of their queries, each with sums of its own.
+int64_t parts_of(const AttentionArgs& args) {
+  return min_of(ceil_div(args.queries, kQueries), ceil_div(8, args.count));
+}
+
+int64_t sums_size(const AttentionArgs& args) {
+  return round_up_to(args.keys * (padded(args.width) + padded(args.value_width)), 16);
+}
+
+Head head_of(const AttentionArgs& args, int64_t index) {
+  const Place place = place_of(args, index);
+  Head h;
+  h.q = rows_of(args, place, args.q);
+  h.k = rows_of(args, place, args.k);
+  h.v = rows_of(args, place, args.v);
+  h.out = rows_of(args, place, args.out);
+  h.grad = rows_of(args, place, args.grad);
+  h.dq = rows_of(args, place, args.dq);
+  h.dk = rows_of(args, place, args.dk);
+  h.dv = rows_of(args, place, args.dv);
+  h.top = args.top + index * args.queries;
+  h.inverse = args.inverse + index * args.queries;
+  h.mask = offset_of(args, place, args.mask_batch);
+  return h;
+}
 
 }  // namespace
 
@@ -183,35 +218,54 @@ int64_t attention_backward_scratch(const AttentionArgs& args) {
          round_up_to(areas_size(args), 16);
 }
 
+int64_t attention_backward_sums(const AttentionArgs& args) {
+  const int64_t parts = parts_of(args);
+  return parts > 1 ? args.count * parts * sums_size(args) : 0;
+}
+
 void attention_backward(const AttentionArgs& args) {
   free_all_slots(args);
   const int64_t floats = attention_backward_scratch(args);
-  const int64_t work = args.queries * args.keys * (args.width + args.value_width);
-  parallel_for(args.count, max_of(1, (1 << 18) / work), [&](int64_t begin, int64_t end) {
+  const int64_t parts = parts_of(args), size = sums_size(args);
+  const int64_t share = ceil_div(ceil_div(args.queries, kQueries), parts) * kQueries;
+  const int64_t e = padded(args.width), f = padded(args.value_width);
+  const int64_t work = min_of(share, args.queries) * args.keys * (args.width + args.value_width);
+  float* const all_sums =
+      static_cast<float*>(args.workspace) + Slot::header(args.slots) + args.slots * floats;
+  parallel_for(args.count * parts, max_of(1, (1 << 18) / work), [&](int64_t begin, int64_t end) {
     Slot slot(args, floats);
-    for (int64_t index = begin; index < end; ++index) {
-      const Place place = place_of(args, index);
+    for (int64_t task = begin; task < end; ++task) {
       float* scratch = slot.data;
-      Head h;
-      h.q = rows_of(args, place, args.q);
-      h.k = gathered(rows_of(args, place, args.k), args.keys, args.width, scratch);
-      h.v = gathered(rows_of(args, place, args.v), args.keys, args.value_width, scratch);
-      h.out = rows_of(args, place, args.out);
-      h.grad = rows_of(args, place, args.grad);
-      h.dq = rows_of(args, place, args.dq);
-      h.dk = rows_of(args, place, args.dk);
-      h.dv = rows_of(args, place, args.dv);
-      h.top = args.top + index * args.queries;
-      h.inverse = args.inverse + index * args.queries;
-      h.mask = offset_of(args, place, args.mask_batch);
+      Head h = head_of(args, task / parts);
+      h.k = gathered(h.k, args.keys, args.width, scratch);
+      h.v = gathered(h.v, args.keys, args.value_width, scratch);
       Areas a = place_areas(args, scratch);
-      zero(a.key_sums, args.keys * padded(args.width));
-      zero(a.value_sums, args.keys * padded(args.value_width));
-      for (int64_t i0 = 0; i0 < args.queries; i0 += kQueries) {
-        backward_queries(args, h, a, i0, min_of(kQueries, args.queries - i0));
+      if (parts > 1) {
+        a.key_sums = all_sums + task * size;
+        a.value_sums = a.key_sums + args.keys * e;
       }
-      write_sums(h.dk, a.key_sums, padded(args.width), args.keys, args.width);
-      write_sums(h.dv, a.value_sums, padded(args.value_width), args.keys, args.value_width);
+      zero(a.key_sums, args.keys * e);
+      zero(a.value_sums, args.keys * f);
+      const int64_t from = task % parts * share, to = min_of(args.queries, from + share);
+      for (int64_t i0 = from; i0 < to; i0 += kQueries) {
+        backward_queries(args, h, a, i0, min_of(kQueries, to - i0));
+      }
+      if (parts > 1) continue;
+      write_sums(h.dk, a.key_sums, e, 0, args.keys, args.width, 1, 0);
+      write_sums(h.dv, a.value_sums, f, 0, args.keys, args.value_width, 1, 0);
+    }
+  });
+  if (parts == 1) return;
+  const int64_t grain = max_of(1, (1 << 15) / (parts * (e + f)));  // keys
+  const int64_t chunks = ceil_div(args.keys, grain);
+  parallel_for(args.count * chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t index = task / chunks, first = task % chunks * grain;
+      const int64_t rows = min_of(grain, args.keys - first);
+      const Head h = head_of(args, index);
+      const float* sums = all_sums + index * parts * size;
+      write_sums(h.dk, sums, e, first, rows, args.width, parts, size);
+      write_sums(h.dv, sums + args.keys * e, f, first, rows, args.value_width, parts, size);
     }
   });
 }

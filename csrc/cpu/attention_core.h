@@ -235,6 +235,37 @@ MG_INLINE int64_t keys_seen(const AttentionArgs& args, int64_t i0, int64_t count
   return args.causal ? min_of(args.keys, i0 + count) : args.keys;
 }
 
+// How many of keys [j0, j0 + keys) the first vector of queries i0 ... sees; the others are products
+// for the second one only.
+MG_INLINE int64_t keys_of_both(const AttentionArgs& args, int64_t i0, int64_t count, int64_t j0,
+                               int64_t keys) {
+  if (!args.causal || count <= kF) return keys;
+  return max_of(0, min_of(keys, i0 + kF - j0));
+}
+
+// Scores (keys, c_row) of `count` queries; left alone where `both` spares the first vector.
+MG_INLINE void score_product(float* c, int64_t c_row, int64_t keys, int64_t both, int64_t count,
+                             Factors f) {
+  product(c, c_row, both, count, f, false);
+  if (both == keys) return;
+  f.a += both * f.a_row;
+  f.b += kF;
+  product(c + both * c_row + kF, c_row, keys - both, count - kF, f, false);
+}
+
+// Sums (rows, kPanel) over keys, whose weights are rows of f.b.
+MG_INLINE void sum_product(float* c, int64_t rows, int64_t both, int64_t count, Factors f,
+                           bool add) {
+  const int64_t keys = f.steps;
+  f.steps = both;
+  product(c, kPanel, rows, count, f, add);
+  if (both == keys) return;
+  f.a += both * f.a_step;
+  f.b += both * f.b_step + kF;
+  f.steps = keys - both;
+  product(c + kF, kPanel, rows, count - kF, f, true);
+}
+
 // ---- scratch areas ----
 
 // One area for each thread that is at work; which one a matrix gets does not matter.
