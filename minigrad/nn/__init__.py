@@ -18,5 +18,7 @@ from .padding import *  # noqa: F403
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 from .pooling import *  # noqa: F403
+from .rnn import *  # noqa: F403
+from .rnn_cells import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .sparse import *  # noqa: F403

@@ -10,6 +10,7 @@ from .. import loss as loss
 from .. import normalization as normalization
 from .. import padding as padding
 from .. import pooling as pooling
+from .. import rnn as rnn
 from .. import sparse as sparse
 from ..activation import *  # noqa: F403
 from ..attention import *  # noqa: F403
@@ -23,6 +24,8 @@ from ..module import Module as Module
 from ..normalization import *  # noqa: F403
 from ..padding import *  # noqa: F403
 from ..pooling import *  # noqa: F403
+from ..rnn import *  # noqa: F403
+from ..rnn_cells import *  # noqa: F403
 from ..shape import *  # noqa: F403
 from ..sparse import *  # noqa: F403
 from . import module as module
