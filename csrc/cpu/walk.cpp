@@ -19,6 +19,7 @@ constexpr int64_t kAlone = 1 << 16;
 constexpr int64_t kStreamBytes = 16 << 20;
 constexpr int64_t kBlock = 512;    // elements gathered at a time
 constexpr int64_t kTile = 64;      // extent of a tile: 256 bytes of float32, four cache lines
+constexpr int64_t kCopyTile = 32;  // of a transposition, which needs no rows to work on
 constexpr int64_t kShortRow = 16;  // rows this short are cheaper to gather
 
 struct Plan {
@@ -192,6 +193,7 @@ void in_wide_blocks(const Plan& plan, int64_t begin, int64_t end) {
 // ----
 
 struct Tiles {
+  int64_t extent;
   int j;
   int outer_dims[kWalkDims];
   int outer_count;
@@ -208,13 +210,14 @@ int dense_elsewhere(const Walk& w, int k) {
   return -1;
 }
 
-bool find_tiles(const Walk& w, Tiles* tiles) {
+bool find_tiles(const Walk& w, int64_t extent, Tiles* tiles) {
+  tiles->extent = extent;
   tiles->j = -1;
   for (int k = 0; k < w.operands && tiles->j < 0; ++k) tiles->j = dense_elsewhere(w, k);
   if (tiles->j < 0) return false;
   tiles->outer_count = 0;
-  tiles->down = ceil_div(w.shape[tiles->j], kTile);
-  tiles->across = ceil_div(w.shape[w.ndim - 1], kTile);
+  tiles->down = ceil_div(w.shape[tiles->j], extent);
+  tiles->across = ceil_div(w.shape[w.ndim - 1], extent);
   tiles->total = tiles->down * tiles->across;
   for (int d = 0; d < w.ndim - 1; ++d) {
     if (d == tiles->j) continue;
@@ -237,12 +240,12 @@ Tile tile_at(const Plan& plan, const Tiles& tiles, int64_t number) {
   Tile t;
   int64_t offsets[kWalkOperands] = {};
   int64_t out = 0;
-  const int64_t j = number % tiles.down * kTile;
+  const int64_t j = number % tiles.down * tiles.extent;
   number /= tiles.down;
-  const int64_t i = number % tiles.across * kTile;
+  const int64_t i = number % tiles.across * tiles.extent;
   number /= tiles.across;
-  t.rows = min_of(kTile, w.shape[tiles.j] - j);
-  t.columns = min_of(kTile, w.shape[inner] - i);
+  t.rows = min_of(tiles.extent, w.shape[tiles.j] - j);
+  t.columns = min_of(tiles.extent, w.shape[inner] - i);
   const auto move = [&](int d, int64_t index) {
     for (int k = 0; k < w.operands; ++k) offsets[k] += index * plan.step[k][d];
     out += index * plan.out_step[d];
@@ -336,6 +339,43 @@ int64_t grain_of(int64_t size) {
   return size <= kAlone ? size : size < kLong ? kGrain : 4 * kGrain;
 }
 
+// Asks for the lines of a tile's operand: the processor does not foresee such short runs.
+MG_INLINE void prefetch(const Tile& t, int64_t step, int64_t item) {
+  for (int64_t c = 0; c < t.columns; ++c) {
+    const char* line = t.at[0] + c * step;
+    for (int64_t b = 0; b < t.rows * item; b += 64) __builtin_prefetch(line + b, 0, 2);
+  }
+}
+
+MG_INLINE void copy_bytes(char* out, const char* in, int64_t bytes, bool use_stream) {
+  constexpr int64_t kStep = kVectorBytes;
+  int64_t i = 0;
+  if (use_stream && reinterpret_cast<uintptr_t>(out) % kStep == 0) {
+    for (; i + kStep <= bytes; i += kStep) {
+      stream(reinterpret_cast<float*>(out + i), load(reinterpret_cast<const float*>(in + i)));
+    }
+  } else {
+    for (; i + kStep <= bytes; i += kStep) {
+      store(reinterpret_cast<float*>(out + i), load(reinterpret_cast<const float*>(in + i)));
+    }
+  }
+  __builtin_memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
+}
+
+// Rows that lie together in the only operand.
+void copy_rows(const Plan& plan, int64_t begin, int64_t end) {
+  const Walk& w = *plan.walk;
+  const int64_t inner = w.shape[w.ndim - 1], item = plan.out_item;
+  Position p = seek(plan, begin);
+  while (begin < end) {
+    const int64_t n = min_of(inner - p.index[w.ndim - 1], end - begin);
+    copy_bytes(plan.out + begin * item, p.at[0], n * item, plan.stream);
+    advance(plan, &p, n);
+    begin += n;
+  }
+  if (plan.stream) stream_fence();
+}
+
 template <class T>
 void copy_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double*, bool) {
   T* y = static_cast<T*>(out);
@@ -363,7 +403,7 @@ void walk_run(Row row, FloatType type, void* out, const void* const* in, const i
   } else if (direct_rows(w)) {
     parallel_for(w.size, grain_of(w.size),
                  [&](int64_t begin, int64_t end) { in_rows(plan, begin, end); });
-  } else if (find_tiles(w, &tiles)) {
+  } else if (find_tiles(w, kTile, &tiles)) {
     const int64_t grain = w.size <= kAlone ? tiles.total : 4;
     parallel_for(tiles.total, grain,
                  [&](int64_t begin, int64_t end) { in_tiles(plan, tiles, begin, end); });
@@ -381,17 +421,24 @@ void walk_copy(void* out, const void* in, int64_t item, const Walk& w) {
                               : copy_row<uint64_t>;
   Tiles tiles;
   const int64_t items[] = {item, item};
-  if (direct_rows(w) || !find_tiles(w, &tiles)) {
+  if (direct_rows(w) && w.stride[0][w.ndim - 1] == 1 && w.ndim > 1) {
+    const Plan plan = make_plan(row, out, &in, items, w, nullptr);
+    parallel_for(w.size, grain_of(w.size),
+                 [&](int64_t begin, int64_t end) { copy_rows(plan, begin, end); });
+    return;
+  }
+  if (direct_rows(w) || !find_tiles(w, kCopyTile, &tiles)) {
     walk_run(row, FloatType::kFloat32, out, &in, items, w, nullptr);
     return;
   }
   // A transposition writes its tiles straight to the result.
   const Plan plan = make_plan(row, out, &in, items, w, nullptr);
   const int inner = w.ndim - 1;
-  const int64_t grain = w.size <= kAlone ? tiles.total : 4;
+  const int64_t grain = w.size <= kAlone ? tiles.total : w.size < kLong ? 16 : 64;
   parallel_for(tiles.total, grain, [&](int64_t begin, int64_t end) {
     for (int64_t number = begin; number < end; ++number) {
       const Tile t = tile_at(plan, tiles, number);
+      if (number + 1 < end) prefetch(tile_at(plan, tiles, number + 1), plan.step[0][inner], item);
       transpose(t.out, plan.out_step[tiles.j], t.at[0], plan.step[0][inner], t.rows, t.columns,
                 item, plan.stream);
     }
