@@ -322,12 +322,20 @@ bool is_matrix(PyObject* variable) {
   return PyArray_CheckExact(array) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) == 2;
 }
 
+// Whether the arrays of two tensors have dimensions of a matrix product, of which one is no vector.
+bool are_factors(PyObject* x, PyObject* y) {
+  PyObject *a = slot(x, mg::g.array), *b = slot(y, mg::g.array);
+  if (!PyArray_CheckExact(a) || !PyArray_CheckExact(b)) return false;
+  const int m = PyArray_NDIM(reinterpret_cast<PyArrayObject*>(a));
+  const int n = PyArray_NDIM(reinterpret_cast<PyArrayObject*>(b));
+  return m > 0 && n > 0 && m + n > 2;
+}
+
 // fast_matmul(cls, input, other)
 PyObject* fast_matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("matmul", nargs, 3)) return nullptr;
   PyObject *a = args[1], *b = args[2];
-  if (!mg::g.tensor || g_anomaly || !is_variable(a) || !is_variable(b) || !is_matrix(a) ||
-      !is_matrix(b)) {
+  if (!mg::g.tensor || g_anomaly || !is_variable(a) || !is_variable(b) || !are_factors(a, b)) {
     return new_none();
   }
   PyObject* arrays[2] = {slot(a, mg::g.array), slot(b, mg::g.array)};

@@ -44,6 +44,13 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _times(a: Any, b: Any) -> Any:
+    """a @ b in a backward pass, where arrays are known to fit."""
+    if a.__class__ is np.ndarray and b.__class__ is np.ndarray:
+        return cpu.matmul(a, b)
+    return matmul(a, b)
+
+
 def _left(grad: Any, y: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of x, of `shape`, in x @ y."""
     y_shape = shape_of(y)
@@ -51,9 +58,9 @@ def _left(grad: Any, y: Any, shape: tuple[int, ...]) -> Any:
         return mul(reshape(grad, (*shape_of(grad), 1)), y)
     if len(shape) == 1:
         grad = reshape(grad, (*shape_of(grad), 1))
-        rows = matmul(y, grad)
+        rows = _times(y, grad)
         return sum_to(reshape(rows, shape_of(rows)[:-1]), shape)
-    return sum_to(matmul(grad, mt(y)), shape)
+    return sum_to(_times(grad, mt(y)), shape)
 
 
 def _right(grad: Any, x: Any, shape: tuple[int, ...]) -> Any:
@@ -68,7 +75,7 @@ def _right(grad: Any, x: Any, shape: tuple[int, ...]) -> Any:
         rows = math.prod(x_shape[:-1])
         x = reshape(x, (rows, x_shape[-1]))
         grad = reshape(grad, (rows,) if len(shape) == 1 else (rows, shape[1]))
-    return sum_to(matmul(mt(x), grad), shape)
+    return sum_to(_times(mt(x), grad), shape)
 
 
 class MatMul(Node):
@@ -372,7 +379,7 @@ class Linear(Node):
         """d input = grad @ weight, d weight = grad^T @ input, d bias = grad summed over rows."""
         x, w = self.saved
         f, g, h = self.next
-        d_input = None if f is None else matmul(grad, w)
+        d_input = None if f is None else _times(grad, w)
         d_weight = d_bias = None
         if g is not None or h is not None:
             shape = self.shape
@@ -383,8 +390,10 @@ class Linear(Node):
                 assert x is not None
                 if len(shape) != 2:
                     x = reshape(x, (math.prod(shape[:-1]), shape[-1]))
-                d_weight = matmul(mt(grad), x)
-            if h is not None:
+                d_weight = _times(mt(grad), x)
+            if h is not None and grad.__class__ is np.ndarray:
+                d_bias = cpu.total(grad, (0,), False).astype(grad.dtype, copy=False)
+            elif h is not None:
                 d_bias = apply(SumTo, (grad,), (out_features,))
         return d_input, d_weight, d_bias
 
