@@ -359,7 +359,7 @@ MG_INLINE void copy_bytes(char* out, const char* in, int64_t bytes, bool use_str
       store(reinterpret_cast<float*>(out + i), load(reinterpret_cast<const float*>(in + i)));
     }
   }
-  __builtin_memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
+  if (i < bytes) __builtin_memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
 }
 
 // Rows that lie together in the only operand.
