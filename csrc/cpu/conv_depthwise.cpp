@@ -115,10 +115,11 @@ void rows_forward(T* out, const T* src, const T* w, T bias, const Band<T>& b) {
 }
 
 template <class T, int kR>
-void plane_forward(T* out, const T* plane, const T* w, T bias, const Band<T>& b, T* buffer) {
+void plane_forward(T* out, const T* plane, const T* w, T bias, const Band<T>& b, T* buffer,
+                   bool copied) {
   const int64_t pitch = b.l.x.length;
   for (int64_t y0 = 0; y0 < b.p; y0 += b.rows) {
-    copy_band(buffer, plane, b, y0);
+    if (!copied) copy_band(buffer, plane, b, y0);
     const int64_t rows = min_of(b.rows, b.p - y0);
     int64_t y = 0;
     for (; y + kBlock <= rows; y += kBlock) {
@@ -187,10 +188,10 @@ void rows_weight(typename Vec<T>::type* sums, const T* g, const T* src, const Ba
 
 template <class T, int kS>
 void plane_weight(typename Vec<T>::type* sums, const T* g, const T* plane, const Band<T>& b,
-                  T* buffer) {
+                  T* buffer, bool copied) {
   const int64_t pitch = b.l.x.length;
   for (int64_t y0 = 0; y0 < b.p; y0 += b.rows) {
-    copy_band(buffer, plane, b, y0);
+    if (!copied) copy_band(buffer, plane, b, y0);
     const int64_t rows = min_of(b.rows, b.p - y0);
     int64_t y = 0;
     for (; y + kBlock <= rows; y += kBlock) {
@@ -217,6 +218,13 @@ void each_plane(int64_t n, int64_t cost, const Body& body) {
   });
 }
 
+// Planes that are copied before the first is computed with, 1 where a band is not a whole plane:
+// what has just been stored in other pieces is slow to load.
+template <class T>
+int64_t planes_at_once(const Band<T>& b) {
+  return b.rows < b.p ? 1 : max_of(1, min_of(8, kElements<T> / b.l.plane));
+}
+
 template <class T>
 bool run_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, bool turned) {
   Band<T> b;
@@ -226,11 +234,19 @@ bool run_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s
                    : b.tall && s.r == 5 ? plane_forward<T, 5>
                    : b.tall && s.r == 7 ? plane_forward<T, 7>
                                         : plane_forward<T, 0>;
-  each_plane<T>(s.n * s.c, to * (taps + 4), [&](int64_t i, T* buffer) {
-    const int64_t c = i % s.c;
-    T kernel[kMaxTaps];
-    for (int64_t j = 0; j < taps; ++j) kernel[j] = w[c * taps + (turned ? taps - 1 - j : j)];
-    run(g + i * to, x + i * from, kernel, bias ? bias[c] : T{0}, b, buffer);
+  const int64_t group = planes_at_once(b), all = s.n * s.c;
+  each_plane<T>(ceil_div(all, group), times(group, to * (taps + 4)), [&](int64_t task, T* buffer) {
+    const int64_t first = task * group, end = min_of(first + group, all);
+    for (int64_t i = first; group > 1 && i < end; ++i) {
+      copy_band(buffer + (i - first) * b.l.plane, x + i * from, b, 0);
+    }
+    for (int64_t i = first; i < end; ++i) {
+      const int64_t c = i % s.c;
+      T kernel[kMaxTaps];
+      for (int64_t j = 0; j < taps; ++j) kernel[j] = w[c * taps + (turned ? taps - 1 - j : j)];
+      run(g + i * to, x + i * from, kernel, bias ? bias[c] : T{0}, b,
+          buffer + (i - first) * b.l.plane, group > 1);
+    }
   });
   return true;
 }
@@ -254,14 +270,23 @@ bool run_to_weight(T* w, const T* x, const T* g, const ConvShape& s) {
                    : b.tall && s.r == 5 && s.s == 5 ? plane_weight<T, 5>
                                                     : plane_weight<T, 0>;
   // Neighbouring channels together: their planes are read one after the other in memory.
+  const int64_t group = planes_at_once(b);
   const int64_t block = kSums / taps, cost = times(times(s.n, to * (taps + 4)), block);
   each_plane<T>(ceil_div(s.c, block), max_of(1, cost), [&](int64_t task, T* buffer) {
     const int64_t c0 = task * block, c1 = min_of(c0 + block, s.c);
     V sums[kSums];
     for (int64_t j = 0; j < (c1 - c0) * taps; ++j) sums[j] = V{};
     for (int64_t n = 0; n < s.n; ++n) {
-      for (int64_t c = c0; c < c1; ++c) {
-        run(sums + (c - c0) * taps, g + (n * s.c + c) * to, x + (n * s.c + c) * from, b, buffer);
+      const T* planes = x + n * s.c * from;
+      for (int64_t first = c0; first < c1; first += group) {
+        const int64_t end = min_of(first + group, c1);
+        for (int64_t c = first; group > 1 && c < end; ++c) {
+          copy_band(buffer + (c - first) * b.l.plane, planes + c * from, b, 0);
+        }
+        for (int64_t c = first; c < end; ++c) {
+          run(sums + (c - c0) * taps, g + (n * s.c + c) * to, planes + c * from, b,
+              buffer + (c - first) * b.l.plane, group > 1);
+        }
       }
     }
     for (int64_t j = 0; j < (c1 - c0) * taps; ++j) w[c0 * taps + j] = hsum(sums[j]);
