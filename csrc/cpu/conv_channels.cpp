@@ -112,6 +112,27 @@ MG_INLINE void write_run(T* to, const T* from, int64_t n, int64_t step, T bias) 
   }
 }
 
+// A tile of places whose outputs lie one after the other, turned in registers: without a detour
+// through memory. bias may be nullptr.
+MG_INLINE void write_turned(float* out, int64_t channel, const float* sums, int64_t width,
+                            int64_t rows, int64_t count, const float* bias) {
+  for (int64_t c = 0; c < rows; c += kF, out += kF * channel) {
+    vf v[kF];
+    for (int i = 0; i < kF; ++i) v[i] = load(sums + i * width + c);
+    mg::MG_ISA::turn(v);
+    if (c + kF <= rows) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kF; ++i) {
+        store_partial(out + i * channel, bias ? v[i] + bias[c + i] : v[i], count);
+      }
+    } else {
+      for (int64_t i = 0; i < rows - c; ++i) {
+        store_partial(out + i * channel, bias ? v[i] + bias[c + i] : v[i], count);
+      }
+    }
+  }
+}
+
 // Tasks are a panel of channels by a block of tiles, the panels of a block one after the other.
 template <class T>
 void correlate_any(const Correlation<T>& c) {
@@ -137,6 +158,13 @@ void correlate_any(const Correlation<T>& c) {
           for (int64_t tile = first; tile < min_of(first + block, tiles); ++tile) {
             const int count = find_places(c, c.src + group * c.src_group, tile * kTile, from, runs);
             gather_product(from, c.offset, c.steps, weight, width, false, sums);
+            if constexpr (sizeof(T) == 4 && kTurned<T> == L) {
+              if (count == 1 && c.out_column == 1) {
+                write_turned(out + runs[0].at, c.out_channel, sums, width, rows, runs[0].count,
+                             bias);
+                continue;
+              }
+            }
             turn(turned, sums, width);
             for (int64_t i = 0; i < rows; ++i) {
               for (int r = 0; r < count; ++r) {

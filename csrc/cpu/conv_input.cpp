@@ -147,14 +147,18 @@ void weave(T* x, const T* from, const Layout& l, int64_t planes) {
         int64_t before = 0;
         for (int64_t r = 0; r < a; ++r) before += outputs(l.y, r);
         before *= w;
+        if (stride == 2 && w > 1) {
+          const int64_t even = outputs(l.x, 0), odd = outputs(l.x, 1),
+                        at = i * height + y / l.y.stride;
+          const T* rows = from + planes * before;
+          interleave(to, rows + at * even, rows + planes * height * even + at * odd, odd,
+                     even - odd);
+          continue;
+        }
         for (int64_t b = 0; b < residues(l.x); ++b) {
           const int64_t width = outputs(l.x, b);
           const T* row = from + planes * before + (i * height + y / l.y.stride) * width;
-          if (stride == 2) {
-            for (int64_t t = 0; t < width; ++t) to[t * 2 + b] = row[t];
-          } else {
-            for (int64_t t = 0; t < width; ++t) to[t * stride + b] = row[t];
-          }
+          for (int64_t t = 0; t < width; ++t) to[t * stride + b] = row[t];
           before += height * width;
         }
       }

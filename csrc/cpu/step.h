@@ -1,4 +1,4 @@
-// Vectors of every element or every other one.
+// Vectors of every element or every other one, and two rows woven together.
 #pragma once
 
 #include "simd.h"
@@ -49,6 +49,23 @@ MG_INLINE typename Vec<T>::type load_step_partial(const T* p, int64_t n) {
     const V b = 2 * n > L ? load_partial(p + L - 1, 2 * n - L) : V{};
     return __builtin_shuffle(a, b, even);
   }
+}
+
+// to[2 i] = even[i] for i < n + more, to[2 i + 1] = odd[i] for i < n; more is 0 or 1.
+template <class T>
+MG_INLINE void interleave(T* to, const T* even, const T* odd, int64_t n, int64_t more) {
+  using I = typename Places<T>::type;
+  constexpr int L = Vec<T>::lanes;
+  I low, high;
+  for (int i = 0; i < L; ++i) low[i] = i / 2 + i % 2 * L, high[i] = low[i] + L / 2;
+  int64_t i = 0;
+  for (; i + L <= n; i += L) {
+    const auto a = load(even + i), b = load(odd + i);
+    store(to + 2 * i, __builtin_shuffle(a, b, low));
+    store(to + 2 * i + L, __builtin_shuffle(a, b, high));
+  }
+  for (; i < n; ++i) to[2 * i] = even[i], to[2 * i + 1] = odd[i];
+  if (more) to[2 * i] = even[i];
 }
 
 }  // namespace mg::MG_ISA
