@@ -69,6 +69,7 @@ CASES = [
     *(attention(8, 12, 256, 64, causal, mode) for causal in (True, False) for mode in MODES),
     *(attention(2, 12, 1024, 64, True, mode, "large") for mode in MODES),
     *(attention(12, 4, 64, 32, True, mode) for mode in MODES),
+    *(attention(1, 1, 1024, 64, True, mode) for mode in MODES),
     *(fused(8, 6, 256, 64, mode) for mode in MODES),
     *(masked(4, 8, 128, 64, kind, mode) for kind in ("bool", "float") for mode in MODES),
     multihead(8, 64, 128, 4),

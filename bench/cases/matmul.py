@@ -87,7 +87,21 @@ def matvec(n: int) -> Case:
         f = j.jit(lambda a, x: a @ x)
         return lambda: f(a, x).block_until_ready()
 
-    return Case(f"matvec {n}", of, of_numpy, of_jax, flops=2.0 * n * n, bytes=4.0 * n * n)
+    size, work = "small" if n < 512 else "medium", 1.0 * n * n
+    return Case(f"matvec {n}", of, of_numpy, of_jax, size, flops=2 * work, bytes=4 * work)
+
+
+def vecmat(n: int) -> Case:
+    def of(t):
+        a, x = tensor(t, n, n, seed=1), tensor(t, n, seed=2)
+        return lambda: x @ a
+
+    def of_numpy():
+        a, x = normal(n, n, seed=1), normal(n, seed=2)
+        return lambda: x @ a
+
+    size, work = "small" if n < 512 else "medium", 1.0 * n * n
+    return Case(f"vecmat {n}", of, of_numpy, size=size, flops=2 * work, bytes=4 * work)
 
 
 CASES = [
@@ -107,8 +121,12 @@ CASES = [
     product("1x512x512", 1, 512, 512, size="small"),
     product("96x(256,64,256)", 256, 64, 256, "nn", (96,)),
     product("96x(256,64,256)", 256, 64, 256, "nt", (96,)),
+    matvec(64),
     matvec(512),
     matvec(4096),
+    vecmat(64),
+    vecmat(512),
+    vecmat(4096),
     *(
         product(str(n), n, n, n, dtype="bfloat16", size="large" if n >= 2048 else "medium")
         for n in (1024, 2048)

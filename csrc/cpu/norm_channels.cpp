@@ -313,7 +313,7 @@ void backward(const BatchNormGrad<T>& a) {
     k.slope[j] = static_cast<T>(sums[c + j] * rstd * rstd / count);
     k.scale[j] = a.w ? a.rstd[j] * a.w[j] : a.rstd[j];
   }
-  const bool far = goes_far(a.dx, length == 1 ? c : length, a.n * c * length);
+  const bool far = goes_far(a.dx, length == 1 ? c : length, a.n * c * length, 3);
   each_tile(a.n, c, length, [&](const Tile& t) {
     write_dx(a, k, t, far);
     if (far) stream_fence();

@@ -50,7 +50,7 @@ MG_INLINE void put(T* p, Pack<T> v, Some s, bool) {
 template <class T>
 MG_INLINE bool goes_far(const T* out, int64_t n, int64_t total, int64_t operands = 1) {
   const int64_t item = sizeof(T), bytes = total * item;
-  return (bytes >= (int64_t{16} << 20) || bytes * operands >= (int64_t{32} << 20)) &&
+  return (bytes >= (int64_t{16} << 20) || bytes * operands >= (int64_t{24} << 20)) &&
          n * item % kVectorBytes == 0 && reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0;
 }
 
