@@ -52,6 +52,8 @@ MG_INLINE void gradient_to_points(const float* g, int64_t step, float* to, int64
 
 // Whether the transforms cost less than they save, for results (or gradients of results) of height
 // x width. Counted in multiply-adds, with the channels that each form computes with.
+// The error is about 1e-6 of the results' root mean square, 1e-5 at most, whatever the shape; the
+// figures are in docs/performance.md.
 MG_INLINE bool winograd_pays(const ConvShape& s, int64_t channels, int64_t outputs, int64_t height,
                              int64_t width) {
   if (s.groups != 1 || s.r != 3 || s.s != 3 || s.c < 16 || s.k < 16) return false;
