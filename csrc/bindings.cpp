@@ -35,6 +35,7 @@ PYBIND11_MODULE(_C, m) {
   if (!mg::init_dtypes()) throw pybind11::error_already_set();
   mg::init_memory();
   mg::init_threads();
+  mg::bind_rnn(m.ptr());
   mg::bind_runtime(m.ptr());
   mg::bind_memory(m.ptr());
   mg::bind_movement(m.ptr());

@@ -25,6 +25,7 @@
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/rnn.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
 
@@ -44,6 +45,7 @@ struct KernelTable {
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;
+  RnnKernels rnn;
   RowNormKernels row_norm;
   SoftmaxKernels softmax;
   SortKernels sort;

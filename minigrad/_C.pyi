@@ -146,6 +146,40 @@ def adagrad_step(
     /,
 ) -> bool: ...
 
+# recurrent layers: None where NumPy has to do it
+def recurrent(
+    mode: int,
+    reverse: bool,
+    sizes: np.ndarray,
+    x: np.ndarray,
+    h0: np.ndarray | None,
+    c0: np.ndarray | None,
+    w_ih: np.ndarray,
+    w_hh: np.ndarray,
+    b_ih: np.ndarray | None,
+    b_hh: np.ndarray | None,
+    w_hr: np.ndarray | None,
+    /,
+) -> Any: ...
+def recurrent_backward(
+    mode: int,
+    reverse: bool,
+    sizes: np.ndarray,
+    grads: tuple,
+    x: np.ndarray,
+    h0: np.ndarray | None,
+    c0: np.ndarray | None,
+    w_ih: np.ndarray,
+    w_hh: np.ndarray,
+    w_hr: np.ndarray | None,
+    out: np.ndarray,
+    gates: np.ndarray | None,
+    cells: np.ndarray | None,
+    inner: np.ndarray | None,
+    want: tuple[bool, ...],
+    /,
+) -> Any: ...
+
 # attention: None where NumPy has to do it
 def attention(
     q: np.ndarray,

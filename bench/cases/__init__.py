@@ -27,6 +27,7 @@ GROUPS = (
     "pool",
     "dropout",
     "attention",
+    "recurrent",
     "index",
     "movement",
     "optim",

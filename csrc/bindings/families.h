@@ -24,6 +24,7 @@ void bind_pool(PyObject* module);
 void bind_random(PyObject* module);
 void bind_record(PyObject* module);
 void bind_reduce(PyObject* module);
+void bind_rnn(PyObject* module);
 void bind_runtime(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_sort(PyObject* module);

@@ -98,33 +98,6 @@ MG_INLINE void finish_sum(const NarrowProduct<T>& n, int64_t i, int64_t j, T sum
   *out = n.relu && sum < 0 ? T{0} : sum;
 }
 
-// dst[i * dst_line + j] = src[i * step + j * line] for i < depth and j < width.
-template <class T>
-MG_INLINE void turned_copy(T* dst, int64_t dst_line, const T* src, int64_t line, int64_t step,
-                           int64_t width, int64_t depth) {
-  using V = typename Vec<T>::type;
-  constexpr int L = Vec<T>::lanes;
-  if (step != 1) {
-    for (int64_t i = 0; i < depth; ++i) {
-      for (int64_t j = 0; j < width; ++j) dst[i * dst_line + j] = src[i * step + j * line];
-    }
-    return;
-  }
-  for (int64_t i = 0; i < depth; i += L) {
-    for (int64_t j = 0; j < width; j += L) {
-      const int64_t steps = min_of(L, depth - i), lines = min_of(L, width - j);
-      V r[L];
-      for (int q = 0; q < L; ++q) {
-        r[q] = q < lines ? load_partial(src + (j + q) * line + i, steps) : V{};
-      }
-      turn(r);
-      for (int q = 0; q < L; ++q) {
-        if (q < steps) store_partial(dst + (i + q) * dst_line + j, r[q], lines);
-      }
-    }
-  }
-}
-
 template <class T>
 struct NarrowTile {  // kP rows of x by kQ of y: as many sums as a vector has lanes
   static constexpr int L = Vec<T>::lanes;

@@ -36,6 +36,7 @@ extern const MovementKernels kMovement;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
+extern const RnnKernels kRnn;
 extern const RowNormKernels kRowNorm;
 extern const SoftmaxKernels kSoftmax;
 extern const SortKernels kSort;
@@ -43,8 +44,8 @@ extern const SortKernels kSort;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,  kConv, kDropout, kElementwise, kGemm,    kIndex,
-      kLoss,      kMovement,  kOptim, kPool, kReduce,  kRowNorm,     kSoftmax, kSort,
+      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm,    kIndex, kLoss,
+      kMovement,  kOptim,     kPool, kReduce, kRnn,     kRowNorm,     kSoftmax, kSort,
   };
   return kTable;
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import numpy_recurrent
+from . import _C, numpy_recurrent
 from .nn import _narrow, _wide
 from .numpy_recurrent import GRU, LSTM, RELU, TANH
 
@@ -23,16 +23,27 @@ def _ready(array: Any) -> Any:
 
 def recurrent(mode: int, reverse: bool, sizes: Any, *operands: Any) -> tuple:
     """See `numpy_recurrent.recurrent`."""
+    done = _C.recurrent(mode, reverse, sizes, *operands)
+    if done is not None:
+        return done
     dtype = operands[0].dtype
-    out, h, c, *kept = numpy_recurrent.recurrent(mode, reverse, sizes, *map(_ready, operands))
+    given = tuple(map(_ready, operands))
+    done = _C.recurrent(mode, reverse, sizes, *given)
+    if done is None:
+        done = numpy_recurrent.recurrent(mode, reverse, sizes, *given)
+    out, h, c, *kept = done
     return _narrow(out, dtype), _narrow(h, dtype), c if c is None else _narrow(c, dtype), *kept
 
 
 def recurrent_backward(mode: int, reverse: bool, sizes: Any, grads: tuple, *rest: Any) -> tuple:
     """See `numpy_recurrent.recurrent_backward`."""
+    done = _C.recurrent_backward(mode, reverse, sizes, grads, *rest)
+    if done is not None:
+        return done
     *operands, want = rest
     dtype = operands[0].dtype
-    found = numpy_recurrent.recurrent_backward(
-        mode, reverse, sizes, tuple(map(_ready, grads)), *map(_ready, operands), want
-    )
-    return tuple([g if g is None else _narrow(g, dtype) for g in found])
+    grads, given = tuple(map(_ready, grads)), tuple(map(_ready, operands))
+    done = _C.recurrent_backward(mode, reverse, sizes, grads, *given, want)
+    if done is None:
+        done = numpy_recurrent.recurrent_backward(mode, reverse, sizes, grads, *given, want)
+    return tuple([g if g is None else _narrow(g, dtype) for g in done])
