@@ -165,6 +165,20 @@ MG_INLINE unsigned lane_bits(vi mask) {
 #endif
 }
 
+MG_INLINE unsigned lane_bits(vl mask) {
+#if defined(__AVX512F__)
+  return _mm512_cmplt_epi64_mask((__m512i)mask, _mm512_setzero_si512());
+#elif defined(__AVX2__)
+  return static_cast<unsigned>(_mm256_movemask_pd((__m256d)mask));
+#elif defined(__SSE2__)
+  return static_cast<unsigned>(_mm_movemask_pd((__m128d)mask));
+#else
+  unsigned bits = 0;
+  for (int i = 0; i < kD; ++i) bits |= static_cast<unsigned>(mask[i] < 0) << i;
+  return bits;
+#endif
+}
+
 // ---- arithmetic ----
 
 // a * b + c. Fused where the instruction set has it; two roundings on the x86-64 baseline.

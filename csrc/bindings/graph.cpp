@@ -2,6 +2,7 @@
 #include "bindings/graph.h"
 
 #include "bindings/families.h"
+#include "bindings/walk.h"
 #include "kernels.h"
 
 // After Python.h, which array.h includes.
@@ -169,6 +170,26 @@ bool note_write(PyObject* variable) {
   return PyList_SetItem(cell, 0, seq) == 0 && PyList_SetItem(cell, 1, count) == 0;
 }
 
+namespace {
+
+// A copy in C order. Gradients of sums are views that repeat dimensions: NumPy is slow on these.
+PyObject* dense_copy(PyArrayObject* array) {
+  PyObject* copy = array_like(array);
+  if (!copy) return nullptr;
+  FloatType type;
+  Layout layout;
+  if (!float_type(array, &type) || !plan_copy(array, &layout)) {
+    if (PyArray_CopyInto(reinterpret_cast<PyArrayObject*>(copy), array) < 0) Py_CLEAR(copy);
+    return copy;
+  }
+  KernelScope scope(0);
+  kernels().elementwise.copy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(copy)),
+                             PyArray_DATA(array), PyArray_ITEMSIZE(array), layout.walk);
+  return copy;
+}
+
+}  // namespace
+
 int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
   if (!g.tensor || !is_variable(variable) || !PyArray_CheckExact(grad)) return 0;
   PyObject* before = slot(variable, g.grad);
@@ -184,12 +205,8 @@ int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
   if (owned && PyArray_IS_C_CONTIGUOUS(array)) {
     Py_INCREF(own);
   } else {
-    own = array_like(array);
+    own = dense_copy(array);
     if (!own) return -1;
-    if (PyArray_CopyInto(reinterpret_cast<PyArrayObject*>(own), array) < 0) {
-      Py_DECREF(own);
-      return -1;
-    }
   }
   PyObject* t = new_tensor(own, Py_None);
   if (!t) return -1;

@@ -99,13 +99,22 @@ MG_INLINE double join_one(double a, double b) {
   return Fold::join(vd{} + a, vd{} + b)[0];
 }
 
-template <class Fold, int kLanes, class A, class V>
-MG_INLINE double join_lanes(V v) {
-  A lane[kLanes];
-  __builtin_memcpy(lane, &v, sizeof v);
-  double total = static_cast<double>(lane[0]);
-  for (int i = 1; i < kLanes; ++i) total = join_one<Fold>(total, static_cast<double>(lane[i]));
-  return total;
+// All lanes, by halves, in double.
+template <class Fold>
+MG_INLINE double join_lanes(vd v) {
+  vl lane;
+  for (int i = 0; i < kD; ++i) lane[i] = i;
+  for (int half = kD / 2; half > 0; half /= 2) {
+    v = Fold::join(v, __builtin_shuffle(v, lane ^ half));
+  }
+  return v[0];
+}
+template <class Fold>
+MG_INLINE double join_lanes(vf v) {
+  vhalf part[2];
+  __builtin_memcpy(part, &v, sizeof part);
+  return join_lanes<Fold>(
+      Fold::join(__builtin_convertvector(part[0], vd), __builtin_convertvector(part[1], vd)));
 }
 
 // A vector of accumulators, joined into doubles.
@@ -179,8 +188,8 @@ double fold_run(const T* x, int64_t n) {
     i += lanes;
   }
   if (i < n) odd = Fold::join(odd, first_of(Fold::map(In::part(x + i, n - i)), n - i, start));
-  const double rest = join_lanes<Fold, lanes, A>(Fold::join(even, odd));
-  return n < block ? rest : join_one<Fold>(join_lanes<Fold, kD, double>(total), rest);
+  if (n < block) return join_lanes<Fold>(Fold::join(even, odd));
+  return join_lanes<Fold>(join_wide<Fold>(total, Fold::join(even, odd)));
 }
 
 // Joins `n` rows of `stride` values, `columns` of each (at most kReduceTile), into total, which has

@@ -247,6 +247,13 @@ void reduce_as(void* out, T* out_mean, const T* x, const Groups& g, const Finish
   const int64_t second = p.groups * p.parts * g.c;  // where the second statistics start in `work`
   auto run = [&](int64_t begin, int64_t end) {
     double s[Kind::kStats * kReduceTile];
+    if (g.c == 1 && g.r1 == 1 && p.parts == 1) {  // rows
+      for (int64_t row = begin; row < end; ++row) {
+        Kind::run(s, {x + row * g.r2, 1, 0, g.r2, 1, 1});
+        put_all<Kind>(out, out_mean, row, s, 1, 1, f);
+      }
+      return;
+    }
     for (int64_t task = begin; task < end; ++task) {
       const int64_t part = task % p.parts, tile = task / p.parts % p.tiles;
       const int64_t group = task / (p.parts * p.tiles);

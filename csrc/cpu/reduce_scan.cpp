@@ -25,14 +25,6 @@ struct Lanes<double> {
   using Index = int64_t;
 };
 
-template <class I>
-MG_INLINE bool any_lane(I mask) {
-  uint64_t word[kVectorBytes / 8], all = 0;
-  __builtin_memcpy(word, &mask, sizeof mask);
-  for (int i = 0; i < kVectorBytes / 8; ++i) all |= word[i];
-  return all != 0;
-}
-
 // The first place of `value` (of a NaN, if it is one), which is in x.
 template <class T>
 int64_t find(const T* x, int64_t n, T value) {
@@ -45,10 +37,14 @@ int64_t find(const T* x, int64_t n, T value) {
   }
   const V wanted = V{} + value;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    if (any_lane((load(x + i) == wanted) | (load(x + i + lanes) == wanted) |
-                 (load(x + i + 2 * lanes) == wanted) | (load(x + i + 3 * lanes) == wanted))) {
+    if (lane_bits((load(x + i) == wanted) | (load(x + i + lanes) == wanted) |
+                  (load(x + i + 2 * lanes) == wanted) | (load(x + i + 3 * lanes) == wanted))) {
       break;
     }
+  }
+  for (; i + lanes <= n; i += lanes) {
+    const unsigned here = lane_bits(load(x + i) == wanted);
+    if (here) return i + __builtin_ctz(here);
   }
   while (i < n - 1 && x[i] != value) ++i;
   return i;

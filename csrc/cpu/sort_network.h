@@ -7,36 +7,34 @@
 
 namespace mg::MG_ISA {
 
-typedef int64_t vq __attribute__((vector_size(kVectorBytes)));
-
 constexpr int kNetRows = 16;              // of the largest block: they stay in registers
 constexpr int kNetBlock = kNetRows * kD;  // numbers in it
 constexpr int kNetMost = 4 * kNetBlock;   // the longest list
 constexpr int64_t kNetSign = INT64_MIN;
 
-MG_INLINE void order(vq& a, vq& b) {
-  const vq low = a < b ? a : b;
+MG_INLINE void order(vl& a, vl& b) {
+  const vl low = a < b ? a : b;
   b = a < b ? b : a;
   a = low;
 }
 
 // Lane i gets lane i ^ w.
 template <int w>
-MG_INLINE vq swapped(vq v) {
-  vq from;
+MG_INLINE vl swapped(vl v) {
+  vl from;
   for (int i = 0; i < kD; ++i) from[i] = i ^ w;
   return __builtin_shuffle(v, from);
 }
 template <int w>
-MG_INLINE vq lower_lanes() {
-  vq mask;
+MG_INLINE vl lower_lanes() {
+  vl mask;
   for (int i = 0; i < kD; ++i) mask[i] = i & w ? 0 : -1;
   return mask;
 }
 
 // Rows r and r + d, then half the distance, and so on.
 template <int kRows, int d>
-MG_INLINE void merge_rows(vq* v) {
+MG_INLINE void merge_rows(vl* v) {
   if constexpr (d > 0) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -47,11 +45,11 @@ MG_INLINE void merge_rows(vq* v) {
 }
 // Lanes at distance w, then half of it, and so on; then rows.
 template <int kRows, int w>
-MG_INLINE void merge_lanes(vq* v) {
+MG_INLINE void merge_lanes(vl* v) {
   if constexpr (w > 0) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      vq low = v[r], high = swapped<w>(v[r]);
+      vl low = v[r], high = swapped<w>(v[r]);
       order(low, high);
       v[r] = lower_lanes<w>() ? low : high;
     }
@@ -63,7 +61,7 @@ MG_INLINE void merge_lanes(vq* v) {
 
 // Sorts the columns: runs of `size` rows, until one is left.
 template <int kRows, int size>
-MG_INLINE void sort_columns(vq* v) {
+MG_INLINE void sort_columns(vl* v) {
   if constexpr (size <= kRows) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -75,12 +73,12 @@ MG_INLINE void sort_columns(vq* v) {
 }
 // Merges runs of `width` / 2 columns, until one is left.
 template <int kRows, int width>
-MG_INLINE void merge_columns(vq* v) {
+MG_INLINE void merge_columns(vl* v) {
   if constexpr (width <= kD) {
-    const vq lower = lower_lanes<width / 2>();
+    const vl lower = lower_lanes<width / 2>();
 #pragma GCC unroll 16
     for (int r = 0; r < kRows / 2; ++r) {  // the second run is read from its end
-      vq low = v[r], high = swapped<width - 1>(v[kRows - 1 - r]);
+      vl low = v[r], high = swapped<width - 1>(v[kRows - 1 - r]);
       order(low, high);
       v[r] = lower ? low : high;
       v[kRows - 1 - r] = swapped<width - 1>(lower ? high : low);
@@ -91,16 +89,16 @@ MG_INLINE void merge_columns(vq* v) {
 }
 
 template <int kRows>
-void sort_block(vq* block) {
-  vq v[kRows];
+void sort_block(vl* block) {
+  vl v[kRows];
   memcpy(v, block, sizeof v);
   sort_columns<kRows, 2>(v);
   merge_columns<kRows, 2>(v);
   memcpy(block, v, sizeof v);
 }
 template <int kRows>
-void merge_block(vq* block) {
-  vq v[kRows];
+void merge_block(vl* block) {
+  vl v[kRows];
   memcpy(v, block, sizeof v);
   merge_lanes<kRows, kD / 2>(v);
   memcpy(block, v, sizeof v);
@@ -110,7 +108,7 @@ void merge_block(vq* block) {
 template <int kRows>
 MG_INLINE void sort_in_blocks(uint64_t* p, int64_t n) {
   constexpr int kBlock = kRows * kD;
-  vq v[kRows == kNetRows ? kNetMost / kD : kRows];
+  vl v[kRows == kNetRows ? kNetMost / kD : kRows];
   int64_t blocks = 1;
   while (blocks * kBlock < n) blocks *= 2;
   int64_t* at = reinterpret_cast<int64_t*>(v);
@@ -120,9 +118,9 @@ MG_INLINE void sort_in_blocks(uint64_t* p, int64_t n) {
   for (int64_t b = 0; b < blocks; ++b) sort_block<kRows>(v + b * kRows);
   for (int64_t width = 2; width <= blocks; width *= 2) {
     for (int64_t b = 0; b < blocks; b += width) {
-      vq *first = v + b * kRows, *last = v + (b + width) * kRows - 1;
+      vl *first = v + b * kRows, *last = v + (b + width) * kRows - 1;
       for (; first < last; ++first, --last) {
-        vq other = swapped<kD - 1>(*last);
+        vl other = swapped<kD - 1>(*last);
         order(*first, other);
         *last = swapped<kD - 1>(other);
       }

@@ -38,6 +38,15 @@ def numpy_argsort(x: Any, dim: int, descending: bool = False) -> Any:
     return np.ascontiguousarray(x.shape[dim] - 1 - np.flip(order, dim))
 
 
+def ordered(x: Any) -> Any:
+    """The sorted elements of a vector, and where they stood."""
+    pair = _C.sort(None, dense(x), 0, False, -1)
+    if pair is not None:
+        return pair
+    order = numpy_argsort(x, 0)
+    return x[order], order
+
+
 def first(x: Any, dim: int, k: int, largest: bool) -> Any:
     """The first k of `argsort`, k at most the size."""
     pair = _C.sort(None, dense(x), dim, largest, k)

@@ -37,6 +37,7 @@ from .extrema import maximum, minimum
 __all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin"]
 
 _divide = quiet(np.divide)
+_named = tuple.__new__
 _reduce, _arg_extremum, _extremum_of = reduction.reduce, reduction.arg_extremum, reduction.extremum
 _BOTH = SAVES_INPUT | SAVES_OUTPUT
 _KINDS = {"amax": kind("max", _BOTH), "amin": kind("min", _BOTH)}
@@ -203,7 +204,7 @@ def _extremum(
                     return result
             pair = _extremum_of(along, smallest, input, dim, keepdim)
             if pair is not None:
-                return returns(pair)
+                return _named(returns, pair)
         x = array_arg(name, input)
         if dim is MISSING:
             no_keepdim(name, keepdim)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels import sorting
 from ..kernels.cpu import widened
 from ._elementwise import type_name
 from ._reduction import check_flag, constant, finish, is_float
@@ -40,7 +41,6 @@ def _distinct(
     for flag, given in (("return_inverse", inverse), ("return_counts", counts)):
         check_flag(name, given, flag)
     if dim is None:
-        rows = x.reshape(-1, 1)
         shape: Any = x.shape
     else:
         d = normalize_dim(dim, x.ndim)
@@ -52,28 +52,27 @@ def _distinct(
             )
         rows = slices.reshape(slices.shape[0], -1) if slices.size else slices.reshape(0, 1)
         shape = (slices.shape[0],)
-    if ordered:
-        order = np.arange(len(rows))
-        run = rows
-    else:
-        wide = widened(rows)
-        if rows.shape[1] == 1:
-            order = np.argsort(wide[:, 0], kind="stable")
-        else:
-            order = np.lexsort(wide.T[::-1])
-        run = rows[order]
-    first = np.ones(len(run), bool)
-    first[1:] = (run[1:] != run[:-1]).any(axis=1)
     if dim is None:
-        values = run[first][:, 0]
+        run, order = x.reshape(-1), None
+        if not ordered:
+            run, order = sorting.ordered(run)
+        first = np.ones(len(run), bool)
+        np.not_equal(run[1:], run[:-1], out=first[1:])
+        values = run[first]
     else:
-        slices = slices[order][first]
+        order = None if ordered else np.lexsort(widened(rows).T[::-1])
+        run = rows if ordered else rows[order]
+        first = np.ones(len(run), bool)
+        first[1:] = (run[1:] != run[:-1]).any(axis=1)
+        slices = (slices if ordered else slices[order])[first]
         values = np.ascontiguousarray(np.moveaxis(slices, 0, d))
     label = "_unique2" if dim is None else "unique_dim"
     results = [apply(Underived, (input,), values, label if not ordered else name)]
     if inverse:
-        group = np.empty(len(run), np.int64)
-        group[order] = np.cumsum(first) - 1
+        group = np.cumsum(first) - 1
+        if order is not None:
+            number, group = group, np.empty(len(run), np.int64)
+            group[order] = number
         results.append(constant(input, group.reshape(shape)))
     if counts:
         starts = np.flatnonzero(first)
