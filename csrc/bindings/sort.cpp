@@ -1,5 +1,5 @@
-// _C.sort, argsort and select: the operation, its results and their graph node in one call. None
-// for what NumPy has to do, and for arguments that Python has to judge.
+// _C.sort, argsort, select and search: the operation, its results and their graph node in one call.
+// None for what NumPy has to do, and for arguments that Python has to judge.
 #include "kernels/sort.h"
 
 #include "bindings/axes.h"
@@ -12,7 +12,7 @@
 namespace mg {
 namespace {
 
-constexpr double kSorted = 5, kSelected = 2;  // nanoseconds for an element, roughly
+constexpr double kSorted = 5, kSelected = 2, kSearched = 8;  // nanoseconds for an element, roughly
 
 struct Names {
   PyObject *shape, *index, *dim;
@@ -204,10 +204,61 @@ PyObject* select(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return all || !done ? values : finish(args[0], in, values, indices);
 }
 
+// search(sequence, input, right, int32): places in a vector that is sorted, or None.
+PyObject* search(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  bool right, narrow;
+  if (!check_count("search", nargs, 4) || !read_bool("search", "right", args[2], &right) ||
+      !read_bool("search", "int32", args[3], &narrow)) {
+    return nullptr;
+  }
+  PyArrayObject* operand[2];
+  for (int i = 0; i < 2; ++i) {
+    const bool variable = g.tensor && is_variable(args[i]);
+    PyObject* array = variable ? slot(args[i], g.array) : args[i];
+    if (!PyArray_CheckExact(array) ||
+        !PyArray_ISCARRAY_RO(reinterpret_cast<PyArrayObject*>(array))) {
+      return new_none();
+    }
+    operand[i] = reinterpret_cast<PyArrayObject*>(array);
+  }
+  PyArrayObject *sequence = operand[0], *x = operand[1];
+  const DType dtype = dtype_of(PyArray_DESCR(x));
+  const npy_intp count = PyArray_SIZE(sequence);
+  if (dtype != dtype_of(PyArray_DESCR(sequence)) || PyArray_NDIM(sequence) != 1 || count == 0 ||
+      count >= INT32_MAX) {
+    return new_none();
+  }
+  // NaN at the end: the order of the probes matters, which Python has as PyTorch has it.
+  const char* last =
+      static_cast<const char*>(PyArray_DATA(sequence)) + (count - 1) * PyArray_ITEMSIZE(sequence);
+  if (dtype == DType::kFloat32) {
+    float value;
+    memcpy(&value, last, sizeof value);
+    if (value != value) return new_none();
+  } else if (dtype == DType::kFloat64) {
+    double value;
+    memcpy(&value, last, sizeof value);
+    if (value != value) return new_none();
+  } else if (dtype != DType::kInt32 && dtype != DType::kInt64) {
+    return new_none();
+  }
+  PyObject* out = new_array(PyArray_DescrFromType(narrow ? NPY_INT32 : NPY_INT64), PyArray_NDIM(x),
+                            PyArray_DIMS(x));
+  if (!out) return nullptr;
+  {
+    Keep keep(true, {reinterpret_cast<PyObject*>(x), reinterpret_cast<PyObject*>(sequence)});
+    KernelScope scope(kSearched * static_cast<double>(PyArray_SIZE(x)));
+    kernels().sort.search(data_of(out), narrow, PyArray_DATA(sequence), count, PyArray_DATA(x),
+                          PyArray_SIZE(x), dtype, right);
+  }
+  return g.tensor && is_variable(args[0]) ? new_tensor(out, Py_None) : out;
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(sort, "sort(cls, input, dim, descending, k): (values, indices), or None"),
     MG_FAST(argsort, "argsort(input, dim, descending): the indices, or None"),
     MG_FAST(select, "select(cls, input, dim, keepdim, which, rank): (values, indices), or None"),
+    MG_FAST(search, "search(sequence, input, right, int32): places in a sorted vector, or None"),
     MG_TABLE_END,
 };
 

@@ -275,8 +275,60 @@ void select(void* values, int64_t* indices, const SortRows& r, Rank which, int64
            });
 }
 
+// ---- places in sorted sequences ----
+
+// kTogether searches at a time, whose loads do not wait for each other.
+template <class T, class I, bool kRight>
+void search_as(I* out, const T* sequence, int64_t n, const T* x, int64_t m) {
+  constexpr int kTogether = 16;
+  parallel_for(m, kGrain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += kTogether) {
+      const int count = static_cast<int>(min_of(kTogether, end - i));
+      T value[kTogether];
+      int64_t low[kTogether] = {};
+      for (int j = 0; j < kTogether; ++j) value[j] = x[i + (j < count ? j : 0)];
+      for (int64_t rest = n; rest > 0;) {
+        const int64_t half = (rest + 1) / 2;
+        for (int j = 0; j < kTogether; ++j) {
+          const T probe = sequence[low[j] + half - 1];
+          low[j] += (kRight ? probe > value[j] : probe >= value[j]) ? 0 : half;
+        }
+        rest -= half;
+      }
+      for (int j = 0; j < count; ++j) out[i + j] = static_cast<I>(low[j]);
+    }
+  });
+}
+
+template <class T>
+void search_type(void* out, bool out_int32, const void* sequence, int64_t n, const void* x,
+                 int64_t m, bool right) {
+  const T *s = static_cast<const T*>(sequence), *v = static_cast<const T*>(x);
+  if (out_int32) {
+    int32_t* to = static_cast<int32_t*>(out);
+    (right ? search_as<T, int32_t, true> : search_as<T, int32_t, false>)(to, s, n, v, m);
+  } else {
+    int64_t* to = static_cast<int64_t*>(out);
+    (right ? search_as<T, int64_t, true> : search_as<T, int64_t, false>)(to, s, n, v, m);
+  }
+}
+
+void search(void* out, bool out_int32, const void* sequence, int64_t n, const void* x, int64_t m,
+            DType dtype, bool right) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return search_type<float>(out, out_int32, sequence, n, x, m, right);
+    case DType::kFloat64:
+      return search_type<double>(out, out_int32, sequence, n, x, m, right);
+    case DType::kInt32:
+      return search_type<int32_t>(out, out_int32, sequence, n, x, m, right);
+    default:
+      return search_type<int64_t>(out, out_int32, sequence, n, x, m, right);
+  }
+}
+
 }  // namespace
 
-extern const SortKernels kSort = {sort, select};
+extern const SortKernels kSort = {sort, select, search};
 
 }  // namespace mg::MG_ISA

@@ -1,4 +1,5 @@
-// Contract of the sort family: rows in order, their first elements, and the element of a rank.
+// Contract of the sort family: rows in order, their first elements, the element of a rank, and
+// places in sorted sequences.
 //
 //   shapes       x is contiguous (outer, n, inner), values and indices (outer, k, inner) or, for
 //                select, (outer, inner); 1 <= n < 2^31, 0 <= k <= n. values or indices may be
@@ -52,6 +53,10 @@ struct SortKernels {
   // One element of each row, and where it stood.
   void (*select)(void* values, int64_t* indices, const SortRows& rows, Rank which, int64_t rank,
                  void* work, int64_t threads);
+  // out[i]: how many of the n sorted elements are smaller than x[i] (`right`: or equal to it); all
+  // for NaN. x has m elements, out of int32 or int64; for kInt32, kInt64, kFloat32 and kFloat64.
+  void (*search)(void* out, bool out_int32, const void* sequence, int64_t n, const void* x,
+                 int64_t m, DType dtype, bool right);
 };
 
 }  // namespace mg

@@ -16,6 +16,7 @@ from .reduction import dense, widened
 fast_sort = _C.sort
 fast_argsort = _C.argsort
 fast_select = _C.select
+fast_search = _C.search
 
 # Which element of a row: `Rank` in csrc/kernels/sort.h.
 NUMBER, MEDIAN, NAN_MEDIAN = 0, 1, 2

@@ -168,6 +168,10 @@ def searchsorted(
     Before equal elements, after them with `right` (or side="right"). The sequence is 1-d, or has
     input's leading dimensions. `sorter`: the indices that sort it.
     """
+    if side is None and sorter is None and out is None and _fits(input, right, out_int32):
+        place = sorting.fast_search(sorted_sequence, input, right, out_int32)
+        if place is not None:
+            return place
     name = "torch.searchsorted()"
     sequence = array_arg("searchsorted", sorted_sequence, 1, "sorted_sequence")
     if side is not None:
@@ -208,6 +212,10 @@ def searchsorted(
     place = _bisect(widened(sequence), widened(values), right)
     result = constant(sorted_sequence, place.astype(np.int32 if out_int32 else np.int64))
     return finish("searchsorted", result, out)
+
+
+def _fits(input: Any, right: Any, out_int32: Any) -> bool:
+    return hasattr(input, "dtype") and right.__class__ is bool and out_int32.__class__ is bool
 
 
 def bucketize(

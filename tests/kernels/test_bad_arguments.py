@@ -46,6 +46,7 @@ CALLS = {
     "sort": lambda: [type, mg.ones(3, 4, requires_grad=True), 1, True, 2],
     "argsort": lambda: [zeros(3, 4), 1, False],
     "select": lambda: [type, mg.ones(3, 4, requires_grad=True), 1, False, 1, 0],
+    "search": lambda: [zeros(5), zeros(3, 4), True, False],
     "scan": lambda: [zeros(3, 4), 1, False, True],
     "conv2d": lambda: [zeros(2, 4, 5, 5), zeros(2, 3, 5, 5), zeros(4, 3, 3, 3), zeros(4), *STEPS],
     "conv2d_input": lambda: [

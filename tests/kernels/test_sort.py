@@ -132,6 +132,27 @@ def test_any_layout() -> None:
                 )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 100, 1000])
+def test_search(isa: str, n: int, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    sequence = np.sort(rng.integers(-n, n, n).astype(dtype))
+    for shape in ((0,), (1,), (17,), (5, 7), (20_000,), ()):
+        x = rng.integers(-n - 2, n + 2, shape).astype(dtype)
+        for right in (False, True):
+            place = np.searchsorted(sequence, x, side="right" if right else "left")
+            for narrow in (False, True):
+                got = _C.search(sequence, x, right, narrow)
+                assert got.dtype == (np.int32 if narrow else np.int64)
+                np.testing.assert_array_equal(got, place)
+    if np.dtype(dtype).kind == "f":
+        special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0], dtype)
+        got = _C.search(sequence, special, False, False)
+        np.testing.assert_array_equal(got, [n, *np.searchsorted(sequence, special[1:])])
+        sequence[-1] = np.nan
+        assert _C.search(sequence, special, False, False) is None
+
+
 def test_what_it_does_not_take() -> None:
     x = np.zeros((2, 3), np.float32)
     for arguments in ((x.T, 0, False, -1), (x, 2, False, -1), (x, 0, 1, -1), (x, 0, True, 3),
