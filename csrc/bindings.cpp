@@ -39,9 +39,11 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_runtime(m.ptr());
   mg::bind_memory(m.ptr());
   mg::bind_movement(m.ptr());
+  mg::bind_nll(m.ptr());
   mg::bind_attention(m.ptr());
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());
+  mg::bind_copy(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
   mg::bind_gemm(m.ptr());

@@ -40,6 +40,12 @@ FUNCTIONS = {
     "sin": (lambda t: t.sin, np.sin, lambda j: j.numpy.sin, 1),
     "cos": (lambda t: t.cos, np.cos, lambda j: j.numpy.cos, 1),
     "expm1": (lambda t: t.expm1, np.expm1, lambda j: j.numpy.expm1, 1),
+    "erfc": (lambda t: t.erfc, None, lambda j: j.scipy.special.erfc, 1),
+    "pow 3": (lambda t: lambda x: x**3, None, lambda j: lambda x: x**3, 1),
+    "fmod": (lambda t: t.fmod, None, lambda j: j.numpy.fmod, 2),
+    "remainder": (lambda t: t.remainder, None, lambda j: j.numpy.remainder, 2),
+    "hypot": (lambda t: t.hypot, np.hypot, lambda j: j.numpy.hypot, 2),
+    "logaddexp": (lambda t: t.logaddexp, None, lambda j: j.numpy.logaddexp, 2),
     "leaky_relu": (lambda t: t.nn.functional.leaky_relu, None, lambda j: j.nn.leaky_relu, 1),
     "elu": (lambda t: t.nn.functional.elu, None, lambda j: j.nn.elu, 1),
 }

@@ -61,6 +61,33 @@ def image(mode):
     return Case(f"cross_entropy {mode} 8x21x64x64", of)
 
 
+def weighted(name, shape, size, mode):
+    """Losses with weights: of classes, of elements, of positive targets."""
+
+    def of(t):
+        f = t.nn.functional
+        rows, count = shape
+        x = tensor(t, *shape, grad=True)
+        ids = t.from_numpy(np.random.default_rng(1).integers(0, count, rows))
+        positive = t.from_numpy((normal(*shape, seed=1) > 0).astype(np.float32))
+        each = t.from_numpy(np.abs(normal(*shape, seed=2)))
+        classwise = t.from_numpy(np.abs(normal(count, seed=3)) + np.float32(0.5))
+        calls = {
+            "nll_loss": lambda x: f.nll_loss(x, ids),
+            "nll_loss weight": lambda x: f.nll_loss(x, ids, classwise),
+            "bce_with_logits weight": lambda x: f.binary_cross_entropy_with_logits(
+                x, positive, each
+            ),
+            "bce_with_logits pos_weight": lambda x: f.binary_cross_entropy_with_logits(
+                x, positive, pos_weight=classwise
+            ),
+        }
+        return run(t, calls[name], x, mode)
+
+    return Case(f"{name} {mode} {'x'.join(map(str, shape))}", of, size=size, tolerance=1e-3)
+
+
+WEIGHTED = ("nll_loss", "nll_loss weight", "bce_with_logits weight", "bce_with_logits pos_weight")
 NAMES = (
     "mse_loss",
     "l1_loss",
@@ -87,6 +114,12 @@ CASES = [
     *(
         pair(name, shape, size, mode)
         for name in NAMES
+        for shape, size in (((64, 10), "small"), ((1024, 1024), "medium"))
+        for mode in MODES
+    ),
+    *(
+        weighted(name, shape, size, mode)
+        for name in WEIGHTED
         for shape, size in (((64, 10), "small"), ((1024, 1024), "medium"))
         for mode in MODES
     ),

@@ -221,11 +221,28 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
-// unary(cls, spec, input): the tensor (or array, for an array), or None.
+// Reads a tuple of numbers; false where Python has to look at them.
+bool read_numbers(PyObject* tuple, double* params) {
+  if (!PyTuple_CheckExact(tuple) || PyTuple_GET_SIZE(tuple) > kMaxParams) return false;
+  for (Py_ssize_t i = 0; i < kMaxParams; ++i) {
+    params[i] = 0;
+    if (i >= PyTuple_GET_SIZE(tuple)) continue;
+    PyObject* number = PyTuple_GET_ITEM(tuple, i);
+    if (!PyFloat_CheckExact(number)) return false;
+    params[i] = PyFloat_AS_DOUBLE(number);
+  }
+  return true;
+}
+
+PyObject* g_numbers;  // "numbers"
+
+// unary(cls, spec, input, numbers=()): the tensor (or array, for an array), or None. The node keeps
+// the numbers, a tuple of floats, as its `numbers`.
 PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   long spec;
   int op;
-  if (!check_count("fast_unary", nargs, 3) ||
+  double params[kMaxParams];
+  if ((nargs != 4 && !check_count("fast_unary", nargs, 3)) ||
       !read_spec("fast_unary", args[1], static_cast<int>(UnaryOp::kCount), &spec, &op)) {
     return nullptr;
   }
@@ -235,9 +252,12 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (tracked && g_anomaly) return new_none();
 
   Call call;
-  if (!plan_call(&call, &a, 1, 0)) return new_none();
+  if ((nargs == 4 && !read_numbers(args[3], params)) || !plan_call(&call, &a, 1, 0)) {
+    return new_none();
+  }
   Keep keep(KernelScope::unlocks(work_of(call)), {a.array, a.fn});
-  PyObject* array = run_call(call, kernels().elementwise.unary[op], false, nullptr);
+  const double* numbers = nargs == 4 ? params : nullptr;
+  PyObject* array = run_call(call, kernels().elementwise.unary[op], false, numbers);
   if (!array) return nullptr;
   if (!a.variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
@@ -248,7 +268,7 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return nullptr;
   }
   PyObject* result = new_tensor(array, node);
-  bool saved = result != nullptr;
+  bool saved = result && (!numbers || PyObject_SetAttr(node, g_numbers, args[3]) == 0);
   if (saved && (spec & kSavesInputs)) {
     PyObject* cell = saved_cell(a.given);
     replace(node, g.saved, PyTuple_Pack(1, a.array));
@@ -424,25 +444,6 @@ PyObject* where(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return run_call(call, kernels().elementwise.where, false, nullptr);
 }
 
-// copy(array): a copy in C order, or None for elements that are not of 1, 2, 4 or 8 bytes.
-PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("copy", nargs, 1)) return nullptr;
-  if (!PyArray_CheckExact(args[0])) return new_none();
-  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
-  const npy_intp item = PyArray_ITEMSIZE(x);
-  if ((item != 1 && item != 2 && item != 4 && item != 8) || PyDataType_REFCHK(PyArray_DESCR(x))) {
-    return new_none();
-  }
-  Layout layout;
-  if (!plan_copy(x, &layout)) return new_none();
-  PyObject* array = array_like(x);
-  if (!array) return nullptr;
-  KernelScope scope(kEach * static_cast<double>(layout.walk.size));
-  kernels().elementwise.copy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)), PyArray_DATA(x),
-                             item, layout.walk);
-  return array;
-}
-
 PyMethodDef kFunctions[] = {
     MG_FAST(fast_compare, "fast_compare(op, input, other): a tensor of bools, or None"),
     MG_FAST(fast_in_place, "fast_in_place(op, target, other, number=0): whether it was done"),
@@ -450,14 +451,16 @@ PyMethodDef kFunctions[] = {
     MG_FAST(binary, "binary(op, x, y, *numbers): a new array, or None"),
     MG_FAST(compare, "compare(op, x, y): a new array of bools, or None"),
     MG_FAST(where, "where(mask, x, y): a new array, or None"),
-    MG_FAST(copy, "copy(x): a new array in C order, or None"),
     MG_FAST_NAMED("fast_binary", fast_binary, "fast_binary(cls, spec, input, other)"),
-    MG_FAST_NAMED("fast_unary", fast_unary, "fast_unary(cls, spec, input)"),
+    MG_FAST_NAMED("fast_unary", fast_unary, "fast_unary(cls, spec, input, numbers=())"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_elementwise(PyObject* module) { add_functions(module, kFunctions); }
+void bind_elementwise(PyObject* module) {
+  add_functions(module, kFunctions);
+  g_numbers = PyUnicode_InternFromString("numbers");
+}
 
 }  // namespace mg

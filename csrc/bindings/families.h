@@ -8,6 +8,7 @@ namespace mg {
 void bind_attention(PyObject* module);
 void bind_cast(PyObject* module);
 void bind_conv(PyObject* module);
+void bind_copy(PyObject* module);
 void bind_dropout(PyObject* module);
 void bind_elementwise(PyObject* module);
 void bind_engine(PyObject* module);
@@ -18,6 +19,7 @@ void bind_index_record(PyObject* module);
 void bind_loss(PyObject* module);
 void bind_memory(PyObject* module);
 void bind_movement(PyObject* module);
+void bind_nll(PyObject* module);
 void bind_norm(PyObject* module);
 void bind_optim(PyObject* module);
 void bind_pool(PyObject* module);

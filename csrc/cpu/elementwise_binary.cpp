@@ -1,7 +1,7 @@
 // Elementwise operations of two operands, and the gradients of functions of one: a struct each, its
 // vector form; rows.h makes the loops.
 #include "rows.h"
-#include "vmath_more.h"
+#include "vmath_rare.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -38,7 +38,47 @@ MG_BINARY(HardswishBackward, grad, x,
           : x < V{} + 3 ? grad * (x / 3 + lanes_of<V>(0.5))
                         : grad)
 MG_BINARY(AddScaled, a, b, fma(b, p.at[0], a))
+MG_BINARY(Fmod, a, b, fmod(a, b))
+MG_BINARY(Hypot, a, b, hypot(a, b))
+MG_BINARY(Prelu, a, b, a > V{} ? a : a * b)
+// From the nearer end, so that a weight of 1 gives b itself.
+MG_BINARY(Lerp, a, b,
+          abs(p.at[0]) < lanes_of<V>(0.5) ? a + p.at[0] * (b - a) : b - (b - a) * (1 - p.at[0]))
 #undef MG_BINARY
+
+// What fmod leaves, moved into the divisor's sign.
+struct Remainder {
+  template <class V>
+  MG_INLINE V apply(V a, V b, const Params<V>&) {
+    const V r = fmod(a, b);
+    const V moved = (b < V{}) != (r < V{}) ? r + b : r;
+    return r != V{} ? moved : copy_sign(V{}, b);
+  }
+};
+// The exact remainder is taken off first, so that the quotient is whole but for its rounding.
+struct DivFloor {
+  template <class V>
+  MG_INLINE V apply(V a, V b, const Params<V>&) {
+    const V r = fmod(a, b);
+    V q = (a - r) / b;
+    const V lower = (b < V{}) != (r < V{}) ? q - 1 : q;
+    q = r != V{} ? lower : q;
+    V whole = floor(q);
+    whole = q - whole > lanes_of<V>(0.5) ? whole + 1 : whole;
+    const V result = q != V{} ? whole : copy_sign(V{}, a / b);
+    return b == V{} ? a / b : result;
+  }
+};
+// max + ln(1 + e^-|a - b|); equal infinities have no difference.
+struct Logaddexp {
+  template <class V>
+  MG_INLINE V apply(V a, V b, const Params<V>&) {
+    const V top = a > b ? a : b;
+    const V gap = a == b ? V{} : -abs(a - b);
+    const V sum = top + log1p_unit(exp(gap));
+    return a == a ? sum : a;
+  }
+};
 
 // P(x) + x p(x), P and p the normal distribution and its density.
 struct GeluBackward {
@@ -114,6 +154,13 @@ extern const Row kBinary[][kFloatTypes] = {
     MG_GRADIENT(HardswishBackward),
     MG_GRADIENT(HardsigmoidBackward),
     MG_ROWS(AddScaled),
+    MG_ROWS(Fmod),
+    MG_ROWS(Remainder),
+    MG_ROWS(DivFloor),
+    MG_ROWS(Hypot),
+    MG_ROWS(Logaddexp),
+    MG_ROWS(Prelu),
+    MG_ROWS(Lerp),
 };
 
 }  // namespace mg::MG_ISA

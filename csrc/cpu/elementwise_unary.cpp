@@ -1,6 +1,6 @@
 // Elementwise functions of one operand: a struct each, its vector form; rows.h makes the loops.
 #include "rows.h"
-#include "vmath_more.h"
+#include "vmath_rare.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -46,6 +46,9 @@ MG_UNARY(Hardsigmoid, clip(x + 3, V{}, V{} + 6) / 6)
 MG_UNARY(LeakyRelu, x > V{} ? x : x * p.at[0])
 MG_UNARY(Elu, x <= V{} ? expm1(x * p.at[2]) * p.at[0] * p.at[1] : x * p.at[1])
 MG_UNARY(Clamp, clip(x, p.at[0], p.at[1]))
+MG_UNARY(Cube, (x * x) * x)
+MG_UNARY(Threshold, x <= p.at[0] ? p.at[1] : x)
+MG_UNARY(Erfc, erfc(x))
 #undef MG_UNARY
 
 // (1 + tanh u) / 2 is the sigmoid of 2 u, which does not cancel on the left.
@@ -76,15 +79,16 @@ struct Softplus {
 
 // In the order of UnaryOp.
 extern const Row kUnary[][kFloatTypes] = {
-    MG_ROWS(Copy),       MG_ROWS(Neg),   MG_ROWS(Relu),      MG_ROWS(Exp),
-    MG_ROWS(Log),        MG_ROWS(Sqrt),  MG_ROWS(Tanh),      MG_ROWS(Sigmoid),
-    MG_ROWS(Reciprocal), MG_ROWS(Abs),   MG_ROWS(Square),    MG_ROWS(Rsqrt),
-    MG_ROWS(Sign),       MG_ROWS(Floor), MG_ROWS(Ceil),      MG_ROWS(Round),
-    MG_ROWS(Trunc),      MG_ROWS(Erf),   MG_ROWS(Sin),       MG_ROWS(Cos),
-    MG_ROWS(Exp2),       MG_ROWS(Expm1), MG_ROWS(Log1p),     MG_ROWS(Log2),
-    MG_ROWS(Log10),      MG_ROWS(Gelu),  MG_ROWS(GeluTanh),  MG_ROWS(Silu),
-    MG_ROWS(LogSigmoid), MG_ROWS(Mish),  MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
-    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),   MG_ROWS(Softplus),  MG_ROWS(Clamp),
+    MG_ROWS(Copy),       MG_ROWS(Neg),       MG_ROWS(Relu),      MG_ROWS(Exp),
+    MG_ROWS(Log),        MG_ROWS(Sqrt),      MG_ROWS(Tanh),      MG_ROWS(Sigmoid),
+    MG_ROWS(Reciprocal), MG_ROWS(Abs),       MG_ROWS(Square),    MG_ROWS(Rsqrt),
+    MG_ROWS(Sign),       MG_ROWS(Floor),     MG_ROWS(Ceil),      MG_ROWS(Round),
+    MG_ROWS(Trunc),      MG_ROWS(Erf),       MG_ROWS(Sin),       MG_ROWS(Cos),
+    MG_ROWS(Exp2),       MG_ROWS(Expm1),     MG_ROWS(Log1p),     MG_ROWS(Log2),
+    MG_ROWS(Log10),      MG_ROWS(Gelu),      MG_ROWS(GeluTanh),  MG_ROWS(Silu),
+    MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
+    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus),  MG_ROWS(Clamp),
+    MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),
 };
 
 }  // namespace mg::MG_ISA

@@ -2,8 +2,8 @@
 // repeated or filled. The outer dimensions become tables of offsets, so that a row costs little.
 #include "kernels/movement.h"
 
+#include "runs.h"
 #include "runtime/threads.h"
-#include "simd.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -16,51 +16,6 @@ constexpr int64_t kNothing = -(int64_t{1} << 58);  // the offset of places that 
 int64_t grain_rows(int64_t rows, int64_t row_bytes) {
   if (rows * row_bytes <= kAloneBytes) return max_of(rows, 1);
   return max_of(kGrainBytes / max_of(row_bytes, 1), 1);
-}
-
-typedef uint8_t vb __attribute__((vector_size(kVectorBytes)));
-
-MG_INLINE void copy_run(char* out, const char* in, int64_t bytes, bool use_stream) {
-  if (bytes < kVectorBytes) {
-    __builtin_memcpy(out, in, static_cast<size_t>(bytes));
-    return;
-  }
-  int64_t i = 0;
-  if (use_stream) {
-    const int64_t head = -reinterpret_cast<intptr_t>(out) & (kVectorBytes - 1);
-    const vb first = load_as<vb>(in);
-    __builtin_memcpy(out, &first, sizeof first);
-    for (i = head; i + kVectorBytes <= bytes; i += kVectorBytes) {
-      stream_as(out + i, load_as<vb>(in + i));
-    }
-  } else {
-    for (; i + kVectorBytes <= bytes; i += kVectorBytes) {
-      const vb v = load_as<vb>(in + i);
-      __builtin_memcpy(out + i, &v, sizeof v);
-    }
-  }
-  const vb last = load_as<vb>(in + bytes - kVectorBytes);
-  __builtin_memcpy(out + bytes - kVectorBytes, &last, sizeof last);
-}
-
-template <class T>
-MG_INLINE void fill_run(T* out, T value, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = value;
-}
-
-// out[i] = in[-i]
-template <class T>
-MG_INLINE void reverse_run(T* out, const T* in, int64_t n) {
-  typedef T V __attribute__((vector_size(kVectorBytes)));
-  constexpr int64_t lanes = kVectorBytes / static_cast<int64_t>(sizeof(T));
-  V order;
-  for (int64_t k = 0; k < lanes; ++k) order[k] = static_cast<T>(lanes - 1 - k);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const V v = __builtin_shuffle(load_as<V>(in - i - lanes + 1), order);
-    __builtin_memcpy(out + i, &v, sizeof v);
-  }
-  for (; i < n; ++i) out[i] = in[-i];
 }
 
 // Every element `each` times in a row: a short vector of it is written, and the next one over the

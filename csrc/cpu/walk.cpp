@@ -5,6 +5,7 @@
 #include "walk.h"
 
 #include "kernels/elementwise.h"
+#include "runs.h"
 #include "runtime/threads.h"
 #include "transpose.h"
 
@@ -36,23 +37,16 @@ struct Plan {
   bool stream;
 };
 
-template <class T>
-void gather(T* out, const char* in, int64_t step, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    __builtin_memcpy(out + i, in + i * step, sizeof(T));
-  }
-}
-
 void gather(void* out, const char* in, int64_t step, int64_t n, int64_t item) {
   switch (item) {
     case 1:
-      return gather(static_cast<uint8_t*>(out), in, step, n);
+      return gather_run(static_cast<uint8_t*>(out), in, step, n);
     case 2:
-      return gather(static_cast<uint16_t*>(out), in, step, n);
+      return gather_run(static_cast<uint16_t*>(out), in, step, n);
     case 4:
-      return gather(static_cast<uint32_t*>(out), in, step, n);
+      return gather_run(static_cast<uint32_t*>(out), in, step, n);
     default:
-      return gather(static_cast<uint64_t*>(out), in, step, n);
+      return gather_run(static_cast<uint64_t*>(out), in, step, n);
   }
 }
 
@@ -167,11 +161,11 @@ void in_wide_blocks(const Plan& plan, int64_t begin, int64_t end) {
       for (int k = 0; k < w.operands; ++k) {
         if (w.number[k]) continue;
         if (plan.item[k] == 1) {  // a mask
-          gather(reinterpret_cast<uint8_t*>(buffer[k]) + done, p.at[k], plan.step[k][inner], n);
+          gather_run(reinterpret_cast<uint8_t*>(buffer[k]) + done, p.at[k], plan.step[k][inner], n);
         } else if (w.stride[k][inner] == 1) {
           widen_row(buffer[k] + done, reinterpret_cast<const T*>(p.at[k]), n);
         } else {
-          gather(narrow, p.at[k], plan.step[k][inner], n);
+          gather_run(reinterpret_cast<uint16_t*>(narrow), p.at[k], plan.step[k][inner], n);
           widen_row(buffer[k] + done, narrow, n);
         }
       }
@@ -347,44 +341,28 @@ MG_INLINE void prefetch(const Tile& t, int64_t step, int64_t item) {
   }
 }
 
-MG_INLINE void copy_bytes(char* out, const char* in, int64_t bytes, bool use_stream) {
-  constexpr int64_t kStep = kVectorBytes;
-  int64_t i = 0;
-  if (use_stream && reinterpret_cast<uintptr_t>(out) % kStep == 0) {
-    for (; i + kStep <= bytes; i += kStep) {
-      stream(reinterpret_cast<float*>(out + i), load(reinterpret_cast<const float*>(in + i)));
-    }
-  } else {
-    for (; i + kStep <= bytes; i += kStep) {
-      store(reinterpret_cast<float*>(out + i), load(reinterpret_cast<const float*>(in + i)));
-    }
-  }
-  if (i < bytes) __builtin_memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
-}
-
-// Rows that lie together in the only operand.
-void copy_rows(const Plan& plan, int64_t begin, int64_t end) {
+// A copy goes line by line along the innermost dimension, straight to the result.
+template <class T>
+void copy_lines(const Plan& plan, int64_t begin, int64_t end) {
+  constexpr int64_t item = static_cast<int64_t>(sizeof(T));
   const Walk& w = *plan.walk;
-  const int64_t inner = w.shape[w.ndim - 1], item = plan.out_item;
+  const int last = w.ndim - 1;
+  const int64_t inner = w.shape[last], step = plan.step[0][last];
   Position p = seek(plan, begin);
   while (begin < end) {
-    const int64_t n = min_of(inner - p.index[w.ndim - 1], end - begin);
-    copy_bytes(plan.out + begin * item, p.at[0], n * item, plan.stream);
+    const int64_t n = min_of(inner - p.index[last], end - begin);
+    char* out = plan.out + begin * item;
+    if (step == item) {
+      copy_run(out, p.at[0], n * item, plan.stream);
+    } else if (step == 0) {
+      fill_run(reinterpret_cast<T*>(out), *reinterpret_cast<const T*>(p.at[0]), n);
+    } else {
+      gather_run(reinterpret_cast<T*>(out), p.at[0], step, n);
+    }
     advance(plan, &p, n);
     begin += n;
   }
   if (plan.stream) stream_fence();
-}
-
-template <class T>
-void copy_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double*, bool) {
-  T* y = static_cast<T*>(out);
-  if (unit[0] == Unit::kDense) {
-    __builtin_memcpy(y, in[0], static_cast<size_t>(n) * sizeof(T));
-  } else {
-    const T value = *static_cast<const T*>(in[0]);
-    for (int64_t i = 0; i < n; ++i) y[i] = value;
-  }
 }
 
 }  // namespace
@@ -415,24 +393,19 @@ void walk_run(Row row, FloatType type, void* out, const void* const* in, const i
 
 void walk_copy(void* out, const void* in, int64_t item, const Walk& w) {
   if (w.size == 0) return;
-  const Row row = item == 1   ? copy_row<uint8_t>
-                  : item == 2 ? copy_row<uint16_t>
-                  : item == 4 ? copy_row<uint32_t>
-                              : copy_row<uint64_t>;
   Tiles tiles;
   const int64_t items[] = {item, item};
-  if (direct_rows(w) && w.stride[0][w.ndim - 1] == 1 && w.ndim > 1) {
-    const Plan plan = make_plan(row, out, &in, items, w, nullptr);
-    parallel_for(w.size, grain_of(w.size),
-                 [&](int64_t begin, int64_t end) { copy_rows(plan, begin, end); });
-    return;
-  }
+  const Plan plan = make_plan(nullptr, out, &in, items, w, nullptr);
   if (direct_rows(w) || !find_tiles(w, kCopyTile, &tiles)) {
-    walk_run(row, FloatType::kFloat32, out, &in, items, w, nullptr);
+    const auto lines = item == 1   ? copy_lines<uint8_t>
+                       : item == 2 ? copy_lines<uint16_t>
+                       : item == 4 ? copy_lines<uint32_t>
+                                   : copy_lines<uint64_t>;
+    parallel_for(w.size, grain_of(w.size),
+                 [&](int64_t begin, int64_t end) { lines(plan, begin, end); });
     return;
   }
   // A transposition writes its tiles straight to the result.
-  const Plan plan = make_plan(row, out, &in, items, w, nullptr);
   const int inner = w.ndim - 1;
   const int64_t grain = w.size <= kAlone ? tiles.total : w.size < kLong ? 16 : 64;
   parallel_for(tiles.total, grain, [&](int64_t begin, int64_t end) {

@@ -60,6 +60,13 @@ enum class BinaryOp {
   kHardswishBackward,    // (grad, input)
   kHardsigmoidBackward,  // (grad, input)
   kAddScaled,            // a + number * b
+  kFmod,                 // the sign is that of a
+  kRemainder,            // the sign is that of b
+  kDivFloor,             // rounded towards minus infinity; a / 0 as in division
+  kHypot,
+  kLogaddexp,
+  kPrelu,  // a, or a * b where a is not positive
+  kLerp,   // a + number * (b - a)
   kCount
 };
 enum class UnaryOp {
@@ -99,6 +106,9 @@ enum class UnaryOp {
   kElu,        // alpha, scale, input scale
   kSoftplus,   // beta, threshold
   kClamp,      // low, high
+  kCube,
+  kThreshold,  // limit, value: x above the limit, else the value
+  kErfc,
   kCount
 };
 enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };

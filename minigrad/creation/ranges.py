@@ -14,6 +14,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable
 from ..backend import as_array, as_device
+from ..kernels import cpu
 from ..ops.assign import number_for
 from ._common import check_dtype, place, typed, zeroed
 
@@ -43,6 +44,9 @@ def arange(
     `end` is not included. int64 if all are ints, else the default dtype. RuntimeError where the
     step is zero or points away from `end`.
     """
+    usual = out is dtype is layout is device is None and not (pin_memory or requires_grad or named)
+    if usual and len(args) == 1 and args[0].__class__ is int and 0 <= args[0] < 2**40:
+        return _v.wrap(_numbers(args[0]))
     start, end, step = _arange_arguments(args, named)
     floats = any(isinstance(v, (float, np.floating)) for v in (start, end, step))
     wanted = typed("arange", dtype, device, out)
@@ -60,6 +64,22 @@ def arange(
     return place("arange", out, _steps(start, end, step, wanted), requires_grad)
 
 
+_BLOCK = np.arange(4096)
+
+
+def _numbers(n: int) -> np.ndarray:
+    """0 .. n - 1: a long one in recycled memory, which NumPy's own would have to ask for anew."""
+    if n < 1 << 17:
+        return np.arange(n)
+    out = cpu.empty((n,), _BLOCK.dtype)
+    rows = n // _BLOCK.size
+    whole = rows * _BLOCK.size
+    starts = np.arange(0, whole, _BLOCK.size)
+    np.add(starts[:, None], _BLOCK, out=out[:whole].reshape(rows, _BLOCK.size))
+    out[whole:] = np.arange(whole, n)
+    return out
+
+
 def _steps(start: Any, end: Any, step: Any, wanted: np.dtype) -> np.ndarray:
     if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
         n = max(0, -((start - end) // step))
@@ -68,7 +88,10 @@ def _steps(start: Any, end: Any, step: Any, wanted: np.dtype) -> np.ndarray:
     if n > 2**60:
         raise RuntimeError(f"arange: {n} elements were asked for, which no memory holds")
     if wanted.kind in "iu":
-        return (np.arange(n, dtype=np.int64) * int(step) + int(start)).astype(wanted)
+        first, by = int(start), int(step)
+        if first == 0 and by == 1:
+            return _numbers(n).astype(wanted, copy=False)
+        return (np.arange(n, dtype=np.int64) * by + first).astype(wanted, copy=False)
     return (np.arange(n, dtype=np.float64) * step + start).astype(wanted)
 
 

@@ -15,7 +15,8 @@ __all__ = [
     "gelu_tanh_backward", "hardsigmoid", "hardsigmoid_backward", "hardswish", "hardswish_backward",
     "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "logsigmoid", "logsigmoid_backward",
     "mish", "mish_backward", "relu", "relu_backward", "sigmoid_backward", "silu", "silu_backward",
-    "softplus", "softplus_backward", "softshrink", "sqrt_backward", "tanh_backward",
+    "prelu", "softplus", "softplus_backward", "softshrink", "sqrt_backward", "tanh_backward",
+    "threshold",
 ]  # fmt: skip
 
 _ROOT_HALF = math.sqrt(0.5)
@@ -33,6 +34,17 @@ def relu(x: Any) -> Any:
     if x.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
     return np.maximum(x, x.dtype.type(0))
+
+
+def threshold(x: Any, limit: float, value: float) -> Any:
+    """x where it is above the limit (or NaN), else the value."""
+    return np.where(x <= x.dtype.type(limit), x.dtype.type(value), x)
+
+
+@wide
+def prelu(x: Any, weight: Any) -> Any:
+    """x, or x * weight where x is not positive."""
+    return np.where(x > 0, x, np.multiply(x, weight))
 
 
 def relu_backward(grad: Any, y: Any) -> Any:

@@ -150,6 +150,21 @@ def lerp(x: Any, end: Any, weight: Any) -> Any:
 
 
 @wide
+def lerp_number(x: Any, end: Any, weight: float) -> Any:
+    """`lerp` for one weight."""
+    step = np.subtract(end, x)
+    if -0.5 < weight < 0.5:
+        return np.add(x, np.multiply(step, weight))
+    return np.subtract(end, np.multiply(step, 1 - weight))
+
+
+@wide
+def cube(x: Any) -> Any:
+    """x^3."""
+    return np.multiply(np.multiply(x, x), x)
+
+
+@wide
 def add_scaled(x: Any, y: Any, scale: float) -> Any:
     """x + scale * y."""
     return np.add(x, np.multiply(y, scale))

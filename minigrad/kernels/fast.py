@@ -18,6 +18,9 @@ fast_unary = _C.fast_unary
 fast_compare = _C.fast_compare
 fast_in_place = _C.fast_in_place
 fast_to = _C.fast_to
+fast_copy = _C.fast_copy
+fast_fill = _C.fast_fill
+fast_assign = _C.fast_assign
 fast_matmul = _C.fast_matmul
 fast_linear = _C.fast_linear
 fast_cross_entropy = _C.fast_cross_entropy
@@ -48,13 +51,14 @@ BINARY = (
     "sigmoid_backward", "sqrt_backward", "gelu_backward", "gelu_tanh_backward", "silu_backward",
     "abs_backward", "leaky_relu_backward", "elu_backward", "softplus_backward", "clamp_backward",
     "hardtanh_backward", "logsigmoid_backward", "mish_backward", "hardswish_backward",
-    "hardsigmoid_backward", "add_scaled",
+    "hardsigmoid_backward", "add_scaled", "fmod", "remainder", "div_floor", "hypot", "logaddexp",
+    "prelu", "lerp_number",
 )  # fmt: skip
 UNARY = (
     "copy", "neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal", "abs", "square",
     "rsqrt", "sign", "floor", "ceil", "round", "trunc", "erf", "sin", "cos", "exp2", "expm1",
     "log1p", "log2", "log10", "gelu", "gelu_tanh", "silu", "logsigmoid", "mish", "hardswish",
-    "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp",
+    "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp", "cube", "threshold", "erfc",
 )  # fmt: skip
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT, _TENSORS_ONLY = 0x100, 0x200, 0x400, 0x800

@@ -10,10 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from . import _C, numpy_loss
+from . import _C, maps, numpy_loss
 from .reduction import dense, widened
 
-__all__ = ["cross_entropy", "cross_entropy_backward", "pair_loss", "pair_loss_backward"]
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_backward",
+    "nll",
+    "nll_backward",
+    "pair_loss",
+    "pair_loss_backward",
+]
+
+# (x, target, weight, ignore_index, mean): the loss and the sum of the weights for a matrix and its
+# classes; None where the general form has to look at it.
+nll = _C.nll
+nll_backward = _C.nll_backward  # (grad, target, weight, ignore_index, scale, classes)
 
 # In the order of PairLoss in csrc/kernels/loss.h.
 LOSSES = (
@@ -27,6 +39,60 @@ def _plain(x: Any) -> Any:
     return dense(widened(x))
 
 
+_m: Any = maps  # its functions are made at import
+
+
+def _bce(x: Any, t: Any, w: Any = None) -> Any:
+    """-(t log x + (1 - t) log(1 - x)), the logarithms held above -100, times w."""
+    below = _m.clamp(_m.log1p(_m.neg(x)), -100.0, None)
+    above = _m.clamp(_m.log(x), -100.0, None)
+    loss = _m.sub(_m.mul(below, _m.sub(t, 1.0)), _m.mul(t, above))
+    return loss if w is None else _m.mul(loss, w)
+
+
+def _bce_slope(x: Any, t: Any, w: Any = None) -> Any:
+    """(x - t) / (x (1 - x)), the denominator held above 1e-12, times w."""
+    slope = _m.div(_m.sub(x, t), _m.clamp(_m.mul(_m.sub(1.0, x), x), 1e-12, None))
+    return slope if w is None else _m.mul(slope, w)
+
+
+def _logits(x: Any, t: Any, w: Any = None, pos: Any = None) -> Any:
+    """(1 - t) x + (1 + (pos - 1) t) log(1 + e^-x), times w."""
+    loss = _m.softplus(_m.neg(x), 1.0, math.inf)
+    if pos is not None:
+        loss = _m.mul(loss, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+    loss = _m.add(loss, _m.mul(_m.sub(1.0, t), x))
+    return loss if w is None else _m.mul(loss, w)
+
+
+def _logits_slope(x: Any, t: Any, w: Any = None, pos: Any = None) -> Any:
+    """sigmoid(x) - t, or with pos: (1 + (pos - 1) t) sigmoid(x) - pos t; times w."""
+    slope = _m.sigmoid(x)
+    if pos is None:
+        slope = _m.sub(slope, t)
+    else:
+        slope = _m.mul(slope, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+        slope = _m.sub(slope, _m.mul(pos, t))
+    return slope if w is None else _m.mul(slope, w)
+
+
+# The weighted forms, made of compiled kernels; the others are NumPy's.
+_FORMS = {
+    "binary_cross_entropy": _bce,
+    "binary_cross_entropy_slope": _bce_slope,
+    "binary_cross_entropy_with_logits": _logits,
+    "binary_cross_entropy_with_logits_slope": _logits_slope,
+}
+
+
+def _form(name: str, x: Any, t: Any) -> Any:
+    """What computes the values or slopes `name`."""
+    compiled = _FORMS.get(name)
+    if compiled is not None and x.dtype == t.dtype and x.dtype.kind == "f" and x.itemsize > 2:
+        return compiled
+    return getattr(numpy_loss, name)
+
+
 def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
     """The loss `name` of the pairs of elements of x and t, reduced; of x's type.
 
@@ -38,7 +104,7 @@ def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
         loss = _C.pair_loss(op, _plain(x), _plain(t), reduction, number)
         if loss is not None:
             return loss.astype(x.dtype, copy=False)
-    values = getattr(numpy_loss, name)(x, t, *params)
+    values = _form(name, x, t)(x, t, *params)
     return numpy_loss.reduce_loss(values, reduction, x.dtype)
 
 
@@ -56,7 +122,7 @@ def pair_loss_backward(name: str, terms: tuple, grad: Any, x: Any, t: Any, targe
     slope = getattr(numpy_loss, f"{name}_target_slope", None) if target else None
     if slope is not None:
         return numpy_loss.scale_loss(slope(x, t, *params), grad, reduction, x.dtype)
-    slope = getattr(numpy_loss, f"{name}_slope")(x, t, *params)
+    slope = _form(f"{name}_slope", x, t)(x, t, *params)
     d = numpy_loss.scale_loss(slope, grad, reduction, x.dtype)
     return np.negative(d, out=d) if target else d
 

@@ -57,13 +57,14 @@ def _define() -> None:
 
 
 _define()
-_COPY, _SQUARE, _SQRT, _RSQRT, _RECIPROCAL, _CLAMP = (
-    fast.UNARY.index(name) for name in ("copy", "square", "sqrt", "rsqrt", "reciprocal", "clamp")
+_COPY, _SQUARE, _SQRT, _RSQRT, _RECIPROCAL, _CLAMP, _CUBE = (
+    fast.UNARY.index(name)
+    for name in ("copy", "square", "sqrt", "rsqrt", "reciprocal", "clamp", "cube")
 )
 _POW, _CLAMP_BACKWARD, _HARDTANH_BACKWARD = (
     fast.BINARY.index(name) for name in ("pow", "clamp_backward", "hardtanh_backward")
 )
-_POWERS = {2: _SQUARE, 0.5: _SQRT, -0.5: _RSQRT, -1: _RECIPROCAL}
+_POWERS = {2: _SQUARE, 3: _CUBE, 0.5: _SQRT, -0.5: _RSQRT, -1: _RECIPROCAL}
 
 
 def _limits(low: Any, high: Any) -> tuple[float, float] | None:
@@ -102,7 +103,7 @@ def pow_scalar(x: Any, y: float) -> Any:
     if index is not None:
         result = _C.unary(index, x)
     else:
-        result = None if y in (3, -2) else _C.binary(_POW, x, float(y))
+        result = None if y == -2 else _C.binary(_POW, x, float(y))
     return elementwise.pow_scalar(x, y) if result is None else result
 
 

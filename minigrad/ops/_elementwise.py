@@ -123,6 +123,12 @@ def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
     return _unary_slow(cls, input, out)
 
 
+def with_numbers(cls: type[Node], spec: int, input: Any, numbers: tuple[float, ...]) -> Any:
+    """Runs a node that has one operand and floats, which it keeps as its `numbers`."""
+    result = fast.fast_unary(cls, spec, input, numbers)
+    return apply(cls, (input,), *numbers) if result is None else result
+
+
 def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
     if not isinstance(input, Variable):
         if isinstance(input, (ndarray, np.generic)):
@@ -154,6 +160,11 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
                 y.__class__ is float
                 and not cls.tensors_only
                 and (x.dtype is _F32 or x.dtype.char == "d")
+            ) or (  # a number that every integer type holds
+                y.__class__ is int
+                and 0 <= y < 128
+                and x.dtype.kind in "iu"
+                and not (cls.tensors_only or cls.to_float)
             )
         if plain:
             try:

@@ -13,8 +13,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
-from ._elementwise import Unary, number, only_floats, unary, write_out
+from ..kernels import cpu, fast
+from ._elementwise import Unary, number, only_floats, unary, with_numbers, write_out
 from ._inplace import write
 from ._shape import array_of, normalize_dim
 from .arith import add, div, mul, neg, sub
@@ -133,16 +133,19 @@ class Softplus(Node):
     fresh = True
 
     def forward(self, x: Any, beta: float, threshold: float) -> Any:
-        self.constants = beta, threshold
+        self.numbers = beta, threshold
         return cpu.softplus(x, beta, threshold)
 
     def backward(self, grad: Any) -> Any:
         """grad * sigmoid(beta * input); grad above the threshold."""
-        beta, threshold = self.constants
+        beta, threshold = self.numbers
         if not isinstance(grad, Variable):
             return cpu.softplus_backward(grad, self.saved[0], beta, threshold)
         scaled = mul(self.saved[0], beta)
         return where(gt(scaled, threshold), grad, mul(grad, sigmoid(scaled)))
+
+
+_SOFTPLUS = fast.spec("softplus", 1, Softplus.saves, (), False)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0, *, out: Any = None) -> Any:
@@ -150,7 +153,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0, *, out: Any
     only_floats("softplus", "softplus_cpu", input)
     b = float(number("softplus", "beta", 2, beta))
     limit = float(number("softplus", "threshold", 3, threshold))
-    result = apply(Softplus, (input,), b, limit)
+    result = with_numbers(Softplus, _SOFTPLUS, input, (b, limit))
     return result if out is None else write_out("softplus", out, result)
 
 

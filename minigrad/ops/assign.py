@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
 from ..autograd.variable import Node, Variable, next_seq
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import operand, to_dtype, type_name
 from ._shape import array_of, sum_to
 from .movement import reshape
@@ -131,6 +131,8 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
         )
+    if fast.fast_assign(self, src):
+        return self
     inplace.check_writable(self, recorded=src._fn is not None)
     if src is self:
         inplace.bump(self)
@@ -144,6 +146,8 @@ def fill_(self: Any, value: Any) -> Any:
 
     Gradient: of a tensor `value`, the sum of grad; of the old values, zero.
     """
+    if fast.fast_fill(self, value):
+        return self
     recorded = isinstance(value, Variable) and value._fn is not None
     inplace.check_writable(self, filled=True, recorded=recorded)
     if isinstance(value, Variable):

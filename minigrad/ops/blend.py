@@ -134,7 +134,7 @@ class LerpNumber(Node):
     def forward(self, x: Any, end: Any, weight: float) -> Any:
         self.weight = weight
         self.shapes = x.shape, end.shape
-        return cpu.lerp(x, end, weight)
+        return as_array(cpu.lerp_number(x, end, weight))
 
     def backward(self, grad: Any) -> Any:
         """grad * (1 - weight); grad * weight."""

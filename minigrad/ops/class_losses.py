@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,44 @@ class Place(Node):
 
     def name(self) -> str:
         return "NllLossBackwardBackward0"
+
+
+class NllLoss(Node):
+    """-weight[target] * x[n, target[n]], summed or averaged: what `cpu.nll` has computed."""
+
+    fresh = True
+
+    def forward(
+        self, x: Any, target: Any, weight: Any, ignored: int, mean: bool, done: tuple[Any, float]
+    ) -> Any:
+        loss, total = done
+        if self.next[0] is not None:
+            kept = None if weight is None else weight.copy()
+            scale = (1 / total if total else math.inf) if mean else 1.0
+            self.rest = target.copy(), kept, ignored, scale, x.shape[1]
+        return loss
+
+    def backward(self, grad: Any) -> Any:
+        """-grad * weight at the targets (over the sum of the weights), 0 elsewhere."""
+        if not isinstance(grad, Variable):
+            return cpu.nll_backward(grad, *self.rest)
+        one = np.ones((), grad._array.dtype)
+        return mul(grad, _v.wrap(cpu.nll_backward(one, *self.rest)))
+
+    def name(self) -> str:
+        return "NllLossBackward0"
+
+
+def _plain_nll(input: Any, target: Any, weight: Any, ignored: int, mean: bool) -> Any:
+    """The loss of a matrix and its classes; None where the checks below have to look first."""
+    if not isinstance(input, Variable) or not isinstance(target, Variable):
+        return None
+    if not (weight is None or isinstance(weight, Variable)):
+        return None
+    x, t = input._array, target._array
+    w = None if weight is None else weight._array
+    done = cpu.nll(x, t, w, ignored, mean)
+    return None if done is None else apply(NllLoss, (input,), t, w, ignored, mean, done)
 
 
 def _check_target(x: Any, t: Any) -> None:
@@ -259,6 +298,10 @@ def nll_loss(
     RuntimeError for shapes that do not fit.
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    if reduction != "none" and ignore_index.__class__ is int:
+        result = _plain_nll(input, target, weight, ignore_index, reduction == "mean")
+        if result is not None:
+            return result
     x, t = need_tensor("nll_loss", "input", input), need_tensor("nll_loss", "target", target)
     _check_target(x, t)
     need_float("nll_loss_out_frame", x)

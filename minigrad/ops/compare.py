@@ -49,6 +49,14 @@ def _comparison(name: str, symbol: str) -> Any:
             x, y = input._array, other._array
             if y.dtype is x.dtype and y.shape == x.shape:  # nothing to promote
                 return wrap(as_array(kernel(x, y)))
+        elif (
+            out is None
+            and other.__class__ is int
+            and 0 <= other < 128  # every integer type holds it
+            and isinstance(input, Variable)
+            and input._array.dtype.kind in "iu"
+        ):
+            return wrap(as_array(kernel(input._array, other)))
         if not isinstance(input, (Variable, np.ndarray)):
             if isinstance(other, np.ndarray):
                 return kernel(input, other)
@@ -112,6 +120,10 @@ def _bitwise(name: str, kernel_name: str, symbol: str) -> Any:
     kernel = getattr(cpu, kernel_name)
 
     def op(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is None and isinstance(input, Variable) and isinstance(other, Variable):
+            x, y = input._array, other._array
+            if x.dtype is y.dtype and x.shape == y.shape and x.dtype.kind in "biu":
+                return wrap(as_array(kernel(x, y)))
         need_one_tensor(name, input, other)
         return unrecorded(name, kernel, (input, other), None, out)
 
@@ -201,6 +213,21 @@ class Where(Node):
         )
 
 
+def _plain_where(mask: Any, input: Any, other: Any) -> Any:
+    """`where` outside the graph of tensors that need no conversion; None for anything else."""
+    if not isinstance(input, Variable) or input._fn is not None or mask.dtype.kind != "b":
+        return None
+    x, y = input._array, other
+    if isinstance(other, Variable):
+        y = other._array
+        if other._fn is not None or y.dtype is not x.dtype:
+            return None
+    elif y.__class__ is not float or x.dtype.char not in "fd" or not abs(y) < 1e38:
+        return None
+    result = cpu.try_where(mask, x, y)
+    return None if result is None else wrap(as_array(result))
+
+
 def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """`input` where `condition` (bools) is true, else `other`; all three are broadcast.
 
@@ -209,6 +236,10 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """
     if out is None and condition.__class__ is np.ndarray:  # what backward calls
         result = cpu.try_where(condition, input, other)
+        if result is not None:
+            return result
+    if out is None and isinstance(condition, Variable):
+        result = _plain_where(condition._array, input, other)
         if result is not None:
             return result
     if input is None and other is None:

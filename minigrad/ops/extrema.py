@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
 from ._elementwise import Binary, binary, converted, misfit, not_a_tensor, result_numpy, write_out
 from ._shape import array_of, sum_to
@@ -115,15 +116,16 @@ class Clamp(Node):
     fresh = True
 
     def forward(self, x: Any, low: Any, high: Any) -> Any:
-        self.low, self.high = low, high
+        self.numbers = low, high
         return as_array(cpu.clamp(x, low, high))
 
     def backward(self, grad: Any) -> Any:
         """grad where low <= input <= high, else 0."""
         x = array_of(self.saved[0])
+        low, high = self.numbers
         if not isinstance(grad, Variable):
-            return cpu.clamp_backward(grad, x, self.low, self.high)
-        return where(cpu.within(x, self.low, self.high), grad, 0)
+            return cpu.clamp_backward(grad, x, low, high)
+        return where(cpu.within(x, low, high), grad, 0)
 
 
 class ClampTensor(Node):
@@ -158,6 +160,9 @@ class ClampTensor(Node):
         )
 
 
+_CLAMP = fast.spec("clamp", 1, Clamp.saves, (), False)
+
+
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """`input` limited to [min, max] (numbers, or tensors that are broadcast; None: no limit).
 
@@ -169,6 +174,12 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     plain = out is None and _PLAIN.get(min.__class__) and _PLAIN.get(max.__class__)
     if plain and isinstance(input, Variable) and input._array.dtype.kind == "f":
+        lower = -math.inf if min is None else float(min)
+        upper = math.inf if max is None else float(max)
+        if lower == lower and upper == upper:
+            result = fast.fast_unary(Clamp, _CLAMP, input, (lower, upper))
+            if result is not None:
+                return result
         return apply(Clamp, (input,), min, max)  # nothing to promote
     limits = [v for v in (min, max) if v is not None]
     tensors = [isinstance(v, (Variable, np.ndarray)) for v in limits]

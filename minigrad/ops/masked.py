@@ -18,6 +18,7 @@ from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
 from .assign import number_for
 from .index import Index, take_at
 from .join import combination_indices
+from .movement import reshape
 
 __all__ = [
     "argwhere", "combinations", "masked_fill", "masked_scatter", "masked_select", "nonzero",
@@ -111,6 +112,9 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     shape = _common_shape(x, m)
     if x.shape != shape:
         input = expand(input, shape)
+    elif len(shape) > 1 and m.shape == shape and x.flags.c_contiguous and m.flags.c_contiguous:
+        # As a vector: the places are single numbers then.
+        input, m, shape = reshape(input, (x.size,)), m.reshape(-1), (x.size,)
     found = np.broadcast_to(m, shape)
     if shape:
         indices = list(found.nonzero())

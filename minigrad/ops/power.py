@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import Binary, Unary, binary, converted, result_numpy, unary, write_out, zeros_of
 from .arith import mul, sub
 from .assign import number_for
@@ -18,6 +18,8 @@ from .compare import eq, ge, logical_and, where
 from .unary import log
 
 __all__ = ["float_power", "pow", "square"]
+
+_SHORTCUTS = (0.0, 0.5, 1.0, 2.0, 3.0, -0.5, -1.0, -2.0)  # cpu.pow_scalar has them
 
 
 class Pow(Binary):
@@ -84,6 +86,23 @@ class PowScalar(Node):
         return "PowBackward0"
 
 
+class PowNumber(Pow):
+    """input ^ number, in one call; what is saved is the input and the number."""
+
+    __slots__ = ()
+
+    def backward(self, grad: Any) -> Any:
+        """grad * exponent * input^(exponent - 1)."""
+        x, e = self.saved
+        return mul(mul(grad, e), pow(x, e - 1)), None
+
+    def name(self) -> str:
+        return "PowBackward0"
+
+
+_POW = fast.spec("pow", 2, Pow.saves, (), False)
+
+
 class PowBase(Node):
     """number ^ input."""
 
@@ -114,6 +133,10 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     if not isinstance(exponent, (Variable, np.ndarray)):
         if exponent == 2 and isinstance(input, Variable) and input._array.dtype.kind == "f":
             return unary(Square, input, out)
+        if out is None and exponent.__class__ is float and exponent not in _SHORTCUTS:
+            result = fast.fast_binary(PowNumber, _POW, input, exponent)
+            if result is not None:
+                return result
         dtype = result_numpy("pow", input, exponent)
         if isinstance(input, (Variable, np.ndarray)):
             if dtype.kind in "iu" and exponent < 0:

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..backend import as_array, channels_last, channels_last_3d, contiguous_format
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import write_out
 from ._out import write_exact
 from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
@@ -53,11 +53,19 @@ def _axes(x: Any, format: Any) -> tuple[int, ...]:
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy of `input`, in its order of memory or a given one. Gradient: grad."""
+    if memory_format is None:
+        result = fast.fast_copy(Clone, input, False)
+        if result is not None:
+            return result
     return apply(Clone, (input,), _axes(array_arg("clone", input), memory_format))
 
 
 def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
     """`input` if its elements lie in order (of `memory_format`), else a copy in which they do."""
+    if memory_format is contiguous_format:
+        result = fast.fast_copy(Clone, input, True)
+        if result is not None:
+            return result
     x = array_arg("contiguous", input)
     axes = _axes(x, memory_format)
     if x.transpose(axes).flags.c_contiguous:

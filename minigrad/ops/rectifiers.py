@@ -13,8 +13,8 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
-from ..kernels import cpu
-from ._elementwise import Unary, not_a_tensor, number, only_floats, unary
+from ..kernels import cpu, fast
+from ._elementwise import Unary, not_a_tensor, number, only_floats, unary, with_numbers
 from ._inplace import write
 from ._shape import array_of, sum_to
 from .arith import add, div, mul
@@ -57,6 +57,8 @@ class Threshold(Node):
 
     def forward(self, x: Any, threshold: Any, value: Any) -> Any:
         self.threshold = threshold
+        if x.dtype.kind == "f" and x.dtype.itemsize > 2:
+            return cpu.threshold(x, float(threshold), float(value))
         low, other = (np.asarray(v).astype(x.dtype) for v in (threshold, value))
         return np.where(x <= low, other, x)
 
@@ -132,15 +134,18 @@ class LeakyRelu(Node):
     fresh = True
 
     def forward(self, x: Any, slope: float) -> Any:
-        self.slope = slope
+        self.numbers = (slope,)
         return cpu.leaky_relu(x, slope)
 
     def backward(self, grad: Any) -> Any:
         """grad where input > 0, else grad * slope."""
-        x, slope = self.saved[0], float(self.slope)
+        x, slope = self.saved[0], float(self.numbers[0])
         if not isinstance(grad, Variable):
             return cpu.leaky_relu_backward(grad, x, slope)
         return where(gt(x, 0), grad, mul(grad, slope))
+
+
+_LEAKY = fast.spec("leaky_relu", 1, LeakyRelu.saves, (), False)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -149,7 +154,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
         return write(input, leaky_relu, (negative_slope,))
     only_floats("leaky_relu", "leaky_relu_cpu", input)
     slope = number("leaky_relu", "negative_slope", 2, negative_slope)
-    return apply(LeakyRelu, (input,), slope)
+    return with_numbers(LeakyRelu, _LEAKY, input, (float(slope),))
 
 
 def rrelu(
@@ -187,7 +192,7 @@ class Prelu(Node):
 
     def forward(self, x: Any, weight: Any) -> Any:
         self.shape = weight.shape
-        return np.where(x > 0, x, cpu.mul(x, weight))
+        return as_array(cpu.prelu(x, weight))
 
     def backward(self, grad: Any) -> Any:
         """d input = grad or grad * weight; d weight = the sum of grad * input where input <= 0."""
@@ -233,17 +238,20 @@ class Elu(Node):
     fresh = True
 
     def forward(self, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
-        self.constants = alpha, scale, input_scale
+        self.numbers = alpha, scale, input_scale
         return cpu.elu(x, alpha, scale, input_scale)
 
     def backward(self, grad: Any) -> Any:
         """grad * scale where input > 0, else grad * scale * alpha * input_scale * e^(...)."""
         x = self.saved[0]
-        alpha, scale, input_scale = self.constants
+        alpha, scale, input_scale = self.numbers
         if not isinstance(grad, Variable):
             return cpu.elu_backward(grad, x, alpha, scale, input_scale)
         slope = mul(exp(mul(x, input_scale)), alpha * scale * input_scale)
         return where(le(x, 0), mul(grad, slope), mul(grad, scale))
+
+
+_ELU = fast.spec("elu", 1, Elu.saves, (), False)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
@@ -251,7 +259,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     if inplace:
         return write(input, elu, (alpha,))
     only_floats("elu", "elu_cpu", input)
-    return apply(Elu, (input,), float(number("elu", "alpha", 2, alpha)), 1.0, 1.0)
+    return with_numbers(Elu, _ELU, input, (float(number("elu", "alpha", 2, alpha)), 1.0, 1.0))
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
@@ -259,7 +267,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
     if inplace:
         return write(input, selu)
     only_floats("selu", "elu_cpu", input)
-    return apply(Elu, (input,), 1.6732632423543772, 1.0507009873554805, 1.0)
+    return with_numbers(Elu, _ELU, input, (1.6732632423543772, 1.0507009873554805, 1.0))
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:

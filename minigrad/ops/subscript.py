@@ -32,7 +32,7 @@ from .index import (
     saving,
     take_at,
 )
-from .movement import Unsqueeze
+from .movement import Unsqueeze, reshape
 from .slices import Alias, Select, Slice
 
 _TAKE = saving(Index, 1, 1)
@@ -209,6 +209,30 @@ def _dims(item: Any) -> int:
     return a.ndim if is_mask(a) else 1
 
 
+def _plain_class(shape: tuple[int, ...], index: tuple) -> type[Slice] | None:
+    """The node of an index of plain slices and ints in range; None for any other one."""
+    if len(index) > len(shape):
+        return None
+    cls = None
+    for item, n in zip(index, shape):
+        if item.__class__ is slice:
+            for end in (item.start, item.stop, item.step):
+                if end is not None and end.__class__ is not int:
+                    return None
+            if item.step is not None and item.step < 1:
+                return None
+            cls = Slice
+        elif item.__class__ is int and -n <= item < n:
+            cls = Select
+        else:
+            return None
+    return cls
+
+
+def _dense(x: Any) -> bool:
+    return x.flags.c_contiguous
+
+
 def getitem(input: Any, index: Any) -> Any:
     """`input[index]`: a view for ints, slices, None and `...`; a copy for index arrays and masks.
 
@@ -221,10 +245,19 @@ def getitem(input: Any, index: Any) -> Any:
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
         return apply_view(Select, input, (index, ...))
+    if index.__class__ is slice or index.__class__ is tuple:
+        key = index if index.__class__ is tuple else (index,)
+        cls = _plain_class(x.shape, key)
+        if cls is not None:
+            return apply_view(cls, input, (*key, ...))
     if isinstance(index, Variable):
         taken = places.fast_take(_TAKE, input, 0, index, True)
         if taken is not None:
             return taken
+        m = index._array
+        if m.dtype.kind == "b" and m.ndim > 1 and m.shape == x.shape and _dense(x) and _dense(m):
+            # As a vector: the places are single numbers then.
+            return take_at(reshape(input, (x.size,)), [m.reshape(-1).nonzero()[0]], (0,))
     parsed = _parse(x.shape, index)
     if not parsed.arrays:
         return apply_view(parsed.cls or Alias, input, tuple(parsed.key))
@@ -244,6 +277,19 @@ def _same_memory(x: Any, y: Any) -> bool:
     )
 
 
+def _fill_masked(target: Any, mask: Any, values: Any) -> bool:
+    """Writes one number outside the graph where a mask of the target's shape is set."""
+    array, value = target._array, values._array
+    if mask.dtype.kind != "b" or mask.shape != array.shape or not array.ndim or value.ndim:
+        return False
+    if target._fn is not None or values._fn is not None or value.dtype != array.dtype:
+        return False
+    inplace.check_writable(target)
+    np.copyto(array, value, where=mask)
+    inplace.bump(target)
+    return True
+
+
 def setitem(input: Any, index: Any, value: Any) -> None:
     """`input[index] = value`: writes a number or a tensor that broadcasts to the indexed places.
 
@@ -251,6 +297,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     that do not fit, leaves that require grad, and (with index arrays) values of another dtype.
     """
     values = as_values(input, value)
+    if isinstance(index, Variable) and _fill_masked(input, index._array, values):
+        return
     if index.__class__ is bool:
         if not index:
             return  # no place at all, whatever the values' shape

@@ -125,6 +125,50 @@ def test_softplus_and_what_is_made_of_it(isa: str, dtype: type) -> None:
         assert error[fine].max() <= 4.0
 
 
+def test_complement_of_the_error_function(isa: str) -> None:
+    x = double_samples(-6.0, 26.0)
+    truth = np.vectorize(math.erfc)(x)  # itself within a unit
+    error = np.abs(unary("erfc", x) - truth) / np.spacing(truth)
+    assert error.max() <= 4.0 + 1.0
+    small = x[x < 9.0].astype(np.float32)
+    truth = np.vectorize(math.erfc)(small.astype(np.float64))
+    assert (np.abs(unary("erfc", small) - truth) / np.spacing(truth.astype(np.float32))).max() <= 1
+    for dtype in (np.float32, np.float64):
+        special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 30.0, -30.0], dtype)
+        want = [0, 2, np.nan, 1, 1, 0, 2]
+        np.testing.assert_array_equal(unary("erfc", special), np.array(want, dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_remainders_are_exact(isa: str, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal(50_000) * np.exp(rng.uniform(-20, 20, 50_000))).astype(dtype)
+    y = (rng.standard_normal(50_000) * np.exp(rng.uniform(-8, 8, 50_000))).astype(dtype)
+    x[:1000] = (y[:1000] * rng.integers(-50, 50, 1000)).astype(dtype)
+    special = np.array([0, -0.0, 1, -1, 2.5, -3, np.inf, -np.inf, np.nan, 1e30, 1e-30], dtype)
+    a, b = np.meshgrid(special, special)
+    with np.errstate(all="ignore"):
+        for u, v in ((x, y), (a, b)):
+            np.testing.assert_array_equal(binary("fmod", u, v), np.fmod(u, v))
+            np.testing.assert_array_equal(binary("remainder", u, v), np.remainder(u, v))
+        np.testing.assert_array_equal(binary("div_floor", x, y), np.floor_divide(x, y))
+        got, want = binary("div_floor", a, b), np.floor_divide(a, b)
+        finite = np.isfinite(a)
+        np.testing.assert_array_equal(got[finite], want[finite])
+    assert np.signbit(binary("fmod", np.array([-4.0], dtype), np.array([2.0], dtype)))[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_hypot_and_logaddexp_at_the_ends(isa: str, dtype: type) -> None:
+    big = float(np.finfo(dtype).max)
+    special = np.array([0, -0.0, 3, -4, big / 2, 1e-30, np.inf, -np.inf, np.nan, 100, -100], dtype)
+    a, b = np.meshgrid(special, special)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(binary("hypot", a, b), np.hypot(a, b), rtol=1e-6)
+        got, want = binary("logaddexp", a, b), np.logaddexp(a, b)
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-37)  # subnormals are flushed
+
+
 def test_large_and_small_doubles(isa: str) -> None:
     x = np.array([1e7, -3e8, 1e300, 1e-300, -1e-20, 1.7e308, 5e-324, 2.0**1000], np.float64)
     for name, exact in (("sin", np.sin), ("cos", np.cos), ("log1p", np.log1p)):
@@ -229,6 +273,8 @@ PARAMETERS = {
     "clamp": (-0.5, 1.0),
     "hardtanh": (-0.5, 1.0),
     "add_scaled": (0.3,),
+    "threshold": (0.4, -2.0),
+    "lerp_number": (0.3,),
 }
 NAMES = [
     *(name for name in fast.UNARY if name not in ("copy", "clamp")),

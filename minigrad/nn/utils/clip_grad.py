@@ -143,5 +143,5 @@ def clip_grad_value_(
         grad = p._grad
         if grad is not None:
             array = grad._array
-            array[...] = np.clip(array, array.dtype.type(-limit), array.dtype.type(limit))
+            np.clip(array, array.dtype.type(-limit), array.dtype.type(limit), out=array)
             bump(grad)

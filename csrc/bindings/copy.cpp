@@ -1,0 +1,174 @@
+// _C.copy and fast_copy: copies in C order, of any strides; the second one recorded. fast_fill and
+// fast_assign: a tensor outside the graph written over.
+#include <cmath>
+
+#include "bindings/families.h"
+#include "bindings/graph.h"
+#include "bindings/walk.h"
+#include "kernels.h"
+
+namespace mg {
+namespace {
+
+// nullptr without an error for elements that are not of 1, 2, 4 or 8 bytes.
+PyObject* copied(PyArrayObject* x) {
+  const npy_intp item = PyArray_ITEMSIZE(x);
+  if ((item != 1 && item != 2 && item != 4 && item != 8) || PyDataType_REFCHK(PyArray_DESCR(x))) {
+    return nullptr;
+  }
+  Layout layout;
+  if (!plan_copy(x, &layout)) return nullptr;
+  PyObject* array = array_like(x);
+  if (!array) return nullptr;
+  Keep keep(true, {reinterpret_cast<PyObject*>(x)});
+  KernelScope scope(0.1 * static_cast<double>(layout.walk.size * item));
+  kernels().elementwise.copy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)), PyArray_DATA(x),
+                             item, layout.walk);
+  return array;
+}
+
+// copy(array): a copy in C order, or None.
+PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("copy", nargs, 1)) return nullptr;
+  if (!PyArray_CheckExact(args[0])) return new_none();
+  PyObject* array = copied(reinterpret_cast<PyArrayObject*>(args[0]));
+  return array || PyErr_Occurred() ? array : new_none();
+}
+
+// fast_copy(cls, input, only_if_needed): the tensor of a copy in C order, recorded as a node `cls`
+// that saves nothing, or None. With only_if_needed, an input in C order is returned itself;
+// without, None is where it is in another order.
+PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  bool only_if_needed;
+  if (!check_count("fast_copy", nargs, 3) ||
+      !read_bool("fast_copy", "only_if_needed", args[2], &only_if_needed)) {
+    return nullptr;
+  }
+  if (!g.tensor || !is_variable(args[1]) || !PyArray_CheckExact(slot(args[1], g.array))) {
+    return new_none();
+  }
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(slot(args[1], g.array));
+  const bool in_order = PyArray_IS_C_CONTIGUOUS(x);
+  if (in_order && only_if_needed) {
+    Py_INCREF(args[1]);
+    return args[1];
+  }
+  if (!in_order && !only_if_needed) return new_none();
+  PyObject* fn = slot(args[1], g.fn);
+  const bool tracked = t_recording && fn != Py_None;
+  if (tracked && g_anomaly) return new_none();
+  Keep keep(true, {fn});
+  PyObject* array = copied(x);
+  if (!array) return PyErr_Occurred() ? nullptr : new_none();
+  if (!tracked) return new_tensor(array, Py_None);
+  PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));
+  if (!node) {
+    Py_DECREF(array);
+    return nullptr;
+  }
+  PyObject* result = new_tensor(array, node);
+  Py_DECREF(node);
+  return result;
+}
+
+// Whether a tensor outside the graph, that is no view and has none, may be written here.
+bool may_write(PyObject* target, PyObject* other_fn) {
+  if (!g.tensor || !is_variable(target) || slot(target, g.view) != Py_None) return false;
+  if (t_recording && (slot(target, g.fn) != Py_None || other_fn != Py_None)) return false;
+  PyObject* cell = slot(target, g.cell);
+  if (cell == g_inference_cell || (cell != Py_None && PyList_GET_ITEM(cell, 2) != Py_None)) {
+    return false;
+  }
+  PyObject* array = slot(target, g.array);
+  return PyArray_CheckExact(array) && PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(array));
+}
+
+// The bytes of a number as an element of x; false where Python has to look at it.
+bool element_of(PyArrayObject* x, PyObject* number, uint64_t* element) {
+  double value;
+  *element = 0;
+  if (PyFloat_CheckExact(number)) {
+    value = PyFloat_AS_DOUBLE(number);
+  } else if (PyLong_CheckExact(number)) {
+    value = PyLong_AsDouble(number);
+    if (value == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      return false;
+    }
+  } else {
+    return false;
+  }
+  const DType type = dtype_of(PyArray_DESCR(x));
+  if (value == 0 && type != DType::kOther && !std::signbit(value)) return true;
+  if (type == DType::kFloat64) {
+    memcpy(element, &value, sizeof value);
+    return true;
+  }
+  const float small = static_cast<float>(value);
+  if (type != DType::kFloat32 || (std::isinf(small) && !std::isinf(value))) return false;
+  memcpy(element, &small, sizeof small);
+  return true;
+}
+
+// fast_fill(target, number): whether it was done.
+PyObject* fast_fill(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_fill", nargs, 2)) return nullptr;
+  if (!may_write(args[0], Py_None)) Py_RETURN_FALSE;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(slot(args[0], g.array));
+  uint64_t element;
+  if (!element_of(x, args[1], &element)) Py_RETURN_FALSE;
+  Keep keep(true, {reinterpret_cast<PyObject*>(x)});
+  {
+    KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(x)));
+    if (element == 0) {
+      kernels().index.zero(PyArray_DATA(x), PyArray_NBYTES(x));
+    } else {
+      Walk walk = {};
+      walk.ndim = walk.operands = 1;
+      walk.size = walk.shape[0] = PyArray_SIZE(x);
+      kernels().elementwise.copy(PyArray_DATA(x), &element, PyArray_ITEMSIZE(x), walk);
+    }
+  }
+  if (!cell_of(args[0]) || !note_write(args[0])) return nullptr;
+  Py_RETURN_TRUE;
+}
+
+// fast_assign(target, source): whether it was done, for a source of the target's shape and type.
+PyObject* fast_assign(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_assign", nargs, 2)) return nullptr;
+  if (!g.tensor || !is_variable(args[1]) || !may_write(args[0], slot(args[1], g.fn)) ||
+      !PyArray_CheckExact(slot(args[1], g.array))) {
+    Py_RETURN_FALSE;
+  }
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(slot(args[0], g.array));
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(slot(args[1], g.array));
+  const DType type = dtype_of(PyArray_DESCR(x));
+  Layout layout;
+  if (type == DType::kOther || type != dtype_of(PyArray_DESCR(y)) || !PyArray_SAMESHAPE(x, y) ||
+      !PyArray_ISCARRAY_RO(y) || !plan_copy(y, &layout)) {
+    Py_RETURN_FALSE;
+  }
+  const char *to = PyArray_BYTES(x), *from = PyArray_BYTES(y);
+  if (to < from + PyArray_NBYTES(y) && from < to + PyArray_NBYTES(x)) Py_RETURN_FALSE;
+  Keep keep(true, {reinterpret_cast<PyObject*>(x), reinterpret_cast<PyObject*>(y)});
+  {
+    KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(x)));
+    kernels().elementwise.copy(PyArray_DATA(x), from, PyArray_ITEMSIZE(x), layout.walk);
+  }
+  if (!cell_of(args[0]) || !note_write(args[0])) return nullptr;
+  Py_RETURN_TRUE;
+}
+
+PyMethodDef kFunctions[] = {
+    MG_FAST(copy, "copy(x): a new array in C order, or None"),
+    MG_FAST(fast_copy, "fast_copy(cls, input, only_if_needed): a tensor, or None"),
+    MG_FAST(fast_fill, "fast_fill(target, number): whether it was done"),
+    MG_FAST(fast_assign, "fast_assign(target, source): whether it was done"),
+    MG_TABLE_END,
+};
+
+}  // namespace
+
+void bind_copy(PyObject* module) { add_functions(module, kFunctions); }
+
+}  // namespace mg

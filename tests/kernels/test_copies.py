@@ -1,0 +1,94 @@
+"""Copies between layouts, and tensors written over in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.kernels import _C
+
+DTYPES = (np.float32, np.float64, np.int16, np.uint8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 31, 33, 64, 65, 200])
+def test_copies_of_strided_rows(isa: str, n: int, dtype: type) -> None:
+    base = np.arange(7 * 3 * n, dtype=np.int64).reshape(7, 3 * n).astype(dtype)
+    for view in (
+        base[:, :n],
+        base[:, ::2],
+        base[:, ::3],
+        base[:, ::-1],
+        base[::-1, ::-2],
+        base[::2, 1 : n + 1],
+        np.broadcast_to(base[:, :1], (7, n)),
+        np.broadcast_to(base[0, :n], (5, n)),
+        base.T,
+        base.reshape(7, 3, n).transpose(1, 0, 2),
+        base.reshape(7, 3, n).transpose(2, 1, 0),
+    ):
+        got = _C.copy(view)
+        assert got.flags.c_contiguous
+        np.testing.assert_array_equal(got, view)
+
+
+def test_nothing_is_read_past_the_last_element(isa: str) -> None:
+    for n in range(1, 70):
+        x = np.arange(2 * n - 1, dtype=np.float32)
+        np.testing.assert_array_equal(_C.copy(x[::2]), x[::2])
+
+
+def test_fills_and_assignments() -> None:
+    x = mg.zeros(3, 4)
+    assert _C.fast_fill(x, 2.5) and x._version == 1
+    np.testing.assert_array_equal(x.numpy(), np.full((3, 4), 2.5, np.float32))
+    assert _C.fast_fill(x, 0) and not x.numpy().any()
+    y = mg.ones(3, 4)
+    assert _C.fast_assign(x, y) and x.numpy().all() and x._version == 3
+    for target, value in (
+        (mg.ones(2, requires_grad=True), 1.0),  # a leaf
+        (mg.ones(4)[1:], 1.0),  # a view
+        (mg.ones(2), 1e300),  # too large for its type
+        (mg.ones(2, dtype=mg.int64), 1),  # a type that Python looks after
+        (mg.ones(2), True),
+    ):
+        assert not _C.fast_fill(target, value)
+    whole = mg.ones(4)
+    part = whole[1:]
+    assert not _C.fast_fill(whole, 1.0) and part.numpy().all()
+    assert not _C.fast_assign(mg.ones(3), mg.ones(1))
+    assert not _C.fast_assign(mg.ones(3), mg.ones(3, dtype=mg.float64))
+    assert _C.fast_fill(mg.ones(2, dtype=mg.int64), 0)
+
+
+def test_clone_and_contiguous_are_recorded() -> None:
+    x = mg.arange(6.0).reshape(2, 3).requires_grad_()
+    for made in (x.clone(), x.t().contiguous()):
+        assert made.grad_fn.name() == "CloneBackward0"
+        made.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full((2, 3), 2, np.float32))
+    assert x.contiguous() is x
+
+
+def test_nll_kernel_beside_its_general_form() -> None:
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        x = rng.standard_normal((20, 5)).astype(dtype)
+        t = rng.integers(0, 5, 20)
+        t[3] = -100
+        w = rng.uniform(0.5, 2, 5).astype(dtype)
+        for weight in (None, w):
+            each = np.where(t < 0, 0, 1.0 if weight is None else w[np.maximum(t, 0)])
+            picked = -x[np.arange(20), np.maximum(t, 0)] * each
+            for mean in (False, True):
+                loss, total = _C.nll(x, t, weight, -100, mean)
+                np.testing.assert_allclose(total, each.sum(), rtol=1e-6)
+                wanted = picked.sum() / (each.sum() if mean else 1)
+                np.testing.assert_allclose(loss, wanted, rtol=1e-5)
+            d = _C.nll_backward(np.array(2, dtype), t, weight, -100, 0.5, 5)
+            want = np.zeros_like(x)
+            want[np.arange(20), np.maximum(t, 0)] = -each
+            np.testing.assert_allclose(d, want, rtol=1e-6)
+    assert _C.nll(x, np.full(20, 5), None, -100, True) is None
+    assert _C.nll(x, t[:-1], None, -100, True) is None
