@@ -88,6 +88,20 @@ T log_of(T x) {
   return sizeof(T) == 4 ? static_cast<T>(logf(static_cast<float>(x))) : static_cast<T>(::log(x));
 }
 
+// body(row, its largest element) for rows [begin, end). The maximum of a short row is found before
+// the row in front of it is done: its latency then hides behind exponentials.
+template <class T, class Body>
+MG_INLINE void each_row(const T* x, int64_t columns, int64_t begin, int64_t end, Body&& body) {
+  const bool ahead = columns * int64_t{sizeof(T)} <= 2048;
+  T next = ahead ? row_max(x + begin * columns, columns) : T{};
+  for (int64_t r = begin; r < end; ++r) {
+    const T* row = x + r * columns;
+    const T top = ahead ? next : row_max(row, columns);
+    if (ahead && r + 1 < end) next = row_max(row + columns, columns);
+    body(r, top);
+  }
+}
+
 constexpr int64_t kRowBytes = 1 << 14;  // of a row that is kept aside before it goes far
 
 template <class T>
@@ -96,15 +110,14 @@ void softmax(T* out, const T* x, int64_t rows, int64_t columns) {
   const bool far = columns <= kRow && goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
     alignas(64) T aside[kRow];
-    for (int64_t r = begin; r < end; ++r) {
+    each_row(x, columns, begin, end, [&](int64_t r, T top) {
       T* y = out + r * columns;
       T* terms = far ? aside : y;
-      const T* row = x + r * columns;
-      const T sum = exp_sum(terms, row, row_max(row, columns), columns);
+      const T sum = exp_sum(terms, x + r * columns, top, columns);
       const V<T> scale = set1(T{1} / sum);
       each(static_cast<const T*>(terms), columns, T{},
            [&](int64_t i, V<T> v, int64_t count) { put(y + i, v * scale, count, far); });
-    }
+    });
     if (far) stream_fence();
   });
 }
@@ -113,15 +126,14 @@ template <class T>
 void log_softmax(T* out, const T* x, int64_t rows, int64_t columns) {
   const bool far = goes_far(out, rows, columns);
   parallel_for(rows, grain_of(columns), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
+    each_row(x, columns, begin, end, [&](int64_t r, T top) {
       const T* row = x + r * columns;
-      const T top = row_max(row, columns);
       const V<T> t = set1(top);
       const V<T> log_sum = set1(log_of(exp_sum<T>(nullptr, row, top, columns)));
       T* y = out + r * columns;
       each(row, columns, T{},
            [&](int64_t i, V<T> v, int64_t count) { put(y + i, v - t - log_sum, count, far); });
-    }
+    });
     if (far) stream_fence();
   });
 }

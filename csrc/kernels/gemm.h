@@ -10,8 +10,9 @@
 //   aliasing     C overlaps nothing; A and B may be the same
 //   workspace    workspace() bytes, 64-byte aligned
 //   determinism  bitwise equal for every thread count; k is summed in order, in fixed chunks
-//                (with a vector or a narrow matrix: in vector lanes, then across). bfloat16 on
-//                avx512bf16 flushes denormal inputs and results (the instruction always does).
+//                (with a vector or a narrow matrix: in vector lanes, then across, or in parts of k,
+//                added in their order). bfloat16 on avx512bf16 flushes denormal inputs and
+//                results (the instruction always does).
 #pragma once
 
 #include "common.h"
