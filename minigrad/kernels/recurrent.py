@@ -43,7 +43,7 @@ def recurrent_backward(mode: int, reverse: bool, sizes: Any, grads: tuple, *rest
     *operands, want = rest
     dtype = operands[0].dtype
     grads, given = tuple(map(_ready, grads)), tuple(map(_ready, operands))
-    done = _C.recurrent_backward(mode, reverse, sizes, grads, *given, want)
+    done = _C.recurrent_backward(mode, reverse, sizes, grads, *(*given, want))
     if done is None:
-        done = numpy_recurrent.recurrent_backward(mode, reverse, sizes, grads, *given, want)
+        done = numpy_recurrent.recurrent_backward(mode, reverse, sizes, grads, *(*given, want))
     return tuple([g if g is None else _narrow(g, dtype) for g in done])
