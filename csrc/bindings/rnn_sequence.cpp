@@ -1,5 +1,5 @@
-// The inputs of all steps pass through one product; then groups of rows of the batch run through
-// all steps each on its own thread, so that no step waits for another thread.
+// Groups of rows of the batch run through all steps each on its own thread, so that no step waits
+// for another thread. Inputs pass through one product for all steps, unless the weights are small.
 #include "bindings/rnn_sequence.h"
 
 #include "kernels.h"
@@ -13,6 +13,9 @@ constexpr int64_t kPanel = 32;                   // columns of the weights that 
 constexpr int64_t kPanelsFrom = 1 << 14;         // elements of weights that do not stay in the L1
 constexpr int64_t kWorthThreads = 1 << 21;       // multiply-adds of all steps: some 40 us
 constexpr int64_t kGroup = 16, kSmallGroup = 8;  // rows of a group
+// Up to here the weights of inputs and hidden state stay in the L2 side by side: a step projects
+// its own inputs then, whose gates are still in the L1 when the hidden state's part is added.
+constexpr int64_t kBesideBytes = 768 << 10, kBesideSteps = 4;
 
 const RnnTyped<float>& typed(float) { return kernels().rnn.f32; }
 const RnnTyped<double>& typed(double) { return kernels().rnn.f64; }
@@ -104,6 +107,8 @@ struct Weights {
     panels = n * k >= kPanelsFrom && n % kPanel == 0 ? n / kPanel : 1;
     width = n / panels;
   }
+  // w (n, k) as the products want it.
+  void turn(T* out, const T* w) const { typed(T{}).turn(out, w, panels, width, k); }
   Product<T> product(T* c, int64_t c_rs, const T* a, int64_t a_rs, const T* b, int64_t m,
                      double beta) const {
     Product<T> p = {c, c_rs, a, a_rs, 1, b, width, 1, m, width, k};
@@ -141,6 +146,7 @@ template <class T>
 struct Shape {
   int64_t gates, own, own_at;  // columns of gates; those that the hidden state adds to, from where
   int64_t group;
+  bool beside;  // whether each step projects its own inputs
   explicit Shape(const RnnSequence<T>& s) {
     const int64_t kinds = s.mode == RnnMode::kLstm || s.mode == RnnMode::kGru ? 4 : 1;
     gates = kinds * s.hidden;
@@ -150,6 +156,9 @@ struct Shape {
     group = !large || s.batch < 2 * kSmallGroup ? s.batch
             : s.batch < 2 * kGroup              ? kSmallGroup
                                                 : kGroup;
+    const int64_t weights = gates * (s.inputs + s.width) * int64_t{sizeof(T)};
+    beside = large && s.mode != RnnMode::kGru && s.batch >= kSmallGroup &&
+             s.steps >= kBesideSteps && weights <= kBesideBytes;
   }
 };
 
@@ -212,8 +221,20 @@ template <class T>
 struct Forward {
   const RnnSequence<T>& s;
   Shape<T> shape;
-  Weights<T> hidden, projection;
-  T *gates, *w_hh, *w_hr;
+  Weights<T> hidden, projection, input;
+  T* gates;
+  T *w_hh = nullptr, *w_hr = nullptr, *w_ih = nullptr, *bias = nullptr;
+
+  // The inputs' part of the gates of some rows.
+  void project(int64_t row, int64_t rows, char* space, int64_t bytes) const {
+    T* to = gates + row * shape.gates;
+    for (int64_t i = 0; i < rows && s.b_ih; ++i) {
+      memcpy(to + i * shape.gates, bias, static_cast<size_t>(shape.gates) * sizeof(T));
+    }
+    Products<T>::run(
+        input.product(to, shape.gates, s.x + row * s.inputs, s.inputs, w_ih, rows, s.b_ih ? 1 : 0),
+        space, bytes);
+  }
 
   // Adds the hidden state's part to the gates of some rows, and makes the step.
   void part(int64_t row, int64_t rows, const T* h, const T* c, char* space, int64_t bytes) const {
@@ -240,6 +261,7 @@ struct Forward {
     for (int64_t i = 0; i < s.steps; ++i) {
       const Place p = walk.place(i, first, last);
       if (p.rows == 0) continue;
+      if (shape.beside) project(p.row, p.rows, space, bytes);
       part(p.row, p.continued, s.out + p.before * s.width,
            at<const T>(s.cells, p.before * s.hidden), space, bytes);
       const int64_t from = first + p.continued;
@@ -274,23 +296,30 @@ bool rnn_forward(const RnnSequence<T>& s) {
                   shape,
                   Weights<T>(shape.own, s.width),
                   Weights<T>(s.width, s.hidden),
-                  s.gates ? s.gates : s.out,
-                  nullptr,
-                  nullptr};
-  if (!project_inputs(s, shape, f.gates)) return false;
+                  Weights<T>(shape.gates, s.inputs),
+                  s.gates ? s.gates : s.out};
+  if (!shape.beside && !project_inputs(s, shape, f.gates)) return false;
   const int64_t groups = ceil_div(s.batch, shape.group);
   int64_t bytes = most_bytes(f.hidden, shape.group, shape.gates, s.width);
   if (s.inner) bytes = max_of(bytes, most_bytes(f.projection, shape.group, s.width, s.hidden));
-  const int64_t turned = f.hidden.n * f.hidden.k, more = s.inner ? s.width * s.hidden : 0;
-  const int64_t weights = Products<T>::round_up((turned + more) * int64_t{sizeof(T)});
-  Workspace space(static_cast<size_t>(weights + groups * bytes));
+  if (shape.beside) bytes = max_of(bytes, most_bytes(f.input, shape.group, shape.gates, s.inputs));
+  const int64_t sizes[4] = {shape.own * s.width, s.inner ? s.width * s.hidden : 0,
+                            shape.beside ? shape.gates * s.inputs : 0,
+                            shape.beside ? shape.gates : 0};
+  const int64_t own =
+      Products<T>::round_up((sizes[0] + sizes[1] + sizes[2] + sizes[3]) * int64_t{sizeof(T)});
+  Workspace space(static_cast<size_t>(own + groups * bytes));
   if (space.failed()) return false;
   f.w_hh = static_cast<T*>(space.data());
-  f.w_hr = f.w_hh + turned;
-  char* const scratch = static_cast<char*>(space.data()) + weights;
-  typed(T{}).turn(f.w_hh, s.w_hh, f.hidden.panels, f.hidden.width, f.hidden.k);
-  if (s.inner) {
-    typed(T{}).turn(f.w_hr, s.w_hr, f.projection.panels, f.projection.width, f.projection.k);
+  f.w_hr = f.w_hh + sizes[0];
+  f.w_ih = f.w_hr + sizes[1];
+  f.bias = f.w_ih + sizes[2];
+  char* const scratch = static_cast<char*>(space.data()) + own;
+  f.hidden.turn(f.w_hh, s.w_hh);
+  if (s.inner) f.projection.turn(f.w_hr, s.w_hr);
+  if (shape.beside) {
+    f.input.turn(f.w_ih, s.w_ih);
+    for (int64_t j = 0; j < shape.gates && s.b_ih; ++j) f.bias[j] = s.b_ih[j] + s.b_hh[j];
   }
   parallel_for(s.batch, shape.group, [&](int64_t begin, int64_t end) {
     f.group(begin, end, scratch + begin / shape.group * bytes, bytes);
@@ -326,6 +355,19 @@ struct Backward {
                     shape.own};
     p.beta = s.mode == RnnMode::kGru;
     return p;
+  }
+  Product<T> to_inputs(int64_t row, int64_t rows) const {
+    return {s.dx + row * s.inputs,
+            s.inputs,
+            dgates + row * shape.gates,
+            shape.gates,
+            1,
+            s.w_ih,
+            s.inputs,
+            1,
+            rows,
+            s.inputs,
+            shape.gates};
   }
   Product<T> to_inner(int64_t row, int64_t rows) const {
     return {projected, s.hidden, dinner + row * s.width, s.width, 1, s.w_hr, s.hidden, 1, rows,
@@ -371,6 +413,7 @@ struct Backward {
       part(p.row + p.continued, from, p.rows - p.continued, at(s.h0, from * s.width),
            at(s.c0, from * s.hidden), dh + p.continued * s.hidden);
       Products<T>::run(to_hidden(p.row, first, p.rows), space, bytes);
+      if (shape.beside && s.dx) Products<T>::run(to_inputs(p.row, p.rows), space, bytes);
     }
   }
 };
@@ -431,7 +474,7 @@ bool gradients_of_inputs(const RnnSequence<T>& s, const Shape<T>& shape, const T
                                        s.inputs, 1, count, s.inputs, s.rows})) {
       return false;
     }
-    if (!s.dx) continue;
+    if (!s.dx || shape.beside) continue;
     Product<T> p = {s.dx,     s.inputs, d,      shape.gates, 1,    s.w_ih + weights,
                     s.inputs, 1,        s.rows, s.inputs,    count};
     p.beta = static_cast<double>(i);
@@ -468,6 +511,7 @@ bool rnn_backward(const RnnSequence<T>& s) {
   for (int64_t m = 1; m <= shape.group; ++m) {
     b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_hidden(0, 0, m)));
     if (s.inner) b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_inner(0, m)));
+    if (s.dx) b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_inputs(0, m)));
   }
   const int64_t sizes[4] = {s.rows * shape.gates, s.inner ? s.rows * s.width : 0,
                             groups * shape.gates, s.inner ? groups * shape.group * s.hidden : 0};
