@@ -196,6 +196,12 @@ def multi_head_attention_forward(
         in_proj_bias,
         embed_dim,
     )
+    for x in (k, v):
+        if x._array.size != source * batch * embed_dim:  # another batch than the query's
+            raise RuntimeError(
+                f"shape '[{source}, {batch * num_heads}, {head_dim}]' is invalid for input of size "
+                f"{x._array.size}"
+            )
     mask = _checked_mask(mask, batch * num_heads, target, source)
     extra = 0  # positions added to the source, which no mask hides
     if bias_k is None and bias_v is None:
