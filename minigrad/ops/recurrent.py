@@ -29,7 +29,7 @@ MODES = {"RNN_TANH": TANH, "RNN_RELU": RELU, "LSTM": LSTM, "GRU": GRU}
 class Recurrent(Node):
     """RNN, LSTM or GRU over the steps of x, forwards or backwards."""
 
-    saves = (0, 1, 2, 3, 4, 5, 6, 7)
+    saves = (0, 1, 2, 3, 4, 5, 6, 7, 8)
     saves_output = (0,)
     fresh = True
 
@@ -43,29 +43,31 @@ class Recurrent(Node):
         b_ih: Any,
         b_hh: Any,
         w_hr: Any,
+        kept: list,
         mode: int,
         reverse: bool,
         sizes: Any,
     ) -> Any:
         self.mode, self.reverse, self.sizes = mode, reverse, sizes
         operands = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
-        out, h, c, *self.kept = kernels.recurrent(mode, reverse, sizes, *operands)
+        out, h, c, *kept[:] = kernels.recurrent(mode, reverse, sizes, *operands)
         outs = (out, h) if c is None else (out, h, c)
         self.like = [(a.shape, a.dtype) for a in outs]
         return outs
 
     def backward(self, grads: Any) -> Any:
         """Back through the steps; see `numpy_recurrent.recurrent_backward` for the formulas."""
-        *operands, out = self.saved
+        *operands, kept, out = self.saved
         if any(isinstance(g, Variable) for g in grads):
             flat = [reshape(g, (-1,)) for g in gradients(grads, self.like)]
-            return composed_grads(self.formula, tuple(operands), cat(flat))
+            return *composed_grads(self.formula, tuple(operands), cat(flat)), None
         x, h0, c0, w_ih, w_hh, _, _, w_hr = operands
-        given = (x, h0, c0, w_ih, w_hh, w_hr, out, *self.kept)
+        given = (x, h0, c0, w_ih, w_hh, w_hr, out, *kept)
         dh, dc = grads[1], grads[2] if self.mode == LSTM else None
-        return kernels.recurrent_backward(
-            self.mode, self.reverse, self.sizes, (grads[0], dh, dc), *given, wanted(self)
+        found = kernels.recurrent_backward(
+            self.mode, self.reverse, self.sizes, (grads[0], dh, dc), *given, wanted(self)[:8]
         )
+        return *found, None
 
     def formula(
         self, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any
@@ -120,4 +122,5 @@ def recurrent(
     None for zeros. `weights`: w_ih (gates, inputs), w_hh (gates, width), b_ih, b_hh (gates,) or
     None, w_hr (width, hidden) or None. The caller has checked shapes.
     """
-    return apply(Recurrent, (x, h0, c0, *weights), MODES[mode], reverse, sizes)
+    kept: list = []  # what forward leaves for backward: freed with what the node saves
+    return apply(Recurrent, (x, h0, c0, *weights, kept), MODES[mode], reverse, sizes)

@@ -6,6 +6,7 @@ import copy
 import itertools
 import pickle
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,24 @@ def test_retain_graph() -> None:
     out.sum().backward()
     for p, g in zip(made.parameters(), once, strict=True):
         np.testing.assert_array_equal(p.grad.numpy(), g)
+
+
+def test_backward_frees_the_gates() -> None:
+    made = layer(mg, "LSTM", 4, 5)
+    out, _ = made(mg.from_numpy(array(6, 3, 4)))
+    gates = weakref.ref(out.grad_fn.next_functions[0][0].saved[8][0])
+    out.sum().backward()
+    assert gates() is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_sequences(kind: str) -> None:
+    found = []
+    for lib in (mg, torch):
+        made = layer(lib, kind, 4, 5)
+        x = lib.zeros(6, 0, 4, dtype=lib.float64, requires_grad=True)
+        found.append([t.detach().numpy() for t in leaves(made(x))])
+    same(*found)
 
 
 @pytest.mark.parametrize("kind", KINDS)
