@@ -240,6 +240,13 @@ def summary(rows: list[dict]) -> dict[str, dict[str, Any]]:
     return groups
 
 
+def dump(result: dict) -> str:
+    """JSON with a line for each case."""
+    frame = json.dumps({**result, "rows": []}, indent=1)
+    rows = ",\n".join(json.dumps(row) for row in result["rows"])
+    return frame.replace('"rows": []', f'"rows": [\n{rows}\n ]') + "\n"
+
+
 def save(options: argparse.Namespace, rows: list[dict], found: dict, weights: Any = None) -> dict:
     """All figures so far; written if a file was asked for, so that a run cut short is not lost."""
     result = {
@@ -251,7 +258,7 @@ def save(options: argparse.Namespace, rows: list[dict], found: dict, weights: An
     }
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        options.json.write_text(dump(result))
     return result
 
 
