@@ -6,6 +6,12 @@
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_vector.h"
 
+#if defined(MG_BASE_ISA)
+namespace mg::MG_BASE_ISA {
+extern const GemmKernels kGemm;
+}
+#endif
+
 namespace mg::MG_ISA {
 namespace {
 
@@ -411,6 +417,7 @@ void over_batches(const GemmArgs& g, DType operands, DType result, Kernel kernel
 void run(const GemmArgs& g, DType operands, DType result) {
   const bool wide = result == DType::kFloat32;
   switch (operands) {
+#if !defined(MG_BASE_ISA)
     case DType::kFloat32:
       return over_batches<float, float>(g, operands, result, plain_product<float>);
     case DType::kFloat64:
@@ -418,12 +425,16 @@ void run(const GemmArgs& g, DType operands, DType result) {
     case DType::kFloat16:
       if (wide) return over_batches<float, half>(g, operands, result, half_to_float_product<half>);
       return over_batches<half, half>(g, operands, result, half_product<half>);
+#endif
     case DType::kBFloat16:
       if (wide) {
         return over_batches<float, bfloat16>(g, operands, result, half_to_float_product<bfloat16>);
       }
       return over_batches<bfloat16, bfloat16>(g, operands, result, half_product<bfloat16>);
     default:
+#if defined(MG_BASE_ISA)  // all but bfloat16 is MG_BASE_ISA's
+      MG_BASE_ISA::kGemm.run(g, operands, result);
+#endif
       return;
   }
 }
