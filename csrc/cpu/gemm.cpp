@@ -21,6 +21,7 @@ enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kPanels, kBlocked };
 // few rows of A.
 constexpr int64_t kDirectB = 160 << 10;  // elements of B
 constexpr int64_t kDirectM = 96;
+constexpr int64_t kNearB = 1 << 20;  // beyond, strips of a row-major B come too slowly from memory
 // Up to here A is read in place while each task packs its own panels of B: no thread waits for
 // another. A transposed A has each step of k on another page.
 constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of A
@@ -52,8 +53,11 @@ Path path_of(const GemmArgs& g) {
   if (!small && ((g.m <= kNarrow && g.b_cs == 1) || (g.n <= kNarrow && g.a_rs == 1))) {
     return Path::kSpread;
   }
-  if (g.b_cs == 1 && (g.k * g.n <= kDirectB || g.m <= kDirectM)) return Path::kDirect;
-  if (g.m * g.k <= (g.a_cs == 1 ? kPanelsA : g.a_rs == 1 ? kPanelsTurnedA : 0)) {
+  const bool near = g.k * g.n <= kNearB;
+  if (g.b_cs == 1 && near && (g.k * g.n <= kDirectB || g.m <= kDirectM)) return Path::kDirect;
+  if ((near || g.b_cs != 1) && g.m * g.k <= (g.a_cs == 1   ? kPanelsA
+                                             : g.a_rs == 1 ? kPanelsTurnedA
+                                                           : 0)) {
     return Path::kPanels;
   }
   return Path::kBlocked;

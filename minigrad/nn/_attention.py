@@ -196,8 +196,8 @@ def multi_head_attention_forward(
         in_proj_bias,
         embed_dim,
     )
-    for x in (k, v):
-        if x._array.size != source * batch * embed_dim:  # another batch than the query's
+    for x, given in ((k, static_k), (v, static_v)):
+        if given is None and x._array.size != source * batch * embed_dim:  # not the query's batch
             raise RuntimeError(
                 f"shape '[{source}, {batch * num_heads}, {head_dim}]' is invalid for input of size "
                 f"{x._array.size}"
