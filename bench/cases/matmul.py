@@ -117,6 +117,8 @@ CASES = [
     ),
     *(product("64x784x256", 64, 784, 256, layout) for layout in ("nn", "nt", "tn")),
     *(product("128x3072x512", 128, 3072, 512, layout) for layout in ("nn", "nt", "tn")),
+    *(product("64x4096x4096", 64, 4096, 4096, layout) for layout in ("nn", "nt", "tn")),
+    *(product("16x1024x1024", 16, 1024, 1024, layout) for layout in ("nn", "nt", "tn")),
     product("64x256x10", 64, 256, 10, size="small"),
     product("1x512x512", 1, 512, 512, size="small"),
     product("96x(256,64,256)", 256, 64, 256, "nn", (96,)),
