@@ -73,10 +73,12 @@ short, int, long = int16, int32, int64
 newaxis = None
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
-_LAZY = ("testing", "utils")
+_LAZY = ("runner", "testing", "torch_version", "utils", "version")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "install_as_torch":
+        return importlib.import_module(f"{__name__}.runner").install_as_torch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ ROOT = Path(minigrad.__file__).parent
 FLOORS = [
     ("__init__", 9),
     ("__main__", 9),
+    ("runner", 9),
     ("vision", 8),
     ("train", 8),
     ("compress", 8),
@@ -41,6 +42,7 @@ FLOORS = [
     ("settings", 0),
     ("return_types", 0),
     ("size", 0),
+    ("torch_version", 0),
     ("version", 0),
     ("config", 5),
     ("creation", 4),

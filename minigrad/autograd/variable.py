@@ -158,6 +158,19 @@ class Variable:
     _cell: list | None
     _view: tuple | None
 
+    def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: Any = None) -> Any:
+        """PyTorch's old `Variable(t)`: the tensor's memory, outside the graph. Tensors are those.
+
+        TypeError if `data` is no tensor.
+        """
+        if not isinstance(data, Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {data.__class__.__name__}")
+        made = wrap(data._array)
+        made._cell = cell_of(data)
+        if requires_grad:
+            set_requires_grad(made, True)
+        return made
+
     if TYPE_CHECKING:  # the methods of `Tensor`, the class of all instances
 
         def __getattr__(self, name: str) -> Any: ...
