@@ -206,12 +206,12 @@ bool need_dtype(const char* kernel, const char* name, const Array& array, DType 
   return false;
 }
 
-bool need_planes(const char* kernel, const char* name, const Array& array) {
-  bool good = array.ndim == 4;
-  for (int i = 0; good && i < 4; ++i) good = array.shape[i] <= INT32_MAX;
+bool need_planes(const char* kernel, const char* name, const Array& array, int spatial) {
+  bool good = array.ndim == spatial + 2;
+  for (int i = 0; good && i < array.ndim; ++i) good = array.shape[i] <= INT32_MAX;
   if (MG_LIKELY(good)) return true;
-  fail(PyExc_ValueError, "%s: %s is %s; it must have 4 dimensions of at most 2147483647", kernel,
-       name, describe(array).c_str());
+  fail(PyExc_ValueError, "%s: %s is %s; it must have %d dimensions of at most 2147483647", kernel,
+       name, describe(array).c_str(), spatial + 2);
   return false;
 }
 

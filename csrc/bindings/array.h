@@ -69,8 +69,8 @@ bool read_step(const char* kernel, const char* name, PyObject* argument, int64_t
 bool need_contiguous(const char* kernel, const char* name, const Array& array);
 bool need_writeable(const char* kernel, const char* name, const Array& array);
 bool need_dtype(const char* kernel, const char* name, const Array& array, DType dtype);
-// 4 dimensions, each at most 2^31 - 1.
-bool need_planes(const char* kernel, const char* name, const Array& array);
+// `spatial` + 2 dimensions, each at most 2^31 - 1.
+bool need_planes(const char* kernel, const char* name, const Array& array, int spatial = 2);
 bool need_same_shape(const char* kernel, const char* name, const Array& array,
                      const char* other_name, const Array& other);
 

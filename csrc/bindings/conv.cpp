@@ -1,4 +1,5 @@
-// _C.conv2d, conv2d_input and conv2d_weight: convolution in float32 and float64, and its gradients.
+// _C.conv2d, conv2d_input and conv2d_weight, conv3d, ...: convolution in float32 and float64, and
+// its gradients.
 #include "kernels/conv.h"
 
 #include "bindings/array.h"
@@ -9,40 +10,48 @@
 namespace mg {
 namespace {
 
-// The seven numbers behind the arrays: stride, padding, dilation (height, width) and groups.
+// The numbers behind the arrays: stride, padding, dilation (N of each, the depth first) and groups.
+template <int N>
 bool read_steps(const char* kernel, PyObject* const* args, ConvShape* s) {
-  int64_t* const to[] = {&s->stride_h,   &s->stride_w,   &s->pad_h, &s->pad_w,
-                         &s->dilation_h, &s->dilation_w, &s->groups};
-  const char* const names[] = {"stride",   "stride",   "padding", "padding",
-                               "dilation", "dilation", "groups"};
-  for (int i = 0; i < 7; ++i) {
-    const int64_t least = to[i] == &s->pad_h || to[i] == &s->pad_w ? 0 : 1;
-    if (!read_step(kernel, names[i], args[i], least, to[i])) return false;
+  int64_t* const to[3][3] = {{&s->stride_d, &s->stride_h, &s->stride_w},
+                             {&s->pad_d, &s->pad_h, &s->pad_w},
+                             {&s->dilation_d, &s->dilation_h, &s->dilation_w}};
+  const char* const names[] = {"stride", "padding", "dilation"};
+  for (int i = 0; i < 3; ++i) {
+    const int64_t least = i == 1 ? 0 : 1;
+    *to[i][0] = least;  // of two dimensions
+    for (int j = 3 - N; j < 3; ++j) {
+      if (!read_step(kernel, names[i], *args++, least, to[i][j])) return false;
+    }
   }
-  return true;
+  return read_step(kernel, "groups", *args, 1, &s->groups);
 }
 
-bool check_array(const char* kernel, const char* name, const Array& a, DType dtype) {
+bool check_array(const char* kernel, const char* name, const Array& a, DType dtype, int spatial) {
   return need_dtype(kernel, name, a, dtype) && need_contiguous(kernel, name, a) &&
-         need_planes(kernel, name, a);
+         need_planes(kernel, name, a, spatial);
 }
 
 // Fills the sizes from x, w and g, and checks that they belong together.
 bool fill_shape(const char* kernel, const Array& x, const Array& w, const Array& g,
-                const Array& out, ConvShape* s) {
+                const Array& out, int spatial, ConvShape* s) {
   const DType dtype = out.dtype;
   if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
     fail(PyExc_TypeError, "%s: out is %s; it must be float32 or float64", kernel,
          describe(out).c_str());
     return false;
   }
-  if (!check_array(kernel, "x", x, dtype) || !check_array(kernel, "w", w, dtype) ||
-      !check_array(kernel, "g", g, dtype) || !need_writeable(kernel, "out", out)) {
+  if (!check_array(kernel, "x", x, dtype, spatial) ||
+      !check_array(kernel, "w", w, dtype, spatial) ||
+      !check_array(kernel, "g", g, dtype, spatial) || !need_writeable(kernel, "out", out)) {
     return false;
   }
-  s->n = x.shape[0], s->c = x.shape[1], s->h = x.shape[2], s->w = x.shape[3];
-  s->k = w.shape[0], s->r = w.shape[2], s->s = w.shape[3];
-  s->p = g.shape[2], s->q = g.shape[3];
+  const int row = spatial, column = spatial + 1;
+  s->n = x.shape[0], s->c = x.shape[1], s->h = x.shape[row], s->w = x.shape[column];
+  s->k = w.shape[0], s->r = w.shape[row], s->s = w.shape[column];
+  s->p = g.shape[row], s->q = g.shape[column];
+  s->d = s->t = s->o = 1;
+  if (spatial == 3) s->d = x.shape[2], s->t = w.shape[2], s->o = g.shape[2];
   const bool fits = g.shape[0] == s->n && g.shape[1] == s->k && s->c % s->groups == 0 &&
                     w.shape[1] == s->c / s->groups && s->k % s->groups == 0;
   if (!fits || x.size == 0 || w.size == 0 || g.size == 0) {
@@ -67,8 +76,8 @@ bool check_bias(const char* kernel, const Array& bias, const Array& out) {
 }
 
 double nanoseconds(const ConvShape& s) {
-  return 0.03 * static_cast<double>(s.n * s.k * s.p * s.q) *
-         static_cast<double>(s.c / s.groups * s.r * s.s);
+  return 0.03 * static_cast<double>(s.n * s.k * s.o * s.p * s.q) *
+         static_cast<double>(s.c / s.groups * s.t * s.r * s.s);
 }
 
 enum class Which { kForward, kInput, kWeight };
@@ -106,51 +115,56 @@ PyObject* run_any(const char* kernel, Which which, const Array& out, const Array
   Py_RETURN_NONE;
 }
 
+// kForward: out, x, w, bias; kInput: out, g, w, bias; kWeight: out, x, g; then the steps.
+template <int N>
+PyObject* convolve(const char* kernel, Which which, PyObject* const* args, Py_ssize_t nargs) {
+  const bool weight = which == Which::kWeight, input = which == Which::kInput;
+  const int arrays = weight ? 3 : 4;
+  Array out, a, b, bias = {};
+  ConvShape s;
+  if (!check_count(kernel, nargs, arrays + 3 * N + 1) ||
+      !read_array(kernel, "out", args[0], &out) ||
+      !read_array(kernel, input ? "g" : "x", args[1], &a) ||
+      !read_array(kernel, weight ? "g" : "w", args[2], &b) ||
+      (!weight && !read_optional(kernel, "bias", args[3], &bias)) ||
+      !read_steps<N>(kernel, args + arrays, &s) ||
+      !fill_shape(kernel, input ? out : a, weight ? out : b,
+                  input    ? a
+                  : weight ? b
+                           : out,
+                  out, N, &s) ||
+      !check_bias(kernel, bias, out)) {
+    return nullptr;
+  }
+  return run_any(kernel, which, out, a, b, bias, s);
+}
+
 PyObject* conv2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  Array out, x, w, bias;
-  ConvShape s;
-  if (!check_count("conv2d", nargs, 11) || !read_array("conv2d", "out", args[0], &out) ||
-      !read_array("conv2d", "x", args[1], &x) || !read_array("conv2d", "w", args[2], &w) ||
-      !read_optional("conv2d", "bias", args[3], &bias) || !read_steps("conv2d", args + 4, &s) ||
-      !fill_shape("conv2d", x, w, out, out, &s) || !check_bias("conv2d", bias, out)) {
-    return nullptr;
-  }
-  return run_any("conv2d", Which::kForward, out, x, w, bias, s);
+  return convolve<2>("conv2d", Which::kForward, args, nargs);
 }
-
 PyObject* conv2d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  Array out, g, w, bias;
-  ConvShape s;
-  if (!check_count("conv2d_input", nargs, 11) ||
-      !read_array("conv2d_input", "out", args[0], &out) ||
-      !read_array("conv2d_input", "g", args[1], &g) ||
-      !read_array("conv2d_input", "w", args[2], &w) ||
-      !read_optional("conv2d_input", "bias", args[3], &bias) ||
-      !read_steps("conv2d_input", args + 4, &s) ||
-      !fill_shape("conv2d_input", out, w, g, out, &s) || !check_bias("conv2d_input", bias, out)) {
-    return nullptr;
-  }
-  return run_any("conv2d_input", Which::kInput, out, g, w, bias, s);
+  return convolve<2>("conv2d_input", Which::kInput, args, nargs);
 }
-
 PyObject* conv2d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  Array out, x, g, bias = {};
-  ConvShape s;
-  if (!check_count("conv2d_weight", nargs, 10) ||
-      !read_array("conv2d_weight", "out", args[0], &out) ||
-      !read_array("conv2d_weight", "x", args[1], &x) ||
-      !read_array("conv2d_weight", "g", args[2], &g) ||
-      !read_steps("conv2d_weight", args + 3, &s) ||
-      !fill_shape("conv2d_weight", x, out, g, out, &s)) {
-    return nullptr;
-  }
-  return run_any("conv2d_weight", Which::kWeight, out, x, g, bias, s);
+  return convolve<2>("conv2d_weight", Which::kWeight, args, nargs);
+}
+PyObject* conv3d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return convolve<3>("conv3d", Which::kForward, args, nargs);
+}
+PyObject* conv3d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return convolve<3>("conv3d_input", Which::kInput, args, nargs);
+}
+PyObject* conv3d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return convolve<3>("conv3d_weight", Which::kWeight, args, nargs);
 }
 
 PyMethodDef kFunctions[] = {
     MG_FAST(conv2d, "conv2d(out, x, w, bias, stride, padding, dilation (2 numbers each), groups)"),
     MG_FAST(conv2d_input, "conv2d_input(out, g, w, bias, ...): x's gradient, as conv2d"),
     MG_FAST(conv2d_weight, "conv2d_weight(out, x, g, ...): w's gradient, without a bias"),
+    MG_FAST(conv3d, "conv3d(out, x, w, bias, stride, padding, dilation (3 numbers each), groups)"),
+    MG_FAST(conv3d_input, "conv3d_input(out, g, w, bias, ...): x's gradient, as conv3d"),
+    MG_FAST(conv3d_weight, "conv3d_weight(out, x, g, ...): w's gradient, without a bias"),
     MG_TABLE_END,
 };
 

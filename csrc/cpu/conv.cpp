@@ -19,8 +19,8 @@ Plan<T> plan_of(const ConvShape& s) {
   p.x = layout_x(s);
   p.rows = s.k / s.groups;
   p.channels = s.c / s.groups;
-  p.steps = p.channels * s.r * s.s;
-  p.image = times(s.c, p.x.plane);
+  p.steps = p.channels * s.t * s.r * s.s;
+  p.image = times(s.c, p.x.volume);
   p.by_channels = fills_vectors<T>(p.rows) && p.steps >= kLongSum;
   p.in_place = p.by_channels && is_plain(p.x);
   p.chunk = p.in_place ? max_of(1, s.n) : images_of_chunk<T>(s.n, p.image);
@@ -76,22 +76,18 @@ void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, vo
   const Padded& l = plan.x;
   const Space<T> space = space_of<T>(base, s, plan);
   pack(space.weight, w, plan, s.groups);
-  for (int64_t c = 0, k = 0; c < plan.channels; ++c) {
-    for (int64_t r = 0; r < s.r; ++r) {
-      for (int64_t t = 0; t < s.s; ++t) space.offset[k++] = offset_x(l, c, r, t);
-    }
-  }
+  for (int64_t k = 0; k < plan.steps; ++k) space.offset[k] = step_x(l, s, k);
   Correlation<T> c = {};
   c.src_image = plan.image;
-  c.src_group = plan.channels * l.plane;
+  c.src_group = plan.channels * l.volume;
   c.a = space.weight;
   c.offset = space.offset;
   c.steps = plan.steps;
   c.rows = plan.rows;
   c.groups = s.groups;
   c.bias = bias;
-  c.out_image = s.k * s.p * s.q;
-  c.out_channel = s.p * s.q;
+  c.out_image = s.k * s.o * s.p * s.q;
+  c.out_channel = s.o * s.p * s.q;
   c.out_row = s.q;
   c.out_column = 1;
   c.height = s.p;
@@ -102,14 +98,12 @@ void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, vo
     c.src = x;
     c.out = g + n * c.out_image;
     if (!plan.in_place) {
-      copy_planes(space.first, x + n * s.c * s.h * s.w, c.images * s.c, l, l.plane);
+      copy_planes(space.first, x + n * s.c * s.d * s.h * s.w, c.images * s.c, l, l.plane);
       c.src = space.first;
     }
-    if (plan.by_channels) {
-      correlate_channels(c);
-    } else {
-      correlate(c);
-    }
+    each_image(c, s.o, s.stride_d * l.plane, s.p * s.q, [&](const Correlation<T>& part) {
+      plan.by_channels ? correlate_channels(part) : correlate(part);
+    });
   }
 }
 

@@ -4,9 +4,11 @@
 // into one plane for each residue of the coordinates that a tap reads. Then the value that tap
 // (r, s) contributes to output (y, x) stands at a distance from the plane's start that is a number
 // for the tap plus y * pitch + x: a tile of consecutive outputs reads consecutive memory, whatever
-// the stride, dilation and kernel, and nothing like an im2col matrix is built. Outputs are counted
-// through the padded rows, so a few columns at the end of each row are computed for nothing and not
-// written. Include from csrc/cpu/conv*.cpp only.
+// the stride, dilation and kernel, and nothing like an im2col matrix is built. In three dimensions
+// a channel's planes lie one behind the other with planes of zeros around them; an output plane is
+// then what an image is in two dimensions, the planes of the taps being more steps. Outputs are
+// counted through the padded rows, so a few columns at the end of each row are computed for nothing
+// and not written. Include from csrc/cpu/conv*.cpp only.
 #pragma once
 
 #include "cpu/step.h"
@@ -39,9 +41,17 @@ struct PaddedAxis {
   int64_t length;    // of a residue
 };
 
+// Planes of a channel and of its copy: plane z of the copy is plane z - pad, zero outside.
+struct PaddedDepth {
+  int64_t size = 1, pad = 0, length = 1;
+  bool plain() const { return pad == 0 && length == size; }
+};
+
 struct Padded {
   PaddedAxis y, x;
   int64_t plane;  // elements of all residues of a plane
+  PaddedDepth z;
+  int64_t volume;  // elements of all planes of a channel
 };
 
 MG_INLINE int64_t residues_of(int64_t taps, int64_t stride, int64_t dilation) {
@@ -54,8 +64,14 @@ MG_INLINE int64_t residues_of(int64_t taps, int64_t stride, int64_t dilation) {
   return min_of(taps, stride / a);
 }
 
-MG_INLINE Padded padded(const PaddedAxis& y, const PaddedAxis& x) {
-  return {y, x, times(times(y.residues, x.residues), times(y.length, x.length))};
+MG_INLINE Padded padded(const PaddedAxis& y, const PaddedAxis& x, const PaddedDepth& z) {
+  const int64_t plane = times(times(y.residues, x.residues), times(y.length, x.length));
+  return {y, x, plane, z, times(plane, z.length)};
+}
+
+// Whether there is but one plane.
+MG_INLINE bool is_flat(const ConvShape& s) {
+  return s.d == 1 && s.t == 1 && s.o == 1 && s.pad_d == 0;
 }
 
 // The layout of x for forward and to_weight.
@@ -63,20 +79,27 @@ MG_INLINE Padded layout_x(const ConvShape& s) {
   return padded({s.h, s.stride_h, s.pad_h, s.dilation_h, residues_of(s.r, s.stride_h, s.dilation_h),
                  s.p + (s.r - 1) * s.dilation_h / s.stride_h},
                 {s.w, s.stride_w, s.pad_w, s.dilation_w, residues_of(s.s, s.stride_w, s.dilation_w),
-                 s.q + (s.s - 1) * s.dilation_w / s.stride_w});
+                 s.q + (s.s - 1) * s.dilation_w / s.stride_w},
+                {s.d, s.pad_d, (s.o - 1) * s.stride_d + (s.t - 1) * s.dilation_d + 1});
 }
 
 // Whether the copy would be the plane itself.
 MG_INLINE bool is_plain(const PaddedAxis& a) {
   return a.stride == 1 && a.pad == 0 && a.length == a.size;
 }
-MG_INLINE bool is_plain(const Padded& l) { return is_plain(l.y) && is_plain(l.x); }
+MG_INLINE bool is_plain(const Padded& l) { return is_plain(l.y) && is_plain(l.x) && l.z.plain(); }
 
-// Where tap (r, t) of channel c begins in it.
-MG_INLINE int64_t offset_x(const Padded& l, int64_t c, int64_t r, int64_t t) {
+// Where tap (r, t) of plane z begins in it.
+MG_INLINE int64_t offset_x(const Padded& l, int64_t z, int64_t r, int64_t t) {
   const int64_t residue = r % l.y.residues * l.x.residues + t % l.x.residues;
   const int64_t row = residue * l.y.length + r * l.y.dilation / l.y.stride;
-  return c * l.plane + row * l.x.length + t * l.x.dilation / l.x.stride;
+  return z * l.plane + row * l.x.length + t * l.x.dilation / l.x.stride;
+}
+
+// Where step k = (channel, tap in the depth, tap in a plane) begins.
+MG_INLINE int64_t step_x(const Padded& l, const ConvShape& s, int64_t k) {
+  const int64_t flat = k % (s.r * s.s), z = k / (s.r * s.s);
+  return offset_x(l, z / s.t * l.z.length + z % s.t * s.dilation_d, flat / s.s, flat % s.s);
 }
 
 template <class T>
@@ -108,18 +131,24 @@ MG_INLINE void copy_residue(T* dst, const T* plane, const Padded& l, int64_t top
   }
 }
 
-// Copies `count` planes, each to l.plane elements or, if that is more, `pitch`; zeroes what lies
-// between them and the slack behind the last.
+// Copies the planes of `channels` channels, each to l.plane elements or, if that is more, `pitch`;
+// zeroes what lies between them and the slack behind the last.
 template <class T>
-MG_INLINE void copy_planes(T* dst, const T* src, int64_t count, const Padded& l, int64_t pitch) {
+MG_INLINE void copy_planes(T* dst, const T* src, int64_t channels, const Padded& l, int64_t pitch) {
+  const int64_t count = channels * l.z.length;
   for (int i = 0; i < kSlack; ++i) dst[count * pitch + i] = 0;
   parallel_for(count, max_of(1, 16384 / pitch), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       T* to = dst + i * pitch;
+      const int64_t z = i % l.z.length - l.z.pad;
+      if (z < 0 || z >= l.z.size) {
+        memset(to, 0, static_cast<size_t>(pitch) * sizeof(T));
+        continue;
+      }
+      const T* from = src + (i / l.z.length * l.z.size + z) * l.y.size * l.x.size;
       for (int64_t a = 0; a < l.y.residues; ++a) {
         for (int64_t b = 0; b < l.x.residues; ++b, to += l.y.length * l.x.length) {
-          copy_residue(to, src + i * l.y.size * l.x.size, l,
-                       a * l.y.dilation % l.y.stride - l.y.pad,
+          copy_residue(to, from, l, a * l.y.dilation % l.y.stride - l.y.pad,
                        b * l.x.dilation % l.x.stride - l.x.pad);
         }
       }
@@ -183,6 +212,19 @@ struct Correlation {
 void correlate(const Correlation<float>& c);
 void correlate(const Correlation<double>& c);
 
+// Calls run(Correlation) for all images: at once if they have one plane, else image by image, its
+// planes (`planes` of them, from_step and to_step apart) being what images are in two dimensions.
+template <class T, class Run>
+MG_INLINE void each_image(Correlation<T> c, int64_t planes, int64_t from_step, int64_t to_step,
+                          const Run& run) {
+  if (planes == 1) return run(c);
+  const int64_t images = c.images, from = c.src_image, to = c.out_image;
+  c.images = planes;
+  c.src_image = from_step;
+  c.out_image = to_step;
+  for (int64_t n = 0; n < images; ++n, c.src += from, c.out += to) run(c);
+}
+
 // The number of rows in a panel decides how the weights are packed.
 int64_t panel_rows(int64_t rows);
 
@@ -245,7 +287,9 @@ MG_INLINE void each_channel_panel(int64_t groups, int64_t rows, int64_t steps, c
 
 // ---- a kernel for each channel (conv_depthwise.cpp) ----
 
-MG_INLINE bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.c == s.k; }
+MG_INLINE bool is_depthwise(const ConvShape& s) {
+  return s.groups == s.c && s.c == s.k && is_flat(s);
+}
 
 // Without a workspace; false, and nothing is done, where this form does not apply.
 bool depthwise_forward(float* g, const float* x, const float* w, const float* bias,

@@ -38,15 +38,17 @@ PaddedAxis extent(const Axis& x, int64_t g_size) {
 }
 
 struct Layout {
-  Axis y, x;
+  Axis z, y, x;
   Padded g;
 };
 
 Layout layout_of(const ConvShape& s) {
   Layout l;
+  l.z = {s.d, s.t, s.stride_d, s.pad_d, s.dilation_d};
   l.y = {s.h, s.r, s.stride_h, s.pad_h, s.dilation_h};
   l.x = {s.w, s.s, s.stride_w, s.pad_w, s.dilation_w};
-  l.g = padded(extent(l.y, s.p), extent(l.x, s.q));
+  const PaddedAxis depth = extent(l.z, s.o);
+  l.g = padded(extent(l.y, s.p), extent(l.x, s.q), {s.o, depth.pad, depth.length});
   return l;
 }
 
@@ -64,8 +66,8 @@ Plan<T> plan_of(const ConvShape& s) {
   p.l = layout_of(s);
   p.rows = s.c / s.groups;
   p.channels = s.k / s.groups;
-  p.image = times(s.k, p.l.g.plane);
-  const int64_t taps = ceil_div(s.r * s.s, s.stride_h * s.stride_w);
+  p.image = times(s.k, p.l.g.volume);
+  const int64_t taps = ceil_div(s.t * s.r * s.s, s.stride_d * s.stride_h * s.stride_w);
   p.by_channels = fills_vectors<T>(p.rows) && p.channels * taps >= kLongSum;
   p.in_place = p.by_channels && is_plain(p.l.g);
   p.dense = p.by_channels && s.stride_h * s.stride_w > 1;
@@ -75,35 +77,44 @@ Plan<T> plan_of(const ConvShape& s) {
 
 template <class T>
 Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
-  const int64_t steps = p.channels * s.r * s.s;
+  const int64_t steps = p.channels * s.t * s.r * s.s;
   return divide<T>(base, s.groups * in_panels<T>(p.rows) * steps, steps,
                    p.in_place ? 0 : p.chunk * p.image,
-                   p.dense ? times(p.chunk, times(s.c, times(s.h, s.w))) : 0);
+                   p.dense ? times(p.chunk, times(times(s.c, s.d), times(s.h, s.w))) : 0);
 }
 
-// Calls body(tap, shift) for each tap (r, t), numbered r * taps of x + t, that reaches residue
-// (a, b); shift is where in a plane of g it begins.
+// A residue of the input's coordinates.
+struct Residue {
+  int64_t z, y, x;
+};
+
+// Calls body(tap, shift) for each tap, numbered through all of the kernel, that reaches a residue;
+// shift is where in the planes of a channel of g it begins.
 template <class Body>
-MG_INLINE void each_tap(const Layout& l, int64_t a, int64_t b, const Body& body) {
-  for (int64_t r = 0; r < l.y.taps; ++r) {
-    int64_t at_y, at_x;
-    if (!reaches(l.y, a, r, &at_y)) continue;
-    for (int64_t t = 0; t < l.x.taps; ++t) {
-      if (!reaches(l.x, b, t, &at_x)) continue;
-      body(r * l.x.taps + t, (at_y + l.g.y.pad) * l.g.x.length + at_x + l.g.x.pad);
+MG_INLINE void each_tap(const Layout& l, const Residue& a, const Body& body) {
+  int64_t at_z, at_y, at_x;
+  for (int64_t i = 0; i < l.z.taps; ++i) {
+    if (!reaches(l.z, a.z, i, &at_z)) continue;
+    const int64_t plane = (at_z + l.g.z.pad) * l.g.plane;
+    for (int64_t r = 0; r < l.y.taps; ++r) {
+      if (!reaches(l.y, a.y, r, &at_y)) continue;
+      const int64_t row = plane + (at_y + l.g.y.pad) * l.g.x.length + l.g.x.pad;
+      for (int64_t t = 0; t < l.x.taps; ++t) {
+        if (reaches(l.x, a.x, t, &at_x)) body((i * l.y.taps + r) * l.x.taps + t, row + at_x);
+      }
     }
   }
 }
 
-// The steps of residue (a, b), and their weights packed to `to`.
+// The steps of residue a, and their weights packed to `to`.
 template <class T>
-void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, int64_t a,
-          int64_t b) {
+void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, const Residue& a) {
   const Layout& l = p.l;
-  const int64_t rows = p.rows, channels = p.channels, taps = l.y.taps * l.x.taps;
+  const int64_t rows = p.rows, channels = p.channels;
+  const int64_t taps = l.z.taps * l.y.taps * l.x.taps;
   int64_t steps = 0;
   for (int64_t k = 0; k < channels; ++k) {
-    each_tap(l, a, b, [&](int64_t, int64_t shift) { offset[steps++] = k * l.g.plane + shift; });
+    each_tap(l, a, [&](int64_t, int64_t shift) { offset[steps++] = k * l.g.volume + shift; });
   }
   if (steps == 0) return;
   if (p.by_channels) {
@@ -113,7 +124,7 @@ void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, 
           T* panel = to + at;
           for (int64_t k = 0; k < channels; ++k) {
             const T* from = w + (row / rows * channels + k) * rows * taps + row % rows * taps;
-            each_tap(l, a, b, [&](int64_t tap, int64_t) {
+            each_tap(l, a, [&](int64_t tap, int64_t) {
               for (int64_t i = 0; i < count; ++i) panel[i] = from[i * taps + tap];
               panel += width;
             });
@@ -126,7 +137,7 @@ void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, 
       T* panel = to + (group * rows + i0) * steps;
       for (int64_t k = 0; k < channels; ++k) {
         const T* from = w + (group * channels + k) * rows * taps;
-        each_tap(l, a, b, [&](int64_t tap, int64_t) {
+        each_tap(l, a, [&](int64_t tap, int64_t) {
           for (int64_t i = i0; i < i1; ++i) *panel++ = from[i * taps + tap];
         });
       }
@@ -134,14 +145,17 @@ void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, 
   }
 }
 
-// x's planes from their residues, which lie one after the other: [residue][plane][row][column].
+// The planes of x with residue z, from the residues of their rows and columns, which lie one after
+// the other: [residue][plane][row][column].
 template <class T>
-void weave(T* x, const T* from, const Layout& l, int64_t planes) {
+void weave(T* x, const T* from, const Layout& l, int64_t z, int64_t channels) {
+  const int64_t depth = outputs(l.z, z), planes = channels * depth;
   const int64_t h = l.y.size, w = l.x.size, stride = l.x.stride;
   parallel_for(planes, max_of(1, 16384 / (h * w)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
+      T* plane = x + (i / depth * l.z.size + i % depth * l.z.stride + z) * h * w;
       for (int64_t y = 0; y < h; ++y) {
-        T* to = x + (i * h + y) * w;
+        T* to = plane + y * w;
         const int64_t a = y % l.y.stride, height = outputs(l.y, a);
         // The residues of rows before a hold these rows of all columns.
         int64_t before = 0;
@@ -187,15 +201,11 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
   const Space<T> space = space_of<T>(base, s, plan);
   Correlation<T> c = {};
   c.src_image = plan.image;
-  c.src_group = plan.channels * l.g.plane;
+  c.src_group = plan.channels * l.g.volume;
   c.rows = plan.rows;
   c.groups = s.groups;
   c.bias = bias;
-  const int64_t image = s.c * s.h * s.w;
-  c.out_image = image;
-  c.out_channel = s.h * s.w;
-  c.out_row = s.w * s.stride_h;
-  c.out_column = s.stride_w;
+  const int64_t flat = s.h * s.w, image = s.c * s.d * flat;
   c.pitch = l.g.x.length;
   const int64_t stored = s.groups * (plan.by_channels ? in_panels<T>(plan.rows) : plan.rows);
   const int64_t residues_y = residues(l.y), residues_x = residues(l.x);
@@ -203,40 +213,47 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
     c.images = min_of(plan.chunk, s.n - n);
     c.src = g;
     if (!plan.in_place) {
-      copy_planes(space.first, g + n * s.k * s.p * s.q, c.images * s.k, l.g, l.g.plane);
+      copy_planes(space.first, g + n * s.k * s.o * s.p * s.q, c.images * s.k, l.g, l.g.plane);
       c.src = space.first;
     }
-    T* dense = space.second;
     int64_t done = 0;  // steps of the residues before: each has its own packed weights
-    for (int64_t a = 0; a < residues_y; ++a) {
-      for (int64_t b = 0; b < residues_x; ++b) {
+    for (int64_t z = 0; z < residues(l.z); ++z) {
+      const int64_t depth = outputs(l.z, z);
+      T* dense = space.second;
+      for (int64_t i = 0; i < residues_y * residues_x; ++i) {
+        const Residue a = {z, i / residues_x, i % residues_x};
         T* const weight = space.weight + done * stored;
         int64_t* const offset = space.offset + done;
-        if (n == 0) pack(plan, weight, offset, w, s.groups, a, b);
+        if (n == 0) pack(plan, weight, offset, w, s.groups, a);
         c.a = weight;
         c.offset = offset;
         c.steps = 0;
-        each_tap(l, a, b, [&](int64_t, int64_t) { c.steps += plan.channels; });
-        c.height = outputs(l.y, a);
-        c.width = outputs(l.x, b);
-        c.out = x + n * image + a * s.w + b;
+        each_tap(l, a, [&](int64_t, int64_t) { c.steps += plan.channels; });
+        c.height = outputs(l.y, a.y);
+        c.width = outputs(l.x, a.x);
+        int64_t plane = flat * s.stride_d;  // from one output plane of this residue to the next
         if (plan.dense) {
+          plane = c.height * c.width;
           c.out = dense;
           c.out_row = c.width;
           c.out_column = 1;
-          c.out_channel = c.height * c.width;
+          c.out_channel = depth * plane;
           c.out_image = s.c * c.out_channel;
           dense += c.images * c.out_image;
-        }
-        if (plan.by_channels) {
-          correlate_channels(c);
         } else {
-          correlate(c);
+          c.out = x + n * image + z * flat + a.y * s.w + a.x;
+          c.out_row = s.w * s.stride_h;
+          c.out_column = s.stride_w;
+          c.out_channel = s.d * flat;
+          c.out_image = image;
         }
+        each_image(c, depth, l.g.plane, plane, [&](const Correlation<T>& part) {
+          plan.by_channels ? correlate_channels(part) : correlate(part);
+        });
         done += c.steps;
       }
+      if (plan.dense) weave(x + n * image, space.second, l, z, c.images * s.c);
     }
-    if (plan.dense) weave(x + n * image, space.second, l, c.images * s.c);
   }
 }
 

@@ -60,6 +60,7 @@ template <class T>
 struct Layouts {
   Padded x, g;
   int64_t length;  // of g's plane, in whole vectors
+  int64_t volume;  // of g's planes
   int64_t chunk;   // images at a time
 };
 
@@ -67,16 +68,24 @@ template <class T>
 Layouts<T> layouts_of(const ConvShape& s) {
   Layouts<T> l;
   l.x = layout_x(s);
-  l.g = padded({s.p, 1, 0, 1, 1, s.p}, {s.q, 1, 0, 1, 1, l.x.x.length});
+  l.g = padded({s.p, 1, 0, 1, 1, s.p}, {s.q, 1, 0, 1, 1, l.x.x.length}, {s.o, 0, s.o});
   l.length = round_up(l.g.plane, Vec<T>::lanes);
-  l.chunk = images_of_chunk<T>(s.n, times(s.c, l.x.plane) + times(s.k, l.length));
+  l.volume = times(s.o, l.length);
+  l.chunk = images_of_chunk<T>(s.n, times(s.c, l.x.volume) + times(s.k, l.volume));
   return l;
 }
 
 template <class T>
 Space<T> space_of(void* base, const ConvShape& s, const Layouts<T>& l) {
-  return divide<T>(base, 0, s.c / s.groups * s.r * s.s, l.chunk * times(s.c, l.x.plane),
-                   l.chunk * times(s.k, l.length));
+  return divide<T>(base, 0, s.c / s.groups * s.t * s.r * s.s, l.chunk * times(s.c, l.x.volume),
+                   l.chunk * times(s.k, l.volume));
+}
+
+// Calls body(first image, planes): once for all images if they have one plane, else for each.
+template <class Body>
+MG_INLINE void each_volume(int64_t images, int64_t planes, const Body& body) {
+  if (planes == 1) return body(int64_t{0}, images);
+  for (int64_t n = 0; n < images; ++n) body(n, planes);
 }
 
 // ---- with the vectors along the output channels: g turned to [panel][place][channel] ----
@@ -99,9 +108,9 @@ Channels<T> channels_of(const ConvShape& s) {
   p.x = layout_x(s);
   p.rows = s.k / s.groups;
   p.channels = s.c / s.groups;
-  p.steps = p.channels * s.r * s.s;
-  p.places = s.p * s.q;
-  p.image = times(s.c, p.x.plane);
+  p.steps = p.channels * s.t * s.r * s.s;
+  p.places = s.o * s.p * s.q;
+  p.image = times(s.c, p.x.volume);
   p.stored = in_panels<T>(p.rows);
   p.tiles = ceil_div(p.steps, kTile);
   p.use = fills_vectors<T>(p.rows) && p.steps >= 9;
@@ -115,8 +124,9 @@ Channels<T> channels_of(const ConvShape& s) {
 template <class T>
 bool turns_input(const ConvShape& s) {
   const int64_t rows = s.k / s.groups, channels = s.c / s.groups;
-  return s.r * s.s == 1 && is_plain(layout_x(s)) && fills_vectors<T>(channels) &&
-         (channels < rows || !fills_vectors<T>(rows)) && rows >= kTile;
+  return s.t * s.r * s.s == 1 && s.stride_d == 1 && is_plain(layout_x(s)) &&
+         fills_vectors<T>(channels) && (channels < rows || !fills_vectors<T>(rows)) &&
+         rows >= kTile;
 }
 
 ConvShape exchanged(const ConvShape& s) {
@@ -178,11 +188,10 @@ void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>&
   }
   const int64_t blocks = ceil_div(p.tiles, block), parts = ceil_div(all, panels);
   const auto add = [&](int64_t group, int64_t panel, int64_t tile, int64_t j) {
-    const T* planes = x + group * p.channels * p.x.plane;
+    const T* planes = x + group * p.channels * p.x.volume;
     const T* from[kTile];
     for (int i = 0; i < kTile; ++i) {
-      const int64_t step = min_of(tile * kTile + i, p.steps - 1), tap = step % (s.r * s.s);
-      from[i] = planes + offset_x(p.x, step / (s.r * s.s), tap / s.s, tap % s.s);
+      from[i] = planes + step_x(p.x, s, min_of(tile * kTile + i, p.steps - 1));
     }
     const int64_t row = panel * W, width = p.rows - row > L ? W : L;
     const T* g = space.g + (group * p.stored + row) * length + j * width;
@@ -212,13 +221,16 @@ void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, con
                            bool exchanged, void* base) {
   const ChannelSpace<T> space = space_of<T>(base, s, p);
   for (int64_t n = 0, j = 0; n < min_of(p.chunk, s.n); ++n) {
-    for (int64_t y = 0; y < s.p; ++y) {
-      for (int64_t q = 0; q < s.q; ++q) space.offset[j++] = n * p.image + y * p.x.x.length + q;
+    for (int64_t z = 0; z < s.o; ++z) {
+      const int64_t plane = n * p.image + z * s.stride_d * p.x.plane;
+      for (int64_t y = 0; y < s.p; ++y) {
+        for (int64_t q = 0; q < s.q; ++q) space.offset[j++] = plane + y * p.x.x.length + q;
+      }
     }
   }
   for (int64_t n = 0; n < s.n; n += p.chunk) {
     const int64_t images = min_of(p.chunk, s.n - n);
-    const T* planes = x + n * s.c * s.h * s.w;
+    const T* planes = x + n * s.c * s.d * s.h * s.w;
     if (!p.in_place) {
       copy_planes(space.x, planes, images * s.c, p.x, p.x.plane);
       planes = space.x;
@@ -272,23 +284,21 @@ void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base
   if (p.use && s.n > 0) return to_weight_by_channels(w, x, g, s, p, false, base);
   const Layouts<T> both = layouts_of<T>(s);
   const Padded& l = both.x;
-  const int64_t channels = s.c / s.groups, rows = s.k / s.groups, steps = channels * s.r * s.s;
-  const int64_t length = both.length, chunk = both.chunk;
+  const int64_t channels = s.c / s.groups, rows = s.k / s.groups;
+  const int64_t steps = channels * s.t * s.r * s.s;
+  const int64_t length = both.length, volume = both.volume, chunk = both.chunk;
   const Space<T> space = space_of<T>(base, s, both);
-  for (int64_t c = 0, k = 0; c < channels; ++c) {
-    for (int64_t r = 0; r < s.r; ++r) {
-      for (int64_t t = 0; t < s.s; ++t) space.offset[k++] = offset_x(l, c, r, t);
-    }
-  }
+  for (int64_t k = 0; k < steps; ++k) space.offset[k] = step_x(l, s, k);
   for (int64_t i = 0; i < s.k * steps; ++i) w[i] = 0;
   const int64_t blocks_m = ceil_div(rows, kDotM), blocks_t = ceil_div(steps, kDotT);
   for (int64_t n = 0; n < s.n; n += chunk) {
     const int64_t images = min_of(chunk, s.n - n);
-    copy_planes(space.first, x + n * s.c * s.h * s.w, images * s.c, l, l.plane);
-    copy_planes(space.second, g + n * s.k * s.p * s.q, images * s.k, both.g, length);
+    copy_planes(space.first, x + n * s.c * s.d * s.h * s.w, images * s.c, l, l.plane);
+    copy_planes(space.second, g + n * s.k * s.o * s.p * s.q, images * s.k, both.g, length);
     // Tasks are tiles of blocks whose rows of g and planes of x stay in the L2 together.
-    int64_t tile_m = kNearBytes / (kDotM * images * length * int64_t{sizeof(T)});
-    int64_t tile_t = kNearBytes / (images * l.plane * int64_t{sizeof(T)}) * s.r * s.s / kDotT;
+    int64_t tile_m = kNearBytes / (kDotM * images * volume * int64_t{sizeof(T)});
+    int64_t tile_t =
+        kNearBytes / (images * l.volume * int64_t{sizeof(T)}) * s.t * s.r * s.s / kDotT;
     tile_m = max_of(1, min_of(tile_m, blocks_m));
     tile_t = max_of(1, min_of(tile_t, blocks_t));
     while (s.groups * ceil_div(blocks_m, tile_m) * ceil_div(blocks_t, tile_t) < 8 &&
@@ -300,7 +310,7 @@ void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base
       }
     }
     const int64_t tiles_m = ceil_div(blocks_m, tile_m), tiles_t = ceil_div(blocks_t, tile_t);
-    const int64_t cost = images * length * kDotM * kDotT * tile_m * tile_t;
+    const int64_t cost = images * volume * kDotM * kDotT * tile_m * tile_t;
     parallel_for(
         s.groups * tiles_m * tiles_t, max_of(1, (1 << 19) / cost), [&](int64_t begin, int64_t end) {
           for (int64_t task = begin; task < end; ++task) {
@@ -311,10 +321,14 @@ void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base
               for (int64_t bm = m0; bm < min_of(m0 + tile_m, blocks_m); ++bm) {
                 const int64_t i0 = bm * rows / blocks_m, i1 = (bm + 1) * rows / blocks_m;
                 const int64_t row = group * rows + i0;
-                dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
-                                 space.second + row * length, s.k * length, length,
-                                 space.first + group * channels * l.plane, s.c * l.plane,
-                                 space.offset + t0, images, length);
+                each_volume(images, s.o, [&](int64_t image, int64_t count) {
+                  const T* planes = space.first + (image * s.c + group * channels) * l.volume;
+                  dots_m<T, kDotM>(i1 - i0, t1 - t0, w + row * steps + t0, steps,
+                                   space.second + (image * s.k + row) * volume,
+                                   s.o == 1 ? s.k * length : length, volume, planes,
+                                   s.o == 1 ? s.c * l.volume : s.stride_d * l.plane,
+                                   space.offset + t0, count, length);
+                });
               }
             }
           }

@@ -56,7 +56,7 @@ MG_INLINE void gradient_to_points(const float* g, int64_t step, float* to, int64
 // figures are in docs/performance.md.
 MG_INLINE bool winograd_pays(const ConvShape& s, int64_t channels, int64_t outputs, int64_t height,
                              int64_t width) {
-  if (s.groups != 1 || s.r != 3 || s.s != 3 || s.c < 16 || s.k < 16) return false;
+  if (!is_flat(s) || s.groups != 1 || s.r != 3 || s.s != 3 || s.c < 16 || s.k < 16) return false;
   if (s.stride_h != 1 || s.stride_w != 1 || s.dilation_h != 1 || s.dilation_w != 1) return false;
   const double c = static_cast<double>(channels), k = static_cast<double>(outputs);
   const double tiles = static_cast<double>(s.n) * static_cast<double>(ceil_div(height, 4)) *

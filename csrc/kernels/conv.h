@@ -1,24 +1,25 @@
-// Contract of the conv family: two-dimensional convolution and its gradients.
+// Contract of the conv family: convolution in two and three dimensions, and its gradients.
 //
-//   g[n, k, p, q] = bias[k] + sum over c, r, s of
-//       x[n, c, p * stride - pad + r * dilation, ...] * w[k, c, r, s], zero where x is read outside
+//   g[n, k, o, p, q] = bias[k] + sum over c, t, r, s of
+//       x[n, c, o * stride - pad + t * dilation, ...] * w[k, c, t, r, s], zero where x is read
+//       outside
 //
-//   shapes       x (n, c, h, w), w (k, c / groups, r, s), g (n, k, p, q), contiguous; forward
-//   writes
-//                g (bias (k) or nullptr), to_input writes x's gradient (bias (c) or nullptr, for
-//                transposed convolution), to_weight writes w's. Sizes >= 1 except n, which may be
-//                0; p and q are any sizes: what lies outside x counts as zero. Sizes, strides,
-//                padding and dilation are below 2^31
+//   shapes       x (n, c, d, h, w), w (k, c / groups, t, r, s), g (n, k, o, p, q), contiguous;
+//                two dimensions are three with d, t, o and the depth's steps 1, no padding.
+//                forward writes g (bias (k) or nullptr), to_input writes x's gradient (bias (c) or
+//                nullptr, for transposed convolution), to_weight writes w's. Sizes >= 1 except n,
+//                which may be 0; o, p and q are any sizes: what lies outside x counts as zero.
+//                Sizes, strides, padding and dilation are below 2^31
 //   aliasing     none
 //   workspace    workspace(shape) bytes, 64-byte aligned; padded copies of a few images and the
 //                packed weight, never the whole im2col matrix; to_input with a stride: those
 //                images of x besides
 //   values       to_weight: a NaN or an infinity in x may reach the gradients of taps that do not
 //                read it (it multiplies zeros between the rows of g). Winograd's form (float32,
-//                3 x 3, stride 1, 16 channels and more; conv_winograd.h): a NaN or an infinity
-//                reaches the whole 4 x 4 tile of results and every tap's gradient, and results
-//                are in doubt where inputs exceed 1e37. Its error is about 1e-6 of the results'
-//                size, two to three times that of one sum after the other
+//                two dimensions, 3 x 3, stride 1, 16 channels and more; conv_winograd.h): a NaN or
+//                an infinity reaches the whole 4 x 4 tile of results and every tap's gradient, and
+//                results are in doubt where inputs exceed 1e37. Its error is about 1e-6 of the
+//                results' size, two to three times that of one sum after the other
 //   determinism  every element is summed in one order: bitwise equal for every thread count
 #pragma once
 
@@ -27,10 +28,11 @@
 namespace mg {
 
 struct ConvShape {
-  int64_t n, c, h, w;  // x
-  int64_t k, r, s;     // the weight; its second size is c / groups
-  int64_t p, q;        // g
-  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+  int64_t n, c, d, h, w;  // x
+  int64_t k, t, r, s;     // the weight; its second size is c / groups
+  int64_t o, p, q;        // g
+  int64_t stride_d, stride_h, stride_w, pad_d, pad_h, pad_w;
+  int64_t dilation_d, dilation_h, dilation_w, groups;
 };
 
 template <class Run>

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .elementwise import quiet
-from .numpy_conv import _taps
+from .numpy_conv import taps
 
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d", "avg_pool2d",
@@ -31,7 +31,7 @@ def _max_pool2d(
         index[...] = 0
     window = (1, 1, *kernel)
     where = np.arange(x.shape[2] * x.shape[3], dtype=np.int64).reshape(x.shape[2:])
-    for _, _, o, i in _taps(window, x.shape, out.shape, (stride, padding, dilation)):
+    for _, o, i in taps(window, x.shape, out.shape, (stride, padding, dilation)):
         value, best = x[i], out[o]
         better = ~set_[o] | (value > best) | (value != value)
         np.copyto(best, value, where=better)
@@ -83,7 +83,7 @@ def _avg_pool2d(
 ) -> None:
     """Writes each window's sum over its divisor: its size (with padding if `pad`) or `divisor`."""
     out[...] = 0
-    for _, _, o, i in _taps((1, 1, *kernel), x.shape, out.shape, (stride, padding, (1, 1))):
+    for _, o, i in taps((1, 1, *kernel), x.shape, out.shape, (stride, padding, (1, 1))):
         part = out[o]
         part += x[i]
     out[...] = _divide(out, divisors(x.shape, out.shape, kernel, stride, padding, pad, divisor))
@@ -95,7 +95,7 @@ def _avg_pool2d_backward(
     """Writes the gradient to the input of avg_pool2d for output gradient g."""
     out[...] = 0
     share = _divide(g, divisors(out.shape, g.shape, kernel, stride, padding, pad, divisor))
-    for _, _, o, i in _taps((1, 1, *kernel), out.shape, g.shape, (stride, padding, (1, 1))):
+    for _, o, i in taps((1, 1, *kernel), out.shape, g.shape, (stride, padding, (1, 1))):
         part = out[i]
         part += share[o]
 

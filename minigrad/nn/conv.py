@@ -13,7 +13,14 @@ from ._sizes import ntuple
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+]
 
 _MODES = {"zeros", "reflect", "replicate", "circular"}
 
@@ -178,6 +185,16 @@ class Conv2d(_Conv):
     _function = staticmethod(F.conv2d)
 
 
+class Conv3d(_Conv):
+    """Cross-correlation over ([N,] C, D, H, W); weight is (out, in / groups, kD, kH, kW).
+
+    `padding`: numbers, "same" or "valid"; `padding_mode`: zeros, reflect, replicate, circular.
+    """
+
+    ndim = 3
+    _function = staticmethod(F.conv3d)
+
+
 class _ConvTranspose(_ConvNd):
     transposed = True
 
@@ -256,3 +273,10 @@ class ConvTranspose2d(_ConvTranspose):
 
     ndim = 2
     _function = staticmethod(F.conv_transpose2d)
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """The gradient of `Conv3d` with respect to its input; weight: (in, out / groups, kD, kH, kW)."""
+
+    ndim = 3
+    _function = staticmethod(F.conv_transpose3d)

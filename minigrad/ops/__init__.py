@@ -14,6 +14,7 @@ from . import (
     compare,
     contractions,
     conv,
+    conv_forms,
     difference,
     distance,
     dropouts,
@@ -65,6 +66,7 @@ from .class_losses import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .contractions import *  # noqa: F403
 from .conv import *  # noqa: F403
+from .conv_forms import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
@@ -117,6 +119,7 @@ FAMILIES = (
     compare,
     contractions,
     conv,
+    conv_forms,
     difference,
     distance,
     dropouts,

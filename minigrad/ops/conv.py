@@ -1,8 +1,9 @@
-"""Convolutions and transposed convolutions in one and two dimensions, with their bias.
+"""Convolutions and transposed convolutions in one to three dimensions, with their bias.
 
 Input x, weight w and output g are tied by one trilinear form (see `kernels/numpy_conv.py`). Three
 nodes compute one of the three from the other two, and the gradients of each are the other two
-nodes: so every order of gradient is again a convolution. One dimension is a height of 1.
+nodes: so every order of gradient is again a convolution. One dimension is a height of 1, and of
+three dimensions two become one where the kernel does not tell them apart.
 """
 
 from __future__ import annotations
@@ -20,11 +21,20 @@ from ._nn import public
 from ._shape import array_arg
 from .reduce import sum
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+]
+
+Steps = tuple[int, ...]  # one for each spatial dimension
 
 
 class Geometry(NamedTuple):
-    """How x, w and g lie to each other: their own shapes, their 4-d forms, and the steps."""
+    """How x, w and g lie to each other: their own shapes, what kernels see, and the steps."""
 
     x_shape: tuple[int, ...]
     w_shape: tuple[int, ...]
@@ -32,7 +42,7 @@ class Geometry(NamedTuple):
     x: tuple[int, ...]
     w: tuple[int, ...]
     g: tuple[int, ...]
-    steps: tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
+    steps: tuple[Steps, Steps, Steps, int]
 
 
 def _bias_gradient(grad: Any, geometry: Geometry) -> Any:
@@ -52,7 +62,7 @@ class Convolution(Node):
     def forward(self, x: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
         x, w = x.reshape(geometry.x), w.reshape(geometry.w)
-        return cpu.conv2d(x, w, bias, geometry.g, *geometry.steps).reshape(geometry.g_shape)
+        return cpu.conv(x, w, bias, geometry.g, *geometry.steps).reshape(geometry.g_shape)
 
     def backward(self, grad: Any) -> Any:
         """d x = transposed convolution of grad with w; d w = correlation of x with grad."""
@@ -75,7 +85,7 @@ class ConvolutionInput(Node):
     def forward(self, g: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
         g, w = g.reshape(geometry.g), w.reshape(geometry.w)
-        return cpu.conv2d_input(g, w, bias, geometry.x, *geometry.steps).reshape(geometry.x_shape)
+        return cpu.conv_input(g, w, bias, geometry.x, *geometry.steps).reshape(geometry.x_shape)
 
     def backward(self, grad: Any) -> Any:
         """d g = convolution of grad with w; d w = correlation of grad with g."""
@@ -101,7 +111,7 @@ class ConvolutionWeight(Node):
     def forward(self, x: Any, g: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
         x, g = x.reshape(geometry.x), g.reshape(geometry.g)
-        return cpu.conv2d_weight(x, g, geometry.w, *geometry.steps).reshape(geometry.w_shape)
+        return cpu.conv_weight(x, g, geometry.w, *geometry.steps).reshape(geometry.w_shape)
 
     def backward(self, grad: Any) -> Any:
         """d x = transposed convolution of g with grad; d g = convolution of x with grad."""
@@ -135,21 +145,30 @@ def _show(sizes: tuple[int, ...]) -> str:
     return "(" + " x ".join(map(str, sizes)) + ")"
 
 
-def _check_types(name: str, x: Any, w: Any, bias: Any, transposed: bool) -> None:
+def _check_types(name: str, x: Any, w: Any, bias: Any, dilation: tuple, transposed: bool) -> None:
     a, b = (type_name(dtypes.from_numpy(t.dtype)) for t in (x, w))
     if a != b:
         raise RuntimeError(f"{name}(): expected scalar type {a} but found {b}")
     if bias is not None and bias.dtype != x.dtype:
         a, b = (dtypes.from_numpy(t.dtype).name for t in (x, bias))
         raise RuntimeError(f"Input type ({a}) and bias type ({b}) should be the same")
-    kind = "slow_conv_transpose2d_out_cpu" if transposed else "slow_conv2d_cpu"
-    if a == "Bool" or (transposed and x.dtype.kind in "iu" and x.dtype.itemsize < 8):
+    n = max(len(dilation), 2)  # a line is a plane
+    small = x.dtype.kind in "iu" and x.dtype.itemsize < 8
+    if transposed:
+        kind = f"slow_conv_transpose{n}d_out_cpu"
+    elif n < 3:
+        kind, small = "slow_conv2d_cpu", False
+    else:  # PyTorch has another kernel for dilations
+        dilated = max(dilation) > 1
+        kind, small = "slow_conv_dilated<>" if dilated else "compute_columns3d", small and dilated
+    if a == "Bool" or small:
         raise NotImplementedError(f"\"{kind}\" not implemented for '{a}'")
 
 
-def _check_shapes(name: str, x: Any, w: Any, bias: Any, groups: int, transposed: bool) -> None:
+def _check_shapes(
+    name: str, n: int, x: Any, w: Any, bias: Any, groups: int, transposed: bool
+) -> None:
     """PyTorch's checks of channels and groups, in its order; x is batched or not."""
-    n = 1 if "1d" in name else 2
     if w.ndim != n + 2:
         raise RuntimeError(
             f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight "
@@ -206,22 +225,36 @@ def _check_steps(
     if min(stride) <= 0:
         raise RuntimeError("non-positive stride is not supported")
     if min(dilation) <= 0:
-        raise RuntimeError("dilation should be greater than zero")
+        wrong = "dilation should be greater than zero"
+        raise RuntimeError("non-positive dilation is not supported" if n == 3 else wrong)
 
 
 def _geometry(
     x: tuple, w: tuple, g: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int
 ) -> Geometry:
     """The geometry of shapes that may lack a batch and a height."""
-    flat = len(w) == 3
-
-    def four(shape: tuple) -> tuple:
-        shape = shape if len(shape) == len(w) else (1, *shape)
-        return (*shape[:2], 1, shape[2]) if flat else shape
-
-    if flat:
+    seen = x if len(x) == len(w) else (1, *x), w, g if len(g) == len(w) else (1, *g)
+    if len(w) == 3:
+        seen = tuple([(*shape[:2], 1, shape[2]) for shape in seen])  # type: ignore[assignment]
         stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
-    return Geometry(x, w, g, four(x), four(w), four(g), (stride, padding, dilation, groups))
+    elif len(w) == 5:
+        seen, stride, padding, dilation = _without_depth(seen, stride, padding, dilation)
+    return Geometry(x, w, g, *seen, (stride, padding, dilation, groups))
+
+
+def _without_depth(shapes: tuple, stride: tuple, padding: tuple, dilation: tuple) -> tuple:
+    """Two dimensions in place of three, where a kernel of size 1 walks through two of them."""
+    x, w, g = shapes
+    for at in (1, 0):  # height and width, or depth and height, are one
+        pair = slice(at, at + 2)
+        if (w[2:][pair], stride[pair], padding[pair]) != ((1, 1), (1, 1), (0, 0)):
+            continue
+        if x[2:][pair] != g[2:][pair]:
+            continue  # padding of the output
+        merged = tuple([(*s[: 2 + at], s[2 + at] * s[3 + at], *s[4 + at :]) for s in shapes])
+        steps = [(*s[:at], s[at], *s[at + 2 :]) for s in (stride, padding, dilation)]
+        return merged, *steps
+    return shapes, stride, padding, dilation
 
 
 def _pads(
@@ -240,6 +273,10 @@ def _pads(
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, kernel)]
     return tuple([t // 2 for t in total]), tuple([t - t // 2 for t in total])
+
+
+# The spatial dimensions of input and weight, as the docstrings call them.
+_AXES = (("L", "R"), ("H, W", "R, S"), ("D, H, W", "T, R, S"))
 
 
 def _conv(n: int) -> Callable:
@@ -261,8 +298,8 @@ def _conv(n: int) -> Callable:
         dilations = _sizes(name, "dilation", dilation, n)
         before, after = _pads(name, padding, steps, dilations, w.shape[2 : n + 2])
         _check_steps(name, x, w, steps, before, dilations, groups)
-        _check_shapes(name, x, w, b, groups, False)
-        _check_types(name, x, w, b, False)
+        _check_shapes(name, n, x, w, b, groups, False)
+        _check_types(name, x, w, b, dilations, False)
         padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after)])
         reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:])])
         if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach)):
@@ -275,8 +312,7 @@ def _conv(n: int) -> Callable:
         geometry = _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
         return apply(Convolution, (input, weight, bias), geometry)
 
-    space = "L" if n == 1 else "H, W"
-    kernel = "R" if n == 1 else "R, S"
+    space, kernel = _AXES[n - 1]
     doc = f"""Convolution of `input` ([N,] C, {space}) with `weight` (K, C / groups, {kernel}).
 
     `bias` is (K,); `padding` is a size, one for each dimension, "same" or "valid". RuntimeError
@@ -287,6 +323,7 @@ def _conv(n: int) -> Callable:
 
 conv1d = _conv(1)
 conv2d = _conv(2)
+conv3d = _conv(3)
 
 
 def _transposed_size(
@@ -298,7 +335,7 @@ def _transposed_size(
         raise RuntimeError("negative output_padding is not supported")
     if any(o >= s and o >= d for o, s, d in zip(more, stride, dilation)):
         given = (("output_padding", more), ("stride", stride), ("dilation", dilation))
-        axes = ("height", "width")[2 - n :]
+        axes = ("depth", "height", "width")[3 - n :]
         raise RuntimeError(
             "output padding must be smaller than either stride or dilation, but got "
             + " ".join(f"{role}_{a}: {v}" for role, vs in given for a, v in zip(axes, vs))
@@ -337,15 +374,14 @@ def _conv_transpose(n: int) -> Callable:
         more = _sizes(name, "output_padding", output_padding, n)
         dilations = _sizes(name, "dilation", dilation, n)
         _check_steps(name, x, w, steps, pads, dilations, groups)
-        _check_shapes(name, x, w, b, groups, True)
-        _check_types(name, x, w, b, True)
+        _check_shapes(name, n, x, w, b, groups, True)
+        _check_types(name, x, w, b, dilations, True)
         size = _transposed_size(x, w, steps, pads, more, dilations)
         out = (*x.shape[: -n - 1], w.shape[1] * groups, *size)
         geometry = _geometry(out, w.shape, x.shape, steps, pads, dilations, groups)
         return apply(ConvolutionInput, (input, weight, bias), geometry)
 
-    space = "L" if n == 1 else "H, W"
-    kernel = "R" if n == 1 else "R, S"
+    space, kernel = _AXES[n - 1]
     doc = f"""Transposed convolution of `input` ([N,] C, {space}), the gradient of `conv{n}d`.
 
     `weight` is (C, K / groups, {kernel}), `bias` (K,). RuntimeError for shapes that do not fit
@@ -356,3 +392,4 @@ def _conv_transpose(n: int) -> Callable:
 
 conv_transpose1d = _conv_transpose(1)
 conv_transpose2d = _conv_transpose(2)
+conv_transpose3d = _conv_transpose(3)

@@ -23,6 +23,7 @@ def one():
 
 
 WINDOW = [2, 2, 2, 2, 0, 0]
+VOLUME_STEPS = (1,) * 10
 STEPS = [1, 1, 1, 1, 1, 1, 1]
 CALLS = {
     "gemm": lambda: [zeros(3, 4), zeros(3, 5), zeros(5, 4), 1.0, 0.0, None, False],
@@ -53,6 +54,15 @@ CALLS = {
         zeros(2, 3, 5, 5), zeros(2, 4, 5, 5), zeros(4, 3, 3, 3), zeros(3), *STEPS,
     ],
     "conv2d_weight": lambda: [zeros(4, 3, 3, 3), zeros(2, 3, 5, 5), zeros(2, 4, 5, 5), *STEPS],
+    "conv3d": lambda: [
+        zeros(2, 4, 2, 5, 5), zeros(2, 3, 2, 5, 5), zeros(4, 3, 3, 3, 3), zeros(4), *VOLUME_STEPS,
+    ],
+    "conv3d_input": lambda: [
+        zeros(2, 3, 2, 5, 5), zeros(2, 4, 2, 5, 5), zeros(4, 3, 3, 3, 3), zeros(3), *VOLUME_STEPS,
+    ],
+    "conv3d_weight": lambda: [
+        zeros(4, 3, 3, 3, 3), zeros(2, 3, 2, 5, 5), zeros(2, 4, 2, 5, 5), *VOLUME_STEPS,
+    ],
     "max_pool2d": lambda: [
         zeros(2, 3, 2, 2), zeros(2, 3, 2, 2, dtype=np.int32), zeros(2, 3, 4, 4), *WINDOW, 1, 1,
     ],
@@ -166,9 +176,9 @@ def test_strides_larger_than_the_input():
         zeros(4, 3, 3, 3),
     )
     w += 1
-    got = cpu.conv2d(x, w, None, (2, 4, 1, 1), (10**6, 10**6), (0, 0), (1, 1), 1)
+    got = cpu.conv(x, w, None, (2, 4, 1, 1), (10**6, 10**6), (0, 0), (1, 1), 1)
     np.testing.assert_allclose(got[:, 0, 0, 0], x[:, :, :3, :3].sum((1, 2, 3)), rtol=1e-5)
-    back = cpu.conv2d_input(got, w, None, x.shape, (2**30, 2**30), (0, 0), (1, 1), 1)
+    back = cpu.conv_input(got, w, None, x.shape, (2**30, 2**30), (0, 0), (1, 1), 1)
     np.testing.assert_allclose(back[:, 0, 0, 0], got.sum((1, 2, 3)), rtol=1e-5)
     assert (back[:, :, 3:] == 0).all()
 
@@ -181,8 +191,8 @@ def test_misaligned_arrays_are_copied_first():
 
     x, w, bias = misaligned(2, 3, 8, 8), misaligned(4, 3, 3, 3), misaligned(4)
     steps = ((1, 1), (0, 0), (1, 1), 1)
-    want = cpu.conv2d(x.copy(), w.copy(), bias.copy(), (2, 4, 6, 6), *steps)
-    np.testing.assert_array_equal(cpu.conv2d(x, w, bias, (2, 4, 6, 6), *steps), want)
+    want = cpu.conv(x.copy(), w.copy(), bias.copy(), (2, 4, 6, 6), *steps)
+    np.testing.assert_array_equal(cpu.conv(x, w, bias, (2, 4, 6, 6), *steps), want)
     np.testing.assert_array_equal(cpu.astype(x, np.dtype(np.float16)), x.astype(np.float16))
     pooled, _ = cpu.max_pool2d(x, (2, 3, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False)
     np.testing.assert_array_equal(pooled[0, 0, 0, 0], x[0, 0, :2, :2].max())

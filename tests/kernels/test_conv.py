@@ -8,7 +8,7 @@ from minigrad.kernels.cpu import _C
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# n, c, h, w, k, (r, s), stride, padding, dilation, groups
+# n, c, [d,] h, w, k, ([t,] r, s), stride, padding, dilation, groups
 CASES = [
     (1, 1, 1, 1, 1, (1, 1), 1, 0, 1, 1),
     (2, 3, 8, 9, 17, (3, 3), 1, 1, 1, 1),
@@ -42,38 +42,51 @@ CASES = [
     (2, 33, 4, 9, 130, (1, 1), 1, 0, 1, 1),
     (2, 96, 5, 6, 97, (2, 1), (3, 2), (1, 0), 1, 1),
     (9, 16, 13, 11, 33, (3, 3), 1, 0, 2, 1),
+    # three dimensions
+    (2, 3, 5, 8, 9, 17, (3, 3, 3), 1, 1, 1, 1),
+    (2, 17, 4, 7, 5, 3, (2, 3, 2), 2, 1, 1, 1),
+    (3, 1, 7, 6, 11, 5, (3, 5, 5), (1, 2, 2), (1, 2, 2), 1, 1),
+    (2, 4, 6, 9, 10, 6, (3, 3, 3), 3, 4, 2, 2),
+    (2, 6, 3, 7, 7, 6, (3, 3, 3), 1, 1, 1, 6),
+    (1, 20, 3, 6, 6, 32, (1, 1, 1), 1, 0, 1, 1),
+    (2, 32, 3, 4, 5, 20, (1, 1, 1), (2, 1, 1), 0, 1, 1),
+    (2, 12, 1, 8, 8, 10, (3, 3, 3), 1, 1, 1, 1),  # planes of padding around one
+    (2, 16, 5, 8, 8, 32, (5, 3, 3), (1, 2, 2), (0, 1, 1), 1, 1),  # one plane of outputs
+    (2, 34, 5, 6, 7, 64, (3, 3, 3), 2, 1, 1, 2),
+    (1, 40, 9, 5, 5, 16, (2, 2, 2), (3, 2, 1), (4, 0, 1), (2, 1, 3), 1),
+    (0, 3, 4, 8, 8, 4, (3, 3, 3), 1, 1, 1, 1),
 ]
 
 
-def pair(value):
-    return value if isinstance(value, tuple) else (value, value)
+def each(value, n):
+    return value if isinstance(value, tuple) else (value,) * n
 
 
 def make(case, dtype, extra=0):
     """x, w, g, biases, steps; `extra` rows of outputs read the padding behind x only."""
-    n, c, h, w, k, (r, s), stride, padding, dilation, groups = case
-    stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+    n, c, *extent, k, kernel, stride, padding, dilation, groups = case
+    stride, padding, dilation = (each(v, len(extent)) for v in (stride, padding, dilation))
     size = [
         (i + 2 * p - d * (t - 1) - 1) // st + 1 + extra
-        for i, p, d, t, st in zip((h, w), padding, dilation, (r, s), stride, strict=True)
+        for i, p, d, t, st in zip(extent, padding, dilation, kernel, stride, strict=True)
     ]
     rng = np.random.default_rng(0)
 
     def array(*shape):
         return rng.standard_normal(shape).astype(dtype)
 
-    arrays = array(n, c, h, w), array(k, c // groups, r, s), array(n, k, *size)
+    arrays = array(n, c, *extent), array(k, c // groups, *kernel), array(n, k, *size)
     return *arrays, array(k), array(c), (stride, padding, dilation, groups)
 
 
 def results(case, dtype, extra=0):
     x, w, g, bias_k, bias_c, steps = make(case, dtype, extra)
     return [
-        cpu.conv2d(x, w, bias_k, g.shape, *steps),
-        cpu.conv2d(x, w, None, g.shape, *steps),
-        cpu.conv2d_input(g, w, bias_c, x.shape, *steps),
-        cpu.conv2d_input(g, w, None, x.shape, *steps),
-        cpu.conv2d_weight(x, g, w.shape, *steps),
+        cpu.conv(x, w, bias_k, g.shape, *steps),
+        cpu.conv(x, w, None, g.shape, *steps),
+        cpu.conv_input(g, w, bias_c, x.shape, *steps),
+        cpu.conv_input(g, w, None, x.shape, *steps),
+        cpu.conv_weight(x, g, w.shape, *steps),
     ]
 
 
@@ -82,11 +95,11 @@ def expected(case, dtype, extra=0):
         a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in make(case, dtype, extra)
     )
     outs = [np.empty_like(a) for a in (g, g, x, x, w)]
-    numpy_conv.conv2d(outs[0], x, w, bias_k, *steps)
-    numpy_conv.conv2d(outs[1], x, w, None, *steps)
-    numpy_conv.conv2d_input(outs[2], g, w, bias_c, *steps)
-    numpy_conv.conv2d_input(outs[3], g, w, None, *steps)
-    numpy_conv.conv2d_weight(outs[4], x, g, *steps)
+    numpy_conv.conv(outs[0], x, w, bias_k, *steps)
+    numpy_conv.conv(outs[1], x, w, None, *steps)
+    numpy_conv.conv_input(outs[2], g, w, bias_c, *steps)
+    numpy_conv.conv_input(outs[3], g, w, None, *steps)
+    numpy_conv.conv_weight(outs[4], x, g, *steps)
     return outs
 
 
@@ -132,10 +145,10 @@ def winograd_arrays(case):
 
 def winograd_results(x, w, g, bias_k, bias_c, steps):
     return [
-        cpu.conv2d(x, w, bias_k, g.shape, *steps),
-        cpu.conv2d(x, w, None, g.shape, *steps),
-        cpu.conv2d_input(g, w, bias_c, x.shape, *steps),
-        cpu.conv2d_weight(x, g, w.shape, *steps),
+        cpu.conv(x, w, bias_k, g.shape, *steps),
+        cpu.conv(x, w, None, g.shape, *steps),
+        cpu.conv_input(g, w, bias_c, x.shape, *steps),
+        cpu.conv_weight(x, g, w.shape, *steps),
     ]
 
 
@@ -147,10 +160,10 @@ def test_error_of_transformed_products(case):
         a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arrays
     )
     outs = [np.empty_like(a) for a in (g, g, x, w)]
-    numpy_conv.conv2d(outs[0], x, w, bias_k, *steps)
-    numpy_conv.conv2d(outs[1], x, w, None, *steps)
-    numpy_conv.conv2d_input(outs[2], g, w, bias_c, *steps)
-    numpy_conv.conv2d_weight(outs[3], x, g, *steps)
+    numpy_conv.conv(outs[0], x, w, bias_k, *steps)
+    numpy_conv.conv(outs[1], x, w, None, *steps)
+    numpy_conv.conv_input(outs[2], g, w, bias_c, *steps)
+    numpy_conv.conv_weight(outs[3], x, g, *steps)
     for got, want in zip(winograd_results(*arrays), outs, strict=True):
         size = np.sqrt(np.mean(want**2))
         assert np.sqrt(np.mean((got - want) ** 2)) < 3e-6 * size
@@ -177,7 +190,7 @@ def test_transformed_products_keep_to_their_memory():
         for a, b in zip(winograd_results(x, w, g, bias, None, steps), first, strict=True):
             np.testing.assert_array_equal(a, b)
     x[1] = np.nan
-    result = cpu.conv2d(x, w, bias, g.shape, *steps)
+    result = cpu.conv(x, w, bias, g.shape, *steps)
     assert np.isnan(result[1]).all()
     np.testing.assert_array_equal(result[0], first[0][0])
     np.testing.assert_array_equal(result[2], first[0][2])
@@ -207,7 +220,7 @@ def test_outputs_only_are_written():
     _C.conv2d(out, x, w, bias, 1, 1, 1, 1, 1, 1, 1)
     assert (flat[:32] == 7).all()
     assert (flat[-32:] == 7).all()
-    np.testing.assert_array_equal(out, cpu.conv2d(x, w, bias, g.shape, *steps))
+    np.testing.assert_array_equal(out, cpu.conv(x, w, bias, g.shape, *steps))
 
 
 def test_bad_arguments_are_named():
@@ -225,3 +238,5 @@ def test_bad_arguments_are_named():
         _C.conv2d(g, x, w, bias[1:].copy(), *steps)
     with pytest.raises(ValueError, match="it must have 4 dimensions"):
         _C.conv2d_weight(w, x[0], g, *steps)
+    with pytest.raises(ValueError, match="it must have 5 dimensions"):
+        _C.conv3d(g, x, w, bias, *[1] * 10)
