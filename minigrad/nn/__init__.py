@@ -22,3 +22,4 @@ from .rnn import *  # noqa: F403
 from .rnn_cells import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .sparse import *  # noqa: F403
+from .upsampling import *  # noqa: F403

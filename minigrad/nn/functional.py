@@ -211,6 +211,14 @@ pad = ops.pad
 channel_shuffle = ops.channel_shuffle
 pixel_shuffle = ops.pixel_shuffle
 pixel_unshuffle = ops.pixel_unshuffle
+interpolate = ops.interpolate
+upsample = ops.upsample
+upsample_bilinear = ops.upsample_bilinear
+upsample_nearest = ops.upsample_nearest
+affine_grid = ops.affine_grid
+grid_sample = ops.grid_sample
+unfold = ops.im2col
+fold = ops.col2im
 
 
 # -- losses ----------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from . import (
     norms,
     padding,
     pairs,
+    patches,
     places,
     pool,
     power,
@@ -42,8 +43,10 @@ from . import (
     rectifiers,
     reduce,
     reduce_at,
+    resample,
     restride,
     rounding,
+    sampling,
     scan,
     scattering,
     sets,
@@ -85,6 +88,7 @@ from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .pairs import *  # noqa: F403
+from .patches import *  # noqa: F403
 from .places import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .power import *  # noqa: F403
@@ -94,8 +98,10 @@ from .rearrange import *  # noqa: F403
 from .rectifiers import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .reduce_at import *  # noqa: F403
+from .resample import *  # noqa: F403
 from .restride import *  # noqa: F403
 from .rounding import *  # noqa: F403
+from .sampling import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .scattering import *  # noqa: F403
 from .sets import *  # noqa: F403
@@ -138,6 +144,7 @@ FAMILIES = (
     norms,
     padding,
     pairs,
+    patches,
     places,
     pool,
     power,
@@ -147,8 +154,10 @@ FAMILIES = (
     rectifiers,
     reduce,
     reduce_at,
+    resample,
     restride,
     rounding,
+    sampling,
     scan,
     scattering,
     sets,
