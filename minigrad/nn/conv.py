@@ -276,7 +276,7 @@ class ConvTranspose2d(_ConvTranspose):
 
 
 class ConvTranspose3d(_ConvTranspose):
-    """The gradient of `Conv3d` with respect to its input; weight: (in, out / groups, kD, kH, kW)."""
+    """The gradient of `Conv3d` to its input; weight is (in, out / groups, kD, kH, kW)."""
 
     ndim = 3
     _function = staticmethod(F.conv_transpose3d)
