@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
-    "aminmax", "cummax", "cummin", "kthvalue", "max", "median", "min", "mode", "nanmedian", "sort",
-    "topk",
+    "aminmax", "cummax", "cummin", "frexp", "histogram", "histogramdd", "kthvalue", "max", "median",
+    "min", "mode", "nanmedian", "sort", "topk",
 ]  # fmt: skip
 
 
@@ -41,6 +41,9 @@ def _define(name: str, *names: str) -> type[_Result]:
 aminmax = _define("aminmax", "min", "max")
 cummax = _define("cummax", "values", "indices")
 cummin = _define("cummin", "values", "indices")
+frexp = _define("frexp", "mantissa", "exponent")
+histogram = _define("histogram", "hist", "bin_edges")
+histogramdd = _define("histogramdd", "hist", "bin_edges")
 kthvalue = _define("kthvalue", "values", "indices")
 max = _define("max", "values", "indices")
 median = _define("median", "values", "indices")

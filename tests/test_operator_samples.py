@@ -47,6 +47,11 @@ EXCLUDED_CHECKS: dict[tuple[str, str], str] = {
         (f"__{name}__", "error"): "calls the slot of the class on a number"
         for name in ("radd", "rand", "rmul", "ror", "rxor")
     },
+    ("as_strided_scatter", "grad"): "PyTorch keeps grad in the replaced part, and not elsewhere",
+    ("narrow_copy", "error"): "an assertion in PyTorch, not an IndexError, for a dim out of range",
+    ("split_with_sizes_copy", "out"): "`out` is a list, and nothing is returned",
+    ("unbind_copy", "out"): "`out` is a list, and nothing is returned",
+    ("histogramdd", "out"): "PyTorch's function has no `out`",
     ("gather", "error"): "an `out` that is resized gets memory of its own and overlaps nothing",
     ("cat", "error"): "an `out` over NumPy's memory cannot be resized in PyTorch",
     ("addbmm", "inplace"): "PyTorch resizes a self that broadcasts, unlike all others",
@@ -82,6 +87,7 @@ TIES = {
 }  # fmt: skip
 # Operators whose samples hold the arguments in another order, or that are attributes.
 ADAPTED: dict[str, Callable] = {
+    "_segment_reduce": lambda data, reduce, **kw: mg.segment_reduce(data, reduce, **kw),
     "einsum": lambda tensors, equation: mg.einsum(equation, tensors),
     "nn.functional.embedding": lambda weight, index, **kw: mg.nn.functional.embedding(
         index, weight, **kw

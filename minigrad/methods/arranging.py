@@ -76,6 +76,10 @@ class Arranging:
     diagonal = ops.diagonal
     unfold = ops.unfold
     as_strided = ops.as_strided
+    narrow_copy = ops.narrow_copy
+    unsafe_chunk = ops.unsafe_chunk
+    unsafe_split = ops.unsafe_split
+    unsafe_split_with_sizes = ops.unsafe_split_with_sizes
     as_strided_ = in_place_view(ops.as_strided, "as_strided_")
     split = ops.split
     split_with_sizes = ops.split_with_sizes
@@ -103,8 +107,11 @@ class Arranging:
     triu_ = in_place(ops.triu)
     diag = ops.diag
     diag_embed = ops.diag_embed
+    diagflat = ops.diagflat
     select_scatter = ops.select_scatter
     slice_scatter = ops.slice_scatter
+    diagonal_scatter = ops.diagonal_scatter
+    as_strided_scatter = ops.as_strided_scatter
 
     # -- index, scatter, masked --------------------------------------------------------------------
 
@@ -128,6 +135,8 @@ class Arranging:
     index_add_ = in_place(ops.index_add)
     index_copy = ops.index_copy
     index_copy_ = in_place(ops.index_copy)
+    index_reduce = ops.index_reduce
+    index_reduce_ = in_place(ops.index_reduce)
     index_fill = ops.index_fill
     index_fill_ = in_place(ops.index_fill)
     take = ops.take
@@ -141,4 +150,5 @@ class Arranging:
     masked_scatter = ops.masked_scatter
     masked_scatter_ = in_place(ops.masked_scatter)
     nonzero = ops.nonzero
+    nonzero_static = ops.nonzero_static
     argwhere = ops.argwhere

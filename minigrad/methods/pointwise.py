@@ -90,6 +90,8 @@ class Pointwise:
     floor, floor_ = ops.floor, in_place(ops.floor)
     frac, frac_ = ops.frac, in_place(ops.frac)
     round, round_ = ops.round, in_place(ops.round)
+    frexp = ops.frexp
+    angle = ops.angle
     sgn, sgn_ = ops.sgn, in_place(ops.sgn)
     sign, sign_ = ops.sign, in_place(ops.sign)
     trunc = fix = ops.trunc

@@ -40,10 +40,15 @@ class Reducing:
 
     var = ops.var
     std = ops.std
+    cov = ops.cov
+    corrcoef = ops.corrcoef
 
     # -- norms -------------------------------------------------------------------------------------
 
     norm = ops.norm
+    renorm = ops.renorm
+    renorm_ = in_place(ops.renorm)
+    dist = ops.dist
 
     # -- scan --------------------------------------------------------------------------------------
 
@@ -77,6 +82,7 @@ class Reducing:
     unique = ops.unique
     unique_consecutive = ops.unique_consecutive
     histc = ops.histc
+    histogram = ops.histogram
     bincount = ops.bincount
 
     # -- softmaxes ---------------------------------------------------------------------------------

@@ -9,18 +9,21 @@ from . import (
     arith,
     attention,
     blend,
+    calculus,
     channel_norm,
     class_losses,
     compare,
     contractions,
     conv,
     conv_forms,
+    copies,
     difference,
     distance,
     dropouts,
     embeddings,
     extrema,
     grids,
+    histograms,
     index,
     join,
     linalg,
@@ -28,6 +31,8 @@ from . import (
     margin_loss,
     masked,
     maxima,
+    membership,
+    moments,
     movement,
     normalization,
     norms,
@@ -48,7 +53,9 @@ from . import (
     rounding,
     sampling,
     scan,
+    scattered,
     scattering,
+    segments,
     sets,
     slices,
     softmaxes,
@@ -64,18 +71,21 @@ from .adaptive import *  # noqa: F403
 from .arith import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .blend import *  # noqa: F403
+from .calculus import *  # noqa: F403
 from .channel_norm import *  # noqa: F403
 from .class_losses import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .contractions import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .conv_forms import *  # noqa: F403
+from .copies import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .grids import *  # noqa: F403
+from .histograms import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
@@ -83,6 +93,8 @@ from .loss import *  # noqa: F403
 from .margin_loss import *  # noqa: F403
 from .masked import *  # noqa: F403
 from .maxima import *  # noqa: F403
+from .membership import *  # noqa: F403
+from .moments import *  # noqa: F403
 from .movement import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
@@ -103,7 +115,9 @@ from .restride import *  # noqa: F403
 from .rounding import *  # noqa: F403
 from .sampling import *  # noqa: F403
 from .scan import *  # noqa: F403
+from .scattered import *  # noqa: F403
 from .scattering import *  # noqa: F403
+from .segments import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .slices import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
@@ -120,18 +134,21 @@ FAMILIES = (
     arith,
     attention,
     blend,
+    calculus,
     channel_norm,
     class_losses,
     compare,
     contractions,
     conv,
     conv_forms,
+    copies,
     difference,
     distance,
     dropouts,
     embeddings,
     extrema,
     grids,
+    histograms,
     index,
     join,
     linalg,
@@ -139,6 +156,8 @@ FAMILIES = (
     margin_loss,
     masked,
     maxima,
+    membership,
+    moments,
     movement,
     normalization,
     norms,
@@ -159,7 +178,9 @@ FAMILIES = (
     rounding,
     sampling,
     scan,
+    scattered,
     scattering,
+    segments,
     sets,
     slices,
     softmaxes,

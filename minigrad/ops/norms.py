@@ -23,13 +23,14 @@ from ._reduction import (
     kept_shape,
     restore,
 )
-from ._shape import all_or, array_arg, array_of, normalize_dim
+from ._shape import all_or, array_arg, array_of, normalize_dim, whole
 from ._singular import nuclear
-from .arith import div, mul
+from .arith import add, div, mul
 from .movement import permute, reshape
 from .power import pow
+from .rounding import abs
 
-__all__ = ["norm"]
+__all__ = ["norm", "norm_except_dim", "renorm"]
 
 _reduce = reduction.reduce
 _BOTH = SAVES_INPUT | SAVES_OUTPUT
@@ -49,7 +50,7 @@ class Norm(Node):
 
     def forward(self, x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.number, self.axes = p, axes
-        return np.asarray(_norm(cpu.widened(x), p, axes, keepdim), x.dtype)
+        return np.asarray(p_norm(cpu.widened(x), p, axes, keepdim), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad * sign(input) * (|input| / output)^(p - 1); 0 where the output is 0.
@@ -95,7 +96,8 @@ class Norm(Node):
 _square, _power = quiet(np.square), quiet(np.power)
 
 
-def _norm(x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+def p_norm(x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+    """The p-norm of an array over dimensions."""
     if p == 2:
         return cpu.sqrt(cpu.total(_square(x), axes, keepdim))
     size = np.abs(x)
@@ -188,3 +190,34 @@ def norm(
             "operation does not have an identity"
         )
     return finish("norm", apply(Norm, (input,), order, axes, keepdim), out)
+
+
+def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
+    """The `pow`-norm over all dimensions but `dim`, which are kept with size 1; -1: over all."""
+    x = array_arg("norm_except_dim", v, 1, "v")
+    order = whole("norm_except_dim(): pow", pow)
+    if dim == -1:
+        return norm(v, order)
+    d = normalize_dim(dim, x.ndim)
+    rest = tuple([i for i in range(x.ndim) if i != d])
+    return norm(v, order, rest, True) if rest else abs(v)
+
+
+def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -> Any:
+    """`input` with each place of dimension `dim` scaled down to the p-norm `maxnorm` if above it.
+
+    RuntimeError for p <= 0, a negative `maxnorm` and fewer than two dimensions.
+    """
+    x = array_arg("renorm", input)
+    if not p > 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if not maxnorm >= 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
+    if x.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    d = normalize_dim(dim, x.ndim)
+    size = norm(input, p, tuple([i for i in range(x.ndim) if i != d]), True)
+    above = array_of(size) > maxnorm
+    scale = fill(div(maxnorm, add(size, 1e-7)), np.logical_not(above), 1)
+    result = mul(input, scale)
+    return result if out is None else write_out("renorm", out, result)

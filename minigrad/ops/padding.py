@@ -16,7 +16,7 @@ from .assign import number_for
 from .movement import permute, reshape
 from .rearrange import clone
 
-__all__ = ["channel_shuffle", "pad", "pixel_shuffle", "pixel_unshuffle"]
+__all__ = ["channel_shuffle", "constant_pad_nd", "pad", "pixel_shuffle", "pixel_unshuffle"]
 
 
 class ConstantPad(Node):
@@ -158,6 +158,14 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         kernel = {"reflect": "reflection", "replicate": "replication"}[mode]
         raise NotImplementedError(f"\"{kernel}_pad{len(pad) // 2}d\" not implemented for 'Bool'")
     return apply(BorderPad, (input,), tuple([n for pair in widths for n in pair]), mode)
+
+
+def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
+    """`pad` in mode "constant"."""
+    return _pad(input, pad, "constant", value)
+
+
+_pad = pad  # `constant_pad_nd` has an argument of that name
 
 
 def _factor(name: str, which: str, factor: int, ndim: int) -> int:

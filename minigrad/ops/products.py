@@ -12,16 +12,19 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ._elementwise import write_out
+from ._elementwise import operand, write_out
 from ._matrices import check_bool, check_same_type, check_tensors, mt
-from ._shape import array_of, broadcast_error, expand, normalize_dim
+from ._reduction import constant
+from ._shape import array_arg, array_of, broadcast_error, expand, normalize_dim, whole
 from .arith import add, mul, neg, sub
+from .join import cat
 from .linalg import linear, matmul
 from .movement import permute, reshape
-from .rearrange import roll
+from .rearrange import flip, roll
 from .reduce import sum as sum_
+from .scan import cumprod
 
-__all__ = ["bilinear", "chain_matmul", "cross", "kron", "matrix_power"]
+__all__ = ["bilinear", "chain_matmul", "cross", "kron", "matrix_power", "vander"]
 
 
 def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
@@ -197,3 +200,23 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     middle = reshape(linear(left, reshape(permute(weight, (0, 2, 1)), (o * j, i))), (rows, o, j))
     result = reshape(sum_(mul(middle, right), -1, dtype=dtypes.from_numpy(x.dtype)), (*lead, o))
     return result if bias is None else add(result, bias)
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """The N powers (as many as elements by default) of each element of a vector, as rows.
+
+    From the highest down to 0, or up from 0 if `increasing`. RuntimeError for other shapes.
+    """
+    values = array_arg("vander", x, 1, "x")
+    if values.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    n = values.shape[0] if N is None else whole("vander(): N", N)
+    if n < 0:
+        raise RuntimeError("N must be non-negative.")
+    dtype = values.dtype if values.dtype.kind in "fV" else np.dtype(np.int64)
+    rows = reshape(operand("vander", x, dtype), (-1, 1))
+    one = constant(x, np.ones((values.shape[0], min(n, 1)), dtype))
+    powers = one
+    if n > 1:
+        powers = cat([one, cumprod(expand(rows, (values.shape[0], n - 1)), 1)], 1)
+    return powers if increasing else flip(powers, 1)

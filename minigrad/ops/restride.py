@@ -28,7 +28,7 @@ def _places(size: tuple, stride: tuple, offset: int) -> Any:
     return places
 
 
-def _memory(x: Any) -> tuple[Any, int]:
+def memory_of(x: Any) -> tuple[Any, int]:
     """All elements of the memory that `x` is a view of, as a vector, and where x starts in it."""
     owner, step = owner_of(x), x.dtype.itemsize
     extent = _span(owner.shape, tuple([s // owner.itemsize for s in owner.strides]))
@@ -62,7 +62,7 @@ class AsStrided(Node):
         if owner is None and x.flags.c_contiguous:
             flat, at = x.reshape(-1), 0
         elif owner is not None and owner_of(x) is owner and _steps(x) == steps:
-            flat, at = _memory(x)
+            flat, at = memory_of(x)
         else:
             return _moved(x, (x.shape, steps, 0), (size, stride, start))
         step = x.dtype.itemsize
@@ -136,7 +136,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
             f"as_strided: Negative strides are not supported at the moment, got strides: "
             f"{list(steps)}"
         )
-    flat, at = _memory(x)
+    flat, at = memory_of(x)
     offset = at if storage_offset is None else operator.index(storage_offset)
     span = _span(shape, steps)
     if offset < 0 or any(n < 0 for n in shape) or (span and offset + span > flat.size):

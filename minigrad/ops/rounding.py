@@ -5,16 +5,18 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
-from ._elementwise import Unary, not_a_tensor, unary, write_out, zeros_of
+from ._elementwise import Unary, floating, not_a_tensor, unary, write_out, zeros_of
 from ._shape import array_of
 from .arith import mul
 
 __all__ = [
-    "abs", "absolute", "ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc",
+    "abs", "absolute", "angle", "ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc",
 ]  # fmt: skip
 
 
@@ -65,6 +67,26 @@ def sign(input: Any, *, out: Any = None) -> Any:
 def sgn(input: Any, *, out: Any = None) -> Any:
     """`sign`, which it differs from for complex numbers only."""
     return unary(Sign, input, out)
+
+
+class Angle(Node):
+    """0 for positive numbers and 0, pi for negative ones."""
+
+    fresh = True
+
+    def forward(self, x: Any) -> Any:
+        result = np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0))
+        return np.where(x == x, result, x)  # NaN stays
+
+    def backward(self, grad: Any) -> Any:
+        """0."""
+        return zeros_of(grad)
+
+
+def angle(input: Any, *, out: Any = None) -> Any:
+    """The angle in the complex plane, elementwise: 0, or pi for negative numbers."""
+    result = apply(Angle, (floating("angle", input),))
+    return result if out is None else write_out("angle", out, result)
 
 
 class Floor(_Step):

@@ -16,6 +16,12 @@ def _bad(pattern: str, *args, error: type = RuntimeError) -> tuple:
     return (args, {}, error, pattern)
 
 
+def _vander(x, n: int | None = None, increasing: bool = False):
+    """PyTorch's own `vander` cannot be differentiated."""
+    powers = x[:, None] ** type(x)(range(len(x) if n is None else n)).to(x.dtype)
+    return powers if increasing else powers.flip(1)
+
+
 V3, V4, M34, M45 = A((3,)), A((4,)), A((3, 4)), A((4, 5))
 B34, B45 = A((2, 3, 4)), A((2, 4, 5))
 POWERS = ("int64", *FLOATS)
@@ -76,6 +82,9 @@ ROWS = [
     _row("kron", A((2, 3)), A((2, 2)), bad=_bad("must be Tensor", M34, 3, error=TypeError)),
     _row("kron", A((2, 3)), V3, label="ranks"),
     _row("kron", A(()), V3, label="0d"),
+    _row("vander", V3, dtypes=POWERS, bad=_bad("one-dimensional", M34), torch=_vander),
+    _row("vander", V3, 2, True, label="increasing", torch=_vander, dtypes=POWERS),
+    _row("vander", V3, 0, label="none", grad=False),
     _row("chain_matmul", M34, M45, A((5, 2)), bad=_bad("Tensor dimension is 1", V3, M34)),
     _row("trace", A((3, 4)), bad=_bad("expected a matrix", V3), dtypes=(*ALL_INTS, *FLOATS)),
     _row("cross", A((3, 4)), A((3, 4)), bad=_bad("no dimension of size 3", M45, M45)),

@@ -26,4 +26,10 @@ ROWS = [
         bad=((X, "nuc"), {}, RuntimeError, "dim must be a 2-tuple")),
     Row("norm", (A((4, 4)), "nuc"), label="nuc-square"),
     Row("norm", (A((3, 2, 5)), "nuc", (-2, -1)), label="nuc-wide"),
+    Row("norm_except_dim", (X, 2, 1), bad=((X, 2.5), {}, TypeError, "must be int")),
+    Row("norm_except_dim", (X, 1, -1), label="all"),
+    Row("norm_except_dim", (X,), label="first", empty=()),
+    Row("renorm", (X, 2, 1, 1.5), dtypes=(*HALVES, *FLOATS), rtol={"bfloat16": 4e-2},
+        bad=((X, 0, 1, 1), {}, RuntimeError, "non-positive-norm")),
+    Row("renorm", (X, 1, -1, 100.0), label="all below"),
 ]  # fmt: skip

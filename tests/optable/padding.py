@@ -28,6 +28,11 @@ ROWS = [
     _row("pad", (A((3, 4)), ()), label="nothing"),
     _row("pad", (A((4,)), (1, 1)), {"value": 2.5}, label="int", dtypes=("int64",), grad=False),
     *[row for mode in ("reflect", "replicate", "circular") for row in _border(mode)],
+    Row(
+        "constant_pad_nd",
+        (A((3, 4)), (1, 2), 0.5),
+        bad=((A((3, 4)), (-9, 0)), {}, RuntimeError, "non-negative"),
+    ),
     _row(
         "pixel_shuffle",
         (A((2, 8, 3, 2)), 2),

@@ -72,6 +72,8 @@ ROWS = [
         bad=((A(),), {"decimals": 1.5}, TypeError, "'decimals' must be int, not float")),
     Row("round", (A(lo=131, hi=134),), {"decimals": -1}, label="-decimals", dtypes=FLOATS,
         bad=((A(dtype="int64"),), {"decimals": 1}, NotImplementedError, "round_cpu")),
+    Row("angle", (A(),), dtypes=("int64", *FLOATING),
+        bad=((3,), {}, TypeError, "must be Tensor")),
     Row("frac", (A(lo=-1.8, hi=-1.2),), dtypes=FLOATING,
         bad=((A(dtype="int64"),), {}, NotImplementedError, "\"frac_cpu\" not implemented")),
 ]  # fmt: skip
