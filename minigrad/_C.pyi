@@ -160,6 +160,121 @@ def adagrad_step(
     maximize: bool,
     /,
 ) -> bool: ...
+def nadam_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_avg_sqs: list,
+    steps: list,
+    mu_products: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    momentum_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    /,
+) -> bool: ...
+def radam_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_avg_sqs: list,
+    steps: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    /,
+) -> bool: ...
+def adamax_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_infs: list,
+    steps: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def adadelta_step(
+    params: list,
+    grads: list,
+    square_avgs: list,
+    acc_deltas: list,
+    steps: list,
+    lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def asgd_step(
+    params: list,
+    grads: list,
+    axs: list,
+    steps: list,
+    etas: list,
+    mus: list,
+    lr: float,
+    lambd: float,
+    alpha: float,
+    t0: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def rprop_step(
+    params: list,
+    grads: list,
+    prevs: list,
+    step_sizes: list,
+    steps: list,
+    eta_minus: float,
+    eta_plus: float,
+    step_min: float,
+    step_max: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def lion_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def lamb_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_avg_sqs: list,
+    steps: list,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
+def lerp_tensors(params: list, ends: list, weight: float, /) -> bool: ...
+def scale_tensors(params: list, factor: float, /) -> bool: ...
+def tensor_norms(arrays: list, order: int, /) -> np.ndarray | None: ...
 
 # recurrent layers: None where NumPy has to do it
 def recurrent(

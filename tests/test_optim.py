@@ -30,6 +30,20 @@ CASES = [
     ("Adagrad", {}),
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-6}),
     ("Adagrad", {"initial_accumulator_value": 0.5, "maximize": True}),
+    ("NAdam", {}),
+    ("NAdam", {"momentum_decay": 0.1, "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"betas": (0.4, 0.9), "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.01}),
+    ("RAdam", {"weight_decay": 0.1, "maximize": True, "eps": 1e-4}),
+    ("RAdam", {"betas": (0.4, 0.95), "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Adamax", {}),
+    ("Adamax", {"betas": (0.4, 0.9), "weight_decay": 0.1, "maximize": True, "eps": 1e-3}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lambd": 0.1, "alpha": 0.5, "t0": 10, "weight_decay": 0.1, "maximize": True}),
+    ("Rprop", {}),
+    ("Rprop", {"etas": (0.3, 1.7), "step_sizes": (0.005, 0.05), "maximize": True}),
 ]
 SHAPES = [(3, 5), (17,), (), (0, 2), (2, 3, 4), (1,)]
 
@@ -95,7 +109,7 @@ def test_half_precision_is_pytorchs_to_its_rounding(name, options, dtype):
         p = lib.from_numpy(start.copy()).to(getattr(lib, dtype)).requires_grad_()
         # PyTorch's default rounds after every operation; its fused steps round once, as ours do.
         # (It has none for RMSprop, and that of SGD leaves half-precision elements out.)
-        fused = {"fused": True} if name.startswith("Ada") else {}
+        fused = {"fused": True} if name in ("Adam", "AdamW", "Adagrad") else {}
         opt = getattr(lib.optim, name)([p], **options, **fused)
         for step in range(10):
             p.grad = lib.from_numpy(grads_of(start, step, 0)).to(getattr(lib, dtype))
@@ -104,7 +118,7 @@ def test_half_precision_is_pytorchs_to_its_rounding(name, options, dtype):
         for value in opt.state[p].values():
             assert str(value.dtype).split(".")[1] in (dtype, "float32")
     eps = 2**-8 if dtype == "bfloat16" else 2**-11
-    tolerance = (2 if name.startswith("Ada") else 8) * eps
+    tolerance = (2 if fused else 8) * eps
     np.testing.assert_allclose(found[0], found[1], rtol=tolerance, atol=tolerance)
 
 
@@ -134,6 +148,43 @@ def test_layouts_that_the_kernel_refuses_give_the_same(name, options):
     assert not other[0].detach().numpy().flags.c_contiguous
     for p, q in zip(plain, other, strict=True):
         np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+def test_lion_is_its_formula(dtype):
+    rng = np.random.default_rng(0)
+    p, m = rng.standard_normal(37).astype(dtype), np.zeros(37, dtype)
+    mine = parameter(p)
+    opt = optim.Lion([mine], lr=0.01, betas=(0.8, 0.95), weight_decay=0.1)
+    for step in range(20):
+        g = grads_of(p, step, 0)
+        mine.grad = mg.Tensor._from_array(g.copy())
+        opt.step()
+        p = p - 0.01 * (np.sign(0.8 * m + 0.2 * g) + 0.1 * p)
+        m = 0.95 * m + 0.05 * g
+    np.testing.assert_allclose(mine.detach().numpy(), p, rtol=1e-5)
+    np.testing.assert_allclose(opt.state[mine]["exp_avg"].numpy(), m, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+def test_lamb_is_its_formula(dtype):
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal(37).astype(dtype), np.zeros(5, dtype)]
+    mine = [parameter(p) for p in weights]
+    opt = optim.LAMB(mine, lr=0.01, weight_decay=0.1)
+    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in weights]
+    for step in range(1, 21):
+        for i, p in enumerate(weights):
+            g = grads_of(p, step, i)
+            mine[i].grad = mg.Tensor._from_array(g.copy())
+            m, v = (0.9 * moments[i][0] + 0.1 * g, 0.999 * moments[i][1] + 0.001 * g * g)
+            moments[i] = m, v
+            u = m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + 1e-6) + 0.1 * p
+            norms = np.linalg.norm(p), np.linalg.norm(u)
+            weights[i] = p - 0.01 * (norms[0] / norms[1] if norms[0] > 0 else 1.0) * u
+        opt.step()
+    for a, b in zip(mine, weights, strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b, rtol=1e-4, atol=1e-6)
 
 
 def quadratic(cls, **options):

@@ -1,225 +1,59 @@
-// _C.sgd_step, adam_step, rmsprop_step, adagrad_step: one call for lists of arrays. They return
-// False, having done nothing, if an array is of a layout or dtype that the kernels do not take.
+// _C.sgd_step, adam_step ...: one call for lists of arrays. They return False, having done nothing,
+// if an array is of a layout or dtype that the kernels do not take.
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
-#include "bindings/array.h"
 #include "bindings/families.h"
-#include "kernels.h"
+#include "bindings/optim_call.h"
 
 namespace mg {
 namespace {
 
-// What one of the functions takes, in this order: params, grads, the states, the step counters if
-// it counts, the numbers, the flags. Arrays end at the first name that is nullptr.
-struct Rule {
-  struct State {
-    const char* name;
-    bool optional;  // None leaves it out
-  };
-  struct Number {
-    const char* name;
-    double OptimOptions::* to;
-  };
-  struct Flag {
-    const char* name;
-    bool OptimOptions::* to;
-  };
-  const char* name;
-  State states[4];
-  bool counts;
-  Number numbers[6];
-  Flag flags[4];
-  // Sets t->a and t->b for the new value of the tensor's step counter; may be nullptr.
-  void (*derive)(const OptimOptions& o, double count, OptimTensor* t);
-  OptimKernels::Step OptimKernels::* step;
-  double nanoseconds;  // for an element on one thread, roughly
-};
-
-// What one call is about: reads the lists, checks them against each other, then runs.
-class Call {
- public:
-  explicit Call(const Rule& rule) : rule_(rule) {}
-
-  PyObject* run(PyObject* const* args, Py_ssize_t nargs) {
-    if (!check_count(rule_.name, nargs, arguments()) || !read(args)) return nullptr;
-    if (!taken_) Py_RETURN_FALSE;
-    if (rule_.counts) count();
-    {
-      KernelScope scope(rule_.nanoseconds * static_cast<double>(total_));
-      (kernels().optim.*rule_.step)(tensors_.data(), static_cast<int64_t>(tensors_.size()), total_,
-                                    &options_);
-    }
-    Py_RETURN_TRUE;
-  }
-
- private:
-  Py_ssize_t arguments() const {
-    Py_ssize_t n = 2 + rule_.counts;
-    for (const auto* s = rule_.states; s->name; ++s) ++n;
-    for (const auto* s = rule_.numbers; s->name; ++s) ++n;
-    for (const auto* s = rule_.flags; s->name; ++s) ++n;
-    return n;
-  }
-
-  bool read(PyObject* const* args) {
-    if (!params(*args++)) return false;
-    if (!each("grads", *args++, false, [](OptimTensor& t, void* data) { t.grad = data; })) {
-      return false;
-    }
-    for (int k = 0; rule_.states[k].name; ++k, ++args) {
-      if (rule_.states[k].optional && *args == Py_None) continue;
-      const auto put = [k](OptimTensor& t, void* data) { t.state[k] = data; };
-      if (!each(rule_.states[k].name, *args, true, put)) return false;
-    }
-    if (rule_.counts && !steps(*args++)) return false;
-    for (const auto* s = rule_.numbers; s->name; ++s) {
-      if (!read_double(rule_.name, s->name, *args++, &(options_.*s->to))) return false;
-    }
-    for (const auto* s = rule_.flags; s->name; ++s) {
-      if (!read_bool(rule_.name, s->name, *args++, &(options_.*s->to))) return false;
-    }
-    return true;
-  }
-
-  bool params(PyObject* list) {
-    if (!is_list("params", list)) return false;
-    tensors_.resize(static_cast<size_t>(PyList_GET_SIZE(list)));
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      Array array;
-      if (!read_item("params", list, i, &array)) return false;
-      OptimTensor& t = tensors_[i];
-      t = {};
-      t.param = array.data;
-      t.start = total_;
-      t.size = array.size;
-      t.dtype = array.dtype;
-      total_ += array.size;
-      const bool known = t.dtype == DType::kFloat32 || t.dtype == DType::kFloat64 ||
-                         t.dtype == DType::kFloat16 || t.dtype == DType::kBFloat16;
-      taken_ = taken_ && known && array.contiguous && array.writeable;
-    }
-    return true;
-  }
-
-  // One array like its parameter for each: put(tensor, data).
-  template <class Put>
-  bool each(const char* name, PyObject* list, bool written, Put put) {
-    if (!same_length(name, list)) return false;
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      Array array;
-      if (!read_item(name, list, i, &array)) return false;
-      OptimTensor& t = tensors_[i];
-      if (array.size != t.size) {
-        fail(PyExc_RuntimeError,
-             "%s: %s[%zu] is %s and its parameter has %lld elements; they must be as many",
-             rule_.name, name, i, describe(array).c_str(), static_cast<long long>(t.size));
-        return false;
-      }
-      taken_ =
-          taken_ && array.dtype == t.dtype && array.contiguous && (!written || array.writeable);
-      put(t, array.data);
-    }
-    return true;
-  }
-
-  // The step counters: float32 or float64 arrays of one element. Kept until `count`.
-  bool steps(PyObject* list) {
-    if (!same_length("steps", list)) return false;
-    steps_.resize(tensors_.size());
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      Array& s = steps_[i];
-      if (!read_item("steps", list, i, &s)) return false;
-      if (s.size != 1) {
-        fail(PyExc_RuntimeError, "%s: steps[%zu] is %s; it must have one element", rule_.name, i,
-             describe(s).c_str());
-        return false;
-      }
-      const bool known = s.dtype == DType::kFloat32 || s.dtype == DType::kFloat64;
-      taken_ = taken_ && known && s.contiguous && s.writeable;
-    }
-    return true;
-  }
-
-  // Increments every counter and derives from its new value.
-  void count() {
-    double last = -1;
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      const double now = steps_[i].dtype == DType::kFloat32
-                             ? static_cast<double>(*steps_[i].as<float>() += 1.0f)
-                             : *steps_[i].as<double>() += 1.0;
-      if (i > 0 && now == last) {
-        tensors_[i].a = tensors_[i - 1].a;
-        tensors_[i].b = tensors_[i - 1].b;
-      } else if (rule_.derive) {
-        rule_.derive(options_, now, &tensors_[i]);
-      }
-      last = now;
-    }
-  }
-
-  bool is_list(const char* name, PyObject* list) {
-    if (PyList_Check(list)) return true;
-    fail(PyExc_TypeError, "%s: %s is a %s; it must be a list of arrays", rule_.name, name,
-         Py_TYPE(list)->tp_name);
-    return false;
-  }
-
-  bool same_length(const char* name, PyObject* list) {
-    if (!is_list(name, list)) return false;
-    if (static_cast<size_t>(PyList_GET_SIZE(list)) == tensors_.size()) return true;
-    fail(PyExc_ValueError, "%s: %s has %zd arrays and params has %zu; they must be as many",
-         rule_.name, name, PyList_GET_SIZE(list), tensors_.size());
-    return false;
-  }
-
-  bool read_item(const char* name, PyObject* list, size_t i, Array* array) {
-    return read_array(rule_.name, name, PyList_GET_ITEM(list, static_cast<Py_ssize_t>(i)), array);
-  }
-
-  const Rule& rule_;
-  OptimOptions options_{};
-  bool taken_ = true;
-  int64_t total_ = 0;
-  std::vector<OptimTensor> tensors_;
-  std::vector<Array> steps_;
-};
-
 using O = OptimOptions;
+using K = OptimKernels;
 
-constexpr Rule kSgd = {
+constexpr OptimRule kSgd = {
     "sgd_step",
+    true,
     {{"momentum_buffers", true}},
     false,
+    {},
     {{"lr", &O::lr},
      {"momentum", &O::momentum},
      {"dampening", &O::dampening},
      {"weight_decay", &O::weight_decay}},
     {{"nesterov", &O::nesterov}, {"maximize", &O::maximize}, {"first", &O::first}},
     nullptr,
-    &OptimKernels::sgd,
-    0.5};
+    &K::sgd,
+    0.5,
+    false};
 
-constexpr Rule kAdam = {"adam_step",
-                        {{"exp_avgs", false}, {"exp_avg_sqs", false}, {"max_exp_avg_sqs", true}},
-                        true,
-                        {{"lr", &O::lr},
-                         {"beta1", &O::beta1},
-                         {"beta2", &O::beta2},
-                         {"eps", &O::eps},
-                         {"weight_decay", &O::weight_decay}},
-                        {{"decoupled", &O::decoupled}, {"maximize", &O::maximize}},
-                        [](const O& o, double n, OptimTensor* t) {
-                          t->a = o.lr / (1 - std::pow(o.beta1, n));
-                          t->b = std::sqrt(1 - std::pow(o.beta2, n));
-                        },
-                        &OptimKernels::adam,
-                        1.0};
+constexpr OptimRule kAdam = {
+    "adam_step",
+    true,
+    {{"exp_avgs", false}, {"exp_avg_sqs", false}, {"max_exp_avg_sqs", true}},
+    true,
+    {},
+    {{"lr", &O::lr},
+     {"beta1", &O::beta1},
+     {"beta2", &O::beta2},
+     {"eps", &O::eps},
+     {"weight_decay", &O::weight_decay}},
+    {{"decoupled", &O::decoupled}, {"maximize", &O::maximize}},
+    [](const O& o, double n, double*, bool, OptimTensor* t) {
+      t->a = o.lr / (1 - std::pow(o.beta1, n));
+      t->b = std::sqrt(1 - std::pow(o.beta2, n));
+    },
+    &K::adam,
+    1.0,
+    false};
 
-constexpr Rule kRmsProp = {
+constexpr OptimRule kRmsProp = {
     "rmsprop_step",
+    true,
     {{"square_avgs", false}, {"momentum_buffers", true}, {"grad_avgs", true}},
     true,
+    {},
     {{"lr", &O::lr},
      {"alpha", &O::alpha},
      {"eps", &O::eps},
@@ -227,25 +61,203 @@ constexpr Rule kRmsProp = {
      {"momentum", &O::momentum}},
     {{"maximize", &O::maximize}},
     nullptr,
-    &OptimKernels::rmsprop,
-    1.0};
+    &K::rmsprop,
+    1.0,
+    false};
 
-constexpr Rule kAdagrad = {
-    "adagrad_step",
-    {{"sums", false}},
+constexpr OptimRule kAdagrad = {"adagrad_step",
+                                true,
+                                {{"sums", false}},
+                                true,
+                                {},
+                                {{"lr", &O::lr},
+                                 {"lr_decay", &O::lr_decay},
+                                 {"eps", &O::eps},
+                                 {"weight_decay", &O::weight_decay}},
+                                {{"maximize", &O::maximize}},
+                                [](const O& o, double n, double*, bool, OptimTensor* t) {
+                                  t->a = o.lr / (1 + (n - 1) * o.lr_decay);
+                                },
+                                &K::adagrad,
+                                1.0,
+                                false};
+
+constexpr OptimRule kNadam = {
+    "nadam_step",
     true,
+    {{"exp_avgs", false}, {"exp_avg_sqs", false}},
+    true,
+    {"mu_products"},
     {{"lr", &O::lr},
-     {"lr_decay", &O::lr_decay},
+     {"beta1", &O::beta1},
+     {"beta2", &O::beta2},
      {"eps", &O::eps},
-     {"weight_decay", &O::weight_decay}},
-    {{"maximize", &O::maximize}},
-    [](const O& o, double n, OptimTensor* t) { t->a = o.lr / (1 + (n - 1) * o.lr_decay); },
-    &OptimKernels::adagrad,
-    1.0};
+     {"weight_decay", &O::weight_decay},
+     {"momentum_decay", &O::momentum_decay}},
+    {{"decoupled", &O::decoupled}, {"maximize", &O::maximize}},
+    [](const O& o, double n, double* product, bool single, OptimTensor* t) {
+      const double mu = o.beta1 * (1 - 0.5 * std::pow(0.96, n * o.momentum_decay));
+      const double next = o.beta1 * (1 - 0.5 * std::pow(0.96, (n + 1) * o.momentum_decay));
+      *product = single ? static_cast<double>(static_cast<float>(*product) * static_cast<float>(mu))
+                        : *product * mu;
+      t->a = -o.lr * (1 - mu) / (1 - *product);
+      t->b = -o.lr * next / (1 - *product * next);
+      t->c = 1 - std::pow(o.beta2, n);
+    },
+    &K::nadam,
+    1.5,
+    false};
 
-template <const Rule& rule>
+constexpr OptimRule kRadam = {"radam_step",
+                              true,
+                              {{"exp_avgs", false}, {"exp_avg_sqs", false}},
+                              true,
+                              {},
+                              {{"lr", &O::lr},
+                               {"beta1", &O::beta1},
+                               {"beta2", &O::beta2},
+                               {"eps", &O::eps},
+                               {"weight_decay", &O::weight_decay}},
+                              {{"decoupled", &O::decoupled}, {"maximize", &O::maximize}},
+                              [](const O& o, double n, double*, bool, OptimTensor* t) {
+                                const double power = std::pow(o.beta2, n);
+                                const double most = 2 / (1 - o.beta2) - 1;
+                                const double length = most - 2 * n * power / (1 - power);
+                                t->a = 1 - std::pow(o.beta1, n);
+                                t->b = std::sqrt(1 - power);
+                                t->c = length > 5 ? std::sqrt((length - 4) * (length - 2) * most /
+                                                              ((most - 4) * (most - 2) * length))
+                                                  : 0;
+                              },
+                              &K::radam,
+                              1.5,
+                              false};
+
+constexpr OptimRule kAdamax = {"adamax_step",
+                               true,
+                               {{"exp_avgs", false}, {"exp_infs", false}},
+                               true,
+                               {},
+                               {{"lr", &O::lr},
+                                {"beta1", &O::beta1},
+                                {"beta2", &O::beta2},
+                                {"eps", &O::eps},
+                                {"weight_decay", &O::weight_decay}},
+                               {{"maximize", &O::maximize}},
+                               [](const O& o, double n, double*, bool, OptimTensor* t) {
+                                 t->a = o.lr / (1 - std::pow(o.beta1, n));
+                               },
+                               &K::adamax,
+                               1.0,
+                               false};
+
+constexpr OptimRule kAdadelta = {
+    "adadelta_step",
+    true,
+    {{"square_avgs", false}, {"acc_deltas", false}},
+    true,
+    {},
+    {{"lr", &O::lr}, {"rho", &O::rho}, {"eps", &O::eps}, {"weight_decay", &O::weight_decay}},
+    {{"maximize", &O::maximize}},
+    nullptr,
+    &K::adadelta,
+    1.5,
+    false};
+
+constexpr OptimRule kAsgd = {"asgd_step",
+                             true,
+                             {{"axs", false}},
+                             true,
+                             {"etas", "mus"},
+                             {{"lr", &O::lr},
+                              {"lambd", &O::lambd},
+                              {"alpha", &O::alpha},
+                              {"t0", &O::t0},
+                              {"weight_decay", &O::weight_decay}},
+                             {{"maximize", &O::maximize}},
+                             [](const O& o, double n, double* eta_mu, bool, OptimTensor* t) {
+                               t->a = eta_mu[0],
+                               t->b = eta_mu[1];  // this step's; those of the next one:
+                               eta_mu[0] = o.lr / std::pow(1 + o.lambd * o.lr * n, o.alpha);
+                               eta_mu[1] = 1 / std::max(1.0, n - o.t0);
+                             },
+                             &K::asgd,
+                             0.7,
+                             false};
+
+constexpr OptimRule kRprop = {"rprop_step",
+                              true,
+                              {{"prevs", false}, {"step_sizes", false}},
+                              true,
+                              {},
+                              {{"eta_minus", &O::eta_minus},
+                               {"eta_plus", &O::eta_plus},
+                               {"step_min", &O::step_min},
+                               {"step_max", &O::step_max}},
+                              {{"maximize", &O::maximize}},
+                              nullptr,
+                              &K::rprop,
+                              1.0,
+                              false};
+
+constexpr OptimRule kLion = {"lion_step",
+                             true,
+                             {{"exp_avgs", false}},
+                             false,
+                             {},
+                             {{"lr", &O::lr},
+                              {"beta1", &O::beta1},
+                              {"beta2", &O::beta2},
+                              {"weight_decay", &O::weight_decay}},
+                             {{"maximize", &O::maximize}},
+                             nullptr,
+                             &K::lion,
+                             0.7,
+                             false};
+
+constexpr OptimRule kLamb = {"lamb_step",
+                             true,
+                             {{"exp_avgs", false}, {"exp_avg_sqs", false}},
+                             true,
+                             {},
+                             {{"lr", &O::lr},
+                              {"beta1", &O::beta1},
+                              {"beta2", &O::beta2},
+                              {"eps", &O::eps},
+                              {"weight_decay", &O::weight_decay}},
+                             {{"maximize", &O::maximize}},
+                             [](const O& o, double n, double*, bool, OptimTensor* t) {
+                               t->a = 1 - std::pow(o.beta1, n);
+                               t->b = std::sqrt(1 - std::pow(o.beta2, n));
+                             },
+                             &K::lamb,
+                             2.0,
+                             true};
+
+constexpr OptimRule kLerp = {"lerp_tensors", true,     {},  false, {}, {{"weight", &O::weight}}, {},
+                             nullptr,        &K::lerp, 0.4, false};
+
+constexpr OptimRule kScale = {
+    "scale_tensors", false,     {},  false, {}, {{"factor", &O::weight}}, {},
+    nullptr,         &K::scale, 0.3, false};
+
+constexpr OptimRule kNorms = {"tensor_norms", false,   {},  false, {}, {}, {},
+                              nullptr,        nullptr, 0.2, true};
+
+template <const OptimRule& rule>
 PyObject* step(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return Call(rule).run(args, nargs);
+  return OptimCall(rule).run(args, nargs);
+}
+
+PyObject* tensor_norms(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t order = 0;
+  if (!check_count("tensor_norms", nargs, 2)) return nullptr;
+  if (!read_int("tensor_norms", "order", args[1], &order)) return nullptr;
+  if (order < 0 || order > 2) {
+    return fail(PyExc_ValueError, "tensor_norms: order is %lld; it must be 0 (infinity), 1 or 2",
+                static_cast<long long>(order));
+  }
+  return OptimCall(kNorms).norms(args[0], static_cast<int>(order));
 }
 
 PyMethodDef kFunctions[] = {
@@ -261,6 +273,33 @@ PyMethodDef kFunctions[] = {
     MG_FAST_NAMED("adagrad_step", step<kAdagrad>,
                   "adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, "
                   "weight_decay, maximize) -> bool"),
+    MG_FAST_NAMED("nadam_step", step<kNadam>,
+                  "nadam_step(params, grads, exp_avgs, exp_avg_sqs, steps, mu_products, lr, beta1, "
+                  "beta2, eps, weight_decay, momentum_decay, decoupled, maximize) -> bool"),
+    MG_FAST_NAMED("radam_step", step<kRadam>,
+                  "radam_step(params, grads, exp_avgs, exp_avg_sqs, steps, lr, beta1, beta2, eps, "
+                  "weight_decay, decoupled, maximize) -> bool"),
+    MG_FAST_NAMED("adamax_step", step<kAdamax>,
+                  "adamax_step(params, grads, exp_avgs, exp_infs, steps, lr, beta1, beta2, eps, "
+                  "weight_decay, maximize) -> bool"),
+    MG_FAST_NAMED("adadelta_step", step<kAdadelta>,
+                  "adadelta_step(params, grads, square_avgs, acc_deltas, steps, lr, rho, eps, "
+                  "weight_decay, maximize) -> bool"),
+    MG_FAST_NAMED("asgd_step", step<kAsgd>,
+                  "asgd_step(params, grads, axs, steps, etas, mus, lr, lambd, alpha, t0, "
+                  "weight_decay, maximize) -> bool"),
+    MG_FAST_NAMED("rprop_step", step<kRprop>,
+                  "rprop_step(params, grads, prevs, step_sizes, steps, eta_minus, eta_plus, "
+                  "step_min, step_max, maximize) -> bool"),
+    MG_FAST_NAMED("lion_step", step<kLion>,
+                  "lion_step(params, grads, exp_avgs, lr, beta1, beta2, weight_decay, maximize) "
+                  "-> bool"),
+    MG_FAST_NAMED("lamb_step", step<kLamb>,
+                  "lamb_step(params, grads, exp_avgs, exp_avg_sqs, steps, lr, beta1, beta2, eps, "
+                  "weight_decay, maximize) -> bool"),
+    MG_FAST_NAMED("lerp_tensors", step<kLerp>, "lerp_tensors(params, ends, weight) -> bool"),
+    MG_FAST_NAMED("scale_tensors", step<kScale>, "scale_tensors(params, factor) -> bool"),
+    MG_FAST(tensor_norms, "tensor_norms(arrays, order) -> ndarray | None"),
     MG_TABLE_END,
 };
 

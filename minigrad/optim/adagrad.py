@@ -58,12 +58,11 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:
             for p in group["params"]:
-                self._start(p)
+                self._start(self.state[p], p, group)
 
-    def _start(self, p: Any) -> None:
-        state = self.state[p]
+    def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
         state["step"] = new_step()
-        state["sum"] = zeros_like(p, self.defaults["initial_accumulator_value"])
+        state["sum"] = zeros_like(p, group["initial_accumulator_value"])
 
     def _missing_options(self) -> dict[str, Any]:
         return {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
@@ -75,13 +74,7 @@ class Adagrad(Optimizer):
         tensors, params, grads = self._gather(group)
         if not params:
             return
-        sums, steps = [], []
-        for p in tensors:
-            if not self.state[p]:  # a group that was added later
-                self._start(p)
-            state = self.state[p]
-            sums.append(state["sum"]._array)
-            steps.append(state["step"]._array)
+        sums, steps = self._arrays(tensors, group, "sum", "step")
         cpu.adagrad_step(
             params,
             grads,

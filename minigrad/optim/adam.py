@@ -83,25 +83,17 @@ class Adam(Optimizer):
         tensors, params, grads = self._gather(group)
         if not params:
             return
-        amsgrad = group["amsgrad"]
-        averages, squares, steps = [], [], []
-        largest: list | None = [] if amsgrad else None
-        for p in tensors:
-            state = self.state[p]
-            if not state:
-                self._start(state, p, amsgrad)
-            averages.append(state["exp_avg"]._array)
-            squares.append(state["exp_avg_sq"]._array)
-            steps.append(state["step"]._array)
-            if largest is not None:
-                largest.append(state["max_exp_avg_sq"]._array)
+        names = ["exp_avg", "exp_avg_sq", "step"]
+        if group["amsgrad"]:
+            names.append("max_exp_avg_sq")
+        averages, squares, steps, *largest = self._arrays(tensors, group, *names)
         beta1, beta2 = group["betas"]
         cpu.adam_step(
             params,
             grads,
             averages,
             squares,
-            largest,
+            largest[0] if largest else None,
             steps,
             number(group["lr"]),
             number(beta1),
@@ -112,12 +104,11 @@ class Adam(Optimizer):
             group["maximize"],
         )
 
-    @staticmethod
-    def _start(state: dict, p: Any, amsgrad: bool) -> None:
+    def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
         state["step"] = new_step()
         state["exp_avg"] = zeros_like(p)
         state["exp_avg_sq"] = zeros_like(p)
-        if amsgrad:
+        if group["amsgrad"]:
             state["max_exp_avg_sq"] = zeros_like(p)
 
 

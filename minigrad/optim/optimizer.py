@@ -51,6 +51,13 @@ def check_not_negative(what: str, value: Any) -> None:
         raise ValueError(f"Invalid {what}: {value}")
 
 
+def check_betas(betas: Any) -> None:
+    """ValueError unless both are numbers in [0, 1)."""
+    for i in (0, 1):
+        if not 0.0 <= betas[i] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
+
+
 def check_fused(fused: Any, foreach: Any, differentiable: Any) -> None:
     """RuntimeError for combinations that contradict each other; one kernel serves all others."""
     if fused and differentiable:
@@ -65,7 +72,7 @@ def zeros_like(p: Any, value: float = 0.0) -> Any:
 
 
 def new_step(value: float = 0.0) -> Any:
-    """A step counter: float64 if that is the default dtype, else float32."""
+    """A step counter or the like: float64 if that is the default dtype, else float32."""
     wide = dtypes.get_default_dtype() is dtypes.float64
     return _v.wrap(np.array(value, np.float64 if wide else np.float32))
 
@@ -77,6 +84,8 @@ class Optimizer(Hooked):
     (or `step`). ValueError for no parameters, a non-leaf, a parameter in two groups.
     """
 
+    # What is a number for each parameter; old state dicts have Python's numbers there.
+    _scalar_states: tuple[str, ...] = ("step",)
     _opt_called = False
     _watched_step: Any = None  # a `step` of the instance's own, as the last scheduler found it
 
@@ -124,8 +133,9 @@ class Optimizer(Hooked):
                 group.setdefault(name, value)
             for p in group["params"]:
                 own = self.state.get(p)
-                if own and "step" in own and not isinstance(own["step"], Variable):
-                    own["step"] = new_step(float(own["step"]))
+                for name in self._scalar_states:
+                    if own and name in own and not isinstance(own[name], Variable):
+                        own[name] = new_step(float(own[name]))
 
     def _missing_options(self) -> dict[str, Any]:
         """What options mean in state dicts that were saved before the option existed."""
@@ -176,6 +186,20 @@ class Optimizer(Hooked):
             params.append(p._array)
             grads.append(grad._array)
         return tensors, params, grads
+
+    def _arrays(self, tensors: list, group: dict[str, Any], *names: str) -> list[list]:
+        """A list for each named state: its arrays for all tensors; `_start` makes missing ones."""
+        states = []
+        for p in tensors:
+            state = self.state[p]
+            if not state:
+                self._start(state, p, group)
+            states.append(state)
+        return [[state[name]._array for state in states] for name in names]
+
+    def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
+        """Fills the state of a parameter that has none yet."""
+        raise NotImplementedError(f"{self.__class__.__name__} does not define _start")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients of all parameters, or fills them with zeros."""

@@ -59,28 +59,22 @@ class RMSprop(Optimizer):
             "capturable": False,
         }
 
+    def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
+        state["step"] = new_step()
+        state["square_avg"] = zeros_like(p)
+        if group["momentum"] > 0:
+            state["momentum_buffer"] = zeros_like(p)
+        if group["centered"]:
+            state["grad_avg"] = zeros_like(p)
+
     def _step_group(self, group: dict[str, Any]) -> None:
         tensors, params, grads = self._gather(group)
         if not params:
             return
-        squares, steps = [], []
-        buffers: list | None = [] if group["momentum"] > 0 else None
-        averages: list | None = [] if group["centered"] else None
-        for p in tensors:
-            state = self.state[p]
-            if not state:
-                state["step"] = new_step()
-                state["square_avg"] = zeros_like(p)
-                if buffers is not None:
-                    state["momentum_buffer"] = zeros_like(p)
-                if averages is not None:
-                    state["grad_avg"] = zeros_like(p)
-            squares.append(state["square_avg"]._array)
-            steps.append(state["step"]._array)
-            if buffers is not None:
-                buffers.append(state["momentum_buffer"]._array)
-            if averages is not None:
-                averages.append(state["grad_avg"]._array)
+        has_momentum, centered = group["momentum"] > 0, group["centered"]
+        squares, steps = self._arrays(tensors, group, "square_avg", "step")
+        buffers = self._arrays(tensors, group, "momentum_buffer")[0] if has_momentum else None
+        averages = self._arrays(tensors, group, "grad_avg")[0] if centered else None
         cpu.rmsprop_step(
             params,
             grads,

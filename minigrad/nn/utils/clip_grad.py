@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import types
 import warnings
 from collections.abc import Iterable
@@ -14,31 +13,12 @@ from ... import dtypes
 from ...autograd import variable as _v
 from ...autograd.inplace import bump
 from ...autograd.variable import Variable
+from ...kernels import cpu
+from ...kernels.numpy_optim_more import norm as numpy_norm
 
 
 def _as_list(tensors: Any) -> list:
     return [tensors] if isinstance(tensors, Variable) else list(tensors)
-
-
-def _norm(array: np.ndarray, order: float) -> float:
-    """The vector norm of all elements of an array."""
-    x = array.ravel()
-    if x.itemsize == 2:
-        x = x.astype(np.float32)
-    if x.size == 0:
-        return 0.0
-    if order == 2.0:
-        return math.sqrt(np.dot(x, x))
-    x = np.abs(x)
-    if order == math.inf:
-        return float(x.max())
-    if order == -math.inf:
-        return float(x.min())
-    if order == 0.0:
-        return float(np.count_nonzero(x))
-    if order == 1.0:
-        return float(x.sum())
-    return float((x**order).sum() ** (1.0 / order))
 
 
 def get_total_norm(
@@ -58,10 +38,12 @@ def get_total_norm(
     dtype = dtypes.from_numpy(arrays[0].dtype)
     for array in arrays[1:]:
         dtype = dtypes.promote_types(dtype, dtypes.from_numpy(array.dtype))
+    norms = cpu.tensor_norms(arrays, order)
     with np.errstate(all="ignore"):
         # Each tensor's norm is rounded to its own dtype, as PyTorch does.
-        norms = np.array([array.dtype.type(_norm(array, order)) for array in arrays], np.float64)
-        total = np.array(_norm(norms, order)).astype(dtype.numpy)
+        if any(array.dtype != np.float64 for array in arrays):
+            norms = np.array([a.dtype.type(n) for a, n in zip(arrays, norms, strict=True)], float)
+        total = np.array(numpy_norm(norms, order)).astype(dtype.numpy)
     if error_if_nonfinite and not np.isfinite(total):
         raise RuntimeError(
             f"The total norm of order {order} for gradients from `parameters` is non-finite, so it "
@@ -81,16 +63,10 @@ def clip_grads_with_norm_(
         factor = np.minimum(factor, 1.0).astype(total.dtype)
     if factor == 1:
         return
-    for p in _as_list(parameters):
-        grad = p._grad
-        if grad is not None:
-            array = grad._array
-            with np.errstate(all="ignore"):
-                if array.itemsize == 2:
-                    array[...] = (array.astype(np.float32) * np.float32(factor)).astype(array.dtype)
-                else:
-                    array *= array.dtype.type(factor)
-            bump(grad)
+    grads = [p._grad for p in _as_list(parameters) if p._grad is not None]
+    cpu.scale_tensors([grad._array for grad in grads], float(factor))
+    for grad in grads:
+        bump(grad)
 
 
 def clip_grad_norm_(
