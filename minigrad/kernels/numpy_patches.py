@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .numpy_conv import _taps
+from .numpy_conv import taps
 
 __all__ = ["col2im", "im2col"]
 
@@ -20,7 +20,7 @@ def im2col(x: Any, blocks: tuple, kernel: tuple, geometry: tuple) -> Any:
     out = np.empty((n, c, *kernel, *blocks), x.dtype)
     if any(geometry[1]):
         out[...] = 0
-    for r, s, o, i in _taps((1, 1, *kernel), x.shape, out.shape[:2] + blocks, geometry):
+    for (_, r, s), o, i in taps((1, 1, *kernel), x.shape, out.shape[:2] + blocks, geometry):
         out[:, :, r, s][o] = x[i]
     return out
 
@@ -30,7 +30,7 @@ def col2im(columns: Any, size: tuple, geometry: tuple) -> Any:
     n, c, *kernel = columns.shape[:4]
     out = np.zeros((n, c, *size), columns.dtype)
     grid = (n, c, *columns.shape[4:])
-    for r, s, o, i in _taps((1, 1, *kernel), out.shape, grid, geometry):
+    for (_, r, s), o, i in taps((1, 1, *kernel), out.shape, grid, geometry):
         part = out[i]
         part += columns[:, :, r, s][o]
     return out
