@@ -212,7 +212,7 @@ def test_pickles_are_refused() -> None:
     with zipfile.ZipFile(stream, "w") as z:
         z.writestr("archive/data.pkl", pickle.dumps(_Bomb()))
     stream.seek(0)
-    with pytest.raises(RuntimeError, match=r"torch\.save"):
+    with pytest.raises(RuntimeError, match=r"it names (posix|nt)\.system"):
         mg.load(stream)
     assert not os.path.exists("/tmp/minigrad-was-here")
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import torch_version
+from ..serialization import files
 from .names import MODULES, NOT_TORCH, ROOTS, SPREAD
 
 WHERE = "docs/coverage.md lists what is"
@@ -141,7 +142,8 @@ def install_as_torch() -> None:
 
     `torchvision` is minigrad.vision then, as the real one needs the real torch. Processes that
     multiprocessing starts do the same. `minigrad.__version__` becomes the version of PyTorch whose
-    names minigrad follows, as programs ask for it. RuntimeError if the real torch is imported.
+    names minigrad follows, as programs ask for it, and `save` writes PyTorch's files by default.
+    RuntimeError if the real torch is imported.
     """
     package = sys.modules[__name__.partition(".")[0]]
     for name in ROOTS:
@@ -157,6 +159,7 @@ def install_as_torch() -> None:
         return
     sys.meta_path.insert(0, TorchFinder())
     package.__version__ = torch_version.mapped()  # type: ignore[attr-defined]
+    files.default_format = "pt"
     for name in _LOADED:
         importlib.import_module(name)
     _install_in_spawned_processes()

@@ -12,6 +12,7 @@ import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from ..autograd.variable import set_requires_grad
 from ..backend import as_device, device
 from ..size import Size
 from .names import class_named
+from .pickles import NotAllowed
+from .torch_read import NotHere, pickle_of, read_archive, read_old
 from .write import STRUCTURE, VERSION, swapped
 
 _CHUNK = 1 << 24
@@ -40,10 +43,17 @@ def load(
     mmap: bool | None = None,
     **ignored: Any,
 ) -> Any:
-    """Reads what `save` wrote from a path or a file object. No code of the file is ever run.
+    """Reads what `save` or torch.save wrote, from a path or a file object. No code of it is run.
 
-    `mmap`: tensors see the file's pages, read when touched (writes stay private; the checksums of
-    the tensors are not verified). RuntimeError for a damaged file, or one of another format.
+    `weights_only` (True unless given): of a pickle in PyTorch's file only tensors and plain values
+    are read. False: also modules and other objects of classes that this program has loaded, made
+    without calling anything that the file names; see `serialization.add_safe_globals` for others.
+    `map_location`: where tensors from other devices are to lie (a device, a dict of locations, or a
+    function of storage and location). `mmap`: tensors see the file's pages, read when touched
+    (writes stay private; the checksums of the tensors are not verified).
+
+    RuntimeError for a damaged file or one of another format; pickle.UnpicklingError for one that
+    names what is not allowed.
     """
     if map_location is not None and not callable(map_location):
         places = map_location.values() if isinstance(map_location, dict) else (map_location,)
@@ -53,8 +63,10 @@ def load(
         if mmap and not isinstance(f, (str, os.PathLike)):
             raise ValueError("load: mmap=True needs a path; given: a file object")
         try:
-            return _read(stream, bool(mmap))
-        except _Refused as error:
+            return _read(stream, bool(mmap), map_location, weights_only is False)
+        except UnpicklingError as error:
+            raise NotAllowed(f"load: {name}: {error}") from None
+        except (_Refused, NotHere) as error:
             raise RuntimeError(f"load: {name}: {error}") from None
         except _DAMAGE as error:
             raise RuntimeError(
@@ -81,25 +93,23 @@ class _Refused(Exception):
     """A file that is understood, but not accepted."""
 
 
-def _read(stream: Any, mapped: bool) -> Any:
+def _read(stream: Any, mapped: bool, map_location: Any, code: bool) -> Any:
     stream.seek(0, io.SEEK_END)
     total = stream.tell()
     stream.seek(0)
     if stream.read(1) == b"\x80":
-        raise _Refused(
-            "this is a pickle, which can run any code when it is read; needed: a file of "
-            "minigrad.save, or one of safetensors (minigrad.load_safetensors)"
-        )
+        stream.seek(0)
+        return read_old(stream, map_location, code)
     archive = zipfile.ZipFile(stream)
     members = {info.filename: info for info in archive.infolist()}
     if len(members) != len(archive.infolist()):
         raise _Refused("two members have one name")
     if STRUCTURE not in members:
-        if any(name.endswith("data.pkl") for name in members):
-            raise _Refused(
-                "this is a file of torch.save, a pickle, which can run any code when it is read; "
-                "needed: a file of minigrad.save (in PyTorch, save the state dict with safetensors "
-                "and use minigrad.load_safetensors)"
+        if pickle_of(members) is not None:
+            _check_members(members, total)
+            source = stream if mapped else None
+            return read_archive(
+                archive, members, lambda i: _bytes(archive, i, source), map_location, code
             )
         raise _Refused("it is a ZIP archive, but not one of minigrad.save")
     _check_members(members, total)
@@ -221,20 +231,26 @@ class _Reader:
             if number.__class__ is not int or not 0 <= number < len(self.storages):
                 raise _Refused(f"storage {number!r} is not in the file")
             archive, info = self.storages[number]
-            if self.mapped is None:
-                raw = np.empty(info.file_size, np.uint8)
-                with archive.open(info) as member:
-                    view, at = memoryview(raw), 0
-                    while at < raw.size:
-                        got = member.readinto(view[at : at + _CHUNK])
-                        if not got:
-                            raise EOFError(f"{info.filename} ends early")
-                        at += got
-                    member.read(1)  # past the end: the checksum is compared
-            else:
-                raw = _map(self.mapped, info)
+            raw = _bytes(archive, info, self.mapped)
             raw = self.memory[number] = swapped(raw, itemsize)
         return raw
+
+
+def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: Any) -> np.ndarray:
+    """The bytes of a member: read, its checksum compared; or mapped from the file `mapped`."""
+    if mapped is not None:
+        return _map(mapped, info)
+    raw = np.empty(info.file_size, np.uint8)
+    with archive.open(info) as opened:
+        member: Any = opened
+        view, at = memoryview(raw), 0
+        while at < raw.size:
+            got = member.readinto(view[at : at + _CHUNK])
+            if not got:
+                raise EOFError(f"{info.filename} ends early")
+            at += got
+        member.read(1)  # past the end: the checksum is compared
+    return raw
 
 
 def _map(stream: Any, info: zipfile.ZipInfo) -> np.ndarray:

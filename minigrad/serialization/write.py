@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import stat
 import struct
 import sys
-import tempfile
 import zipfile
 from collections import OrderedDict
 from typing import Any
@@ -177,7 +173,7 @@ _CONTAINERS = {dict: "d", OrderedDict: "o", list: "l", tuple: "t", Size: "size",
                frozenset: "frozenset"}  # fmt: skip
 
 
-def _bytes_at(start: int, end: int, owner: Any) -> np.ndarray:
+def bytes_at(start: int, end: int, owner: Any) -> np.ndarray:
     """The bytes of a storage, as an array over them."""
     interface = {"data": (start, True), "shape": (end - start,), "typestr": "|u1", "version": 3}
     holder = type("_Memory", (), {"__array_interface__": interface, "owner": owner})()
@@ -191,77 +187,23 @@ def swapped(raw: np.ndarray, itemsize: int) -> np.ndarray:
     return raw.reshape(-1, itemsize)[:, ::-1].ravel()
 
 
-def save(
-    obj: Any,
-    f: Any,
-    pickle_module: Any = None,
-    pickle_protocol: Any = None,
-    _use_new_zipfile_serialization: bool = True,
-) -> None:
-    """Writes `obj` to a path (at once: the old file stays whole until then) or a file object.
-
-    `obj`: tensors, NumPy arrays and scalars, numbers, strings, bytes, None, dtypes, sizes, devices,
-    and dicts, lists, tuples and sets of them. TypeError for anything else.
-    """
+def write_own(stream: Any, obj: Any) -> None:
+    """Writes `obj` to a stream in minigrad's format. TypeError for what it cannot hold."""
     writer = _Writer()
     structure = writer.structure(writer.encode(obj, "the object"))
-    if hasattr(f, "write"):
-        _write(f, structure, writer)
-        return
-    path = os.fspath(f)
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {os.path.dirname(path)} does not exist.")
-    handle, temporary = tempfile.mkstemp(prefix=".minigrad-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            _write(stream, structure, writer)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, _mode_of(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _mode_of(path: Any) -> int:
-    """The permissions of the file that is replaced, or those of a new file."""
-    try:
-        return stat.S_IMODE(os.stat(path).st_mode)
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _sync_folder(folder: str) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not every system lets folders be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _write(stream: Any, structure: bytes, writer: _Writer) -> None:
     widths = {r["storage"]: dtypes.from_name(r["dtype"]).itemsize for r in writer.tensors}
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_member(STRUCTURE, archive, len(structure)), structure)
+        archive.writestr(member(STRUCTURE, archive, len(structure)), structure)
         for i, (start, end, owner) in enumerate(writer.spans):
             size = end - start
-            raw = (
-                swapped(_bytes_at(start, end, owner), widths[i]) if size else np.empty(0, np.uint8)
-            )
-            with archive.open(_member(f"data/{i}", archive, size), "w") as member:
+            raw = swapped(bytes_at(start, end, owner), widths[i]) if size else np.empty(0, np.uint8)
+            with archive.open(member(f"data/{i}", archive, size), "w") as entry:
                 view = memoryview(raw)
                 for at in range(0, size, _CHUNK):
-                    member.write(view[at : at + _CHUNK])
+                    entry.write(view[at : at + _CHUNK])
 
 
-def _member(name: str, archive: zipfile.ZipFile, size: int) -> zipfile.ZipInfo:
+def member(name: str, archive: zipfile.ZipFile, size: int) -> zipfile.ZipInfo:
     """A member's header, with an extra field that brings its bytes to a multiple of 64."""
     info = zipfile.ZipInfo(name)  # with the fixed date of 1980: equal content, equal file
     info.external_attr = 0o644 << 16

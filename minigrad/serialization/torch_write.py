@@ -1,0 +1,186 @@
+"""Writing PyTorch's files: a ZIP archive with a pickle of the nest and the bytes of its storages.
+
+Tensors are written as PyTorch writes them, so that `torch.load(..., weights_only=True)` reads state
+dicts and checkpoints; modules and other objects are pickled under minigrad's names.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..attributes import Storage
+from ..autograd.variable import Variable
+from ..backend import device, layout, owner_of
+from ..size import Size
+from .names import name_of_class
+from .write import bytes_at, member
+
+_STORAGES = {
+    "float32": "FloatStorage", "float64": "DoubleStorage", "float16": "HalfStorage",
+    "bfloat16": "BFloat16Storage", "uint8": "ByteStorage", "int8": "CharStorage",
+    "int16": "ShortStorage", "int32": "IntStorage", "int64": "LongStorage", "bool": "BoolStorage",
+}  # fmt: skip
+
+
+class _Name:
+    """A name that the pickle holds, for whoever reads it; calling it is for the reader."""
+
+    def __init__(self, module: str, name: str):
+        self.module = module
+        self.name = name
+
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"{self.module}.{self.name} is PyTorch's")
+
+
+_names: dict[tuple[str, str], _Name] = {}
+
+
+def _name(module: str, name: str) -> _Name:
+    return _names.setdefault((module, name), _Name(module, name))
+
+
+class _Bytes:
+    """A storage to be written: its number and the type it counts in."""
+
+    def __init__(self, kind: str, number: int, count: int):
+        self.id = ("storage", _name("torch", kind), str(number), "cpu", count)
+
+
+# Python's own pickler in Python, which can be told what a name is written as.
+_Base: Any = pickle._Pickler
+
+
+class _Pickler(_Base):
+    """Python's pickler, in which tensors and the like are PyTorch's, and storages stand apart."""
+
+    def __init__(self, stream: Any, protocol: int):
+        super().__init__(stream, protocol)
+        self.storages: list[np.ndarray] = []
+        self.known: dict[int, tuple[_Bytes, str]] = {}
+        self.kept: list[Any] = []
+
+    def persistent_id(self, obj: Any) -> Any:
+        return obj.id if obj.__class__ is _Bytes else None
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        if obj.__class__ is dtypes.dtype:
+            obj = _name("torch", obj.name)
+        if obj.__class__ is not _Name:
+            super().save_global(obj, name)
+            return
+        if id(obj) in self.memo:
+            self.write(self.get(self.memo[id(obj)][0]))
+            return
+        self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
+        self.memoize(obj)
+
+    def reducer_override(self, obj: Any) -> Any:
+        cls = obj.__class__
+        if cls is _Name or cls is dtypes.dtype:
+            return "name"
+        if isinstance(obj, Variable):
+            return self._tensor(obj)
+        if cls is Size:
+            return _name("torch", "Size"), (tuple(obj),)
+        if cls is device:
+            args = (obj.type,) if obj.index is None else (obj.type, obj.index)
+            return _name("torch", "device"), args
+        if cls is layout:
+            return _name("torch.serialization", "_get_layout"), (str(obj),)
+        if cls is Storage:
+            raise TypeError("save: a storage by itself is not written; needed: the tensor")
+        if isinstance(obj, OrderedDict) and cls is not OrderedDict and "_metadata" in vars(obj):
+            # What state_dict returns: for its reader a plain OrderedDict with its attribute.
+            state = {"_metadata": obj._metadata}  # type: ignore[attr-defined]
+            return _name("collections", "OrderedDict"), (), state, None, iter(obj.items())
+        return NotImplemented
+
+    def _tensor(self, t: Any) -> tuple:
+        array = t._array
+        if any(s < 0 or s % array.itemsize for s in array.strides):
+            array = array.copy()
+        storage, offset = self._storage(array)
+        kind = name_of_class(t.__class__)
+        grad = t._fn is not None
+        parts: tuple = (
+            storage,
+            offset,
+            tuple(array.shape),
+            tuple(s // array.itemsize for s in array.strides) if array.size else t.stride(),
+            grad and kind != "Parameter",
+            OrderedDict(),
+        )
+        self.kept.append(parts)
+        builder = _name("torch._utils", "_rebuild_tensor_v2")
+        if kind != "Parameter":
+            return builder, parts
+        plain = _Built(builder, parts)
+        self.kept.append(plain)
+        if t.__dict__:
+            more: tuple = (plain, grad, OrderedDict(), dict(t.__dict__))
+            return _name("torch._utils", "_rebuild_parameter_with_state"), more
+        return _name("torch._utils", "_rebuild_parameter"), (plain, grad, OrderedDict())
+
+    def _storage(self, array: np.ndarray) -> tuple[_Bytes, int]:
+        owner = owner_of(array)
+        low, high = np.lib.array_utils.byte_bounds(owner)
+        at = array.__array_interface__["data"][0] - low
+        item = array.itemsize
+        if array.size and at % item:  # not a whole number of elements: a storage of its own
+            array = array.copy()
+            return self._storage(array)
+        kind = dtypes.from_numpy(array.dtype).name
+        found = self.known.get(id(owner))
+        if found is None:
+            storage = _Bytes(_STORAGES[kind], len(self.storages), (high - low) // item)
+            found = self.known[id(owner)] = storage, kind
+            self.storages.append(
+                bytes_at(low, high, owner) if high > low else np.empty(0, np.uint8)
+            )
+            self.kept.append(owner)
+        elif found[1] != kind:
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as different "
+                "types"
+            )
+        return found[0], at // item if array.size else 0
+
+
+class _Built:
+    """A value that the reader makes by calling a name."""
+
+    def __init__(self, builder: _Name, args: tuple):
+        self.builder = builder
+        self.args = args
+
+    def __reduce__(self) -> tuple:
+        return self.builder, self.args
+
+
+def write_archive(stream: Any, obj: Any, protocol: int = 2) -> None:
+    """Writes `obj` to a stream as torch.save does."""
+    pickled = io.BytesIO()
+    pickler = _Pickler(pickled, protocol)
+    pickler.dump(obj)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+
+        def put(name: str, data: Any) -> None:
+            view = memoryview(data)
+            with archive.open(member(f"archive/{name}", archive, view.nbytes), "w") as entry:
+                for at in range(0, view.nbytes, 1 << 24):
+                    entry.write(view[at : at + (1 << 24)])
+
+        put("data.pkl", pickled.getvalue())
+        put("byteorder", sys.byteorder.encode())
+        for i, raw in enumerate(pickler.storages):
+            put(f"data/{i}", raw)
+        put("version", b"3\n")

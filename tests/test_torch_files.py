@@ -1,0 +1,491 @@
+"""PyTorch's files: read without running their pickles, and written so that PyTorch reads them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+from collections import Counter, OrderedDict, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import serialization
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64",
+          "float16", "bfloat16", "float32", "float64")  # fmt: skip
+
+
+def theirs(obj: Any, **options: Any) -> io.BytesIO:
+    """A file of torch.save."""
+    stream = io.BytesIO()
+    torch.save(obj, stream, **options)
+    stream.seek(0)
+    return stream
+
+
+def ours(obj: Any, **options: Any) -> io.BytesIO:
+    """A file of PyTorch's format, written here."""
+    stream = io.BytesIO()
+    mg.save(obj, stream, format="pt", **options)
+    stream.seek(0)
+    return stream
+
+
+def same(a: Any, b: Any) -> None:
+    """That nests of minigrad's and PyTorch's tensors hold equal values of the same kinds."""
+    if isinstance(a, mg.Tensor):
+        assert str(a.dtype).rpartition(".")[2] == str(b.dtype).rpartition(".")[2]
+        assert tuple(a.shape) == tuple(b.shape) and a.stride() == b.stride()
+        assert a.requires_grad == b.requires_grad
+        assert type(a).__name__ == type(b).__name__
+        assert a.detach().double().tolist() == b.detach().double().tolist()
+    elif isinstance(a, dict):
+        assert list(a) == list(b) and type(a).__name__ in (type(b).__name__, "StateDict")
+        for key in a:
+            same(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b) and type(a).__name__ == type(b).__name__
+        for x, y in zip(a, b, strict=True):
+            same(x, y)
+    else:
+        assert str(a) == str(b) or a == b
+
+
+def sample(lib: Any) -> dict:
+    """A nest of all that checkpoints hold, of minigrad's tensors or of PyTorch's."""
+    base = lib.arange(12.0).reshape(3, 4)
+    parameter = lib.nn.Parameter(lib.ones(2))
+    return {
+        "dtypes": [lib.ones(2, 3).to(getattr(lib, name)) for name in DTYPES],
+        "views": (base, base.t(), base[1:, ::2], base[0, 0], base.expand(2, 3, 4)),
+        "empty": [lib.zeros(0), lib.zeros(2, 0, 3), lib.tensor(5)],
+        "parameter": parameter,
+        "again": parameter,
+        "grad": lib.ones(2, requires_grad=True),
+        "size": base.shape,
+        "dtype": [lib.float32, lib.bool, lib.bfloat16],
+        "device": [lib.device("cpu"), lib.device("cuda", 1)],
+        "plain": [None, True, False, 1, -1, 70000, 2**40, -(10**30), 1.5, float("inf"), "ü", ""],
+        "nest": {"a": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)], 1: {}, ("k", 2): []},
+        "ordered": OrderedDict(b=1, a=2),
+        "set": {3},
+        "complex": 1 + 2j,
+        "layout": lib.strided,
+    }
+
+
+@needs_torch
+def test_what_pytorch_wrote() -> None:
+    same(mg.load(theirs(sample(torch))), sample(torch))
+
+
+@needs_torch
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_what_pytorch_wrote_with_other_protocols(protocol: int) -> None:
+    same(mg.load(theirs(sample(torch), pickle_protocol=protocol)), sample(torch))
+    extra = {"bytes": [b"", b"ab", bytearray(b"cd")], "frozen": frozenset({1, (2, 3)})}
+    assert mg.load(theirs(extra, pickle_protocol=protocol)) == extra
+
+
+@needs_torch
+def test_what_old_pytorch_wrote() -> None:
+    stream = theirs(sample(torch), _use_new_zipfile_serialization=False)
+    back = mg.load(stream)
+    same(back, sample(torch))
+    assert back["views"][0].data_ptr() == back["views"][1].data_ptr()
+
+
+@needs_torch
+def test_pytorch_reads_what_minigrad_wrote() -> None:
+    same(sample(mg), torch.load(ours(sample(mg)), weights_only=True))
+
+
+def test_what_minigrad_wrote() -> None:
+    same(mg.load(ours(sample(mg))), sample(mg))
+
+
+def test_views_share_memory_again_and_parameters_stay_one() -> None:
+    back = mg.load(ours(sample(mg)))
+    base, transposed, part, first, wide = back["views"]
+    base[1, 2] = 100
+    assert transposed[2, 1] == 100 and part[0, 1] == 100 and wide[1, 1, 2] == 100
+    base[0, 0] = 7
+    assert first == 7 and back["parameter"] is back["again"]
+
+
+def models(lib: Any) -> tuple:
+    nn = lib.nn
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3))
+    optimizer = lib.optim.Adam(model.parameters(), lr=0.01)
+    loss = model(lib.ones(2, 1, 4, 4)).square().sum()
+    loss.backward()
+    optimizer.step()
+    return model, optimizer
+
+
+def checkpoint(model: Any, optimizer: Any) -> dict:
+    return {
+        "epoch": 3,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "losses": [1.0, 0.5],
+    }
+
+
+@needs_torch
+@pytest.mark.parametrize("ending", ["pt", "pth"])
+def test_checkpoints_go_both_ways(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"model.{ending}"
+    their_model, their_optimizer = models(torch)
+    torch.save(checkpoint(their_model, their_optimizer), path)
+    model, optimizer = models(mg)
+    back = mg.load(path)
+    model.load_state_dict(back["model"])
+    optimizer.load_state_dict(back["optimizer"])
+    assert back["model"]._metadata == their_model.state_dict()._metadata
+    same(model.state_dict(), their_model.state_dict())
+    mg.save(checkpoint(model, optimizer), path)
+    again = torch.load(path, weights_only=True)
+    their_model.load_state_dict(again["model"])
+    their_optimizer.load_state_dict(again["optimizer"])
+    same(checkpoint(model, optimizer), again)
+    assert again["model"]._metadata == model.state_dict()._metadata
+
+
+def test_the_name_chooses_the_format(tmp_path: Path) -> None:
+    for name, inside in (("a.pt", "data.pkl"), ("a.pth", "data.pkl"), ("a.mg", "minigrad.json")):
+        mg.save({"w": mg.ones(2)}, tmp_path / name)
+        names = zipfile.ZipFile(tmp_path / name).namelist()
+        assert any(n.endswith(inside) for n in names)
+        assert mg.load(tmp_path / name)["w"].tolist() == [1, 1]
+        assert mg.load(tmp_path / name, mmap=True)["w"].tolist() == [1, 1]
+    mg.save([], tmp_path / "a.bin")
+    assert "minigrad.json" in zipfile.ZipFile(tmp_path / "a.bin").namelist()
+    with pytest.raises(ValueError, match="format"):
+        mg.save([], tmp_path / "a", format="zip")
+
+
+@needs_torch
+def test_mapping_the_files_pages(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(1000.0)}, tmp_path / "w.pt")
+    w = mg.load(tmp_path / "w.pt", mmap=True)["w"]
+    w[0] = 5.0  # stays private
+    assert w[999] == 999 and mg.load(tmp_path / "w.pt")["w"][0] == 0
+    mg.save({"w": w}, tmp_path / "v.pt")
+    assert torch.load(tmp_path / "v.pt", mmap=True)["w"].tolist() == w.tolist()
+
+
+@needs_torch
+def test_numpy_values() -> None:
+    values = [np.float64(2.5), np.int32(-3), np.bool_(True), np.arange(6.0).reshape(2, 3)]
+    values += [np.asfortranarray(np.arange(4).reshape(2, 2)), np.array([1], ">i4")]
+    for back in (mg.load(theirs(values)), mg.load(ours(values))):
+        for a, b in zip(back, values, strict=True):
+            assert type(a) is type(b)
+            np.testing.assert_array_equal(a, b)
+
+
+@needs_torch
+def test_buffers_and_attributes_of_tensors() -> None:
+    p = torch.nn.Parameter(torch.ones(2))
+    p.note = [1, 2]
+    back = mg.load(theirs({"p": p, "b": torch.nn.Buffer(torch.zeros(1))}))
+    assert back["p"].note == [1, 2] and isinstance(back["p"], mg.nn.Parameter)
+    assert isinstance(back["b"], mg.nn.Buffer)
+    q = mg.nn.Parameter(mg.ones(2))
+    q.note = {"a": 1}
+    again = torch.load(ours(q), weights_only=True)
+    assert again.note == {"a": 1} and isinstance(again, torch.nn.Parameter)
+
+
+def forged(pickled: bytes, **members: bytes) -> io.BytesIO:
+    """An archive as PyTorch's, around any pickle."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as z:
+        z.writestr("archive/data.pkl", pickled)
+        for name, data in ({"0": b"\0" * 16} | members).items():
+            z.writestr(f"archive/data/{name}", data)
+        z.writestr("archive/version", "3\n")
+    stream.seek(0)
+    return stream
+
+
+def located(place: str) -> io.BytesIO:
+    """A tensor that was saved on another device."""
+    text = f"X{struct.pack('<I', len(place)).decode()}{place}".encode()
+    return forged(
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+        b"X\x01\0\0\0\x30" + text + b"K\x04tQK\x00K\x04\x85K\x01\x85\x89ccollections\n"
+        b"OrderedDict\n)RtR."
+    )
+
+
+def test_map_location() -> None:
+    seen = []
+    assert mg.load(located("cpu")).tolist() == [0, 0, 0, 0]
+    with pytest.raises(RuntimeError, match=r"CUDA device.*map_location"):
+        mg.load(located("cuda:0"))
+    for place in (
+        "cpu",
+        mg.device("cpu"),
+        {"cuda:0": "cpu"},
+        lambda storage, location: seen.append((storage.nbytes(), location)) or storage,
+        lambda storage, location: "cpu",
+    ):
+        assert mg.load(located("cuda:0"), map_location=place).shape == (4,)
+    assert seen == [(16, "cuda:0")]
+    with pytest.raises(RuntimeError, match="CUDA device"):
+        mg.load(located("cuda:0"), map_location=lambda storage, location: None)
+    with pytest.raises(RuntimeError, match="cuda"):
+        mg.load(located("cpu"), map_location="cuda")
+
+
+class Thing:
+    """A class that a file may name."""
+
+    def __init__(self) -> None:
+        self.value = mg.ones(1)
+
+
+class Net(mg.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = mg.nn.Sequential(mg.nn.Linear(2, 3), mg.nn.ReLU())
+        self.activation = mg.nn.functional.relu
+        self.register_buffer("count", mg.zeros(1))
+        self.tied = self.layers[0].weight
+
+
+def test_whole_modules_need_weights_only_false() -> None:
+    net = Net()
+    net.eval()
+    with pytest.raises(pickle.UnpicklingError, match=r"Net.*weights_only=False"):
+        mg.load(ours(net))
+    back = mg.load(ours(net), weights_only=False)
+    assert type(back) is Net and not back.training and back.activation is mg.relu
+    same(back.state_dict(), OrderedDict(net.state_dict()))
+    assert back.tied is back.layers[0].weight
+    back.layers[0].weight.data.fill_(2)
+    assert back.layers(mg.ones(1, 2)).shape == (1, 3)
+    with pytest.raises(pickle.UnpicklingError, match=r"Net"):
+        mg.load(ours(net), weights_only=True)
+
+
+def test_classes_of_the_program_need_to_be_allowed() -> None:
+    with pytest.raises(pickle.UnpicklingError, match=r"Thing.*add_safe_globals\(\[Thing\]\)"):
+        mg.load(ours(Thing()))
+    with pytest.raises(pickle.UnpicklingError, match="Thing"):
+        mg.load(ours(Thing()), weights_only=False)
+    with serialization.safe_globals([Thing]):
+        assert mg.load(ours(Thing())).value.tolist() == [1]
+        assert serialization.get_safe_globals() == [Thing]
+    assert serialization.get_safe_globals() == []
+    serialization.add_safe_globals([(Thing, f"{__name__}.Thing")])
+    try:
+        assert type(mg.load(ours([Thing()]))[0]) is Thing
+    finally:
+        serialization.clear_safe_globals()
+    args = argparse.Namespace(lr=0.1)
+    with pytest.raises(pickle.UnpicklingError, match="Namespace"):
+        mg.load(ours({"args": args}))
+    assert mg.load(ours({"args": args}), weights_only=False)["args"] == args
+
+
+def test_counters_and_defaultdicts() -> None:
+    obj = [Counter("aab"), defaultdict(list, a=[1]), defaultdict(None)]
+    back = mg.load(ours(obj))
+    assert back == obj and back[0]["z"] == 0 and back[1]["new"] == []
+
+
+class _Calls:
+    def __init__(self, function: Any, *args: Any):
+        self.parts = function, args
+
+    def __reduce__(self) -> tuple:
+        return self.parts
+
+
+HOSTILE = {
+    "system": _Calls(os.system, "touch /tmp/minigrad-was-here"),
+    "eval": _Calls(eval, "open('/tmp/minigrad-was-here', 'w')"),
+    "import": _Calls(__import__, "antigravity"),
+    "getattr": _Calls(getattr, "x", "upper"),
+    "popen": _Calls(subprocess.Popen, ["touch", "/tmp/minigrad-was-here"]),
+    "many bytes": _Calls(bytes, 1 << 50),
+    "many bytes, changeable": _Calls(bytearray, 1 << 50),
+    "dtype": _Calls(np.dtype, "(1000000000,1000000000)f8"),
+    "object dtype": _Calls(np.dtype, "O"),
+    "minigrad": _Calls(mg.load, "/etc/passwd"),
+    "factory": _Calls(defaultdict, eval),
+    "class": _Calls(Thing),
+    "module": _Calls(mg.nn.Linear, 1 << 40, 1 << 40),
+}
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("weights_only", [True, False])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_pickles_call_nothing(name: str, weights_only: bool, protocol: int) -> None:
+    data = pickle.dumps(HOSTILE[name], protocol)
+    with pytest.raises(RuntimeError):
+        mg.load(forged(data), weights_only=weights_only)
+    with pytest.raises(RuntimeError):
+        mg.load(io.BytesIO(data), weights_only=weights_only)
+    assert not os.path.exists("/tmp/minigrad-was-here")
+
+
+def tensor(storage: bytes, rest: bytes) -> bytes:
+    return (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+        + storage
+        + b"tQ"
+        + rest
+        + b"\x89ccollections\nOrderedDict\n)RtR."
+    )
+
+
+GOOD = b"X\x01\0\0\0\x30X\x03\0\0\0cpuK\x04"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tensor(GOOD, b"K\x01K\x04\x85K\x01\x85"),  # beyond the end
+        tensor(GOOD, b"K\x00K\x04\x85K\x02\x85"),
+        tensor(GOOD, b"J\xff\xff\xff\xffK\x04\x85K\x01\x85"),  # before the beginning
+        tensor(GOOD, b"K\x00K\x04\x85J\xff\xff\xff\xff\x85"),
+        tensor(GOOD, b"K\x00J\xff\xff\xff\xff\x85K\x01\x85"),
+        tensor(GOOD, b"K\x00K\x04\x85)"),  # as many strides as dimensions
+        tensor(GOOD, b"K\x00K\x04K\x01\x85"),
+        tensor(GOOD, b"K\x00(" + b"\x8a\x08" + b"\xff" * 7 + b"\x7f" + b"t(K\x00t"),
+        tensor(GOOD[:-1] + b"\x05", b"K\x00K\x05\x85K\x01\x85"),  # a storage of 5
+        tensor(b"X\x01\0\0\0\x39" + GOOD[6:], b"K\x00K\x04\x85K\x01\x85"),  # no such storage
+        tensor(b"X\x06\0\0\x00../../" + GOOD[6:], b"K\x00K\x04\x85K\x01\x85"),
+        tensor(b"K\x00" + GOOD[6:], b"K\x00K\x04\x85K\x01\x85"),
+        b"\x80\x02h\x00.",  # an empty memo
+        b"\x80\x02.",
+        b"\x80\x02(.",
+        b"\x80\x02t.",
+        b"\x80\x02K\x01K\x02s.",
+        b"\x80\x02]K\x01K\x02s.",
+        b"\x80\x02}]K\x01s.",  # a list as key
+        b"\x80\x02K\x01)R.",
+        b"\x80\x02K\x01}b.",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}b.",
+        b"\x80\x02ctorch\nSize\n}X\x05\0\0\0countK\x01sb.",
+        b"\x80\x02P1\n.",  # a persistent id in text
+        b"\x80\x02\x82\x01.",  # the registry of extensions
+        b"\x80\x02X\xff\xff\xff\x7fa.",
+        b"\x80\x05\x8d\xff\xff\xff\xff\xff\xff\xff\x7fa.",
+        b"",
+    ],
+)
+def test_impossible_pickles(data: bytes) -> None:
+    with pytest.raises(RuntimeError):
+        mg.load(forged(data))
+
+
+def test_a_key_that_would_take_ages_to_hash() -> None:
+    data = b"\x80\x02}K\x01" + b"\x86".join([b"2"] * 60) + b"\x86K\x01s."
+    with pytest.raises(RuntimeError, match="too long"):
+        mg.load(forged(data))
+
+
+def test_a_state_cannot_hide_methods() -> None:
+    data = b"\x80\x02ccollections\nOrderedDict\n)R}X\x05\0\0\0itemsK\x01sb."
+    assert list(mg.load(forged(data)).items()) == []
+
+
+def test_damaged_files_are_errors_and_never_crash() -> None:
+    data = ours({"w": mg.arange(10.0), "n": [1, "text", (2, 3)], "p": mg.nn.Parameter(mg.ones(3))})
+    whole = data.getvalue()
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        broken = bytearray(whole)
+        for at in random.integers(0, len(whole), random.integers(1, 4)):
+            broken[at] = random.integers(0, 256)
+        with contextlib.suppress(RuntimeError):
+            mg.load(io.BytesIO(bytes(broken)))
+    for end in range(0, len(whole) - 1, 97):
+        with pytest.raises(RuntimeError):
+            mg.load(io.BytesIO(whole[:end]))
+
+
+@needs_torch
+def test_damaged_pickles_and_old_files() -> None:
+    pickled = zipfile.ZipFile(ours(sample(mg))).read("archive/data.pkl")
+    old = theirs(sample(torch), _use_new_zipfile_serialization=False).getvalue()
+    random = np.random.default_rng(1)
+    for source, wrapped in ((pickled, forged), (old, io.BytesIO)):
+        for _ in range(300):
+            broken = bytearray(source)
+            for at in random.integers(0, len(source), random.integers(1, 4)):
+                broken[at] = random.integers(0, 256)
+            with contextlib.suppress(RuntimeError):
+                mg.load(wrapped(bytes(broken)))
+        for end in range(0, len(source) - 1, 53):
+            with pytest.raises(RuntimeError):
+                mg.load(wrapped(source[:end]))
+
+
+@needs_torch
+def test_what_minigrad_does_not_have_is_named() -> None:
+    for obj, name in (
+        (torch.zeros(2, dtype=torch.complex64), "ComplexFloatStorage"),
+        (torch.zeros(2, dtype=torch.uint16), "uint16"),
+        (torch.eye(2).to_sparse(), "_rebuild_sparse_tensor"),
+        (torch.nn.Linear(1, 1), "torch.nn.modules.linear.Linear"),
+    ):
+        with pytest.raises(pickle.UnpicklingError, match=name):
+            mg.load(theirs(obj))
+    stream = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), stream)
+    stream.seek(0)
+    with pytest.raises(RuntimeError, match="TorchScript"):
+        mg.load(stream)
+
+
+def test_two_types_of_one_memory_are_refused() -> None:
+    t = mg.ones(4)
+    with pytest.raises(RuntimeError, match="different types"):
+        ours([t, t.view(mg.int32)])
+
+
+def test_under_the_runner_files_are_pytorchs(tmp_path: Path) -> None:
+    program = (
+        "import torch, zipfile\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(2, 1)\n"
+        "torch.save(Net(), 'whole')\n"
+        "print(type(torch.load('whole', weights_only=False)) is Net)\n"
+        "print('archive/data.pkl' in zipfile.ZipFile('whole').namelist())\n"
+    )
+    (tmp_path / "p.py").write_text(program)
+    root = str(Path(mg.__file__).parent.parent)
+    result = subprocess.run(
+        [sys.executable, "-B", "-m", "minigrad", "p.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": root},
+    )
+    assert result.stdout == "True\nTrue\n", result.stderr
