@@ -53,6 +53,7 @@ from .dtypes import promote_types as promote_types
 from .dtypes import set_default_dtype as set_default_dtype
 from .dtypes import uint8 as uint8
 from .in_place import *  # noqa: F403
+from .nn.recurrence import *  # noqa: F403
 from .ops import *  # noqa: F403
 from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
@@ -73,7 +74,7 @@ short, int, long = int16, int32, int64
 newaxis = None
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
-_LAZY = ("runner", "testing", "torch_version", "utils", "version")
+_LAZY = ("runner", "signal", "testing", "torch_version", "utils", "version")
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,7 @@ FLOORS = [
     ("fills", 4),
     ("serialization", 5),
     ("testing", 5),
+    ("signal", 5),
     ("cuda", 5),
     ("tensor", 4),
     ("methods", 4),

@@ -8,5 +8,7 @@ from .legacy import *  # noqa: F403
 from .legacy import __all__ as _legacy
 from .ranges import *  # noqa: F403
 from .ranges import __all__ as _ranges
+from .windows import *  # noqa: F403
+from .windows import __all__ as _windows
 
-__all__ = [*_data, *_filled, *_legacy, *_ranges]
+__all__ = [*_data, *_filled, *_legacy, *_ranges, *_windows]

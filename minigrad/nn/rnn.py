@@ -11,10 +11,8 @@ import numpy as np
 
 from .. import ops
 from ..creation import empty
-from ..ops.recurrent import recurrent
-from . import functional as F
 from . import init
-from ._recurrent import need_one_dtype
+from ._recurrent import walk
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence
@@ -249,25 +247,10 @@ class RNNBase(Module):
         """All layers over x (rows, inputs), `sizes[t]` rows for step t."""
         h, c = hx if isinstance(hx, (tuple, list)) else (hx, None)
         directions = 2 if self.bidirectional else 1
-        last: list[tuple] = []
-        for layer in range(self.num_layers):
-            outs = []
-            for direction in range(directions):
-                place = layer * directions + direction
-                weights = self._weights(place)
-                h0 = None if h is None else ops.select(h, 0, place)
-                c0 = None if c is None else ops.select(c, 0, place)
-                need_one_dtype(x, (h0, c0), weights)
-                out, *state = recurrent(self.mode, direction == 1, sizes, x, h0, c0, weights)
-                outs.append(out)
-                last.append(tuple(state))
-            x = outs[0] if directions == 1 else ops.cat(outs, 1)
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, True)
-        states = [
-            s[0].unsqueeze(0) if len(s) == 1 else ops.stack(s) for s in zip(*last, strict=True)
-        ]
-        return x, tuple(states) if self.mode == "LSTM" else states[0]
+        weights = [self._weights(place) for place in range(self.num_layers * directions)]
+        dropout = self.dropout if self.training else 0.0
+        x, states = walk(self.mode, x, sizes, h, c, weights, directions, dropout)
+        return x, states if self.mode == "LSTM" else states[0]
 
     def _weights(self, place: int) -> tuple:
         """w_ih, w_hh, b_ih, b_hh, w_hr of a layer and direction; None for what it has not."""
