@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_optim, numpy_optim_more
+from .numpy_adafactor import adafactor_step
 
 __all__ = [
     "adadelta_step",
+    "adafactor_step",
     "adagrad_step",
     "adam_step",
     "adamax_step",

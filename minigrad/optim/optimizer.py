@@ -35,20 +35,20 @@ def number(value: Any) -> float:
     return value.item() if isinstance(value, Variable) else value
 
 
-def check_lr(lr: Any) -> None:
+def check_lr(lr: Any, message: str = "Invalid learning rate: {}") -> None:
     """ValueError unless `lr` is a number (or a tensor of one element) that is not negative."""
     if isinstance(lr, Variable) and lr._array.size != 1:
         raise ValueError("Tensor lr must be 1-element")
-    check_not_negative("learning rate", lr)
+    check_not_negative("learning rate", lr, message)
 
 
-def check_not_negative(what: str, value: Any) -> None:
+def check_not_negative(what: str, value: Any, message: str | None = None) -> None:
     """ValueError for negative numbers and NaN; TypeError for what is no number."""
     given = number(value)
     if not isinstance(given, (int, float, np.number)):
         raise TypeError(f"Invalid {what}: {value!r} ({type(value).__name__}); needed: a number")
     if not given >= 0.0:
-        raise ValueError(f"Invalid {what}: {value}")
+        raise ValueError(message.format(value) if message else f"Invalid {what}: {value}")
 
 
 def check_betas(betas: Any) -> None:
