@@ -8,6 +8,7 @@ from math import pi as pi
 from typing import Any
 
 from . import autograd as autograd
+from . import deferred as _deferred
 from . import dtypes as dtypes
 from . import nn as nn
 from . import ops as ops
@@ -74,7 +75,7 @@ short, int, long = int16, int32, int64
 newaxis = None
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
-_LAZY = ("runner", "signal", "testing", "torch_version", "utils", "version")
+_LAZY = ("linalg", "runner", "signal", "testing", "torch_version", "utils", "version")
 
 
 def __getattr__(name: str) -> Any:
@@ -82,4 +83,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "install_as_torch":
         return importlib.import_module(f"{__name__}.runner").install_as_torch
+    if name in _deferred.NAMES:
+        value = globals()[name] = _deferred.resolve(name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,13 +20,13 @@ from .autograd.variable import Variable, is_float
 from .backend import device, device_of, strided
 from .creation import legacy
 from .creation import new as own_type
-from .methods import Arranging, Comparing, Pointwise, Reducing
+from .methods import Arranging, Comparing, Deferring, Pointwise, Reducing
 from .size import Size
 
 _new_tuple = tuple.__new__
 
 
-class Tensor(Pointwise, Comparing, Reducing, Arranging, Variable):
+class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     """A multi-dimensional array of one dtype, with automatic differentiation."""
 
     __slots__ = ("__dict__",)

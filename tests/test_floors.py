@@ -47,6 +47,8 @@ FLOORS = [
     ("version", 0),
     ("config", 5),
     ("creation", 4),
+    ("deferred", 4),
+    ("linalg", 4),
     ("attributes", 4),
     ("conversion", 4),
     ("queries", 4),

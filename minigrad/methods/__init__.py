@@ -2,7 +2,8 @@
 
 from .arranging import Arranging
 from .comparing import Comparing
+from .deferring import Deferring
 from .pointwise import Pointwise
 from .reducing import Reducing
 
-__all__ = ["Arranging", "Comparing", "Pointwise", "Reducing"]
+__all__ = ["Arranging", "Comparing", "Deferring", "Pointwise", "Reducing"]

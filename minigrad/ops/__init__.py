@@ -194,3 +194,4 @@ FAMILIES = (
 CATALOGUE: dict[str, object] = {
     name: getattr(family, name) for family in FAMILIES for name in family.__all__
 }
+__all__ = list(CATALOGUE)  # noqa: PLE0605 -- the families themselves are no names of the package

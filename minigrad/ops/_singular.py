@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from . import _lapack
 from ._matrices import mt
 from ._reduction import constant
 from ._shape import array_of, shape_of
@@ -15,25 +16,19 @@ from .arith import add, div, mul, sub
 from .linalg import matmul
 from .movement import reshape
 from .reduce import sum as sum_
-
-
-def _svd(x: Any) -> tuple:
-    try:
-        return tuple(np.linalg.svd(x, full_matrices=False))
-    except np.linalg.LinAlgError:
-        raise RuntimeError(
-            f"linalg.svd: no singular values were found for an input {list(x.shape)}; needed: "
-            "finite elements"
-        ) from None
+from .slices import narrow
 
 
 class Svd(Node):
-    """U (..., m, k), S (..., k), V^T (..., k, n) of matrices (..., m, n), with k = min(m, n)."""
+    """U (..., m, k), S (..., k), V^T (..., k, n) of matrices (..., m, n), with k = min(m, n).
+
+    With `full` U is (..., m, m) and V^T (..., n, n); what they have more gets no gradient.
+    """
 
     saves_output = (0, 1, 2)
 
-    def forward(self, x: Any) -> tuple:
-        return _svd(x)
+    def forward(self, x: Any, full: bool = False) -> tuple:
+        return _lapack.svd(x, full)
 
     def backward(self, grads: Any) -> Any:
         """U (F(U^T dU) S + S F(V^T dV) + diag(dS)) V^T, plus what leaves the spaces of U and V:
@@ -44,9 +39,14 @@ class Svd(Node):
         """
         u, s, vt = self.saved
         du, ds, dvt = grads
+        k = shape_of(s)[-1]
+        u, vt = _first(u, -1, k), _first(vt, -2, k)
+        du = None if du is None else _first(du, -1, k)
+        dvt = None if dvt is None else _first(dvt, -2, k)
         row, column = _row(s), _column(s)
         squares = sub(mul(row, row), mul(column, column))
-        differences = add(squares, constant(squares, np.eye(shape_of(s)[-1])))
+        eye = np.eye(k, dtype=array_of(s).dtype)
+        differences = add(squares, constant(squares, eye))
         total = None
         if du is not None:
             inner = matmul(mt(u), du)
@@ -63,6 +63,11 @@ class Svd(Node):
         if ds is not None:
             total = _plus(total, matmul(mul(u, _row(ds)), vt))
         return total
+
+
+def _first(x: Any, dim: int, k: int) -> Any:
+    """The first k places along a dimension."""
+    return x if shape_of(x)[dim] == k else narrow(x, dim, 0, k)
 
 
 def _plus(total: Any, term: Any) -> Any:
@@ -83,15 +88,23 @@ class Singular(Node):
     saves = (0,)
 
     def forward(self, x: Any) -> Any:
-        return np.linalg.svd(x, compute_uv=False) if x.size else _svd(x)[1]
+        return _lapack.svdvals(x)
 
     def backward(self, grad: Any) -> Any:
         """U diag(grad) V^T."""
         u, _, vt = apply(Svd, (self.saved[0],))
         return matmul(mul(u, _row(grad)), vt)
 
+    def name(self) -> str:
+        return "LinalgSvdBackward0"
+
+
+def singular_values(input: Any) -> Any:
+    """The singular values of matrices (..., m, n), from the largest on."""
+    return apply(Singular, (input,))
+
 
 def nuclear(input: Any) -> Any:
     """The sum of the singular values of matrices (..., m, n). Gradient: grad U V^T."""
-    values = apply(Singular, (input,))
+    values = singular_values(input)
     return sum_(values, len(array_of(values).shape) - 1)

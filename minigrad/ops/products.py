@@ -12,11 +12,13 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from . import _lapack
 from ._elementwise import operand, write_out
 from ._matrices import check_bool, check_same_type, check_tensors, mt
 from ._reduction import constant
 from ._shape import array_arg, array_of, broadcast_error, expand, normalize_dim, whole
 from .arith import add, mul, neg, sub
+from .compare import where
 from .join import cat
 from .linalg import linear, matmul
 from .movement import permute, reshape
@@ -61,23 +63,20 @@ def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) ->
 
 
 class Inverse(Node):
-    """The inverse of each matrix of a batch."""
+    """The inverse of each matrix of a batch (NaN where it is singular), and the infos."""
 
     saves_output = (0,)
 
-    def forward(self, x: Any) -> Any:
-        try:
-            return np.linalg.inv(x)
-        except np.linalg.LinAlgError:
-            raise RuntimeError(
-                f"matrix_power: a matrix of the input {list(x.shape)} is singular; a negative "
-                "power needs an invertible one"
-            ) from None
+    def forward(self, x: Any) -> tuple:
+        return _lapack.inv(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grads: Any) -> Any:
         """-inv^T @ grad @ inv^T."""
         transposed = mt(self.saved[0])
-        return neg(matmul(transposed, matmul(grad, transposed)))
+        return neg(matmul(transposed, matmul(grads[0], transposed)))
+
+    def name(self) -> str:
+        return "LinalgInvExBackward0"
 
 
 def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
@@ -96,14 +95,18 @@ def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
             f"{x.shape[-2]} by {x.shape[-1]} matrices"
         )
     power = operator.index(n)
-    check_bool(x, "addmm_impl_cpu_")
+    if power not in (0, 1):
+        check_bool(x, "addmm_impl_cpu_")
     if power < 0:
         if x.dtype.kind != "f" or x.dtype.itemsize < 4:
             raise RuntimeError(
                 f"linalg.inv: Expected a floating point tensor of 32 or 64 bits as input, got "
                 f"{x.dtype}"
             )
-        input, power = apply(Inverse, (input,)), -power
+        input, info = apply(Inverse, (input,))
+        if array_of(info).any():
+            raise _lapack.failed("linalg.inv", array_of(info), _lapack.SINGULAR)
+        power = -power
     result = None
     while power:
         if power & 1:
@@ -114,6 +117,8 @@ def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
     if result is None:
         identity = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape).copy()
         result = _v.wrap(identity) if isinstance(input, Variable) else identity
+        if x.dtype.kind in "fV":  # still a result of the input
+            result = where(constant(input, np.zeros((), bool)), input, result)
     elif result is input and n == 1:
         result = mul(input, 1)  # PyTorch returns a copy
     return result if out is None else write_out("matrix_power", out, result)

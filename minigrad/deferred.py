@@ -1,0 +1,58 @@
+"""Functions of `torch` and methods of `Tensor` whose modules are loaded when first used.
+
+`NAMES` says where each lives: few programs need them, and all would pay for their import.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+_LINALG = {
+    "approximate": ("lobpcg", "pca_lowrank", "svd_lowrank"),
+    "determinants": ("det=torch_det", "logdet", "slogdet=torch_slogdet"),
+    "lu": ("lu=torch_lu", "lu_solve=torch_lu_solve", "lu_unpack"),
+    "norms": ("frobenius_norm", "nuclear_norm"),
+    "orthogonal": ("geqrf", "orgqr=householder_product", "ormqr", "qr=torch_qr"),
+    "products": ("matrix_exp",),
+    "removed": ("eig", "lstsq", "matrix_rank", "solve", "symeig"),
+    "spectral": ("svd=torch_svd",),
+    "systems": ("inverse", "pinverse"),
+    "triangular": (
+        "cholesky=torch_cholesky", "cholesky_inverse", "cholesky_solve", "triangular_solve",
+    ),
+}  # fmt: skip
+
+
+def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, str]]:
+    """{name: (module, attribute)} from the tables above, where "a=b" is b under the name a."""
+    found = {}
+    for module, names in table.items():
+        for entry in names:
+            name, _, attribute = entry.partition("=")
+            found[name] = (f"{package}.{module}", attribute or name)
+    return found
+
+
+NAMES: dict[str, tuple[str, str]] = _places("linalg", _LINALG)
+
+
+def resolve(name: str) -> Any:
+    """The function of a name in `NAMES`; loads its module."""
+    module, attribute = NAMES[name]
+    return getattr(importlib.import_module(f"{__package__}.{module}"), attribute)
+
+
+def deferred(name: str) -> Callable:
+    """A function that loads the one of a name in `NAMES` when it is first called, and calls it."""
+    loaded: list = []
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not loaded:
+            loaded.append(resolve(name))
+        return loaded[0](*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"`minigrad.{'.'.join(NAMES[name])}`, loaded when first called."
+    return function
