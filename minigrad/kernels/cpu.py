@@ -18,6 +18,7 @@ from .elementwise import *  # noqa: F403
 from .numpy_nn import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .pool import *  # noqa: F403
+from .pool_volumes import *  # noqa: F403
 from .reduction import (  # noqa: F401
     maximum_reduce,
     minimum_reduce,

@@ -50,7 +50,7 @@ def scatter_planes(out: Any, values: Any, index: Any) -> None:
     np.add.at(out.reshape(-1), flat.reshape(-1), values.reshape(-1))
 
 
-def _counts(size: int, out: int, kernel: int, stride: int, padding: int, pad: bool) -> Any:
+def counts(size: int, out: int, kernel: int, stride: int, padding: int, pad: bool) -> Any:
     """How many elements each window counts along one axis, with or without the padding."""
     start = np.arange(out, dtype=np.int64) * stride - padding
     end = np.minimum(start + kernel, size + padding)
@@ -66,13 +66,13 @@ def divisors(
     if divisor:
         return np.int64(divisor)
     rows, columns = (
-        _counts(x_shape[2 + a], out_shape[2 + a], kernel[a], stride[a], padding[a], pad)
+        counts(x_shape[2 + a], out_shape[2 + a], kernel[a], stride[a], padding[a], pad)
         for a in (0, 1)
     )
     return rows.reshape(-1, 1) * columns
 
 
-def _divide(a: Any, by: Any) -> Any:
+def divided(a: Any, by: Any) -> Any:
     if a.dtype.kind in "iu":  # towards zero, as C has it
         return (np.sign(a) * np.sign(by) * (np.abs(a) // np.abs(by))).astype(a.dtype)
     return a / by.astype(a.dtype)
@@ -86,7 +86,7 @@ def _avg_pool2d(
     for _, o, i in taps((1, 1, *kernel), x.shape, out.shape, (stride, padding, (1, 1))):
         part = out[o]
         part += x[i]
-    out[...] = _divide(out, divisors(x.shape, out.shape, kernel, stride, padding, pad, divisor))
+    out[...] = divided(out, divisors(x.shape, out.shape, kernel, stride, padding, pad, divisor))
 
 
 def _avg_pool2d_backward(
@@ -94,7 +94,7 @@ def _avg_pool2d_backward(
 ) -> None:
     """Writes the gradient to the input of avg_pool2d for output gradient g."""
     out[...] = 0
-    share = _divide(g, divisors(out.shape, g.shape, kernel, stride, padding, pad, divisor))
+    share = divided(g, divisors(out.shape, g.shape, kernel, stride, padding, pad, divisor))
     for _, o, i in taps((1, 1, *kernel), out.shape, g.shape, (stride, padding, (1, 1))):
         part = out[i]
         part += share[o]

@@ -16,6 +16,7 @@ from ..autograd.variable import wrap
 from ..generator import chosen
 from ..ops._inplace import in_place
 from ._attention import multi_head_attention_forward as multi_head_attention_forward
+from ._pools import *  # noqa: F403
 
 # -- activations -----------------------------------------------------------------------------------
 
@@ -137,54 +138,19 @@ conv_transpose2d = ops.conv_transpose2d
 conv_transpose3d = ops.conv_transpose3d
 avg_pool1d = ops.avg_pool1d
 avg_pool2d = ops.avg_pool2d
+avg_pool3d = ops.avg_pool3d
 max_pool1d = ops.max_pool1d
 max_pool2d = ops.max_pool2d
+max_pool3d = ops.max_pool3d
 max_unpool1d = ops.max_unpool1d
 max_unpool2d = ops.max_unpool2d
+max_unpool3d = ops.max_unpool3d
 adaptive_avg_pool1d = ops.adaptive_avg_pool1d
 adaptive_avg_pool2d = ops.adaptive_avg_pool2d
+adaptive_avg_pool3d = ops.adaptive_avg_pool3d
 adaptive_max_pool1d = ops.adaptive_max_pool1d
 adaptive_max_pool2d = ops.adaptive_max_pool2d
-
-
-def max_pool1d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> tuple:
-    """`max_pool1d` with the positions of the maxima: (values, int64 indices)."""
-    return ops.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def max_pool2d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> tuple:
-    """`max_pool2d` with the positions of the maxima: (values, int64 indices)."""
-    return ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def adaptive_max_pool1d_with_indices(
-    input: Any, output_size: Any, return_indices: bool = False
-) -> tuple:
-    """`adaptive_max_pool1d` with the positions of the maxima: (values, int64 indices)."""
-    return ops.adaptive_max_pool1d(input, output_size, True)
-
-
-def adaptive_max_pool2d_with_indices(
-    input: Any, output_size: Any, return_indices: bool = False
-) -> tuple:
-    """`adaptive_max_pool2d` with the positions of the maxima: (values, int64 indices)."""
-    return ops.adaptive_max_pool2d(input, output_size, True)
+adaptive_max_pool3d = ops.adaptive_max_pool3d
 
 
 # -- normalisation ---------------------------------------------------------------------------------

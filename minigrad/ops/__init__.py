@@ -22,6 +22,7 @@ from . import (
     dropouts,
     embeddings,
     extrema,
+    fractional,
     grids,
     histograms,
     index,
@@ -41,6 +42,7 @@ from . import (
     patches,
     places,
     pool,
+    pool_volumes,
     power,
     products,
     quantiles,
@@ -84,6 +86,7 @@ from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
+from .fractional import *  # noqa: F403
 from .grids import *  # noqa: F403
 from .histograms import *  # noqa: F403
 from .index import *  # noqa: F403
@@ -103,6 +106,7 @@ from .pairs import *  # noqa: F403
 from .patches import *  # noqa: F403
 from .places import *  # noqa: F403
 from .pool import *  # noqa: F403
+from .pool_volumes import *  # noqa: F403
 from .power import *  # noqa: F403
 from .products import *  # noqa: F403
 from .quantiles import *  # noqa: F403
@@ -147,6 +151,7 @@ FAMILIES = (
     dropouts,
     embeddings,
     extrema,
+    fractional,
     grids,
     histograms,
     index,
@@ -166,6 +171,7 @@ FAMILIES = (
     patches,
     places,
     pool,
+    pool_volumes,
     power,
     products,
     quantiles,

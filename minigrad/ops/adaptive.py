@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
-from ._nn import public
+from ._nn import need_float, public
 from ._shape import array_arg
 from .pool import Gather, Scatter, Window, four, need_type
 
@@ -22,6 +23,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "max_unpool1d",
     "max_unpool2d",
+    "max_unpool3d",
 ]
 
 
@@ -195,9 +197,9 @@ class MaxUnpool(Node):
 
     def forward(self, x: Any, index: Any, window: Window) -> Any:
         self.where, self.window = index, window
-        n, c, h, w = window.x
-        out = np.zeros((n, c, h * w), x.dtype)
-        count = window.out[2] * window.out[3]
+        n, c, *size = window.x
+        out = np.zeros((n, c, math.prod(size)), x.dtype)
+        count = math.prod(window.out[2:])
         index = index.reshape(n, c, count)
         np.put_along_axis(out, index, x.reshape(n, c, count), axis=2)
         return out.reshape(window.x_shape)
@@ -232,7 +234,7 @@ def _unpooled(size: Any, default: tuple, stride: tuple) -> tuple:
     return given
 
 
-def _check_places(name: str, n: int, x: Any, index: Any) -> None:
+def _check_places(n: int, x: Any, index: Any, stride: tuple) -> None:
     if index.dtype != np.int64:
         raise RuntimeError("elements in indices should be type int64")
     if index.shape != x.shape:
@@ -240,11 +242,21 @@ def _check_places(name: str, n: int, x: Any, index: Any) -> None:
             f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) "
             f"but got indices tensor with shape: {list(index.shape)}"
         )
+    flat = max(n, 2)  # a line is a plane
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(
-            f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with "
-            f"dimension: {x.ndim}"
+            f"Input to max_unpooling{flat}d should be a {n + 1}d or {n + 2}d Tensor, but got a "
+            f"tensor with {x.ndim} dimensions."
         )
+    for d in range(x.ndim - n - 1, x.ndim):
+        if not x.shape[d]:
+            raise RuntimeError(
+                f"max_unpooling{flat}d_forward_out_cpu(): Expected input to have non-zero size for "
+                f"non-batch dimensions, but got {list(x.shape)} with dimension {d} being empty."
+            )
+    if n == 3 and min(stride) <= 0:
+        raise RuntimeError(f"strides should be greater than zero, but got stride: {list(stride)}")
+    need_float(f"max_unpool{flat}d", x)
 
 
 def _max_unpool(n: int) -> Callable:
@@ -260,20 +272,23 @@ def _max_unpool(n: int) -> Callable:
         output_size: Any = None,
     ) -> Any:
         x, index = array_arg(name, input), array_arg(name, indices, 2, "indices")
-        _check_places(name, n, x, index)
         k, p = _sizes(kernel_size, n), _sizes(padding, n)
         s = k if stride is None else _sizes(stride, n)
+        _check_places(n, x, index, s)
         spatial = x.shape[-n:]
         default = tuple([(i - 1) * b + a - 2 * c for i, a, b, c in zip(spatial, k, s, p)])
         given = _unpooled(output_size, default, s)
         shape = (*x.shape[:-n], *given)
         wrong = index[(index < 0) | (index >= int(np.prod(given)))]
         if wrong.size:
-            volume = "x".join(map(str, four(shape, n)[2:]))
+            volume = "x".join(map(str, given if n > 1 else (*given, 1)))
             raise RuntimeError(
                 f"Found an invalid max index: {wrong.flat[0]} (output volumes are of size {volume})"
             )
-        window = Window(shape, x.shape, four(shape, n), four(x.shape, n), ())
+        # Places count through all of a plane or volume, so that it may be one line.
+        channels = (1, *shape)[-n - 2 : -n]
+        flat, few = ((*channels, 1, math.prod(size)) for size in (given, spatial))
+        window = Window(shape, x.shape, flat, few, ())
         return apply(MaxUnpool, (input,), index.reshape(window.out), window)
 
     doc = f"""The reverse of `max_pool{n}d`: the maxima at their places, zero elsewhere.
@@ -286,3 +301,4 @@ def _max_unpool(n: int) -> Callable:
 
 max_unpool1d = _max_unpool(1)
 max_unpool2d = _max_unpool(2)
+max_unpool3d = _max_unpool(3)

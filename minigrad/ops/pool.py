@@ -162,7 +162,9 @@ def _sizes(name: str, role: str, value: Any, n: int) -> tuple[int, int]:
     return sizes[0], sizes[-1]
 
 
-def _output(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+def output_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool
+) -> int:
     """How many windows fit along a dimension; with `ceil` the last one may overhang."""
     span = size + 2 * padding - dilation * (kernel - 1) - 1
     count = (span + (stride - 1 if ceil else 0)) // stride + 1
@@ -254,7 +256,7 @@ def _window(
         _check_sizes(k, s, p, d)
         _check_shape(name, x, n)
     shape = four(x.shape, n)
-    out = tuple([_output(shape[2 + a], k[a], s[a], p[a], d[a], ceil) for a in (0, 1)])
+    out = tuple([output_size(shape[2 + a], k[a], s[a], p[a], d[a], ceil) for a in (0, 1)])
     if min(out) < 1:
         if line:
             raise RuntimeError(f"max_pool1d() Invalid computed output size: {out[1]}")
