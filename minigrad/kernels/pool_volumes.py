@@ -68,13 +68,10 @@ def max_pool3d(
     """Maxima of the windows of x as a new array of `shape`, and if asked where they stood."""
     between = _through(x.shape, shape)
     steps = kernel, stride, padding, dilation
-    part, at = pool.max_pool2d(  # type: ignore[call-arg]
-        dense(widened(x)).reshape(_planes(x.shape)),
-        _planes(between),
-        *[(s[1], s[2]) for s in steps],
-        index,
-    )
-    ends = [(s[0], one) for s, one in zip(steps, (1, 1, 0, 1))]
+    planes: Any = [(s[1], s[2]) for s in steps]
+    ends: Any = [(s[0], one) for s, one in zip(steps, (1, 1, 0, 1))]
+    part = dense(widened(x)).reshape(_planes(x.shape))
+    part, at = pool.max_pool2d(part, _planes(between), *planes, index)  # type: ignore[call-arg]
     part = part.reshape(_columns(between))
     out, depth = pool.max_pool2d(part, _columns(shape), *ends, index)  # type: ignore[call-arg]
     where = _places(at, depth, between, x.shape).reshape(shape) if index else None
