@@ -69,6 +69,7 @@ from .dtypes import uint8 as uint8
 from .dtypes import uint16 as uint16
 from .dtypes import uint32 as uint32
 from .dtypes import uint64 as uint64
+from .foreach import *  # noqa: F403
 from .in_place import *  # noqa: F403
 from .nn.recurrence import *  # noqa: F403
 from .ops import *  # noqa: F403

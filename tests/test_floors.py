@@ -34,6 +34,7 @@ FLOORS = [
     ("tensor", 4),
     ("methods", 4),
     ("in_place", 5),
+    ("foreach", 5),
     ("printing", 4),
     ("ops", 3),
     ("generator", 2),
