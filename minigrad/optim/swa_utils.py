@@ -147,14 +147,19 @@ class AveragedModel(Module):
             for average, value in zip(averages, current, strict=False):
                 average.copy_(self.avg_fn(average, value, self.n_averaged))
         else:
-            update = self.multi_avg_fn or get_swa_multi_avg_fn()
             groups: defaultdict[Any, tuple[list, list]] = defaultdict(lambda: ([], []))
             for average, value in zip(averages, current, strict=False):
                 olds, news = groups[average.dtype]
                 olds.append(average)
                 news.append(value)
             for olds, news in groups.values():
-                update(olds, news, self.n_averaged)
+                if self.multi_avg_fn is not None:
+                    self.multi_avg_fn(olds, news, self.n_averaged)
+                elif _v.is_float(olds[0]._array):
+                    get_swa_multi_avg_fn()(olds, news, self.n_averaged)
+                else:
+                    for old, new in zip(olds, news, strict=True):
+                        old.copy_(get_swa_avg_fn()(old, new, self.n_averaged))
         if not self.use_buffers:
             for old, new in zip(self.module.buffers(), model.buffers(), strict=True):
                 old.detach().copy_(new.detach())
