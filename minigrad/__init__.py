@@ -10,6 +10,7 @@ from typing import Any
 from . import autograd as autograd
 from . import deferred as _deferred
 from . import dtypes as dtypes
+from . import einops_backend as _einops_backend
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
@@ -93,6 +94,8 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 chalf, cfloat, cdouble = complex32, complex64, complex128
 newaxis = None
+
+_einops_backend.watch()
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
 _LAZY = ("linalg", "runner", "signal", "testing", "torch_version", "utils", "version")

@@ -17,6 +17,8 @@ FLOORS = [
     ("vision", 8),
     ("train", 8),
     ("compress", 8),
+    ("einops_backend", 5),
+    ("einops_layers", 7),
     ("optim", 7),
     ("utils", 7),
     ("amp", 7),
