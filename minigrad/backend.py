@@ -9,6 +9,17 @@ import numpy as np
 ndarray = np.ndarray
 
 
+# Devices that can be named; only the first can be used.
+_TYPES = (
+    "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia",
+    "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone",
+)  # fmt: skip
+
+
+class NoDevice(AssertionError, RuntimeError):
+    """A device that this build cannot use: of both classes in which programs expect this error."""
+
+
 class device:
     """Where a tensor's data lies: `device("cpu")`, `device("cuda", 0)`, `device("cuda:1")`."""
 
@@ -26,9 +37,9 @@ class device:
         if not isinstance(type, str):
             raise TypeError(f"device: expected a string or a device, got {type.__class__.__name__}")
         name, colon, number = str(type).partition(":")
-        if name not in ("cpu", "cuda"):
+        if name not in _TYPES:
             raise RuntimeError(
-                f"Expected one of cpu, cuda device type at start of device string: {type}"
+                f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}"
             )
         if colon:
             if index is not None or not number.isdigit():
@@ -73,14 +84,15 @@ def device_of(array: Any) -> device:
 
 
 def as_device(value: device | str | int | None) -> device:
-    """Checks a `device=` argument; None means the CPU. RuntimeError when it cannot be used."""
+    """Checks a `device=` argument; None means the CPU. NoDevice when it cannot be used."""
     if value is None:
         return CPU
     chosen = value if value.__class__ is device else device(value)
     assert isinstance(chosen, device)
-    if chosen.type == "cuda":
-        raise RuntimeError(
-            "device: 'cuda' was asked for, but this build of minigrad has no CUDA kernels; "
+    if chosen.type != "cpu":
+        kernels = "CUDA kernels" if chosen.type == "cuda" else "kernels for it"
+        raise NoDevice(
+            f"device: {chosen.type!r} was asked for, but this build of minigrad has no {kernels}; "
             "needed: device='cpu' (minigrad.show_config() says why)"
         )
     return chosen

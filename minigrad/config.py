@@ -50,10 +50,15 @@ def set_flush_denormal(mode: bool) -> bool:
 
 def show_config() -> None:
     """Print what was built and what is in use; `minigrad.config.config()` returns it."""
+    print(described())
+
+
+def described() -> str:
+    """What `show_config` prints."""
     c = config()
     pool = c["memory_pool"]
     mib = {name: f"{pool[name] / 2**20:.1f} MiB" for name in ("allocated", "reserved", "peak")}
-    print(
+    return (
         f"minigrad {c['version']}\n"
         f"instruction set: {c['isa']} (available: {', '.join(c['available_isas'])})\n"
         f"threads: {c['num_threads']}\n"

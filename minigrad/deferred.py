@@ -31,11 +31,28 @@ def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[
     for module, names in table.items():
         for entry in names:
             name, _, attribute = entry.partition("=")
-            found[name] = (f"{package}.{module}", attribute or name)
+            found[name] = (f"{package}{module}", attribute or name)
     return found
 
 
-NAMES: dict[str, tuple[str, str]] = _places("linalg", _LINALG)
+_PROGRAMS = {
+    "compiler": ("compile",),
+    "determinism": (
+        "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi",
+        "get_deterministic_debug_mode", "get_device_module", "get_float32_matmul_precision",
+        "get_num_interop_threads", "is_deterministic_algorithms_warn_only_enabled",
+        "is_vulkan_available", "is_warn_always_enabled", "set_deterministic_debug_mode",
+        "set_float32_matmul_precision", "set_num_interop_threads", "set_warn_always",
+        "use_deterministic_algorithms",
+    ),
+    "storage": ("UntypedStorage",),
+    "streams": ("AcceleratorError", "Event", "OutOfMemoryError", "Stream"),
+}  # fmt: skip
+
+NAMES: dict[str, tuple[str, str]] = {
+    **_places("linalg.", _LINALG),
+    **_places("", _PROGRAMS),
+}
 
 
 def resolve(name: str) -> Any:

@@ -57,3 +57,10 @@ def read() -> Settings:
         num_threads=num_threads,
         pool_limit=_bytes("MINIGRAD_POOL_LIMIT", limit) if limit else None,
     )
+
+
+def launch_environment() -> dict[str, str]:
+    """What a launcher of several processes (torchrun) has told this one."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+             "TORCHELASTIC_RUN_ID")  # fmt: skip
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -56,7 +56,7 @@ def same(a: Any, b: Any) -> None:
         assert type(a).__name__ == type(b).__name__
         assert a.detach().double().tolist() == b.detach().double().tolist()
     elif isinstance(a, dict):
-        assert list(a) == list(b) and type(a).__name__ == type(b).__name__
+        assert list(a) == list(b) and type(a).__name__ in (type(b).__name__, "StateDict")
         for key in a:
             same(a[key], b[key])
     elif isinstance(a, (list, tuple)):
@@ -285,6 +285,23 @@ def test_whole_modules_need_weights_only_false() -> None:
     assert back.layers(mg.ones(1, 2)).shape == (1, 3)
     with pytest.raises(pickle.UnpicklingError, match=r"Net"):
         mg.load(ours(net), weights_only=True)
+
+
+@needs_torch
+def test_modules_that_pytorch_pickled() -> None:
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.LSTM(2, 3)
+    )
+    net.eval()
+    back = mg.load(theirs(net), weights_only=False)
+    assert not back.training and repr(back) == repr(net)
+    same(OrderedDict(back.state_dict()), net.state_dict())
+    x = torch.arange(9.0).reshape(1, 1, 3, 3)
+    mine = back(mg.from_numpy(x.numpy()))[0]
+    mine.sum().backward()
+    np.testing.assert_allclose(mine.tolist(), net(x)[0].tolist(), rtol=1e-5)
+    assert back[0].weight.grad is not None
 
 
 def test_classes_of_the_program_need_to_be_allowed() -> None:

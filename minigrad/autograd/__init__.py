@@ -48,8 +48,10 @@ _LAZY = {"GradcheckError": "checks", "gradcheck": "checks", "gradgradcheck": "ch
 
 
 def __getattr__(name: str) -> _Any:
-    if name in ("functional", "checks"):
+    if name in ("checks", "forward_ad", "functional", "graph"):
         return _import_module(f"{__name__}.{name}")
+    if name == "profiler":  # PyTorch's older place for it
+        return _import_module("minigrad.profiler")
     if name in _LAZY:
         value = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value

@@ -17,7 +17,8 @@ MODULES: dict[str, str] = {
     "torch.autograd.anomaly_mode": "minigrad.autograd",
     "torch.autograd.grad_mode": "minigrad.autograd",
     "torch.autograd.gradcheck": "minigrad.autograd.checks",
-    "torch.autograd.profiler_util": "minigrad.autograd.profiler",
+    "torch.autograd.profiler": "minigrad.profiler",
+    "torch.autograd.profiler_util": "minigrad.profiler.events",
     "torch.cuda.amp.autocast_mode": "minigrad.cuda.amp",
     "torch.cuda.amp.grad_scaler": "minigrad.cuda.amp",
     "torch.cuda.random": "minigrad.cuda",
@@ -72,8 +73,8 @@ SPREAD: dict[str, tuple[str, frozenset[str]]] = {
 # Modules of minigrad that are not PyTorch's of that name, which programs must not be given.
 NOT_TORCH = frozenset(
     {
-        "_C", "attributes", "backend", "config", "conversion", "creation", "dtypes", "fills",
-        "generator", "in_place", "kernels", "methods", "ops", "printing", "queries", "runner",
-        "settings", "size", "tensor", "vision",
+        "_C", "attributes", "backend", "config", "conversion", "creation", "deferred",
+        "determinism", "dtypes", "fills", "generator", "in_place", "kernels", "methods", "ops",
+        "printing", "queries", "runner", "settings", "size", "streams", "tensor", "vision",
     }
 )  # fmt: skip

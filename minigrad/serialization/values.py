@@ -322,13 +322,13 @@ class TorchNames(Names):
     def _loaded(self, module: str, name: str) -> Any:
         """What this program has under a name, if files may make instances of it."""
         root = module.partition(".")[0]
-        value: Any = sys.modules.get(module)
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if value is None and root == "torch":  # PyTorch's file for it may be another
+        if root == "torch":  # PyTorch's file for it may be another than ours
             nn = importlib.import_module("minigrad.nn")
-            inside = nn.functional if module.endswith("functional") else nn
-            value = getattr(inside, name, None)
+            value = getattr(nn.functional if module.endswith("functional") else nn, name, None)
+        else:
+            value = sys.modules.get(module)
+            for part in name.split("."):
+                value = getattr(value, part, None)
         if value is None:
             return None
         ours = getattr(value, "__module__", None) or ""

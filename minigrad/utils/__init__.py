@@ -1,12 +1,21 @@
-"""Utilities: data loading, checkpointing. Each is loaded when first asked for."""
+"""Utilities: data loading, checkpointing, timing. Each is loaded when first asked for."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
+_PARTS = (
+    "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic", "hooks",
+    "model_zoo", "tensorboard",
+)  # fmt: skip
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("checkpoint", "data"):
+    if name in _PARTS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PARTS})

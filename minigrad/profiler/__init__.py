@@ -1,0 +1,11 @@
+"""`minigrad.profiler`: how long operations take, measured while a program runs."""
+
+from .events import EventList as EventList
+from .events import FunctionEvent as FunctionEvent
+from .profile import ProfilerAction as ProfilerAction
+from .profile import ProfilerActivity as ProfilerActivity
+from .profile import profile as profile
+from .profile import schedule as schedule
+from .profile import supported_activities as supported_activities
+from .profile import tensorboard_trace_handler as tensorboard_trace_handler
+from .recorder import record_function as record_function

@@ -1,0 +1,3 @@
+"""Handles of hooks."""
+
+from ..autograd import RemovableHandle as RemovableHandle
