@@ -24,4 +24,5 @@ from .rnn import *  # noqa: F403
 from .rnn_cells import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .sparse import *  # noqa: F403
+from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403

@@ -55,7 +55,7 @@ def _check_dims(
     return dims == 3
 
 
-def _additive(mask: Any, name: str, dtype: Any, other: Any = None) -> Any:
+def additive_mask(mask: Any, name: str, dtype: Any, other: Any = None) -> Any:
     """A mask as numbers to add to the scores: -inf where a boolean mask is True."""
     if mask is None:
         return None
@@ -149,7 +149,7 @@ def multi_head_attention_forward(
             key_padding_mask = key_padding_mask.unsqueeze(0)
     target, batch, embed_dim = query.shape
     source = key.shape[0]
-    padding = _additive(key_padding_mask, "key_padding_mask", query.dtype, attn_mask)
+    padding = additive_mask(key_padding_mask, "key_padding_mask", query.dtype, attn_mask)
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
@@ -158,7 +158,7 @@ def multi_head_attention_forward(
     if is_causal and padding is None and not need_weights:
         mask = None  # the hint alone says what the mask does
     else:
-        mask = _additive(attn_mask, "attn_mask", query.dtype)
+        mask = additive_mask(attn_mask, "attn_mask", query.dtype)
         is_causal = is_causal and padding is None
     check(
         embed_dim == embed_dim_to_check,

@@ -36,8 +36,20 @@ def arguments(value: Any) -> Any:
         return {k: arguments(v) for k, v in value.items()}
     if isinstance(value, tuple):
         return tuple(map(arguments, value))
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        attention, hidden = value.self_attn, value.linear1.out_features
+        activation = arguments(value.activation)
+        sizes = (attention.embed_dim, attention.num_heads, hidden, value.dropout.p, activation)
+        options = {"batch_first": attention.batch_first, "norm_first": value.norm_first}
+        options["bias"] = value.linear1.bias is not None
+        options["dtype"] = convert(value.linear1.weight.dtype)
+        layer = mg.nn.TransformerEncoderLayer(*sizes, **options)
+        layer.load_state_dict({k: convert(v, copy=True) for k, v in value.state_dict().items()})
+        return layer
     if isinstance(value, torch.nn.Module):
         return getattr(mg.nn, type(value).__name__)()
+    if callable(value) and getattr(torch.nn.functional, value.__name__, None) is value:
+        return getattr(mg.nn.functional, value.__name__)
     return convert(value, copy=True)
 
 
