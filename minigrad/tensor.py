@@ -219,9 +219,9 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     item = conversion.item
     tolist = conversion.tolist
     __float__ = conversion.to_float
-    __int__ = conversion.to_int
+    __int__ = __long__ = conversion.to_int
     __complex__ = conversion.to_complex
-    __bool__ = attributes.is_nonzero
+    __bool__ = __nonzero__ = attributes.is_nonzero
     __index__ = conversion.to_index
     __format__ = conversion.format_
     __len__ = conversion.length

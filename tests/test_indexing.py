@@ -184,7 +184,7 @@ def t(array):
         ([5], IndexError, "index 5 is out of bounds for dimension 0 with size 3"),
         (([0, 1], [0, 9]), IndexError, "index 9 is out of bounds for dimension 1 with size 4"),
         (1.5, IndexError, "only integers, slices"),
-        ("a", IndexError, "only integers, slices"),
+        ("a", TypeError, "invalid data type"),
         (slice(None, None, -1), ValueError, "step must be greater than zero"),
         (([0, 1], [0, 1, 2]), IndexError, r"shape mismatch: .* with shapes \[2\], \[3\]"),
         (t([True, False]), IndexError, r"The shape of the mask \[2\] at index 0 does not match"),

@@ -53,6 +53,8 @@ EXCLUDED_CHECKS: dict[tuple[str, str], str] = {
     ("split_with_sizes_copy", "out"): "`out` is a list, and nothing is returned",
     ("unbind_copy", "out"): "`out` is a list, and nothing is returned",
     ("histogramdd", "out"): "PyTorch's function has no `out`",
+    ("__rdiv__", "error"): "calls a method of the class on a number",
+    ("native_batch_norm", "out"): "PyTorch's function has no `out`",
     ("gather", "error"): "an `out` that is resized gets memory of its own and overlaps nothing",
     ("cat", "error"): "an `out` over NumPy's memory cannot be resized in PyTorch",
     ("addbmm", "inplace"): "PyTorch resizes a self that broadcasts, unlike all others",

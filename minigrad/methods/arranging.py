@@ -44,7 +44,7 @@ class Arranging:
 
     T = property(movement.reversed_dims)
     mT = mH = property(movement.matrix_transpose)
-    adjoint = movement.matrix_transpose
+    adjoint = ops.adjoint
     H = property(movement.hermitian)
     reshape = ops.reshape
     reshape_as = ops.reshape_as

@@ -8,6 +8,7 @@ from ..ops._operators import (
     float_power_in_place,
     polygamma_method,
     reflected,
+    repeated_or_multiplied,
 )
 
 
@@ -20,21 +21,22 @@ class Pointwise:
 
     add = __add__ = __radd__ = ops.add
     sub = subtract = __sub__ = ops.sub
-    mul = multiply = __mul__ = __rmul__ = ops.mul
-    div = divide = true_divide = __truediv__ = ops.div
+    mul = multiply = __mul__ = ops.mul
+    __rmul__ = repeated_or_multiplied
+    div = divide = true_divide = __truediv__ = __div__ = ops.div
     floor_divide = __floordiv__ = ops.floor_divide
     remainder = __mod__ = ops.remainder
     fmod = ops.fmod
     neg = negative = __neg__ = ops.neg
     positive = __pos__ = ops.positive
     __rsub__ = reflected(ops.sub)
-    __rtruediv__ = reflected(ops.div)
+    __rtruediv__ = __rdiv__ = reflected(ops.div)
     __rfloordiv__ = reflected(ops.floor_divide)
     __rmod__ = reflected(ops.remainder)
     add_ = __iadd__ = in_place_arithmetic(ops.add)
     sub_ = subtract_ = __isub__ = in_place_arithmetic(ops.sub)
     mul_ = multiply_ = __imul__ = in_place_arithmetic(ops.mul)
-    div_ = divide_ = true_divide_ = __itruediv__ = in_place_arithmetic(ops.div)
+    div_ = divide_ = true_divide_ = __itruediv__ = __idiv__ = in_place_arithmetic(ops.div)
     floor_divide_ = __ifloordiv__ = in_place(ops.floor_divide)
     remainder_ = __imod__ = in_place(ops.remainder)
     fmod_ = in_place(ops.fmod)

@@ -35,6 +35,7 @@ from . import (
     membership,
     moments,
     movement,
+    native,
     normalization,
     norms,
     padding,
@@ -99,6 +100,7 @@ from .maxima import *  # noqa: F403
 from .membership import *  # noqa: F403
 from .moments import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .native import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .padding import *  # noqa: F403
@@ -164,6 +166,7 @@ FAMILIES = (
     membership,
     moments,
     movement,
+    native,
     normalization,
     norms,
     padding,

@@ -283,9 +283,10 @@ def is_scalar(value: Any) -> bool:
 
 def not_a_tensor(name: str, argument: str, position: int, value: Any) -> TypeError:
     """The error for an argument of the wrong class, in PyTorch's words."""
+    why = "; complex numbers are not in minigrad" if isinstance(value, complex) else ""
     return TypeError(
         f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
-        f"{value.__class__.__name__}"
+        f"{value.__class__.__name__}{why}"
     )
 
 

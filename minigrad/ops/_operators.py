@@ -9,13 +9,18 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.variable import Variable
+from ..kernels import fast
+from ._elementwise import binary
 from ._inplace import write
 from ._shape import array_of, as_shape
+from .arith import Mul
 from .compare import bitwise_not, where
 from .power import float_power
 from .reduce import sum
 from .special import polygamma
 
+_MUL: Any = Mul.spec
+_SEQUENCES = (list, tuple, str, bytes, bytearray)
 _OPERANDS = (Variable, bool, int, float, np.ndarray, np.generic)
 
 
@@ -35,6 +40,17 @@ def reflected(op: Callable) -> Callable:
         return op(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     return method
+
+
+def repeated_or_multiplied(self: Any, other: Any) -> Any:
+    """`__rmul__`: a product, or left to Python, which repeats a sequence an integer tensor's times.
+
+    One frame, as small models multiply by numbers on the left.
+    """
+    t = fast.fast_binary(Mul, _MUL, self, other)
+    if t is not None:
+        return t
+    return NotImplemented if isinstance(other, _SEQUENCES) else binary(Mul, self, other)
 
 
 def invert(self: Any) -> Any:

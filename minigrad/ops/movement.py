@@ -15,6 +15,7 @@ from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, shape_of
 from ._shape import expand as expand_to
 
 __all__ = [
+    "adjoint",
     "broadcast_to",
     "expand",
     "expand_as",
@@ -286,6 +287,15 @@ def matrix_transpose(input: Any) -> Any:
             f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor."
         )
     return transpose(input, -2, -1)
+
+
+def adjoint(input: Any) -> Any:
+    """`matrix_transpose`: real matrices are their own conjugates. RuntimeError for vectors."""
+    if array_arg("adjoint", input).ndim == 1:
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return matrix_transpose(input)
 
 
 def hermitian(input: Any) -> Any:

@@ -151,6 +151,8 @@ def as_index(item: Any) -> Any:
             return _NOTHING
         array = np.asarray(_plain(item))
         return array if array.size else array.astype(np.int64)  # no numbers: no type of theirs
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'")
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {item.__class__.__name__})"

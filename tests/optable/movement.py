@@ -12,6 +12,7 @@ def _row(name, args, kwargs=None, label="", **more):
 
 
 ROWS = [
+    Row("adjoint", (A((2, 3, 4)),), bad=((A((3,)),), {}, RuntimeError, "1-D tensor")),
     _row(
         "reshape",
         (A((3, 4)), (2, 6)),
