@@ -56,6 +56,14 @@ from .dtypes import uint8 as uint8
 from .in_place import *  # noqa: F403
 from .nn.recurrence import *  # noqa: F403
 from .ops import *  # noqa: F403
+
+# isort: split
+# Some functions of `torch` differ from those of `nn.functional` that the operations are.
+from .native import *  # noqa: F403
+from .nn.functional import rrelu as rrelu
+from .nn.functional import rrelu_ as rrelu_
+
+# isort: split
 from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403

@@ -29,6 +29,7 @@ FLOORS = [
     ("random", 4),
     ("fills", 4),
     ("serialization", 5),
+    ("native", 5),
     ("testing", 5),
     ("signal", 5),
     ("__config__", 5),

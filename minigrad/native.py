@@ -1,0 +1,340 @@
+"""Functions of `torch` whose arguments or results are not those of `nn.functional` of that name.
+
+They are what PyTorch's layers call: all arguments given by position, results with the statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, ops
+from .autograd.inplace import bump
+from .autograd.variable import wrap
+from .kernels import cpu
+from .ops._elementwise import write_out
+from .ops._inplace import in_place
+from .ops._shape import array_arg
+
+__all__ = [
+    "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm",
+    "batch_norm_update_stats", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
+    "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "feature_alpha_dropout",
+    "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "group_norm",
+    "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
+    "max_pool1d", "max_pool1d_with_indices", "mkldnn_convolution", "native_batch_norm",
+    "native_channel_shuffle", "native_dropout", "native_group_norm", "native_layer_norm",
+    "poisson_nll_loss", "triplet_margin_loss",
+]  # fmt: skip
+
+native_channel_shuffle = ops.channel_shuffle
+
+
+# -- normalisation ---------------------------------------------------------------------------------
+
+
+def batch_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """`nn.functional.batch_norm` with the parameters before the statistics."""
+    return ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def instance_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """`nn.functional.instance_norm` with the parameters before the statistics."""
+    return ops.instance_norm(
+        input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+    )
+
+
+def layer_norm(
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Any:
+    """`nn.functional.layer_norm`."""
+    return ops.layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+def group_norm(
+    input: Any,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Any:
+    """`nn.functional.group_norm`."""
+    return ops.group_norm(input, num_groups, weight, bias, eps)
+
+
+def _statistics(arrays: Any, shape: tuple[int, ...], dtype: np.dtype) -> tuple[Any, Any]:
+    """Mean and 1 / deviation as tensors of a shape and dtype."""
+    mean, rstd = (wrap(a.reshape(shape).astype(dtype, copy=False)) for a in arrays)
+    return mean, rstd
+
+
+def native_batch_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *,
+    out: Any = None,
+) -> tuple[Any, Any, Any]:
+    """`batch_norm` with the batch's mean and 1 / deviation; empty ones in evaluation."""
+    y = ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    x = array_arg("native_batch_norm", input)
+    dtype = x.dtype
+    for param in (weight, running_mean):
+        dtype = dtype if param is None else param._array.dtype
+    mean = rstd = np.empty(0)
+    if training:
+        _, mean, rstd = cpu.batch_norm(x, None, None, None, None, True, 0.0, eps)
+    results = y, *_statistics((mean, rstd), mean.shape, dtype)
+    if out is None:
+        return results
+    first, second, third = (
+        write_out("native_batch_norm", t, r) for t, r in zip(out, results, strict=True)
+    )
+    return first, second, third
+
+
+def batch_norm_update_stats(
+    input: Any, running_mean: Any, running_var: Any, momentum: float
+) -> tuple[Any, Any]:
+    """Mean and (biased) variance of each channel, towards which the running ones are moved."""
+    x = array_arg("batch_norm_update_stats", input)
+    across = tuple(d for d in range(x.ndim) if d != 1)
+    var, mean = ops.var_mean(input, across, correction=0)
+    count = x.size // max(x.shape[1], 1)
+    for running, batch, scale in (
+        (running_mean, mean, 1.0), (running_var, var, count / max(count - 1, 1)),
+    ):  # fmt: skip
+        if running is not None:
+            running._array[...] += momentum * (scale * batch._array - running._array)
+            bump(running)
+    return mean, var
+
+
+def native_layer_norm(
+    input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float
+) -> tuple[Any, Any, Any]:
+    """`layer_norm` with each row's mean and 1 / deviation, whose normalised sizes are 1."""
+    out = ops.layer_norm(input, normalized_shape, weight, bias, eps)
+    x = array_arg("native_layer_norm", input)
+    n = len(normalized_shape)
+    lead = x.shape[: x.ndim - n]
+    size = int(np.prod(x.shape[x.ndim - n :]))
+    _, mean, rstd = cpu.layer_norm(x, None, None, size, eps)
+    dtype = x.dtype if weight is None else weight._array.dtype
+    return out, *_statistics((mean, rstd), (*lead, *(1,) * n), dtype)
+
+
+def native_group_norm(
+    input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float
+) -> tuple[Any, Any, Any]:
+    """`group_norm` of N samples of C channels of HxW elements, with mean and 1 / deviation.
+
+    The statistics are (N, group). RuntimeError where `input` has another number of elements.
+    """
+    x = array_arg("native_group_norm", input)
+    if x.size != N * C * HxW:
+        raise RuntimeError(
+            f"native_group_norm: given an input of shape {list(x.shape)}; needed: {N} samples of "
+            f"{C} channels of {HxW} elements"
+        )
+    out = ops.group_norm(input, group, weight, bias, eps)
+    rows = ops.reshape(input, (N, group, C // group * HxW))
+    if x.dtype.itemsize == 2:
+        rows = rows.float()
+    var, mean = ops.var_mean(rows, 2, correction=0)
+    rstd = ops.rsqrt(ops.add(var, eps))
+    dtype = dtypes.from_numpy(x.dtype if weight is None else weight._array.dtype)
+    return out, mean.to(dtype), rstd.to(dtype)
+
+
+# -- dropout ---------------------------------------------------------------------------------------
+
+
+def _dropout(op: Callable) -> tuple[Callable, Callable]:
+    """PyTorch's form of a dropout, whose arguments are all given, and its form in place."""
+    name = op.__name__
+
+    def drop(input: Any, p: float, train: bool) -> Any:
+        if not 0.0 <= p <= 1.0:
+            raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p}")
+        return op(input, p, train)
+
+    drop.__name__ = drop.__qualname__ = name
+    drop.__doc__ = f"`nn.functional.{name}`; RuntimeError for p outside [0, 1]."
+    return drop, in_place(drop)
+
+
+dropout, dropout_ = _dropout(ops.dropout)
+feature_dropout, feature_dropout_ = _dropout(ops.feature_dropout)
+alpha_dropout, alpha_dropout_ = _dropout(ops.alpha_dropout)
+feature_alpha_dropout, feature_alpha_dropout_ = _dropout(ops.feature_alpha_dropout)
+
+
+def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
+    """`dropout` with the mask of the elements that stay; `train` None counts as True."""
+    x = array_arg("native_dropout", input)
+    mask = wrap(np.ones(x.shape, np.bool_))
+    if p == 0 or train is False or not x.size:
+        return ops.clone(input), mask
+    mask = mask.bernoulli_(1 - p)
+    scale = 0.0 if p == 1 else 1 / (1 - p)
+    return ops.mul(ops.mul(input, mask), scale), mask
+
+
+# -- pools, tables, convolutions -------------------------------------------------------------------
+
+
+def max_pool1d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """`nn.functional.max_pool1d` without indices."""
+    return ops.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool1d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """`nn.functional.max_pool1d` with indices."""
+    return ops.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def adaptive_max_pool1d(input: Any, output_size: Any) -> Any:
+    """`nn.functional.adaptive_max_pool1d` with indices."""
+    return ops.adaptive_max_pool1d(input, output_size, True)
+
+
+def embedding(
+    weight: Any,
+    indices: Any,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """`nn.functional.embedding` with the table first; `padding_idx` -1 is none."""
+    padding = None if padding_idx == -1 else padding_idx
+    return ops.embedding(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
+
+
+def mkldnn_convolution(
+    input: Any, weight: Any, bias: Any, padding: Any, stride: Any, dilation: Any, groups: int
+) -> Any:
+    """`convolution` with the padding before the stride."""
+    return ops.convolution(input, weight, bias, stride, padding, dilation, False, [0], groups)
+
+
+def cudnn_is_acceptable(tensor: Any) -> bool:
+    """False: there is no cuDNN."""
+    return False
+
+
+# -- losses, whose reduction is a number: none, mean, sum ------------------------------------------
+
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def _named(reduction: int) -> str:
+    if reduction not in (0, 1, 2):
+        raise ValueError(f"given a reduction of {reduction!r}; needed: 0 (none), 1 (mean), 2 (sum)")
+    return _REDUCTIONS[reduction]
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+) -> Any:
+    """`nn.functional.binary_cross_entropy_with_logits`, `reduction` being a number."""
+    return ops.binary_cross_entropy_with_logits(
+        input, target, weight, pos_weight=pos_weight, reduction=_named(reduction)
+    )
+
+
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1
+) -> Any:
+    """`nn.functional.cosine_embedding_loss`, `reduction` being a number."""
+    return ops.cosine_embedding_loss(input1, input2, target, margin, reduction=_named(reduction))
+
+
+def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: int = 1) -> Any:
+    """`nn.functional.hinge_embedding_loss`, `reduction` being a number."""
+    return ops.hinge_embedding_loss(input, target, margin, reduction=_named(reduction))
+
+
+def kl_div(input: Any, target: Any, reduction: int = 1, *, log_target: bool = False) -> Any:
+    """`nn.functional.kl_div`, `reduction` being a number."""
+    return ops.kl_div(input, target, reduction=_named(reduction), log_target=log_target)
+
+
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1
+) -> Any:
+    """`nn.functional.margin_ranking_loss`, `reduction` being a number."""
+    return ops.margin_ranking_loss(input1, input2, target, margin, reduction=_named(reduction))
+
+
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int
+) -> Any:
+    """`nn.functional.poisson_nll_loss`, `reduction` being a number."""
+    return ops.poisson_nll_loss(
+        input, target, log_input, full, eps=eps, reduction=_named(reduction)
+    )
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: int = 1,
+) -> Any:
+    """`nn.functional.triplet_margin_loss`, `reduction` being a number."""
+    return ops.triplet_margin_loss(
+        anchor, positive, negative, margin, p, eps, swap, reduction=_named(reduction)
+    )
