@@ -11,7 +11,7 @@ from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.inplace import bump
 from ..autograd.variable import Variable
-from .optimizer import Optimizer, check_lr, number
+from .optimizer import Optimizer, check_lr
 
 # Numbers that come from products of vectors are NumPy scalars in the parameters' dtype, as
 # PyTorch's are tensors of it; losses are Python's floats in both.
@@ -274,7 +274,9 @@ class LBFGS(Optimizer):
         state["func_evals"] += 1
         if np.abs(grad).max() <= group["tolerance_grad"]:
             return first
-        lr, tolerance = number(group["lr"]), group["tolerance_change"]
+        lr, tolerance = group["lr"], group["tolerance_change"]
+        if isinstance(lr, Variable):  # the step lengths are tensors then
+            lr = lr._array.reshape(())[()]
         memory = _Memory(state)
         for i in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1

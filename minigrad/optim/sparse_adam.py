@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .optimizer import Optimizer, check_betas, number
+from .optimizer import Optimizer, check_betas, check_lr, number
 
 
 class SparseAdam(Optimizer):
@@ -21,7 +21,8 @@ class SparseAdam(Optimizer):
         eps: float = 1e-8,
         maximize: bool = False,
     ) -> None:
-        if not number(lr) > 0.0:
+        check_lr(lr)
+        if number(lr) == 0:
             raise ValueError(f"Invalid learning rate: {lr}")
         if not eps > 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
