@@ -10,6 +10,7 @@ from typing import Any
 from . import autograd as autograd
 from . import deferred as _deferred
 from . import dtypes as dtypes
+from . import einops_backend as _einops_backend
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
@@ -31,6 +32,7 @@ from .backend import layout as layout
 from .backend import memory_format as memory_format
 from .backend import preserve_format as preserve_format
 from .backend import strided as strided
+from .complexes import *  # noqa: F403
 from .config import get_num_threads as get_num_threads
 from .config import set_flush_denormal as set_flush_denormal
 from .config import set_num_threads as set_num_threads
@@ -39,8 +41,16 @@ from .creation import *  # noqa: F403
 from .creation import tensor as _tensor
 from .dtypes import bfloat16 as bfloat16
 from .dtypes import bool_ as bool_
+from .dtypes import complex32 as complex32
+from .dtypes import complex64 as complex64
+from .dtypes import complex128 as complex128
 from .dtypes import dtype as dtype
 from .dtypes import finfo as finfo
+from .dtypes import float8_e4m3fn as float8_e4m3fn
+from .dtypes import float8_e4m3fnuz as float8_e4m3fnuz
+from .dtypes import float8_e5m2 as float8_e5m2
+from .dtypes import float8_e5m2fnuz as float8_e5m2fnuz
+from .dtypes import float8_e8m0fnu as float8_e8m0fnu
 from .dtypes import float16 as float16
 from .dtypes import float32 as float32
 from .dtypes import float64 as float64
@@ -51,8 +61,16 @@ from .dtypes import int16 as int16
 from .dtypes import int32 as int32
 from .dtypes import int64 as int64
 from .dtypes import promote_types as promote_types
+from .dtypes import qint8 as qint8
+from .dtypes import qint32 as qint32
+from .dtypes import quint4x2 as quint4x2
+from .dtypes import quint8 as quint8
 from .dtypes import set_default_dtype as set_default_dtype
 from .dtypes import uint8 as uint8
+from .dtypes import uint16 as uint16
+from .dtypes import uint32 as uint32
+from .dtypes import uint64 as uint64
+from .foreach import *  # noqa: F403
 from .in_place import *  # noqa: F403
 from .nn.recurrence import *  # noqa: F403
 from .ops import *  # noqa: F403
@@ -67,11 +85,13 @@ from .nn.functional import rrelu_ as rrelu_
 from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
+from .random_counts import *  # noqa: F403
 from .serialization import load as load
 from .serialization import load_safetensors as load_safetensors
 from .serialization import save as save
 from .serialization import save_safetensors as save_safetensors
 from .size import Size as Size
+from .symbolic import *  # noqa: F403
 from .tensor import Tensor as Tensor
 from .version import __version__ as __version__
 
@@ -80,7 +100,10 @@ tensor = _tensor
 bool = bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
+chalf, cfloat, cdouble = complex32, complex64, complex128
 newaxis = None
+
+_einops_backend.watch()
 
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
 _LAZY = frozenset(

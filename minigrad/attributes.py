@@ -17,13 +17,14 @@ from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
 from .ops._elementwise import write_out
-from .ops._shape import need_tensor, normalize_dim
+from .ops._shape import memory_order, need_tensor, normalize_dim
 from .size import Size
 
 __all__ = [
     "conj", "conj_physical", "conj_physical_", "detach", "detach_", "get_device", "imag",
-    "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero",
-    "is_same_size", "is_signed", "numel", "real", "resize_as_", "resolve_conj", "resolve_neg",
+    "is_complex", "is_conj", "is_distributed", "is_floating_point", "is_inference", "is_neg",
+    "is_nonzero", "is_same_size", "is_signed", "numel", "real", "resize_as_", "resolve_conj",
+    "resolve_neg",
 ]  # fmt: skip
 
 
@@ -102,6 +103,41 @@ def storage_offset(self: Any) -> int:
     if not array.size:
         return 0
     return (address_of(array) - address_of(owner_of(array))) // array.dtype.itemsize
+
+
+def dim_order(self: Any, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """The dimensions from the slowest in memory to the fastest.
+
+    `ambiguity_check`: RuntimeError if other orders are true as well (of the memory formats listed,
+    if it is a list, unless exactly one fits).
+    """
+    array = self._array
+    order = memory_order(array)
+    if not isinstance(ambiguity_check, (bool, list)):
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    if ambiguity_check is False:
+        return order
+    steps = strides(array)
+    if len(set(steps)) == len(steps) and 0 not in steps and 1 not in array.shape:
+        return order
+    if isinstance(ambiguity_check, list):
+        fitting = [f for f in ambiguity_check if is_contiguous(self, f)]
+        if len(fitting) == 1:
+            return _ORDERS.get(fitting[0], tuple(range(array.ndim)))
+        raise RuntimeError(
+            "The tensor does not have unique dim order, or cannot map to exact one of the given "
+            "memory formats."
+        )
+    raise RuntimeError("The tensor does not have unique dim order.")
+
+
+_ORDERS = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
+
+
+def is_distributed(input: Any) -> bool:
+    """Whether the elements lie in several processes: never."""
+    need_tensor("is_distributed", input)
+    return False
 
 
 class Storage:
@@ -201,6 +237,11 @@ def imag(input: Any) -> Any:
     """RuntimeError: real numbers have no imaginary part."""
     need_tensor("imag", input)
     raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
+def grad_dtype(self: Any) -> Any:
+    """The dtype that `.grad` takes: the tensor's own."""
+    return self.dtype
 
 
 def is_same_size(input: Any, other: Any) -> bool:

@@ -56,6 +56,43 @@ bfloat16 = dtype("bfloat16", ml_dtypes.bfloat16, 2)
 float32 = dtype("float32", np.float32, 2)
 float64 = dtype("float64", np.float64, 2)
 
+
+class AbsentDtype(dtype):
+    """A dtype of PyTorch's that no tensor here has: it can be compared with, and no more."""
+
+    __slots__ = ("is_complex",)
+
+    def __init__(self, name: str, itemsize: int, category: int, is_signed: bool = True):
+        self.name, self.itemsize, self.category = name, itemsize, category
+        self.is_floating_point = category == 2
+        self.is_complex = category == 3
+        self.is_signed = is_signed
+
+    @property
+    def numpy(self) -> np.dtype:
+        """NotImplementedError."""
+        raise self.error()
+
+    def error(self) -> Exception:
+        """The error for a use of this dtype."""
+        return NotImplementedError(
+            f"{self!r} is not in minigrad; needed: one of {', '.join(d.name for d in ALL)}"
+        )
+
+
+complex32, complex64, complex128 = (AbsentDtype(f"complex{8 * n}", n, 3) for n in (4, 8, 16))
+uint16, uint32, uint64 = (AbsentDtype(f"uint{8 * n}", n, 1, False) for n in (2, 4, 8))
+float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = (
+    AbsentDtype(f"float8_{kind}", 1, 2)
+    for kind in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")
+)
+qint8, qint32 = AbsentDtype("qint8", 1, 1), AbsentDtype("qint32", 4, 1)
+quint8, quint4x2 = AbsentDtype("quint8", 1, 1, False), AbsentDtype("quint4x2", 1, 1, False)
+
+ABSENT = (
+    complex32, complex64, complex128, uint16, uint32, uint64, float8_e4m3fn, float8_e4m3fnuz,
+    float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, qint8, qint32, quint8, quint4x2,
+)  # fmt: skip
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 
 # The names under which the package exports them, PyTorch's aliases included.
@@ -68,7 +105,7 @@ NAMES: dict[str, dtype] = {d.name: d for d in ALL} | {
     "long": int64,
 }
 
-_BY_NAME = {d.name: d for d in ALL}
+_BY_NAME = {d.name: d for d in (*ALL, *ABSENT)}
 _BY_NUM = {d.numpy.num: d for d in ALL}
 # NumPy has several type numbers of the same width (long and long long, by platform).
 for _alias in (np.longlong, np.intc, np.int_):
@@ -107,6 +144,8 @@ def from_numpy(numpy_type: np.dtype) -> dtype:
 def numpy_type(value: object) -> np.dtype:
     """The NumPy type for a dtype object, a Python type (float, int, bool) or a NumPy type."""
     if value.__class__ is dtype:
+        return value.numpy
+    if isinstance(value, AbsentDtype):
         return value.numpy
     if value is float:
         return float64.numpy
@@ -154,6 +193,8 @@ _LADDER_FLOAT = {float16: 1, bfloat16: 1, float32: 2, float64: 3}
 
 def need_dtype(name: str, argument: str, position: int, value: object) -> None:
     """TypeError unless a function's argument is a dtype."""
+    if isinstance(value, AbsentDtype):
+        raise value.error()
     if value.__class__ is not dtype:
         raise TypeError(
             f"{name}(): argument '{argument}' (position {position}) must be torch.dtype, not "

@@ -6,7 +6,6 @@ For a seed these give the numbers of PyTorch's CPU generator (float32 normals to
 from __future__ import annotations
 
 import contextlib
-import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -39,7 +38,6 @@ __all__ = [
     "manual_seed",
     "multinomial",
     "normal",
-    "poisson",
     "rand",
     "rand_like",
     "randint",
@@ -331,49 +329,6 @@ def _with_replacement(rows: np.ndarray, n: int, g: Generator) -> np.ndarray:
     sums[:, -1] = 1
     u = g.uniform64((len(rows), n))
     return np.stack([np.searchsorted(s, v, side="left") for s, v in zip(sums, u, strict=True)])
-
-
-def poisson(input: Any, generator: Any = None) -> Any:
-    """Poisson numbers whose rates stand in `input`, in its type."""
-    rates = need_tensor("poisson", input)._array
-    if not is_float(rates):
-        raise fills.unsupported("poisson_cpu", rates.dtype)
-    if (rates < 0).any():
-        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    g = chosen(generator)
-    with g._lock:
-        values = [_poisson(rate, g) for rate in rates.astype(np.float64).ravel().tolist()]
-    return _v.wrap(np.array(values, np.float64).astype(rates.dtype).reshape(rates.shape))
-
-
-def _poisson(rate: float, g: Generator) -> int:
-    """One number: products of uniforms for small rates, Hörmann's rejection (1993) from 10 on."""
-    if rate == 0:
-        return 0
-    if rate < 10:
-        bound, product, count = math.exp(-rate), 1.0, 0
-        while True:
-            product *= float(g.uniform64(1)[0])
-            if product <= bound:
-                return count
-            count += 1
-    root, log_rate = math.sqrt(rate), math.log(rate)
-    b = 0.931 + 2.53 * root
-    a = -0.059 + 0.02483 * b
-    inverse = 1.1239 + 1.1328 / (b - 3.4)
-    limit = 0.9277 - 3.6224 / (b - 2)
-    while True:
-        u, v = (float(x) for x in g.uniform64(2))
-        u -= 0.5
-        distance = 0.5 - abs(u)
-        k = math.floor((2 * a / distance + b) * u + rate + 0.43)
-        if distance >= 0.07 and v <= limit:
-            return k
-        if k < 0 or (distance < 0.013 and v > distance) or v == 0:
-            continue
-        left = math.log(v) + math.log(inverse) - math.log(a / (distance * distance) + b)
-        if left <= k * log_rate - rate - math.lgamma(k + 1):
-            return k
 
 
 def _like(name: str, fill: Callable, input: Any, options: dict) -> Any:

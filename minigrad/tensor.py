@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import attributes, conversion, dtypes, fills, printing, random
+from . import attributes, complexes, conversion, dtypes, element_calls, fills, printing, random
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
@@ -68,7 +68,8 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     numel = nelement = attributes.numel
     element_size = attributes.element_size
     is_contiguous = attributes.is_contiguous
-    data_ptr = attributes.data_ptr
+    data_ptr = const_data_ptr = attributes.data_ptr
+    dim_order = attributes.dim_order
     storage_offset = attributes.storage_offset
     untyped_storage = attributes.untyped_storage
     is_floating_point = attributes.is_floating_point
@@ -77,6 +78,10 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     is_nonzero = attributes.is_nonzero
     is_same_size = attributes.is_same_size
     is_set_to = attributes.is_set_to
+    is_distributed = attributes.is_distributed
+    name = None
+    volatile = False
+    grad_dtype = property(attributes.grad_dtype)
     get_device = attributes.get_device
     is_shared = attributes.is_shared
     share_memory_ = attributes.share_memory_
@@ -89,6 +94,7 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     is_neg = attributes.is_neg
     conj = conj_physical_ = resolve_conj = resolve_neg = attributes.same_tensor
     conj_physical = attributes.conj_physical
+    cfloat, cdouble, chalf = complexes.cfloat, complexes.cdouble, complexes.chalf
     real = property(attributes.same_tensor)
     imag = property(attributes.imag)
     layout = strided
@@ -171,6 +177,10 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     set_ = attributes.set_
     resize_ = attributes.resize_
     resize_as_ = attributes.resize_as_
+    resize = element_calls.resize
+    resize_as = element_calls.resize_as
+    as_subclass = element_calls.as_subclass
+    module_load = element_calls.module_load
     retain_grad = _v.retain_grad
     retains_grad = property(_v.retains_grad)
     register_hook = _v.register_hook
@@ -198,6 +208,13 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     cauchy_ = fills.cauchy_
     bernoulli = random.bernoulli
     multinomial = random.multinomial
+
+    # -- a Python function for each element, and what programs outlived -------------------------
+
+    apply_ = element_calls.apply_
+    map_ = element_calls.map_
+    map2_ = element_calls.map2_
+    reinforce = element_calls.reinforce
 
     # -- conversion ------------------------------------------------------------------------------
 

@@ -286,3 +286,30 @@ def test_errors_are_pytorchs(call: str) -> None:
             eval(f"T.{call}", {"T": module})
         found.append(caught.type)
     assert found[0] is found[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binomial_is_pytorchs(dtype):
+    rng = np.random.default_rng(0)
+    count = np.floor(rng.uniform(-1, 200, 50))
+    chance = rng.uniform(-0.1, 1.1, 50).clip(0, 1)
+    chance[3] = np.nan
+    chance[:20] **= 4
+    for seed in range(20):
+        torch.manual_seed(seed)
+        mg.manual_seed(seed)
+        theirs, ours = (
+            m.binomial(*(m.tensor(a, dtype=getattr(m, dtype)) for a in (count, chance)))
+            for m in (torch, mg)
+        )
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_binomial_refuses():
+    with pytest.raises(ValueError, match="floating-point dtypes for count, got: Long"):
+        mg.binomial(mg.tensor([3]), mg.tensor([0.5]))
+    with pytest.raises(RuntimeError, match="Found dtype Float but expected Double"):
+        mg.binomial(mg.tensor([3.0]).double(), mg.tensor([0.5]))
+    with pytest.raises(NotImplementedError, match="not implemented for 'Half'"):
+        mg.binomial(mg.tensor([3.0]).half(), mg.tensor([0.5]).half())
+    assert mg.binomial(mg.full((2, 1), 3.0), mg.rand(3)).shape == (2, 3)

@@ -56,7 +56,7 @@ def same(a: Any, b: Any) -> None:
         assert type(a).__name__ == type(b).__name__
         assert a.detach().double().tolist() == b.detach().double().tolist()
     elif isinstance(a, dict):
-        assert list(a) == list(b) and type(a).__name__ in (type(b).__name__, "StateDict")
+        assert list(a) == list(b) and type(a).__name__ == type(b).__name__
         for key in a:
             same(a[key], b[key])
     elif isinstance(a, (list, tuple)):

@@ -2,6 +2,8 @@
 
 from .data import *  # noqa: F403
 from .data import __all__ as _data
+from .files import *  # noqa: F403
+from .files import __all__ as _files
 from .filled import *  # noqa: F403
 from .filled import __all__ as _filled
 from .legacy import *  # noqa: F403
@@ -11,4 +13,4 @@ from .ranges import __all__ as _ranges
 from .windows import *  # noqa: F403
 from .windows import __all__ as _windows
 
-__all__ = [*_data, *_filled, *_legacy, *_ranges, *_windows]
+__all__ = [*_data, *_files, *_filled, *_legacy, *_ranges, *_windows]

@@ -20,7 +20,7 @@ def check_dtype(name: str, dtype: Any) -> np.dtype | None:
     """The NumPy type of a `dtype=` argument, None for None. TypeError unless it is a dtype."""
     if dtype is None:
         return None
-    if dtype.__class__ is dtypes.dtype or dtype in (float, int, bool):
+    if isinstance(dtype, dtypes.dtype) or dtype in (float, int, bool):
         return dtypes.numpy_type(dtype)
     raise TypeError(
         f"{name}(): argument 'dtype' must be torch.dtype, not {dtype.__class__.__name__}"

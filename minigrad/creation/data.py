@@ -13,6 +13,7 @@ from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import as_device
 from ..ops._elementwise import to_dtype
+from ..ops._shape import need_tensor
 from ..ops.rearrange import clone
 from ._common import check_dtype, fill_from, finish, number
 
@@ -24,6 +25,7 @@ __all__ = [
     "frombuffer",
     "scalar_tensor",
     "tensor",
+    "to_dlpack",
 ]
 
 
@@ -295,14 +297,51 @@ def frombuffer(
     return finish(np.frombuffer(view, wanted, count, offset), requires_grad)
 
 
-def from_dlpack(ext_tensor: Any) -> Any:
-    """A tensor over the memory of another library's array, given through DLPack."""
-    if not hasattr(ext_tensor, "__dlpack__"):
+class _Capsule:
+    """An object with DLPack's methods around a bare capsule of the CPU's."""
+
+    def __init__(self, capsule: Any):
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+class _Writable:
+    """The memory of an array, to be written to."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A tensor over the memory of another library's array on the CPU, or of a DLPack capsule.
+
+    `copy=True` gives it memory of its own. TypeError for types a tensor cannot hold.
+    """
+    as_device(device)
+    if ext_tensor.__class__.__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
+    elif not hasattr(ext_tensor, "__dlpack__"):
         raise RuntimeError(
             f"from_dlpack: {ext_tensor.__class__.__name__} given; needed: an object with "
-            "__dlpack__ (a bare capsule says too little)"
+            "__dlpack__, or a DLPack capsule"
         )
-    return _v.wrap(_checked(np.from_dlpack(ext_tensor)))
+    array = np.from_dlpack(ext_tensor)
+    if not array.flags.writeable and isinstance(ext_tensor, _Capsule):
+        # Capsules of the first version do not say whether one may write; PyTorch does.
+        array = np.asarray(_Writable(array))
+    return _v.wrap(_checked(array.copy() if copy else array))
+
+
+def to_dlpack(tensor: Any) -> Any:
+    """A DLPack capsule over the memory of a tensor."""
+    return need_tensor("to_dlpack", tensor)._array.__dlpack__()
 
 
 def scalar_tensor(

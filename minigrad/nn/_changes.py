@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..autograd import modes
 from ..autograd.variable import Variable, is_float, wrap
-from ..backend import as_device, device
+from ..backend import as_device, device, ndarray
 from ..creation import empty_like
 from ..kernels import cpu
 from ._members import HasMembers
@@ -101,7 +101,7 @@ class Changes(HasMembers):
 
     def share_memory(self) -> Any:
         """For PyTorch's sake: memory is shared with forked processes as it is."""
-        return self
+        return self._apply(lambda t: t.share_memory_())
 
     def train(self, mode: bool = True) -> Any:
         """Sets training mode on or off, for all modules below too."""
@@ -183,6 +183,8 @@ def _convert(t: Any, where: device | None, dtype: dtypes.dtype | None) -> Any:
     if where is not None and where.type != t.device.type:
         t = t.to(where)
     array = t._array
+    if array.__class__ is not ndarray and dtype is not None and hasattr(t, "_retyped"):
+        return t._retyped(dtype)  # it has no shape yet
     if dtype is None or array.dtype == dtype.numpy or not is_float(array):
         return t
     return wrap(cpu.astype(array, dtype.numpy))

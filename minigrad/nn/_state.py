@@ -11,7 +11,7 @@ from ..autograd.inplace import bump
 from ..autograd.variable import RemovableHandle, Variable
 from ._hooks import WrappedHook, add_hook
 from ._registry import Attributes
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 _EXTRA = "_extra_state"
 
@@ -27,12 +27,6 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
         return super().__repr__()
 
     __str__ = __repr__
-
-
-class StateDict(OrderedDict):
-    """The dictionary that `state_dict` returns; `_metadata` holds the modules' versions."""
-
-    _metadata: OrderedDict
 
 
 def copy_into(target: Any, source: Any) -> None:
@@ -92,8 +86,8 @@ class HasState(Attributes):
             prefix = args[1] if len(args) > 1 and prefix == "" else prefix
             keep_vars = args[2] if len(args) > 2 and keep_vars is False else keep_vars
         if destination is None:
-            destination = StateDict()
-            destination._metadata = OrderedDict()
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()  # the modules' versions
         local_metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = local_metadata
@@ -199,6 +193,12 @@ class HasState(Attributes):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(given)}"
             )
+        if is_lazy(param) or is_lazy(given):
+            if not is_lazy(param):
+                given.shape  # noqa: B018 - raises, and says why
+            if is_lazy(given):
+                return None
+            param.materialize(given.shape)
         if param._array.ndim == 0 and given._array.shape == (1,):
             given = given[0]  # type: ignore[index]  # files of very old versions
         if given._array.shape != param._array.shape:
@@ -238,7 +238,7 @@ class HasState(Attributes):
         unexpected: list[str] = []
         errors: list[str] = []
         metadata = getattr(state_dict, "_metadata", None)
-        own = StateDict(state_dict)  # hooks may change it
+        own: Any = OrderedDict(state_dict)  # hooks may change it
         if metadata is not None:
             own._metadata = metadata
         _load(self, own, "", metadata, assign, (missing, unexpected, errors))

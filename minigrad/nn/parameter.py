@@ -1,4 +1,7 @@
-"""`Parameter` and `Buffer`: the tensors that a `Module` registers when they are assigned to it."""
+"""`Parameter` and `Buffer`: the tensors that a `Module` registers when they are assigned to it.
+
+Those of lazy modules have no shape before the first call.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Leaf, Variable, cell_of, is_float
+from ..backend import as_device
+from ..kernels import cpu
+from ..size import Size
 from ..tensor import Tensor
 
 
@@ -88,3 +94,149 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         t.persistent = persistent
         t._is_buffer = True
         return t
+
+
+# -- without a shape ----------------------------------------------------------------------------
+
+_READABLE = {"dtype", "flags", "itemsize"}  # of the array
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    raise ValueError(
+        "Attempted to use an uninitialized parameter. This error happens when you are using a "
+        "`LazyModule` or explicitly manipulating `torch.nn.parameter.UninitializedParameter` "
+        "objects. When using LazyModules Call `forward` with a dummy batch to initialize the "
+        "parameters before calling torch functions"
+    )
+
+
+class NoValues(np.ndarray):
+    """The array of a tensor without a shape: it has a dtype, and every use of it is an error.
+
+    A class of its own, so that compiled code leaves it to Python, which finds these attributes.
+    """
+
+    __array_ufunc__ = __array_function__ = __getitem__ = __setitem__ = __len__ = __iter__ = _refuse
+
+
+for _name in dir(np.ndarray):
+    if not _name.startswith("_") and _name not in _READABLE:
+        setattr(NoValues, _name, property(_refuse))
+
+
+def _no_values(dtype: Any) -> NoValues:
+    return np.ndarray.__new__(NoValues, 0, dtype)
+
+
+class UninitializedTensorMixin:
+    """What uninitialised parameters and buffers share: they become something at `materialize`."""
+
+    __slots__ = ()
+    cls_to_become: type
+
+    def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Makes this an ordinary parameter or tensor of `shape`, whose values are not set."""
+        as_device(device)
+        kind = self._array.dtype if dtype is None else dtype.numpy
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self._array = cpu.empty(shape, kind)
+        self.__class__ = self.cls_to_become
+
+    @property
+    def shape(self) -> Size:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    def share_memory_(self) -> Any:
+        """RuntimeError: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __repr__(self, **options: Any) -> str:
+        return f"<{self.__class__.__name__}>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def _retyped(self: Any, dtype: Any) -> Any:
+        """This tensor, now of another floating-point type (as modules are converted)."""
+        if is_float(self._array):
+            self._array = _no_values(dtype.numpy)
+        return self
+
+
+def _set_up(cls: type, requires_grad: bool, device: Any, dtype: Any) -> Any:
+    as_device(device)
+    t: Any = object.__new__(cls)
+    t._array = _no_values(dtypes.default_numpy() if dtype is None else dtype.numpy)
+    t._grad = t._view = t._cell = None
+    cell_of(t)
+    t._fn = Leaf(t) if requires_grad else None
+    return t
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter without a shape; `materialize` makes it a `Parameter`."""
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return _set_up(cls, requires_grad, device, dtype)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        pass  # all is done in __new__
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return (type(self), (self.requires_grad, None, self.dtype))
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """A buffer without a shape; `materialize` makes it a `Tensor`."""
+
+    __slots__ = ()
+    cls_to_become = Tensor
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> Any:
+        t = _set_up(cls, requires_grad, device, dtype)
+        t.persistent = persistent
+        t._is_buffer = True
+        return t
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(
+                self.requires_grad,
+                None,
+                self.dtype,
+                self.persistent,
+            )
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        state = (self.requires_grad, None, self.dtype, self.persistent)
+        return (type(self), state)
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)

@@ -125,7 +125,7 @@ def view(input: Any, *size: Any, dtype: Any = None) -> Any:
 
     RuntimeError if the strides do not allow the shape without copying.
     """
-    if dtype is None and len(size) == 1 and size[0].__class__ is dtypes.dtype:
+    if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
         dtype = size[0]
     if dtype is not None:
         return _view_dtype(input, dtypes.numpy_type(dtype))

@@ -85,7 +85,11 @@ def run(lib: Any, info: Any, sample: Any, dtype: str, training: bool) -> list[tu
         )
     state = module.state_dict()
     found = [("repr", repr(module)), ("metadata", dict(state._metadata)), *state.items()]
-    found = [(name, v.clone() if isinstance(v, lib.Tensor) else v) for name, v in found]
+    for i, (name, v) in enumerate(found):
+        if lib.nn.parameter.is_lazy(v):
+            found[i] = (name, repr(v))
+        elif isinstance(v, lib.Tensor):
+            found[i] = (name, v.clone())
     outputs = [out for out in leaves(module(*args, **kwargs)) if out is not None]
     if info.name not in RANDOM:
         total = weighted(lib, outputs)

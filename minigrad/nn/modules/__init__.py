@@ -5,6 +5,7 @@ from .. import container as container
 from .. import conv as conv
 from .. import distance as distance
 from .. import dropout as dropout
+from .. import lazy as lazy
 from .. import linear as linear
 from .. import loss as loss
 from .. import normalization as normalization
@@ -18,6 +19,7 @@ from ..container import *  # noqa: F403
 from ..conv import *  # noqa: F403
 from ..distance import *  # noqa: F403
 from ..dropout import *  # noqa: F403
+from ..lazy import *  # noqa: F403
 from ..linear import *  # noqa: F403
 from ..loss import *  # noqa: F403
 from ..module import Module as Module
