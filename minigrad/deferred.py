@@ -23,6 +23,7 @@ _LINALG = {
         "cholesky=torch_cholesky", "cholesky_inverse", "cholesky_solve", "triangular_solve",
     ),
 }  # fmt: skip
+_SPECIAL = {"bessel": ("i0",), "pairs": ("igamma", "igammac", "mvlgamma=multigammaln")}
 
 
 def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, str]]:
@@ -51,6 +52,7 @@ _PROGRAMS = {
 
 NAMES: dict[str, tuple[str, str]] = {
     **_places("linalg.", _LINALG),
+    **_places("special.", _SPECIAL),
     **_places("", _PROGRAMS),
 }
 

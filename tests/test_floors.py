@@ -74,6 +74,7 @@ FLOORS = [
     ("creation", 4),
     ("deferred", 4),
     ("linalg", 4),
+    ("special", 4),
     ("attributes", 4),
     ("conversion", 4),
     ("complexes", 4),

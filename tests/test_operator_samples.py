@@ -86,6 +86,11 @@ def _empty(sample: Any) -> bool:
     return any(t.numel() == 0 for t in (sample.input, *sample.args) if hasattr(t, "numel"))
 
 
+def _double(sample: Any) -> bool:
+    """PyTorch's values are off by up to 5e-7; tests/test_special.py compares with mpmath's."""
+    return sample.input.dtype == torch.float64
+
+
 def _half(sample: Any) -> bool:
     """PyTorch's matrix_exp of 16-bit floats is NaN."""
     return sample.input.dtype in (torch.float16, torch.bfloat16)
@@ -114,6 +119,13 @@ SKIPPED: dict[str, Callable[[Any], bool]] = {
         _empty_of_another_type,
     ),
     **dict.fromkeys(("linalg.householder_product", "orgqr", "ormqr"), _empty),
+    **dict.fromkeys(
+        [
+            f"special.{name}"
+            for name in ("airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1")
+        ],
+        _double,
+    ),
     "matrix_exp": _half,
     "cumprod": _few_bools,
     "cumsum": _few_bools,

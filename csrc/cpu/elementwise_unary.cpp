@@ -1,6 +1,6 @@
 // Elementwise functions of one operand: a struct each, its vector form; rows.h makes the loops.
 #include "rows.h"
-#include "vmath_rare.h"
+#include "vmath_gamma.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -49,6 +49,9 @@ MG_UNARY(Clamp, clip(x, p.at[0], p.at[1]))
 MG_UNARY(Cube, (x * x) * x)
 MG_UNARY(Threshold, x <= p.at[0] ? p.at[1] : x)
 MG_UNARY(Erfc, erfc(x))
+MG_UNARY(Erfinv, erfinv(x))
+MG_UNARY(Lgamma, lgamma(x))
+MG_UNARY(Digamma, digamma(x))
 #undef MG_UNARY
 
 // (1 + tanh u) / 2 is the sigmoid of 2 u, which does not cancel on the left.
@@ -88,7 +91,8 @@ extern const Row kUnary[][kFloatTypes] = {
     MG_ROWS(Log10),      MG_ROWS(Gelu),      MG_ROWS(GeluTanh),  MG_ROWS(Silu),
     MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
     MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus),  MG_ROWS(Clamp),
-    MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),
+    MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),      MG_ROWS(Erfinv),
+    MG_ROWS(Lgamma),     MG_ROWS(Digamma),
 };
 
 }  // namespace mg::MG_ISA

@@ -10,7 +10,7 @@
 //   numbers      an operand may be a single number (Walk::number): it has the type that the
 //                operation computes in, which is float for the 16-bit types
 //   values       IEEE; relu, maximum, minimum and clamp keep NaN; the functions have the errors
-//                that csrc/cpu/vmath.h and vmath_more.h state. *_backward take the gradient of the
+//                that csrc/cpu/vmath*.h state. *_backward take the gradient of the
 //                result first, then what was saved
 //   params       further numbers of an operation, told beside its name below; may be nullptr
 //   workspace    none
@@ -109,6 +109,9 @@ enum class UnaryOp {
   kCube,
   kThreshold,  // limit, value: x above the limit, else the value
   kErfc,
+  kErfinv,
+  kLgamma,
+  kDigamma,
   kCount
 };
 enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };

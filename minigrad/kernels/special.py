@@ -43,7 +43,7 @@ _ERF_Q = (
     3.7826248444616795e-05,
 )  # fmt: skip
 # (1 + 2x) exp(x^2) erfc(x) in powers of t = (x - 3.75) / (x + 3.75), for x >= 0.
-_ERFC = (
+ERFC = (
     1.2375126308378275, -0.14024059858554702, 0.003585415485463656, 0.08227673849015103,
     -0.10880393014170556, 0.09230432116019804, -0.05869339859058929, 0.028362277421519668,
     -0.009746579547145438, 0.0017556258323895534, 0.000293713591593492, -0.0002901539791322486,
@@ -70,7 +70,7 @@ _LGAMMA = (
     -3.1314285360886705e-08, 1.4963573191192003e-08,
 )  # fmt: skip
 # B_2k / (2k (2k - 1)): the asymptotic series of lgamma in odd powers of 1/x.
-_STIRLING = (
+STIRLING = (
     0.08333333333333333, -0.002777777777777778, 0.0007936507936507937, -0.0005952380952380953,
     0.0008417508417508417, -0.0019175269175269176, 0.00641025641025641, -0.029550653594771242,
     0.17964437236883057, -1.3924322169059011,
@@ -82,7 +82,7 @@ _DIGAMMA = (
     3.0539543302701198, -26.456212121212122,
 )  # fmt: skip
 # B_2k / (2k)!: the Euler-Maclaurin tail of the zeta function.
-_ZETA = (
+ZETA = (
     0.08333333333333333, -0.001388888888888889, 3.306878306878307e-05, -8.267195767195768e-07,
     2.08767569878681e-08, -5.284190138687493e-10, 1.3382536530684679e-11, -3.3896802963225827e-13,
     8.586062056277845e-15, -2.174868698558062e-16, 5.5090028283602295e-18,
@@ -90,7 +90,7 @@ _ZETA = (
 )  # fmt: skip
 
 
-def _blocked(function: Callable, wide: Any = np.float64) -> Callable:
+def blocked(function: Callable, wide: Any = np.float64) -> Callable:
     """`function(block, short, *args)` on blocks of type `wide`; `short`: float32's precision."""
 
     @functools.wraps(function)
@@ -106,7 +106,23 @@ def _blocked(function: Callable, wide: Any = np.float64) -> Callable:
     return quiet(call)
 
 
-def _polynomial(coefficients: tuple, x: Any) -> Any:
+def paired(function: Callable) -> Callable:
+    """`function(x, y)` of two float64 vectors for arrays or numbers that are broadcast."""
+
+    @functools.wraps(function)
+    def call(x: Any, y: Any) -> Any:
+        dtype = x.dtype if isinstance(x, np.ndarray) else y.dtype
+        x, y = np.broadcast_arrays(np.asarray(x, _DOUBLE), np.asarray(y, _DOUBLE))
+        out = np.empty(x.shape, dtype)
+        flat, a, b = out.reshape(-1), x.reshape(-1), y.reshape(-1)
+        for i in range(0, flat.size, _BLOCK):
+            flat[i : i + _BLOCK] = function(a[i : i + _BLOCK], b[i : i + _BLOCK])
+        return out
+
+    return quiet(call)
+
+
+def polynomial(coefficients: tuple, x: Any) -> Any:
     """Horner's scheme; coefficients from the constant upwards."""
     result = np.full_like(x, coefficients[-1])
     for c in coefficients[-2::-1]:
@@ -116,13 +132,13 @@ def _polynomial(coefficients: tuple, x: Any) -> Any:
 
 
 def _erf_small(x: Any, short: bool) -> Any:
-    return x * _polynomial(_ERF_SHORT if short else _ERF, x * x)
+    return x * polynomial(_ERF_SHORT if short else _ERF, x * x)
 
 
 def _erfc_positive(x: Any, short: bool) -> Any:
     """erfc for x >= 0. exp(-x^2) is split so that the rounding of x^2 does no harm."""
     x = np.minimum(x, 40.0)  # erfc is 0 from 27.3 on
-    p = _polynomial(_ERFC_SHORT if short else _ERFC, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
+    p = polynomial(_ERFC_SHORT if short else ERFC, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
     if short:
         return p * np.exp(-x * x)
     high = x.astype(np.float32).astype(_DOUBLE)  # 24 bits: its square is exact
@@ -145,13 +161,13 @@ def _erf_single(x: Any, short: bool) -> Any:
     """x P(x^2) / Q(x^2); 1 from 3.95 on."""
     np.clip(x, -3.95, 3.95, out=x)
     square = x * x
-    x *= _polynomial(_ERF_P, square)
-    x /= _polynomial(_ERF_Q, square)
+    x *= polynomial(_ERF_P, square)
+    x /= polynomial(_ERF_Q, square)
     return np.clip(x, -1, 1, out=x)
 
 
-_erf_of_double = _blocked(_erf_double)
-_erf_of_single = _blocked(_erf_single, np.float32)
+_erf_of_double = blocked(_erf_double)
+_erf_of_single = blocked(_erf_single, np.float32)
 
 
 def erf(x: Any) -> Any:
@@ -159,7 +175,7 @@ def erf(x: Any) -> Any:
     return _erf_of_double(x) if x.dtype == _DOUBLE else _erf_of_single(x)
 
 
-@_blocked
+@blocked
 def erfc(x: Any, short: bool) -> Any:
     """1 - erf(x), accurate where it is small."""
     result = _erfc_positive(np.abs(x), short)
@@ -170,7 +186,7 @@ def erfc(x: Any, short: bool) -> Any:
     return result
 
 
-@_blocked
+@blocked
 def erfinv(x: Any, short: bool) -> Any:
     """The inverse of erf: a guess within 2e-3, then three steps of Halley's method."""
     size = np.abs(x)
@@ -192,7 +208,7 @@ def _erf_any(y: Any, short: bool) -> Any:
     return np.where(y <= 1, _erf_small(np.minimum(y, 1), short), 1 - _erfc_positive(y, short))
 
 
-@_blocked
+@blocked
 def lgamma(x: Any, short: bool) -> Any:
     """log |gamma(x)|: a polynomial around 2 moved by the recurrence, Stirling's series from 8."""
     size = np.abs(x)
@@ -201,7 +217,7 @@ def lgamma(x: Any, short: bool) -> Any:
     if large.any():
         y = size[large]
         log = np.log(y)
-        series = _polynomial(_STIRLING, 1 / (y * y)) / y
+        series = polynomial(STIRLING, 1 / (y * y)) / y
         result[large] = y * (log - 1) - 0.5 * log + (0.5 * math.log(2 * math.pi) + series)
     negative = x < 0
     if negative.any():
@@ -217,7 +233,7 @@ def _lgamma_below_8(y: Any) -> Any:
     """lgamma for 0 <= y <= 8, from the polynomial for |z| <= 1/2 around 2."""
     steps = np.ceil(y - 2.5)
     z = np.where(y < 0.5, y, np.where(y < 1.5, y - 1, y - np.maximum(steps, 0) - 2))
-    result = z * _polynomial(_LGAMMA, z)
+    result = z * polynomial(_LGAMMA, z)
     product = np.ones_like(y)
     for k in range(1, 7):
         np.multiply(product, y - k, out=product, where=steps >= k)
@@ -226,7 +242,7 @@ def _lgamma_below_8(y: Any) -> Any:
     return np.subtract(result, np.log(y), out=result, where=y < 0.5)
 
 
-@_blocked
+@blocked
 def digamma(x: Any, short: bool) -> Any:
     """The derivative of lgamma: the recurrence up to 10, then the asymptotic series."""
     negative = x < 0
@@ -239,7 +255,7 @@ def digamma(x: Any, short: bool) -> Any:
         np.subtract(result, 1 / y, out=result, where=below)
         y += below
     square = 1 / (y * y)
-    result += np.log(y) - 0.5 / y - square * _polynomial(_DIGAMMA, square)
+    result += np.log(y) - 0.5 / y - square * polynomial(_DIGAMMA, square)
     if negative.any():
         part = x[negative] - np.round(x[negative])
         mirrored = result[negative] - math.pi / np.tan(math.pi * part)
@@ -248,11 +264,12 @@ def digamma(x: Any, short: bool) -> Any:
 
 
 def _zeta_positive(s: int, q: Any) -> Any:
-    """The sum of 1 / (q + k)^s over k >= 0, for q > 0: ten terms, then Euler and Maclaurin."""
+    """The sum of 1 / (q + k)^s over k >= 0, for q > 0: terms, then Euler and Maclaurin."""
     q = q.copy()
     result = np.zeros_like(q)
-    for _ in range(10):
-        below = q < 10
+    enough = 10 + min(s, 60)  # later terms are nothing to the first one
+    while True:
+        below = q < enough
         if not below.any():
             break
         np.add(result, q**-s, out=result, where=below)
@@ -260,13 +277,13 @@ def _zeta_positive(s: int, q: Any) -> Any:
     power = q**-s
     result += q * power / (s - 1) + 0.5 * power
     term = s * power / q
-    for k, b in enumerate(_ZETA):
+    for k, b in enumerate(ZETA):
         result += b * term
         term *= (s + 2 * k + 1) * (s + 2 * k + 2) / (q * q)
     return np.where(np.isinf(q), 0.0, result)
 
 
-@_blocked
+@blocked
 def polygamma(x: Any, short: bool, n: int) -> Any:
     """The n-th derivative of digamma, n >= 1: (-1)^(n+1) n! zeta(n + 1, x)."""
     s = n + 1

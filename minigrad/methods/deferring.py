@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..deferred import deferred
+from ..ops._inplace import in_place
 
 
 class Deferring:
@@ -33,3 +34,10 @@ class Deferring:
     svd = deferred("svd")
     symeig = deferred("symeig")
     triangular_solve = deferred("triangular_solve")
+
+    # -- special -----------------------------------------------------------------------------------
+
+    i0, i0_ = deferred("i0"), in_place(deferred("i0"))
+    igamma, igamma_ = deferred("igamma"), in_place(deferred("igamma"))
+    igammac, igammac_ = deferred("igammac"), in_place(deferred("igammac"))
+    mvlgamma, mvlgamma_ = deferred("mvlgamma"), in_place(deferred("mvlgamma"))

@@ -125,6 +125,53 @@ def test_softplus_and_what_is_made_of_it(isa: str, dtype: type) -> None:
         assert error[fine].max() <= 4.0
 
 
+def test_inverse_of_the_error_function(isa: str) -> None:
+    x = np.concatenate([double_samples(-0.99, 0.99), 1 - 10.0 ** np.linspace(-15, -2, 200)])
+    got = unary("erfinv", x)
+    inside = np.abs(x) < 0.9
+    back = np.vectorize(math.erf)(got)
+    assert (np.abs(back - x)[inside] / np.spacing(np.abs(x[inside]))).max() <= 8.0
+    # in the tail erfc tells more than erf does; its condition there is 2 y^2
+    tail = x > 0.9
+    ratio = np.vectorize(math.erfc)(got[tail]) / (1 - x[tail])
+    assert (np.abs(ratio - 1) / (1 + 2 * got[tail] ** 2)).max() <= 2e-15
+    small = x.astype(np.float32)
+    wide = unary("erfinv", small.astype(np.float64))
+    finite = np.isfinite(wide)
+    error = np.abs(unary("erfinv", small) - wide)[finite] / np.spacing(np.abs(small[finite]))
+    assert error.max() <= 8.0 * np.abs(wide[finite]).max()
+    for dtype in (np.float32, np.float64):
+        special = np.array([1.0, -1.0, 0.0, 1.5, np.nan, np.inf], dtype)
+        want = np.array([np.inf, -np.inf, 0, np.nan, np.nan, np.nan], dtype)
+        np.testing.assert_array_equal(unary("erfinv", special), want)
+
+
+def test_gamma_functions(isa: str) -> None:
+    x = np.concatenate([double_samples(-20.3, 40.0), 10.0 ** np.linspace(-12, 200, 300)])
+    x = x[np.abs(x - np.round(x)) > 1e-7]
+    truth = np.vectorize(math.lgamma)(x)
+    assert (np.abs(unary("lgamma", x) - truth) / np.maximum(1, np.abs(truth))).max() <= 2e-15
+    narrow = x[np.abs(x) < 1e30].astype(np.float32)
+    truth = np.vectorize(math.lgamma)(narrow.astype(np.float64))
+    error = np.abs(unary("lgamma", narrow) - truth) / np.maximum(1, np.abs(truth))
+    assert error.max() <= 1.2e-7
+    # psi(x + 1) = psi(x) + 1 / x, psi(1 - x) = psi(x) + pi / tan(pi x), psi(1) = -gamma
+    y = double_samples(0.05, 30.0)
+    psi = unary("digamma", y)
+    scale = np.maximum(1, 1 / y)
+    assert (np.abs(unary("digamma", y + 1) - psi - 1 / y) / scale).max() <= 1e-14
+    mirrored = unary("digamma", 1 - y[y < 0.95]) - psi[y < 0.95]
+    assert np.abs(mirrored - math.pi / np.tan(math.pi * y[y < 0.95])).max() <= 2e-13
+    assert abs(unary("digamma", np.array([1.0]))[0] + 0.5772156649015329) <= 1e-15
+    for dtype in (np.float32, np.float64):
+        special = np.array([0.0, -0.0, 1.0, 2.0, -3.0, np.inf, -np.inf, np.nan], dtype)
+        want = np.array([np.inf, np.inf, 0, 0, np.inf, np.inf, np.inf, np.nan], dtype)
+        np.testing.assert_array_equal(unary("lgamma", special), want)
+        poles = unary("digamma", special)
+        assert poles[0] == -np.inf and poles[1] == np.inf and np.isnan(poles[4])
+        assert poles[5] == np.inf and np.isnan(poles[6]) and np.isnan(poles[7])
+
+
 def test_complement_of_the_error_function(isa: str) -> None:
     x = double_samples(-6.0, 26.0)
     truth = np.vectorize(math.erfc)(x)  # itself within a unit
