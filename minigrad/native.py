@@ -1,6 +1,6 @@
 """Functions of `torch` whose arguments or results are not those of `nn.functional` of that name.
 
-They are what PyTorch's layers call: all arguments given by position, results with the statistics.
+They are what PyTorch's layers call; more arguments have no default, and reductions are numbers.
 """
 
 from __future__ import annotations
@@ -8,13 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from . import dtypes, ops
+from . import ops
 from .autograd.inplace import bump
-from .autograd.variable import wrap
-from .kernels import cpu
-from .ops._elementwise import write_out
 from .ops._inplace import in_place
 from .ops._shape import array_arg
 
@@ -24,13 +19,9 @@ __all__ = [
     "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "feature_alpha_dropout",
     "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "group_norm",
     "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
-    "max_pool1d", "max_pool1d_with_indices", "mkldnn_convolution", "native_batch_norm",
-    "native_channel_shuffle", "native_dropout", "native_group_norm", "native_layer_norm",
+    "max_pool1d", "max_pool1d_with_indices", "mkldnn_convolution",
     "poisson_nll_loss", "triplet_margin_loss",
 ]  # fmt: skip
-
-native_channel_shuffle = ops.channel_shuffle
-
 
 # -- normalisation ---------------------------------------------------------------------------------
 
@@ -91,42 +82,6 @@ def group_norm(
     return ops.group_norm(input, num_groups, weight, bias, eps)
 
 
-def _statistics(arrays: Any, shape: tuple[int, ...], dtype: np.dtype) -> tuple[Any, Any]:
-    """Mean and 1 / deviation as tensors of a shape and dtype."""
-    mean, rstd = (wrap(a.reshape(shape).astype(dtype, copy=False)) for a in arrays)
-    return mean, rstd
-
-
-def native_batch_norm(
-    input: Any,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_var: Any,
-    training: bool,
-    momentum: float,
-    eps: float,
-    *,
-    out: Any = None,
-) -> tuple[Any, Any, Any]:
-    """`batch_norm` with the batch's mean and 1 / deviation; empty ones in evaluation."""
-    y = ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    x = array_arg("native_batch_norm", input)
-    dtype = x.dtype
-    for param in (weight, running_mean):
-        dtype = dtype if param is None else param._array.dtype
-    mean = rstd = np.empty(0)
-    if training:
-        _, mean, rstd = cpu.batch_norm(x, None, None, None, None, True, 0.0, eps)
-    results = y, *_statistics((mean, rstd), mean.shape, dtype)
-    if out is None:
-        return results
-    first, second, third = (
-        write_out("native_batch_norm", t, r) for t, r in zip(out, results, strict=True)
-    )
-    return first, second, third
-
-
 def batch_norm_update_stats(
     input: Any, running_mean: Any, running_var: Any, momentum: float
 ) -> tuple[Any, Any]:
@@ -142,43 +97,6 @@ def batch_norm_update_stats(
             running._array[...] += momentum * (scale * batch._array - running._array)
             bump(running)
     return mean, var
-
-
-def native_layer_norm(
-    input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float
-) -> tuple[Any, Any, Any]:
-    """`layer_norm` with each row's mean and 1 / deviation, whose normalised sizes are 1."""
-    out = ops.layer_norm(input, normalized_shape, weight, bias, eps)
-    x = array_arg("native_layer_norm", input)
-    n = len(normalized_shape)
-    lead = x.shape[: x.ndim - n]
-    size = int(np.prod(x.shape[x.ndim - n :]))
-    _, mean, rstd = cpu.layer_norm(x, None, None, size, eps)
-    dtype = x.dtype if weight is None else weight._array.dtype
-    return out, *_statistics((mean, rstd), (*lead, *(1,) * n), dtype)
-
-
-def native_group_norm(
-    input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float
-) -> tuple[Any, Any, Any]:
-    """`group_norm` of N samples of C channels of HxW elements, with mean and 1 / deviation.
-
-    The statistics are (N, group). RuntimeError where `input` has another number of elements.
-    """
-    x = array_arg("native_group_norm", input)
-    if x.size != N * C * HxW:
-        raise RuntimeError(
-            f"native_group_norm: given an input of shape {list(x.shape)}; needed: {N} samples of "
-            f"{C} channels of {HxW} elements"
-        )
-    out = ops.group_norm(input, group, weight, bias, eps)
-    rows = ops.reshape(input, (N, group, C // group * HxW))
-    if x.dtype.itemsize == 2:
-        rows = rows.float()
-    var, mean = ops.var_mean(rows, 2, correction=0)
-    rstd = ops.rsqrt(ops.add(var, eps))
-    dtype = dtypes.from_numpy(x.dtype if weight is None else weight._array.dtype)
-    return out, mean.to(dtype), rstd.to(dtype)
 
 
 # -- dropout ---------------------------------------------------------------------------------------
@@ -202,17 +120,6 @@ dropout, dropout_ = _dropout(ops.dropout)
 feature_dropout, feature_dropout_ = _dropout(ops.feature_dropout)
 alpha_dropout, alpha_dropout_ = _dropout(ops.alpha_dropout)
 feature_alpha_dropout, feature_alpha_dropout_ = _dropout(ops.feature_alpha_dropout)
-
-
-def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
-    """`dropout` with the mask of the elements that stay; `train` None counts as True."""
-    x = array_arg("native_dropout", input)
-    mask = wrap(np.ones(x.shape, np.bool_))
-    if p == 0 or train is False or not x.size:
-        return ops.clone(input), mask
-    mask = mask.bernoulli_(1 - p)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    return ops.mul(ops.mul(input, mask), scale), mask
 
 
 # -- pools, tables, convolutions -------------------------------------------------------------------

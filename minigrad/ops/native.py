@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable
+from ._elementwise import to_dtype, write_out
 from ._shape import array_arg, array_of
 from .arith import add, mul
 from .channel_norm import batch_norm, group_norm
@@ -37,6 +38,13 @@ def _outside(input: Any) -> Any:
     return alias(input) if isinstance(input, Variable) else input
 
 
+def _typed(statistics: tuple[Any, Any], input: Any, *params: Any) -> tuple[Any, Any]:
+    """The statistics in the parameters' type, which may be wider than the input's."""
+    dtype = array_of(next((p for p in params if p is not None), input)).dtype
+    first, second = (to_dtype(t, dtype) for t in statistics)
+    return first, second
+
+
 def native_layer_norm(
     input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float
 ) -> tuple[Any, Any, Any]:
@@ -44,7 +52,7 @@ def native_layer_norm(
     out = layer_norm(input, normalized_shape, weight, bias, eps)
     ndim = array_arg("native_layer_norm", input).ndim
     dims = tuple(range(ndim - len(normalized_shape), ndim))
-    return out, *_statistics(_outside(input), dims, eps, True)
+    return out, *_typed(_statistics(_outside(input), dims, eps, True), input, weight)
 
 
 def native_group_norm(
@@ -62,7 +70,7 @@ def native_group_norm(
         )
     out = reshape(group_norm(reshape(input, (N, C, HxW)), group, weight, bias, eps), x.shape)
     rows = reshape(input, (N, group, C // group * HxW))
-    return out, *_statistics(rows, (2,), eps, False)
+    return out, *_typed(_statistics(rows, (2,), eps, False), input, weight)
 
 
 def native_batch_norm(
@@ -74,14 +82,23 @@ def native_batch_norm(
     training: bool,
     momentum: float,
     eps: float,
+    *,
+    out: Any = None,
 ) -> tuple[Any, Any, Any]:
     """(`batch_norm`, mean, 1 / deviation) of the batch; without elements if not training."""
     x = array_arg("native_batch_norm", input)
-    out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    if not training:
-        return out, _v.wrap(np.empty(0, x.dtype)), _v.wrap(np.empty(0, x.dtype))
+    y = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     dims = tuple([d for d in range(x.ndim) if d != 1])
-    return out, *_statistics(_outside(input), dims, eps, False)
+    statistics: tuple[Any, Any] = _v.wrap(np.empty(0)), _v.wrap(np.empty(0))
+    if training:
+        statistics = _statistics(_outside(input), dims, eps, False)
+    first, second = _typed(statistics, input, running_mean, weight)
+    if out is None:
+        return y, first, second
+    a, b, c = (
+        write_out("native_batch_norm", t, r) for t, r in zip(out, (y, first, second), strict=True)
+    )
+    return a, b, c
 
 
 def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
