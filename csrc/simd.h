@@ -71,6 +71,9 @@ MG_INLINE void store(float* p, vf v) { __builtin_memcpy(p, &v, sizeof v); }
 MG_INLINE void store(double* p, vd v) { __builtin_memcpy(p, &v, sizeof v); }
 MG_INLINE void store(int32_t* p, vi v) { __builtin_memcpy(p, &v, sizeof v); }
 
+// Fresh results from here on do not stay in the caches: writing past them saves reading them first.
+constexpr int64_t kStreamBytes = 16 << 20;
+
 // Past the caches, for outputs too large to stay in them; p must be aligned to kVectorBytes.
 // End the chunk with stream_fence().
 template <class V, class T>

@@ -127,8 +127,6 @@ MG_INLINE void apply_range(double* out, const double* x, int64_t begin, int64_t 
   }
 }
 
-constexpr int64_t kStreamBytes = 16 << 20;
-
 template <class T>
 void apply(T* out, const T* x, int64_t n, const DropoutMask& mask, const DropoutScale& s) {
   const bool aligned = reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0;

@@ -1,6 +1,7 @@
 // Elementwise operations of two operands, and the gradients of functions of one: a struct each, its
 // vector form; rows.h makes the loops.
 #include "rows.h"
+#include "vmath_pow.h"
 #include "vmath_rare.h"
 
 namespace mg::MG_ISA {

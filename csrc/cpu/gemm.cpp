@@ -28,7 +28,7 @@ constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of 
 constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
 constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
 constexpr int64_t kDirectDepth = 1024;    // of k in one chain of sums; a panel of B stays in the L2
-constexpr int64_t kStreamBytes = 16 << 20, kStreamDepth = 256;
+constexpr int64_t kStreamDepth = 256;
 constexpr int64_t kLocalB = 4096;  // elements of a transposed B that the direct path copies
 
 // Which path one matrix of the batch takes: by its sizes and strides only.

@@ -12,12 +12,11 @@ namespace {
 template <class T>
 using V = typename Vec<T>::type;
 
-constexpr int64_t kGrain = 1 << 13;         // scores in a chunk: some 5 microseconds
-constexpr int64_t kStreamBytes = 16 << 20;  // gradients from here on pass by the caches
-constexpr int kBlock = 16;                  // vectors between two looks at the maximum
-constexpr int kRows = 64;                   // rows whose logarithms are taken together
-constexpr int kSpan = 16;                   // vectors of neighbouring positions taken together
-constexpr int kStep = 8;                    // classes of them between two looks at the maximum
+constexpr int64_t kGrain = 1 << 13;  // scores in a chunk: some 5 microseconds
+constexpr int kBlock = 16;           // vectors between two looks at the maximum
+constexpr int kRows = 64;            // rows whose logarithms are taken together
+constexpr int kSpan = 16;            // vectors of neighbouring positions taken together
+constexpr int kStep = 8;             // classes of them between two looks at the maximum
 
 template <class T>
 struct Integer;
@@ -35,18 +34,7 @@ struct Integer<double> {
 // e^x for x <= 0 or little more, NaN stays: exp of vmath.h without what large x need.
 MG_INLINE vf exp_down(vf x) {
 #if defined(__AVX512F__)
-  x = max(set1(-104.0f), x);
-  const vf magic = set1(12582912.0f);
-  const vf n = fma(x, set1(1.44269504f), magic) - magic;
-  vf r = fma(n, set1(-0x1.62e4p-1f), x);
-  r = fma(n, set1(-1.42860677e-6f), r);
-  vf q = set1(0x1.6db4e4p-10f);
-  q = fma(q, r, set1(0x1.123bep-7f));
-  q = fma(q, r, set1(0x1.55545ep-5f));
-  q = fma(q, r, set1(0x1.55548ep-3f));
-  q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r) + 1.0f;
-  return (vf)_mm512_scalef_ps((__m512)y, (__m512)n);
+  return exp_within(max(set1(-104.0f), x));
 #else
   return exp(x);
 #endif

@@ -10,8 +10,6 @@
 namespace mg::MG_ISA {
 namespace {
 
-constexpr int64_t kStreamBytes = 16 << 20;  // results from here on pass by the caches
-
 template <class T>
 using V = typename Vec<T>::type;
 

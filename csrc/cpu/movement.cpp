@@ -10,7 +10,6 @@ namespace {
 
 constexpr int64_t kGrainBytes = 64 << 10;          // of the result in a chunk: some microseconds
 constexpr int64_t kAloneBytes = 256 << 10;         // less is not worth a second thread
-constexpr int64_t kStreamBytes = 16 << 20;         // results beyond this do not stay in the caches
 constexpr int64_t kNothing = -(int64_t{1} << 58);  // the offset of places that are filled
 
 int64_t grain_rows(int64_t rows, int64_t row_bytes) {

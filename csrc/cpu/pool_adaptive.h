@@ -16,8 +16,7 @@ void adaptive_max(double* out, int32_t* index, const double* x, const PoolShape&
 
 namespace {
 
-constexpr int64_t kStreamBytes = 16 << 20;  // results from here on pass by the caches
-constexpr int64_t kPlaneBytes = 16 << 10;   // planes up to here are put together on the stack
+constexpr int64_t kPlaneBytes = 16 << 10;  // planes up to here are put together on the stack
 
 // Calls build(plane, i) for each of `planes` planes of `size` elements of out, in parallel. It
 // writes the whole plane, which may stand elsewhere and be streamed to out afterwards.

@@ -35,18 +35,39 @@ MG_INLINE vf within(vf x, float low, float high) {
 #endif
 }
 
-// e^x for -104 <= x <= 89 or NaN, 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2.
-MG_INLINE vf exp_within(vf x) {
-  const vf magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  const vf n = fma(x, set1(1.44269504f), magic) - magic;
-  vf r = fma(n, set1(-0x1.62e4p-1f), x);
-  r = fma(n, set1(-1.42860677e-6f), r);
+constexpr float kRounderF = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 1.42860677e-6f;
+
+// e^r - 1 for |r| <= ln 2 / 2.
+MG_INLINE vf less_one(vf r) {
   vf q = set1(0x1.6db4e4p-10f);
   q = fma(q, r, set1(0x1.123bep-7f));
   q = fma(q, r, set1(0x1.55545ep-5f));
   q = fma(q, r, set1(0x1.55548ep-3f));
   q = fma(q, r, set1(0.5f));
-  return scale(fma(r * r, q, r) + 1.0f, n);
+  return fma(r * r, q, r);
+}
+
+// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r - 1.
+struct ExponentialF {
+  vf rounded;  // n + kRounderF
+  vf less_one;
+};
+MG_INLINE ExponentialF exponential(vf x) {
+  const vf rounded = fma(x, set1(1.44269504f), set1(kRounderF));
+  const vf n = rounded - kRounderF;
+  vf r = fma(n, set1(-kLn2High), x);
+  r = fma(n, set1(-kLn2Low), r);
+  return {rounded, less_one(r)};
+}
+// The integer in what kRounderF was added to; anything for NaN.
+MG_INLINE vi integer_in(vf rounded) { return (vi)rounded - (vi)set1(kRounderF); }
+MG_INLINE vf power_of_two(vi k) { return (vf)((k + 127) << 23); }
+
+// e^x for -104 <= x <= 89 or NaN, 1 ulp.
+MG_INLINE vf exp_within(vf x) {
+  const ExponentialF t = exponential(x);
+  return scale(t.less_one + 1.0f, t.rounded - kRounderF);
 }
 
 // e^x, 1 ulp. Beyond the limits the result is infinite or zero; NaN stays.
@@ -65,7 +86,6 @@ MG_INLINE Parts parts_of(vf x) {
 
 // ln(1 + f) + exponent ln 2, 1 ulp, with s = f / (2 + f). `low`: exponent times the low part of
 // ln 2, and whatever else is as small.
-constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 1.42860677e-6f;
 MG_INLINE vf log_from(vf f, vf exponent, vf low) {
   const vf s = f / (f + 2.0f);
   const vf z = s * s;
@@ -108,20 +128,9 @@ MG_INLINE vf expm1(vf x) {
   const vf given = x;
   x = x > 88.7f ? set1(88.7f) : x;
   x = x < -25.0f ? set1(-25.0f) : x;  // -1 to the last bit
-  const vf magic = set1(12582912.0f);
-  const vf rounded = fma(x, set1(1.44269504f), magic);
-  const vf n = rounded - magic;
-  vf r = fma(n, set1(-0x1.62e4p-1f), x);
-  r = fma(n, set1(-1.42860677e-6f), r);
-  vf q = set1(0x1.6db4e4p-10f);
-  q = fma(q, r, set1(0x1.123bep-7f));
-  q = fma(q, r, set1(0x1.55545ep-5f));
-  q = fma(q, r, set1(0x1.55548ep-3f));
-  q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r);
-  const vi k = (vi)rounded - (vi)magic;         // anything for NaN, which y is then
-  const vf half_scale = (vf)((k + 126) << 23);  // 2^(n - 1): 2^128 is no float
-  const vf result = fma(y, half_scale, half_scale - 0.5f) * 2.0f;
+  const ExponentialF t = exponential(x);
+  const vf half_scale = power_of_two(integer_in(t.rounded) - 1);  // 2^128 is no float
+  const vf result = fma(t.less_one, half_scale, half_scale - 0.5f) * 2.0f;
   return given > 88.72284f ? set1(__builtin_inff()) : given == 0.0f ? given : result;
 }
 
@@ -131,21 +140,10 @@ MG_INLINE vf tanh(vf x) {
   const vf a = abs(x);
   vf u = a * -2.0f;
   u = u < -25.0f ? set1(-25.0f) : u;
-  const vf magic = set1(12582912.0f);
-  const vf rounded = fma(u, set1(1.44269504f), magic);
-  const vf n = rounded - magic;
-  vf r = fma(n, set1(-0x1.62e4p-1f), u);
-  r = fma(n, set1(-1.42860677e-6f), r);
-  vf q = set1(0x1.6db4e4p-10f);
-  q = fma(q, r, set1(0x1.123bep-7f));
-  q = fma(q, r, set1(0x1.55545ep-5f));
-  q = fma(q, r, set1(0x1.55548ep-3f));
-  q = fma(q, r, set1(0.5f));
-  const vf y = fma(r * r, q, r);
-  const vf power =
-      (vf)(((vi)rounded - (vi)magic + 127) << 23);  // anything for NaN, which y is then
-  const vf e = fma(y, power, power);
-  const vf below = fma(y, -power, 1.0f - power);  // 1 - E
+  const ExponentialF t = exponential(u);
+  const vf power = power_of_two(integer_in(t.rounded));
+  const vf e = fma(t.less_one, power, power);
+  const vf below = fma(t.less_one, -power, 1.0f - power);  // 1 - E
   const vf f = (a > 0.55f ? e + e : below) / (e + 1.0f);
   const vf v = a > 0.55f ? 1.0f - f : f;
   return (vf)((vi)v | ((vi)x & set1(static_cast<int32_t>(0x80000000))));

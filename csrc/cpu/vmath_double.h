@@ -277,9 +277,4 @@ MG_INLINE vd sin(vd x) {
 }
 MG_INLINE vd cos(vd x) { return sine(x, 1); }
 
-MG_INLINE vd pow(vd x, vd y) {
-  for (int i = 0; i < kD; ++i) x[i] = ::pow(x[i], y[i]);
-  return x;
-}
-
 }  // namespace mg::MG_ISA

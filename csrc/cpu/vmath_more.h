@@ -107,15 +107,9 @@ MG_INLINE vf log10(vf x) { return log(x) * 0.434294482f; }
 MG_INLINE vf exp2(vf x) {
   x = x > 129.0f ? set1(129.0f) : x;
   x = x < -151.0f ? set1(-151.0f) : x;
-  const vf magic = set1(12582912.0f);
-  const vf n = (x + magic) - magic;
+  const vf n = (x + kRounderF) - kRounderF;
   const vf r = (x - n) * 0.693147181f;
-  vf q = set1(0x1.6db4e4p-10f);
-  q = fma(q, r, set1(0x1.123bep-7f));
-  q = fma(q, r, set1(0x1.55545ep-5f));
-  q = fma(q, r, set1(0x1.55548ep-3f));
-  q = fma(q, r, set1(0.5f));
-  return scale(fma(r * r, q, r) + 1.0f, n);
+  return scale(less_one(r) + 1.0f, n);
 }
 
 // sin (quarter = 0) and cos (quarter = 1), 2 ulp (of 1 near zeros). x - n pi/2 in three parts as
@@ -154,53 +148,6 @@ MG_INLINE vf sin(vf x) {
   return x == 0.0f ? x : y;
 }
 MG_INLINE vf cos(vf x) { return sine(x, 1); }
-
-// x^y, 1 ulp, in double arithmetic: e^(y ln x). Signs, zeros and what is not finite go through the
-// C library lane by lane.
-MG_INLINE vd pow_part(vd x, vd y) {
-  const PartsD t = parts_of(x);
-  const vd s = t.f / (t.f + 2.0);
-  const vd z = s * s;
-  vd p = set1(0x1.e2f6cb43a0773p-3);
-  p = fma(p, z, set1(0x1.2438c6fc3a8d6p-2));
-  p = fma(p, z, set1(0x1.999a7b185f701p-2));
-  p = fma(p, z, set1(0x1.555554fd1ceddp-1));
-  const vd log_m = fma(p * z, s, s + s);
-  vd w = y * fma(t.exponent, set1(0x1.62e42fefa39efp-1), log_m);
-  w = w > 200.0 ? set1(200.0) : w;
-  w = w < -200.0 ? set1(-200.0) : w;
-  const vd rounded = fma(w, set1(0x1.71547652b82fep+0), set1(kRounder));
-  const vd r = fma(rounded - kRounder, set1(-0x1.62e42fefa39efp-1), w);
-  vd q = set1(0x1.a1983f1cb1d81p-13);
-  q = fma(q, r, set1(0x1.6d94b94df3da1p-10));
-  q = fma(q, r, set1(0x1.1110958f382e5p-7));
-  q = fma(q, r, set1(0x1.555482af39399p-5));
-  q = fma(q, r, set1(0x1.55555585a6e65p-3));
-  q = fma(q, r, set1(0x1.0000004194aeap-1));
-  return fma(r * r, q, r + 1.0) * power_of_two(integer_in(rounded));
-}
-MG_INLINE vf pow(vf x, vf y) {
-  typedef float half_vector __attribute__((vector_size(kVectorBytes / 2)));
-  const vi plain =
-      (vi)(x > 0x1p-126f) & (vi)(x < __builtin_inff()) & (vi)(abs(y) < __builtin_inff());
-  const vf base = plain ? x : set1(1.0f), exponent = plain ? y : set1(1.0f);
-  half_vector b[2], e[2];
-  __builtin_memcpy(b, &base, sizeof base);
-  __builtin_memcpy(e, &exponent, sizeof exponent);
-  for (int i = 0; i < 2; ++i) {
-    b[i] = __builtin_convertvector(
-        pow_part(__builtin_convertvector(b[i], vd), __builtin_convertvector(e[i], vd)),
-        half_vector);
-  }
-  vf result;
-  __builtin_memcpy(&result, b, sizeof result);
-  if (MG_UNLIKELY(any((vi)~plain))) {
-    for (int i = 0; i < kF; ++i) {
-      if (!plain[i]) result[i] = ::powf(x[i], y[i]);
-    }
-  }
-  return result;
-}
 
 #define MG_ROUNDING(name, mode512, builtin)                              \
   MG_INLINE vf name(vf x) { return MG_ROUND_F(x, mode512, builtin##f); } \

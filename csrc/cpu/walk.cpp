@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kGrain = 1 << 14;
 constexpr int64_t kLong = 1 << 20;  // from here on longer chunks: memory likes long runs
 constexpr int64_t kAlone = 1 << 16;
-// Results beyond this do not stay in the caches: writing past them saves reading them first.
-constexpr int64_t kStreamBytes = 16 << 20;
 constexpr int64_t kBlock = 512;    // elements gathered at a time
 constexpr int64_t kTile = 64;      // extent of a tile: 256 bytes of float32, four cache lines
 constexpr int64_t kCopyTile = 32;  // of a transposition, which needs no rows to work on
