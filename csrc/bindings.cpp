@@ -163,6 +163,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_record(m.ptr());
   mg::bind_reduce(m.ptr());
   mg::bind_rnn(m.ptr());
+  mg::bind_samplers(m.ptr());
   mg::bind_softmax(m.ptr());
   mg::bind_sort(m.ptr());
   mg::bind_views(m.ptr());

@@ -86,6 +86,8 @@ from .printing import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .random import *  # noqa: F403
 from .random_counts import *  # noqa: F403
+from .samplers import _sample_dirichlet as _sample_dirichlet
+from .samplers import _standard_gamma as _standard_gamma
 from .serialization import load as load
 from .serialization import load_safetensors as load_safetensors
 from .serialization import save as save
@@ -109,8 +111,8 @@ _einops_backend.watch()
 _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "backends", "compiler",
-        "cpu", "cuda", "distributed", "hub", "jit", "linalg", "monitor", "mps", "multiprocessing",
-        "overrides", "profiler", "runner", "signal", "special", "storage", "testing",
+        "cpu", "cuda", "distributed", "distributions", "hub", "jit", "linalg",
+        "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage", "testing",
         "torch_version", "types", "utils", "version", "xpu",
     }
 )  # fmt: skip

@@ -27,6 +27,7 @@ void bind_random(PyObject* module);
 void bind_record(PyObject* module);
 void bind_reduce(PyObject* module);
 void bind_rnn(PyObject* module);
+void bind_samplers(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_sort(PyObject* module);
 void bind_views(PyObject* module);

@@ -84,6 +84,11 @@ uniform32 = _C.uniform32
 uniform64 = _C.uniform64
 normal_blocks = _C.normal_blocks
 shuffle = _C.shuffle
+sample_gamma = _C.sample_gamma
+sample_poisson = _C.sample_poisson
+sample_binomial = _C.sample_binomial
+gamma_slope = _C.gamma_slope
+beta_slope = _C.beta_slope
 
 
 def astype(x: Any, dtype: np.dtype) -> Any:
