@@ -111,9 +111,9 @@ _einops_backend.watch()
 _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "backends", "compiler",
-        "cpu", "cuda", "distributed", "distributions", "hub", "jit", "linalg",
-        "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage", "testing",
-        "torch_version", "types", "utils", "version", "xpu",
+        "cpu", "cuda", "distributed", "distributions", "hub", "jit", "linalg", "monitor", "mps",
+        "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
+        "testing", "torch_version", "types", "utils", "version", "xpu",
     }
 )  # fmt: skip
 
