@@ -1,6 +1,7 @@
 """Optimizers against PyTorch: values over many steps, state dicts, groups, hooks, errors."""
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
@@ -341,8 +342,11 @@ def test_closure_and_hooks():
     assert opt.state_dict()["more"] == 1
 
 
-def test_user_optimizer():
-    class Halve(optim.Optimizer):
+def own_optimizers(lib):
+    """Optimizers in the idioms of PyTorch programs."""
+    required = importlib.import_module(f"{lib.__name__}.optim.optimizer").required
+
+    class Halve(lib.optim.Optimizer):
         def __init__(self, params):
             super().__init__(params, {})
 
@@ -352,9 +356,119 @@ def test_user_optimizer():
                     p.data = p.data * 0.5
             return "done"
 
-    p = Parameter(mg.ones(2))
-    assert Halve([p]).step() == "done"
-    assert values(p) == [0.5, 0.5]
+    class Momentum(lib.optim.Optimizer):
+        def __init__(self, params, lr=required, momentum=0.9, decay=0.1):
+            super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
+
+        def __setstate__(self, state):
+            super().__setstate__(state)
+            for group in self.param_groups:
+                group.setdefault("decay", 0.0)
+
+        @lib.no_grad()
+        def step(self, closure=None):
+            loss = None
+            if closure is not None:
+                with lib.enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is None:
+                        continue
+                    grad = p.grad.add(p, alpha=group["decay"])
+                    state = self.state[p]
+                    if len(state) == 0:
+                        state["step"] = 0
+                        state["buffer"] = lib.zeros_like(p, memory_format=lib.preserve_format)
+                    state["step"] += 1
+                    state["buffer"].mul_(group["momentum"]).add_(grad)
+                    p.addcdiv_(state["buffer"], grad.abs().add_(0.1), value=-group["lr"])
+            return loss
+
+    class OldStyle(lib.optim.SGD):
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data.add_(p.grad.data, alpha=0.5)
+            return super().step(closure)
+
+    return Halve, Momentum, OldStyle
+
+
+def test_user_optimizers():
+    found = []
+    for lib in (mg, torch):
+        halve, momentum, old = own_optimizers(lib)
+        p = lib.nn.Parameter(lib.tensor([1.0, -2.0, 3.0], dtype=lib.float64))
+        q = lib.nn.Parameter(lib.tensor([0.5], dtype=lib.float64))
+        assert halve([p, q]).step() == "done"
+        with pytest.raises(ValueError, match="required optimization parameter lr"):
+            momentum([p])
+        first = momentum([{"params": [p], "lr": 0.05}, {"params": q}], lr=0.1)
+        first.param_groups[0]["lr"] = 0.2
+        schedule = lib.optim.lr_scheduler.StepLR(first, 2, 0.5)
+        second = old([p], lr=0.1, momentum=0.9)
+        losses = []
+        for optimizer in (first, second, first, second, first):
+
+            def closure(p=p, q=q, optimizer=optimizer):
+                optimizer.zero_grad()
+                loss = (p * p).sum() * (1 + q * q).sum()
+                loss.backward()
+                return loss
+
+            if optimizer is second:
+                closure()
+                optimizer.step()
+            else:
+                losses.append(optimizer.step(closure).item())
+                schedule.step()
+        twin = momentum([p, q], lr=1.0)
+        twin.add_param_group({"params": [lib.nn.Parameter(lib.ones(1))]})
+        state = copy.deepcopy(first.state_dict())
+        twin.param_groups.pop()
+        with pytest.raises(ValueError, match="different number of parameter groups"):
+            twin.load_state_dict(state)
+        found.append([*losses, *p.tolist(), *q.tolist(), first.state[p]["step"]])
+        found[-1] += first.state[p]["buffer"].tolist()
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+def test_swapping_parameters_in():
+    found = []
+    for lib in (mg, torch):
+        p = lib.tensor([1.0, 2.0]).requires_grad_()
+        opt = lib.optim.Adam([p], lr=0.1)
+        swap = lib.optim.swap_in_optimizer_params_and_state
+        q = lib.tensor([3.0, 4.0]).requires_grad_()
+        q.grad = lib.ones(2)
+        with pytest.raises(RuntimeError), swap(opt, {"p": q}, opt.state_dict()):
+            pass  # no state yet
+        p.grad = lib.ones(2)
+        opt.step()
+        state = copy.deepcopy(opt.state_dict())
+        state["param_groups"][0]["lr"] = 1.0
+        with swap(opt, {"p": q}, state):
+            assert opt.param_groups[0]["params"][0] is q
+            opt.step()
+        assert opt.param_groups[0]["params"][0] is p and opt.param_groups[0]["lr"] == 0.1
+        found.append([*p.tolist(), *q.tolist(), state["state"][0]["step"].item()])
+        found[-1] += opt.state[p]["exp_avg"].tolist() + state["state"][0]["exp_avg"].tolist()
+        for broken in (
+            3,
+            {"state": {p: {}}, "param_groups": state["param_groups"]},
+            {"state": {0: 1}, "param_groups": state["param_groups"]},
+            {"state": {5: {}}, "param_groups": state["param_groups"]},
+            {"state": [], "param_groups": state["param_groups"]},
+            {"state": {}, "param_groups": []},
+            {"state": {}, "param_groups": [{"params": [0]}]},
+            {"state": {}, "param_groups": [{**state["param_groups"][0], "params": [0, 1]}]},
+        ):
+            with pytest.raises(RuntimeError), swap(opt, {"p": q}, broken):
+                pass
+        with pytest.raises(RuntimeError), swap(opt, {}, state):
+            pass
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 
 def test_zero_grad():

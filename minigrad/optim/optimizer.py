@@ -7,7 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
 from ._hooks import Hooked, with_hooks
 from ._hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
 from ._hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
+
+# What an optimizer is made of: tensors, (name, tensor) pairs, or groups.
+ParamsT: TypeAlias = Iterable[Any] | Iterable[dict[str, Any]] | Iterable[tuple[str, Any]]
 
 
 class _Required:
@@ -147,6 +150,8 @@ class Optimizer(Hooked):
             options = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
             parts.append(f"Parameter Group {i}\n" + "".join(options))
         return f"{self.__class__.__name__} (\n" + "\n".join(parts) + ")"
+
+    profile_hook_step = staticmethod(with_hooks)
 
     # -- stepping --------------------------------------------------------------------------------
 
