@@ -111,8 +111,8 @@ _einops_backend.watch()
 _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "backends", "compiler",
-        "cpu", "cuda", "distributed", "distributions", "hub", "jit", "linalg", "monitor", "mps",
-        "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
+        "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit", "linalg", "monitor",
+        "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
         "testing", "torch_version", "types", "utils", "version", "xpu",
     }
 )  # fmt: skip
@@ -121,6 +121,8 @@ _LAZY = frozenset(
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "vmap":
+        return importlib.import_module(f"{__name__}.func").vmap
     if name == "install_as_torch":
         return importlib.import_module(f"{__name__}.runner").install_as_torch
     if name in _deferred.NAMES:
@@ -130,4 +132,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_deferred.NAMES, "install_as_torch"})
+    return sorted({*globals(), *_LAZY, *_deferred.NAMES, "install_as_torch", "vmap"})

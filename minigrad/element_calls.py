@@ -117,7 +117,7 @@ def reinforce(self: Any, *args: Any, **kwargs: Any) -> None:
 def as_subclass(self: Any, cls: type) -> Any:
     """The same tensor as an object of `cls`, a subclass of `Tensor`; gradients flow.
 
-    What operations make of it are plain tensors. TypeError for other classes.
+    TypeError for other classes.
     """
     if not (isinstance(cls, type) and issubclass(cls, Variable)):
         raise TypeError(
@@ -128,6 +128,16 @@ def as_subclass(self: Any, cls: type) -> Any:
     result: Any = object.__new__(cls)
     result._array, result._fn, result._grad = seen._array, seen._fn, None
     result._cell, result._view = seen._cell, seen._view
+    return result
+
+
+def convert(result: Any, cls: type) -> Any:
+    """A result, or the items of a tuple or list of results, as tensors of class `cls`."""
+    if isinstance(result, Variable):
+        return result if isinstance(result, cls) else as_subclass(result, cls)
+    if isinstance(result, (tuple, list)) and any(isinstance(r, Variable) for r in result):
+        items: Any = [convert(r, cls) for r in result]
+        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
     return result
 
 

@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from . import attributes, complexes, conversion, dtypes, element_calls, fills, printing, random
+from . import (
+    attributes,
+    complexes,
+    conversion,
+    dispatch,
+    dtypes,
+    element_calls,
+    fills,
+    printing,
+    random,
+)
 from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
@@ -35,7 +45,29 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
 
     def __new__(cls, *args: Any, device: Any = None) -> Any:
         """Old constructor: `Tensor(2, 3)` is not initialised, `Tensor([2, 3])` holds values."""
-        return legacy.construct(args, device, dtypes.default_numpy(), strict=False)
+        t = legacy.construct(args, device, dtypes.default_numpy(), strict=False)
+        return t if cls is Tensor else element_calls.as_subclass(t, cls)
+
+    def __init_subclass__(cls, arms: builtins.bool = True, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__torch_function__ is dispatch.disabled_torch_function:
+            dispatch.plain_classes.add(cls)
+        elif arms:
+            dispatch.arm(Tensor)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What a subclass does with an operation on its tensors: runs it, the results are its own.
+
+        Subclasses override it to see every call; see `minigrad.overrides`.
+        """
+        if not all(issubclass(cls, t) for t in types):
+            return NotImplemented
+        with dispatch.DisableTorchFunctionSubclass():
+            result = func(*args, **(kwargs or {}))
+        return (
+            result if func in dispatch.returns_no_subclass else element_calls.convert(result, cls)
+        )
 
     @staticmethod
     def _from_array(array: np.ndarray) -> Tensor:
@@ -259,3 +291,4 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
 
 
 _v.set_tensor_class(Tensor)
+dispatch.plain_classes.add(Tensor)

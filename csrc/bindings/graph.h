@@ -26,6 +26,11 @@ extern bool g_anomaly;                 // leave recording and backward to the Py
 extern thread_local bool t_recording;  // whether this thread records
 extern thread_local bool t_inference;  // whether new tensors are inference tensors
 extern PyObject* g_inference_cell;     // the record of writes that all inference tensors share
+// The class of arrays that only say what a batched tensor looks like, and the functions that apply
+// nodes to tensors over these (see minigrad/dispatch.py); nullptr before they are needed.
+extern PyTypeObject* g_logical;
+extern PyObject* g_apply_logical;
+extern PyObject* g_apply_view_logical;
 
 static inline PyObject*& slot(PyObject* object, Py_ssize_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);

@@ -145,6 +145,9 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       raw = false;
       tracked |= slot(input, g.fn) != Py_None;
       arrays[i] = slot(input, g.array);
+      if (Py_TYPE(arrays[i]) == g_logical) {
+        return PyObject_Vectorcall(g_apply_logical, args, nargs, nullptr);
+      }
     } else {
       arrays[i] = input;
     }
@@ -210,6 +213,9 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   PyObject* input = args[1];
   const bool variable = is_variable(input);
+  if (variable && Py_TYPE(slot(input, g.array)) == g_logical) {
+    return PyObject_Vectorcall(g_apply_view_logical, args, nargs, nullptr);
+  }
   const bool recording = t_recording && variable;
   PyObject* fn = recording ? slot(input, g.fn) : Py_None;
   PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));

@@ -48,10 +48,12 @@ _LAZY = {"GradcheckError": "checks", "gradcheck": "checks", "gradgradcheck": "ch
 
 
 def __getattr__(name: str) -> _Any:
-    if name in ("checks", "forward_ad", "functional", "graph"):
+    if name in ("checks", "functional", "graph"):
         return _import_module(f"{__name__}.{name}")
     if name == "profiler":  # PyTorch's older place for it
         return _import_module("minigrad.profiler")
+    if name == "forward_ad":  # made of operations, so it stands above them
+        return _import_module(f"{__name__.partition('.')[0]}.func.forward_ad")
     if name in _LAZY:
         value = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value

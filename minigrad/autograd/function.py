@@ -163,6 +163,28 @@ class Function:
             "autograd.Function to use it with backward mode AD."
         )
 
+    # Whether `vmap` may call the function for each sample; else it needs the method `vmap`.
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any) -> tuple:
+        """(outputs, out_dims) for a batch of samples, with the mapped dimension of each argument.
+
+        `info.batch_size` and `info.randomness` say how the function is mapped.
+        """
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap static method "
+            "or set generate_vmap_rule=True."
+        )
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Accepted and not called: products J v are computed from `backward`."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward on the arguments and records the call."""

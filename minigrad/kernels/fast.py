@@ -44,6 +44,8 @@ set_recording = _C.set_recording
 set_inference = _C.set_inference
 inference_cell = _C.inference_cell
 set_anomaly = _C.set_anomaly
+overrides = _C.overrides
+bind_overrides = _C.bind_overrides
 
 # In the order of BinaryOp, UnaryOp and CompareOp in csrc/kernels/elementwise.h.
 BINARY = (

@@ -13,6 +13,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Leaf, Variable, cell_of, is_float
 from ..backend import as_device
+from ..dispatch import disabled_torch_function
 from ..kernels import cpu
 from ..size import Size
 from ..tensor import Tensor
@@ -53,6 +54,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         return _share(cls, _nothing() if data is None else data, requires_grad)
@@ -87,6 +89,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
     `persistent`: whether it is part of the module's `state_dict`.
     """
+
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         data = _nothing() if data is None else data
@@ -208,6 +212,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer without a shape; `materialize` makes it a `Tensor`."""
 
     __slots__ = ()
+    __torch_function__ = staticmethod(disabled_torch_function)
     cls_to_become = Tensor
 
     def __new__(

@@ -279,6 +279,32 @@ def _pads(
 _AXES = (("L", "R"), ("H, W", "R, S"), ("D, H, W", "T, R, S"))
 
 
+def convolution_geometry(
+    n: int, x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Geometry:
+    """The geometry of a convolution over n dimensions; of the arrays only shapes and dtypes count.
+
+    RuntimeError for shapes that do not fit together.
+    """
+    name = f"conv{n}d"
+    steps = _sizes(name, "stride", stride, n)
+    dilations = _sizes(name, "dilation", dilation, n)
+    before, after = _pads(name, padding, steps, dilations, w.shape[2 : n + 2])
+    _check_steps(name, x, w, steps, before, dilations, groups)
+    _check_shapes(name, n, x, w, b, groups, False)
+    _check_types(name, x, w, b, dilations, False)
+    padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after)])
+    reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:])])
+    if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach)):
+        raise RuntimeError(
+            f"Calculated padded input size per channel: {_show(padded)}. Kernel size: "
+            f"{_show(reach)}. Kernel size can't be greater than actual input size"
+        )
+    size = [(i - k) // s + 1 for i, k, s in zip(padded, reach, steps)]
+    out = (*x.shape[: -n - 1], w.shape[0], *size)
+    return _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
+
+
 def _conv(n: int) -> Callable:
     """Convolution over n dimensions."""
     name = f"conv{n}d"
@@ -294,22 +320,7 @@ def _conv(n: int) -> Callable:
     ) -> Any:
         x, w = array_arg(name, input), array_arg(name, weight, 2, "weight")
         b = None if bias is None else array_arg(name, bias, 3, "bias")
-        steps = _sizes(name, "stride", stride, n)
-        dilations = _sizes(name, "dilation", dilation, n)
-        before, after = _pads(name, padding, steps, dilations, w.shape[2 : n + 2])
-        _check_steps(name, x, w, steps, before, dilations, groups)
-        _check_shapes(name, n, x, w, b, groups, False)
-        _check_types(name, x, w, b, dilations, False)
-        padded = tuple([i + p + q for i, p, q in zip(x.shape[-n:], before, after)])
-        reach = tuple([d * (k - 1) + 1 for d, k in zip(dilations, w.shape[2:])])
-        if 0 in x.shape[-n:] or any(i < k for i, k in zip(padded, reach)):
-            raise RuntimeError(
-                f"Calculated padded input size per channel: {_show(padded)}. Kernel size: "
-                f"{_show(reach)}. Kernel size can't be greater than actual input size"
-            )
-        size = [(i - k) // s + 1 for i, k, s in zip(padded, reach, steps)]
-        out = (*x.shape[: -n - 1], w.shape[0], *size)
-        geometry = _geometry(x.shape, w.shape, out, steps, before, dilations, groups)
+        geometry = convolution_geometry(n, x, w, b, stride, padding, dilation, groups)
         return apply(Convolution, (input, weight, bias), geometry)
 
     space, kernel = _AXES[n - 1]

@@ -15,6 +15,7 @@ MODULES: dict[str, str] = {
     "torch.amp.autocast_mode": "minigrad.amp",
     "torch.amp.grad_scaler": "minigrad.amp",
     "torch.autograd.anomaly_mode": "minigrad.autograd",
+    "torch.autograd.forward_ad": "minigrad.func.forward_ad",
     "torch.autograd.grad_mode": "minigrad.autograd",
     "torch.autograd.gradcheck": "minigrad.autograd.checks",
     "torch.autograd.profiler": "minigrad.profiler",
@@ -74,7 +75,8 @@ SPREAD: dict[str, tuple[str, frozenset[str]]] = {
 NOT_TORCH = frozenset(
     {
         "_C", "attributes", "backend", "config", "conversion", "creation", "deferred",
-        "determinism", "dtypes", "fills", "generator", "in_place", "kernels", "methods", "ops",
-        "printing", "queries", "runner", "settings", "size", "streams", "tensor", "vision",
+        "determinism", "dispatch", "dtypes", "fills", "generator", "in_place", "kernels",
+        "methods", "ops", "printing", "queries", "runner", "settings", "size", "streams", "tensor",
+        "vision",
     }
 )  # fmt: skip

@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 _PARTS = (
-    "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic", "hooks",
-    "model_zoo", "tensorboard",
+    "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic",
+    "hooks", "model_zoo", "tensorboard",
 )  # fmt: skip
 
 

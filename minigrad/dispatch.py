@@ -1,0 +1,384 @@
+"""Where classes of tensors with their own idea of an operation hook in, at no cost until there are.
+
+While nothing asks for it, an operation is a plain Python function and nobody looks at the classes
+of its arguments. A running `vmap`, or a user's subclass of `Tensor`, *arms* the public functions:
+each gets other code in place, under the same function object, so that every name and every method
+that is bound to it follows. Armed, a function looks for arguments of overriding classes and hands
+the call to `__torch_function__` of these, or runs as always; the check costs some 0.2 µs. Public
+functions that take no tensor but depend on the surroundings (random numbers) are always handed on.
+
+An overriding tensor may have a `LogicalArray` as its array: it says shape and dtype, so that checks
+written for arrays hold, and raises `NeedsLoop` when somebody wants its elements.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import CodeType, FunctionType
+from typing import Any
+
+from .autograd.variable import Variable
+from .kernels import fast
+
+# Modules whose public functions are armed, if they are loaded.
+_NAMESPACES = (
+    "", ".fft", ".linalg", ".nn.functional", ".nn.init", ".special",
+)  # fmt: skip
+# Public functions for whose arguments the class does not matter.
+_IGNORED = {
+    "broadcast_shapes", "can_cast", "compile", "is_storage", "is_tensor", "load", "promote_types",
+    "save", "typename", "vmap",
+}  # fmt: skip
+# Methods that are no operations.
+_NO_OPERATIONS = {
+    "__array__", "__array_wrap__", "__init_subclass__", "__new__", "__repr__", "_from_array",
+    "__torch_function__", "as_subclass",
+}  # fmt: skip
+_PROPERTIES = ("H", "T", "mH", "mT")
+_IDLE_CALLS = 256  # armed calls without an overriding argument, after which we disarm
+
+
+class NeedsLoop(Exception):
+    """Somebody asked a `LogicalArray` for its elements."""
+
+
+class LogicalArray:
+    """What a tensor looks like whose elements lie elsewhere: shape and dtype, no elements."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any):
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        n = 1
+        for m in self.shape:
+            n *= m
+        return n
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        raise NeedsLoop(name)
+
+
+def _refuse(name: str) -> Callable:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NeedsLoop(name)
+
+    return method
+
+
+for _name in (
+    "abs", "add", "and", "array", "array_function", "array_ufunc", "bool", "contains", "eq",
+    "float", "floordiv", "ge", "getitem", "gt", "iadd", "iand", "imul", "index", "int",
+    "invert", "isub", "iter", "itruediv", "le", "lt", "matmul", "mod", "mul", "ne", "neg",
+    "or", "pos", "pow", "radd", "rand", "rmatmul", "rmul", "ror", "rpow", "rsub", "rtruediv",
+    "rxor", "setitem", "sub", "truediv", "xor",
+):  # fmt: skip
+    setattr(LogicalArray, f"__{_name}__", _refuse(_name))
+LogicalArray.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+class _Entry:
+    """A function that can be armed: its own code, the armed code, and a copy that never is."""
+
+    __slots__ = ("armed", "call", "code", "function", "plain")
+
+    call: Callable[[tuple, dict], Any]
+    function: Any
+    plain: FunctionType
+    code: CodeType
+    armed: CodeType
+
+
+@functools.cache
+def _template(free: int) -> CodeType:
+    """Code of a function with so many free variables that hands its arguments to "entry".
+
+    The constant is replaced, in each function's copy of the code, by the function's entry. The
+    variables are named behind the return: a function's code must have as many as its closure.
+    """
+    names = [f"free_{i}" for i in range(free)]
+    source = f"""
+def outer({", ".join(names)}):
+    def armed(*args, **kwargs):
+        return "entry".call(args, kwargs)
+        ({", ".join(names)})
+    return armed
+"""
+    space: dict[str, Any] = {}
+    exec(source, space)
+    return space["outer"](*names).__code__
+
+
+_entries: dict[FunctionType, _Entry] = {}
+_lock = threading.RLock()
+_armed = False
+_needed = 0  # who needs armed functions now: running vmaps, subclasses of Tensor
+_idle = 0
+_seen: dict[str, int] = {}  # how many names each namespace had when it was looked through
+# The subclasses of Tensor that operations treat as tensors.
+plain_classes: set[type] = set()
+
+
+def _enter(function: FunctionType, always: bool = False) -> None:
+    if function in _entries:
+        return
+    entry = _Entry()
+    plain: Any = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        function.__closure__,
+    )  # fmt: skip
+    plain.__kwdefaults__ = function.__kwdefaults__
+    plain.__dict__.update(function.__dict__)
+    overrides = fast.overrides
+
+    def call(args: tuple, kwargs: dict) -> Any:
+        if overrides(args, kwargs) or _modes:
+            return handle(function, args, kwargs)
+        global _idle
+        _idle += 1
+        if _idle > _IDLE_CALLS:
+            _disarm()
+        return plain(*args, **kwargs)
+
+    def always_call(args: tuple, kwargs: dict) -> Any:
+        return handle(function, args, kwargs)
+
+    entry.call = always_call if always else call
+    entry.function, entry.plain, entry.code = function, plain, function.__code__
+    template = _template(len(function.__code__.co_freevars))
+    constants = tuple(entry if c == "entry" else c for c in template.co_consts)
+    entry.armed = template.replace(co_consts=constants, co_name=function.__code__.co_name)
+    _entries[function] = entry
+    if _armed:
+        function.__code__ = entry.armed
+
+
+def register(functions: Iterable[Callable], always: bool = False) -> None:
+    """Makes functions, which no public namespace holds, ones that are armed with the others.
+
+    `always`: every call is handed on while armed, whatever the classes of its arguments.
+    """
+    with _lock:
+        for function in functions:
+            assert isinstance(function, FunctionType)
+            _enter(function, always)
+
+
+def _look_through(tensor_class: type) -> None:
+    """Enters the public functions of the namespaces that were loaded since the last time."""
+    package = __name__.rpartition(".")[0]
+    for suffix in _NAMESPACES:
+        module = sys.modules.get(package + suffix)
+        if module is None or _seen.get(suffix) == len(module.__dict__):
+            continue
+        _seen[suffix] = len(module.__dict__)
+        for name, value in list(module.__dict__.items()):
+            if isinstance(value, FunctionType) and name[0] != "_" and name not in _IGNORED:
+                _enter(value)
+    if "methods" in _seen:
+        return
+    _seen["methods"] = 1
+    for cls in tensor_class.__mro__[:-1]:
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, FunctionType) and name not in _NO_OPERATIONS:
+                _enter(value)
+            elif isinstance(value, property) and name in _PROPERTIES:
+                assert isinstance(value.fget, FunctionType)
+                _enter(value.fget)
+
+
+def ignored() -> set[Callable]:
+    """The public functions that are never armed."""
+    package = sys.modules[__name__.rpartition(".")[0]]
+    return {getattr(package, name) for name in _IGNORED if hasattr(package, name)}
+
+
+def overridable(tensor_class: type) -> dict[Any, list[Callable]]:
+    """The functions that can be armed, by module, and those of the tensor class."""
+    with _lock:
+        _look_through(tensor_class)
+    package = __name__.rpartition(".")[0]
+    found: dict[Any, list[Callable]] = {}
+    for suffix in _NAMESPACES:
+        module = sys.modules.get(package + suffix)
+        if module is not None:
+            values = list(module.__dict__.values())
+            found[module] = [f for f in values if isinstance(f, FunctionType) and f in _entries]
+    methods = [v for cls in tensor_class.__mro__[:-1] for v in vars(cls).values()]
+    found[tensor_class] = [f for f in methods if isinstance(f, FunctionType) and f in _entries]
+    return found
+
+
+def arm(tensor_class: type) -> None:
+    """Says that armed functions are needed, until `release`."""
+    global _armed, _needed, _idle
+    with _lock:
+        _needed += 1
+        _idle = 0
+        _look_through(tensor_class)
+        if not _armed:
+            for function, entry in _entries.items():
+                function.__code__ = entry.armed
+            _armed = True
+
+
+def release() -> None:
+    """Takes one `arm` back. The functions are disarmed later, when nothing has needed them."""
+    global _needed
+    with _lock:
+        _needed -= 1
+
+
+def _disarm() -> None:
+    global _armed, _idle
+    with _lock:
+        _idle = 0
+        if _needed or not _armed:
+            return
+        for function, entry in _entries.items():
+            function.__code__ = entry.code
+        _armed = False
+
+
+def plain(function: Callable) -> Callable:
+    """A function as it is when it is not armed."""
+    entry = _entries.get(function)  # type: ignore[call-overload]
+    return function if entry is None else entry.plain
+
+
+class _ThreadState(threading.local):
+    disabled = False  # users' subclasses count as plain tensors
+    modes: tuple = ()  # the innermost last
+
+
+_state = _ThreadState()
+_modes = 0  # how many modes are active in all threads
+# Functions whose results the default `__torch_function__` leaves as they are.
+returns_no_subclass: set[Callable] = set()
+
+
+class DisableTorchFunctionSubclass:
+    """Inside, subclasses of Tensor count as plain tensors (batched ones do not)."""
+
+    def __enter__(self) -> None:
+        self._before = _state.disabled
+        _state.disabled = True
+
+    def __exit__(self, *exc: object) -> None:
+        _state.disabled = self._before
+
+
+def push_mode(mode: Any, tensor_class: type) -> None:
+    """Hands every call on this thread to `mode.__torch_function__` until `pop_mode`."""
+    global _modes
+    arm(tensor_class)
+    with _lock:
+        _modes += 1
+    _state.modes = (*_state.modes, mode)
+
+
+def pop_mode() -> None:
+    global _modes
+    _state.modes = _state.modes[:-1]
+    with _lock:
+        _modes -= 1
+    release()
+
+
+def handle(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """Hands a call on to modes, then to `__torch_function__` of its overriding arguments."""
+    found: list = []
+    _find(args, found, 3)
+    _find(tuple(kwargs.values()), found, 2)
+    if _state.disabled:
+        found = [v for v in found if type(v._array) is LogicalArray]
+    types: list[type] = []
+    for value in found:
+        cls = type(value)
+        if cls in types:
+            continue
+        # A subclass comes before its bases, else from left to right.
+        at = next((i for i, other in enumerate(types) if issubclass(cls, other)), len(types))
+        types.insert(at, cls)
+    modes = _state.modes
+    if modes and not _state.disabled:
+        _state.modes = modes[:-1]
+        try:
+            return modes[-1].__torch_function__(function, tuple(types), args, kwargs)
+        finally:
+            _state.modes = modes
+    if not found:
+        return _call_surroundings(function, args, kwargs)
+    for cls in types:
+        result = cls.__torch_function__(function, tuple(types), args, kwargs)
+        if result is not NotImplemented:
+            return result
+    name = getattr(function, "__qualname__", function)
+    raise TypeError(
+        f"no implementation found for '{name}' on types that implement __torch_function__: "
+        f"{[cls.__name__ for cls in types]}"
+    )
+
+
+def _find(values: Any, found: list, depth: int) -> None:
+    for value in values:
+        if isinstance(value, Variable):
+            if type(value) not in plain_classes:
+                found.append(value)
+        elif depth and isinstance(value, (tuple, list)):
+            _find(value, found, depth - 1)
+
+
+# What functions that are always handed on do without an overriding argument; vmap sets it.
+surroundings: Callable[[Any, tuple, dict], Any] | None = None
+
+
+def _call_surroundings(function: Callable, args: tuple, kwargs: dict) -> Any:
+    if surroundings is None:
+        return plain(function)(*args, **kwargs)
+    return surroundings(function, args, kwargs)
+
+
+def disabled_torch_function(
+    func: Callable, types: Iterable[type], args: tuple = (), kwargs: dict | None = None
+) -> Any:
+    """As a class's `__torch_function__`: its tensors are taken for plain ones."""
+    return plain(func)(*args, **(kwargs or {}))
+
+
+def _apply(cls: type, inputs: tuple, *args: Any) -> Any:
+    """`apply` of a node where an input has a logical array: its class knows how."""
+    return _owner(inputs).apply_node(cls, inputs, *args)
+
+
+def _apply_view(cls: type, input: Any, *args: Any) -> Any:
+    return _owner((input,)).apply_node(cls, (input,), *args)
+
+
+def _owner(inputs: tuple) -> Any:
+    return next(
+        type(v) for v in inputs if isinstance(v, Variable) and type(v._array) is LogicalArray
+    )
+
+
+fast.bind_overrides(plain_classes, LogicalArray, _apply, _apply_view)
