@@ -137,6 +137,7 @@ MG_INLINE bool fold_quickly(const T* x, V* result) {
   constexpr int lanes = Vec<T>::lanes;
   V best[4], sum[4] = {};
   for (int k = 0; k < 4; ++k) best[k] = V{} + static_cast<T>(Fold::kStart);
+#pragma GCC unroll 1  // as in fold_run
   for (int64_t j = 0; j < kBlockVectors; j += 4) {
     for (int k = 0; k < 4; ++k) {
       const V v = load(x + (j + k) * lanes);
@@ -170,6 +171,8 @@ double fold_run(const T* x, int64_t n) {
       }
     }
     V a = start, b = start, c = start, d = start;  // four chains hide the latency of the joins
+    // Unrolled, the compiler would group the loads by chain, and memory likes them in order.
+#pragma GCC unroll 1
     for (int64_t j = i; j < i + block; j += 4 * lanes) {
       a = Fold::join(a, Fold::map(In::at(x + j)));
       b = Fold::join(b, Fold::map(In::at(x + j + lanes)));
