@@ -151,6 +151,9 @@ ADAPTED: dict[str, Callable] = {
     "nn.functional.embedding": lambda weight, index, **kw: mg.nn.functional.embedding(
         index, weight, **kw
     ),
+    "nn.functional.embedding_bag": lambda weight, index, *args, **kw: (
+        mg.nn.functional.embedding_bag(index, weight, *args, **kw)
+    ),
     "polygamma": lambda x, n, **kw: mg.polygamma(n, x, **kw),
     "special.polygamma": lambda x, n, **kw: mg.special.polygamma(n, x, **kw),
     "where": lambda x, condition, y, **kw: mg.where(condition, x, y, **kw),

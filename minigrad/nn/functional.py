@@ -16,6 +16,7 @@ from ..autograd.variable import wrap
 from ..generator import chosen
 from ..ops._inplace import in_place
 from ._attention import multi_head_attention_forward as multi_head_attention_forward
+from ._linear_loss import linear_cross_entropy as linear_cross_entropy
 from ._pools import *  # noqa: F403
 
 # -- activations -----------------------------------------------------------------------------------
@@ -166,6 +167,7 @@ rms_norm = ops.rms_norm
 # -- embeddings, attention, distances --------------------------------------------------------------
 
 embedding = ops.embedding
+embedding_bag = ops.embedding_bag
 one_hot = ops.one_hot
 scaled_dot_product_attention = ops.scaled_dot_product_attention
 cosine_similarity = ops.cosine_similarity
@@ -193,6 +195,7 @@ binary_cross_entropy = ops.binary_cross_entropy
 binary_cross_entropy_with_logits = ops.binary_cross_entropy_with_logits
 cosine_embedding_loss = ops.cosine_embedding_loss
 cross_entropy = ops.cross_entropy
+ctc_loss = ops.ctc_loss
 gaussian_nll_loss = ops.gaussian_nll_loss
 hinge_embedding_loss = ops.hinge_embedding_loss
 huber_loss = ops.huber_loss
@@ -201,6 +204,7 @@ l1_loss = ops.l1_loss
 margin_ranking_loss = ops.margin_ranking_loss
 mse_loss = ops.mse_loss
 multi_margin_loss = ops.multi_margin_loss
+multilabel_margin_loss = ops.multilabel_margin_loss
 multilabel_soft_margin_loss = ops.multilabel_soft_margin_loss
 nll_loss = ops.nll_loss
 poisson_nll_loss = ops.poisson_nll_loss

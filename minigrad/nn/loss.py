@@ -13,6 +13,7 @@ from .module import Module
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
@@ -22,9 +23,11 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "MarginRankingLoss",
+    "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
+    "NLLLoss2d",
     "PoissonNLLLoss",
     "SmoothL1Loss",
     "SoftMarginLoss",
@@ -104,6 +107,38 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Any, target: Any) -> Any:
         return self._of(F.nll_loss, input, target)
+
+
+class NLLLoss2d(NLLLoss):
+    """Deprecated name of `NLLLoss`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement "
+            "and see https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__(*args, **kwargs)
+
+
+class CTCLoss(_Loss):
+    """Minus the log-probability of labels, summed over their alignments to the input.
+
+    log_probs (T, N, C) or (T, C); targets (N, S) or one after the other; lengths (N,).
+    """
+
+    _options = ("blank", "zero_infinity")
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+        return self._of(F.ctc_loss, log_probs, targets, input_lengths, target_lengths)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -299,6 +334,13 @@ class SoftMarginLoss(_Loss):
 
     def forward(self, input: Any, target: Any) -> Any:
         return self._of(F.soft_margin_loss, input, target)
+
+
+class MultiLabelMarginLoss(_Loss):
+    """Hinge loss between each right class, listed up to the first -1, and each other one."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        return self._of(F.multilabel_margin_loss, input, target)
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):

@@ -8,6 +8,7 @@ from . import (
     adaptive,
     arith,
     attention,
+    bags,
     blend,
     calculus,
     channel_norm,
@@ -17,6 +18,7 @@ from . import (
     conv,
     conv_forms,
     copies,
+    ctc,
     difference,
     distance,
     dropouts,
@@ -35,6 +37,7 @@ from . import (
     membership,
     moments,
     movement,
+    multilabel,
     native,
     normalization,
     norms,
@@ -73,6 +76,7 @@ from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
 from .arith import *  # noqa: F403
 from .attention import *  # noqa: F403
+from .bags import *  # noqa: F403
 from .blend import *  # noqa: F403
 from .calculus import *  # noqa: F403
 from .channel_norm import *  # noqa: F403
@@ -82,6 +86,7 @@ from .contractions import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .conv_forms import *  # noqa: F403
 from .copies import *  # noqa: F403
+from .ctc import *  # noqa: F403
 from .difference import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
@@ -100,6 +105,7 @@ from .maxima import *  # noqa: F403
 from .membership import *  # noqa: F403
 from .moments import *  # noqa: F403
 from .movement import *  # noqa: F403
+from .multilabel import *  # noqa: F403
 from .native import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
@@ -139,6 +145,7 @@ FAMILIES = (
     adaptive,
     arith,
     attention,
+    bags,
     blend,
     calculus,
     channel_norm,
@@ -148,6 +155,7 @@ FAMILIES = (
     conv,
     conv_forms,
     copies,
+    ctc,
     difference,
     distance,
     dropouts,
@@ -166,6 +174,7 @@ FAMILIES = (
     membership,
     moments,
     movement,
+    multilabel,
     native,
     normalization,
     norms,

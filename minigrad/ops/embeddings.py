@@ -82,7 +82,7 @@ def _check_ids(ids: Any, rows: int) -> None:
         raise IndexError("index out of range in self")
 
 
-def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
+def renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
     """Shortens, in place, the rows that are taken to a norm of at most `max_norm`."""
     table = weight._array
     if table.dtype.kind not in "fV":
@@ -136,7 +136,7 @@ def embedding(
         padding_idx += rows
     _check_ids(ids, rows)
     if max_norm is not None:
-        _renormalize(weight, ids, max_norm, norm_type)
+        renormalize(weight, ids, max_norm, norm_type)
     if isinstance(input, Variable):
         ids = ids.copy()  # backward reads them: a later write to the input must not change them
     return apply(Embedding, (weight,), ids, padding_idx, scale_grad_by_freq)

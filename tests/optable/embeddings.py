@@ -10,7 +10,18 @@ def _row(args: tuple, kwargs: dict | None = None, **more) -> Row:
     return Row("embedding", args, kwargs or {}, torch=functional("embedding"), **more)
 
 
+def _bag(args: tuple, label: str, **more) -> Row:
+    empty = (A((0, 2), dtype="int64"), _TABLE)
+    bad = ((_IDS, A((5,))), {}, ValueError, "weight has to be a 2D Tensor")
+    return Row("embedding_bag", args, more, torch=functional("embedding_bag"), label=label,
+               dtypes=(*FLOATS, *HALVES), empty=empty, bad=bad)  # fmt: skip
+
+
 ROWS = [
+    _bag((_IDS, _TABLE), "mean"),
+    _bag((_IDS, _TABLE), "sum", mode="sum", padding_idx=1),
+    _bag((A((4, 3), dtype="int64", lo=0, hi=5), A((5, 4), distinct=True)), "max", mode="max"),
+    _bag((_IDS, _TABLE), "weighted", mode="sum", per_sample_weights=A((3, 2))),
     _row(
         (_IDS, _TABLE),
         dtypes=(*FLOATS, *HALVES),

@@ -1,0 +1,204 @@
+"""Sums, means and maxima of the rows of a table, bag by bag: `embedding_bag`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..autograd import variable as _v
+from ..autograd.record import apply
+from ..autograd.variable import Node
+from ..kernels import cpu
+from ._elementwise import to_dtype
+from ._nn import need_tensor, torch_name
+from .arith import div, mul
+from .embeddings import embedding, renormalize
+from .movement import reshape, unsqueeze
+from .scattering import gather, index_select
+
+__all__ = ["embedding_bag"]
+
+
+class BagSum(Node):
+    """Rows (N, d) added up by the number of their bag: (bags, d)."""
+
+    fresh = True
+
+    def forward(self, rows: Any, bag: Any, bags: int) -> Any:
+        self.bag = bag
+        return cpu.embedding_backward(rows, bag, bags)
+
+    def backward(self, grad: Any) -> Any:
+        """For each row the grad of its bag."""
+        return embedding(self.bag if isinstance(grad, np.ndarray) else _v.wrap(self.bag), grad)
+
+
+def _check_types(ids: Any, offsets: Any, weight: Any, per_sample: Any) -> None:
+    for name, x in (("indices", ids), ("offsets", offsets)):
+        if x.dtype not in (np.int32, np.int64):
+            raise RuntimeError(
+                f"Expected tensor for argument #1 '{name}' to have one of the following scalar "
+                f"types: Long, Int; but got torch.{torch_name(x)}Tensor instead (while checking "
+                "arguments for embedding_bag)"
+            )
+    if weight.dtype.kind not in "fV":
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
+            f"Half, BFloat16, Float, Double; but got torch.{torch_name(weight)}Tensor instead "
+            "(while checking arguments for embedding_bag)"
+        )
+    if per_sample is not None and per_sample.dtype != weight.dtype:
+        raise RuntimeError(
+            f"expected per_sample_weights of type {torch_name(weight)}, as the weight, but got "
+            f"{torch_name(per_sample)}"
+        )
+
+
+def _bounds(offsets: Any, count: int, last: bool) -> Any:
+    """Where each bag starts, and where the last one ends. RuntimeError for what cannot be."""
+    if last and not len(offsets):
+        raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+    if len(offsets) and offsets[0] != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position 0. However, got {offsets[0]}"
+        )
+    if len(offsets) and offsets[-1] > count:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length({count}) but got offsets[-1] of "
+            f"{offsets[-1]}"
+        )
+    return offsets.astype(np.int64) if last else np.append(offsets, count).astype(np.int64)
+
+
+def _maxima(rows: Any, bag: Any, bags: int) -> Any:
+    """The largest row elements of each bag, the first of equal ones; 0 for an empty bag."""
+    counts = np.bincount(bag, minlength=bags)
+    if not len(bag):
+        return _v.wrap(np.zeros((bags, rows.shape[1]), rows._array.dtype))
+    starts = np.cumsum(counts) - counts
+    step = np.arange(counts.max())
+    position = np.minimum(starts[:, None] + step, len(bag) - 1)  # (bags, longest)
+    values = rows._array[position]
+    values[step >= counts[:, None]] = -np.inf
+    chosen = np.take_along_axis(position, values.argmax(1), 1) if bags else position[:, :0]
+    best = gather(rows, 0, _v.wrap(chosen))
+    if counts.all():
+        return best
+    return mul(best, _v.wrap((counts > 0)[:, None].astype(rows._array.dtype)))
+
+
+def _flat(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any]:
+    """Ids, starts of bags and weights of samples as vectors. ValueError for other shapes."""
+    ids = input._array
+    if ids.ndim == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
+            )
+        starts = np.arange(ids.shape[0], dtype=ids.dtype) * ids.shape[1]
+        flat = None if per_sample is None else reshape(per_sample, (ids.size,))
+        return ids.reshape(-1), starts, flat
+    if ids.ndim != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {ids.ndim}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets._array.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    return ids, offsets._array, per_sample
+
+
+def embedding_bag(
+    input: Any,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:
+    """The sum, mean or maximum (`mode`) of the rows of `weight` (n, d) in each bag: (bags, d).
+
+    `input` (bags, N) holds the numbers of the rows of each bag; or (M,), with `offsets` (bags,)
+    telling where each bag starts. Rows numbered `padding_idx` do not count. `per_sample_weights`,
+    of the input's shape, scale the rows of a sum. ValueError or RuntimeError for arguments that do
+    not fit together; sparse gradients are refused.
+    """
+    table = need_tensor("embedding_bag", "weight", weight)
+    if table.dtype == np.int64 and need_tensor("embedding_bag", "input", input).dtype.kind == "f":
+        warnings.warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage "
+            "`embedding_bag(weight, input, ...)` is deprecated, and should now be "
+            "`embedding_bag(input, weight, ...)`.",
+            stacklevel=2,
+        )
+        input, weight, table = weight, input, input._array
+    given = need_tensor("embedding_bag", "input", input)
+    if per_sample_weights is not None and given.shape != per_sample_weights._array.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then "
+            f"it must have the same shape as the input ({input.shape})"
+        )
+    if table.ndim != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {table.ndim}")
+    ids, starts, samples = _flat(input, offsets, per_sample_weights)
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
+    if sparse and weight.requires_grad:
+        raise RuntimeError(
+            "embedding_bag: given sparse=True; minigrad has dense gradients only here: needed "
+            "sparse=False"
+        )
+    if max_norm is not None:
+        renormalize(weight, ids, max_norm, norm_type)
+    if samples is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    _check_types(ids, starts, table, None if samples is None else samples._array)
+    bounds = _bounds(starts, len(ids), include_last_offset and given.ndim == 1)
+    return _reduced(weight, ids, bounds, samples, mode, scale_grad_by_freq, padding_idx)
+
+
+def _reduced(
+    weight: Any, ids: Any, bounds: Any, samples: Any, mode: str, by_freq: bool, padding: int | None
+) -> Any:
+    """`embedding_bag` of checked arguments: bag b holds ids[bounds[b] : bounds[b + 1]]."""
+    table = weight._array
+    bags = len(bounds) - 1
+    if padding is not None and not -len(table) <= padding < len(table):
+        raise RuntimeError("padding_idx must be within the number of embeddings")
+    bag = np.repeat(np.arange(bags), np.diff(bounds))
+    ids = ids[: len(bag)]
+    if samples is not None and len(bag) < samples._array.size:
+        samples = samples[: len(bag)]
+    if padding is not None:
+        keep = np.flatnonzero(ids != padding % len(table))
+        ids, bag = ids[keep], bag[keep]
+        if samples is not None:
+            samples = index_select(samples, 0, _v.wrap(keep))
+    rows = embedding(_v.wrap(ids), weight, scale_grad_by_freq=by_freq)
+    if mode == "max":
+        return _maxima(rows, bag, bags)
+    dtype = table.dtype
+    if samples is not None:
+        if dtype.itemsize == 2:  # the products are added up before they are rounded
+            rows, samples = (to_dtype(x, np.dtype(np.float32)) for x in (rows, samples))
+        rows = mul(rows, unsqueeze(samples, 1))
+    total = apply(BagSum, (rows,), bag, bags)
+    if mode == "sum":
+        return to_dtype(total, dtype) if total._array.dtype != dtype else total
+    counts = np.maximum(np.bincount(bag, minlength=bags), 1)
+    return div(total, _v.wrap(counts[:, None].astype(table.dtype)))
