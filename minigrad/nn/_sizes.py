@@ -1,4 +1,4 @@
-"""Arguments that are one number for all dimensions or one for each, and numbers of dimensions."""
+"""Arguments of layers: one number or one for each dimension, numbers of dimensions, dtypes."""
 
 from __future__ import annotations
 
@@ -17,3 +17,21 @@ def need_dims(input: Any, dims: tuple[int, ...]) -> None:
     if ndim not in dims:
         wanted = " or ".join(f"{d}D" for d in dims)
         raise ValueError(f"expected {wanted} input (got {ndim}D input)")
+
+
+def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """`device`, `dtype` and `memory_format`, given directly or in a dictionary `factory_kwargs`.
+
+    TypeError for other names, and for one that is given in both ways.
+    """
+    if kwargs is None:
+        return {}
+    names = {"device", "dtype", "memory_format"}
+    if not kwargs.keys() <= names | {"factory_kwargs"}:
+        raise TypeError(f"unexpected kwargs {kwargs.keys() - names - {'factory_kwargs'}}")
+    found = dict(kwargs.get("factory_kwargs", {}))
+    for name in names & kwargs.keys():
+        if name in found:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        found[name] = kwargs[name]
+    return found

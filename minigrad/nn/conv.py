@@ -195,7 +195,7 @@ class Conv3d(_Conv):
     _function = staticmethod(F.conv3d)
 
 
-class _ConvTranspose(_ConvNd):
+class _ConvTransposeNd(_ConvNd):
     transposed = True
 
     def __init__(
@@ -261,21 +261,21 @@ class _ConvTranspose(_ConvNd):
         )  # fmt: skip
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """The gradient of `Conv1d` with respect to its input; weight is (in, out / groups, k)."""
 
     ndim = 1
     _function = staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """The gradient of `Conv2d` with respect to its input; weight is (in, out / groups, kH, kW)."""
 
     ndim = 2
     _function = staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """The gradient of `Conv3d` to its input; weight is (in, out / groups, kD, kH, kW)."""
 
     ndim = 3

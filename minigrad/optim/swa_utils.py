@@ -15,8 +15,8 @@ from ..autograd.variable import Variable
 from ..creation import tensor
 from ..dtypes import int64
 from ..foreach import _foreach_add_, _foreach_lerp_, _foreach_sub
+from ..nn.batchnorm import _BatchNorm
 from ..nn.module import Module
-from ..nn.normalization import _BatchNorm
 from ._lr_base import LRScheduler, for_groups
 from .optimizer import Optimizer
 

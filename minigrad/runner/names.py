@@ -28,10 +28,8 @@ MODULES: dict[str, str] = {
     "torch.distributed.distributed_c10d": "minigrad.distributed",
     "torch.functional": "minigrad",
     "torch.nn._reduction": "minigrad.nn.loss",
-    "torch.nn.modules.batchnorm": "minigrad.nn.normalization",
     "torch.nn.modules.channelshuffle": "minigrad.nn.shape",
     "torch.nn.modules.flatten": "minigrad.nn.shape",
-    "torch.nn.modules.instancenorm": "minigrad.nn.normalization",
     "torch.nn.modules.pixelshuffle": "minigrad.nn.shape",
     "torch.nn.parallel.data_parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.distributed": "minigrad.nn.parallel",
@@ -76,7 +74,7 @@ NOT_TORCH = frozenset(
     {
         "_C", "attributes", "backend", "config", "conversion", "creation", "deferred",
         "determinism", "dispatch", "dtypes", "fills", "generator", "in_place", "kernels",
-        "methods", "ops", "printing", "queries", "runner", "settings", "size", "streams", "tensor",
-        "vision",
+        "methods", "native", "ops", "printing", "queries", "runner", "settings", "size", "streams",
+        "tensor", "vision",
     }
 )  # fmt: skip

@@ -41,7 +41,7 @@ from torch.utils.data.dataset import random_split
 assert torch is minigrad and nn is same is minigrad.nn is sys.modules["torch.nn"]
 assert F is minigrad.nn.functional and conv is minigrad.nn.conv
 assert lr_scheduler is minigrad.optim.lr_scheduler and Linear is nn.Linear
-assert torch.nn.modules.batchnorm._BatchNorm is minigrad.nn.normalization._BatchNorm
+assert torch.nn.modules.batchnorm._BatchNorm is minigrad.nn.batchnorm._BatchNorm
 assert minigrad.nn.__name__ == minigrad.nn.__spec__.name == "minigrad.nn"
 assert isinstance(nn.Linear(1, 1).weight, torch.nn.Parameter)
 assert pickle.loads(b"ctorch.nn.modules.linear\\nLinear\\n.") is nn.Linear
