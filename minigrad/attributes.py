@@ -319,13 +319,14 @@ def set_(self: Any, source: Any = None) -> Any:
     return self
 
 
-def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
+def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None) -> Any:
     """Gives self another shape, keeping the first elements in order; further ones are arbitrary.
 
     A larger tensor gets new memory, which its views do not see. RuntimeError if it requires grad.
     """
     if self._fn is not None:
         raise RuntimeError("cannot resize variables that require grad")
+    sizes = sizes if size is None else (size,)
     given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     shape = tuple([operator.index(n) for n in given])
     if any(n < 0 for n in shape):

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 __all__ = [
-    "SymBool", "SymFloat", "SymInt", "sym_constrain_range", "sym_float", "sym_int", "sym_ite",
-    "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum",
+    "SymBool", "SymFloat", "SymInt", "sym_constrain_range", "sym_constrain_range_for_size",
+    "sym_float", "sym_fresh_size", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
+    "sym_sqrt", "sym_sum",
 ]  # fmt: skip
 
 
@@ -78,9 +79,25 @@ def sym_ite(b: bool, t: Any, f: Any) -> Any:
     return t if b else f
 
 
+def sym_fresh_size(expr: Any) -> Any:
+    """`expr`."""
+    return expr
+
+
 def sym_constrain_range(size: int, *, min: int | None = None, max: int | None = None) -> None:
     """RuntimeError unless min <= size <= max."""
     low = -math.inf if min is None else min
     high = math.inf if max is None else max
     if not low <= size <= high:
         raise RuntimeError(f"Invalid value range for {size} between [{low}, {high}].")
+
+
+def sym_constrain_range_for_size(
+    size: int, *, min: int | None = None, max: int | None = None
+) -> None:
+    """`sym_constrain_range` for a size, of which a maximum of 2 or less says too little."""
+    if max is not None and max <= 2:
+        raise RuntimeError(
+            f"Max value to constrain_range_for_size must be greater than 2. got: {max}"
+        )
+    sym_constrain_range(size, min=min, max=max)

@@ -55,6 +55,7 @@ EXCLUDED_CHECKS: dict[tuple[str, str], str] = {
     ("histogramdd", "out"): "PyTorch's function has no `out`",
     ("__rdiv__", "error"): "calls a method of the class on a number",
     ("native_batch_norm", "out"): "PyTorch's function has no `out`",
+    ("nonzero", "out"): "with `as_tuple` PyTorch's function refuses `out`, its catalogue does not",
     ("gather", "error"): "an `out` that is resized gets memory of its own and overlaps nothing",
     ("cat", "error"): "an `out` over NumPy's memory cannot be resized in PyTorch",
     ("addbmm", "inplace"): "PyTorch resizes a self that broadcasts, unlike all others",

@@ -54,7 +54,8 @@ class Arranging:
     unflatten = ops.unflatten
     ravel = ops.ravel
     t = ops.t
-    transpose = swapaxes = swapdims = ops.transpose
+    transpose = swapdims = ops.transpose
+    swapaxes = ops.swapaxes
     permute = ops.permute
     movedim = moveaxis = ops.movedim
     squeeze = ops.squeeze

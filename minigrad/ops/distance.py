@@ -28,11 +28,15 @@ from .slices import Slice
 __all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 
 
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+def cosine_similarity(
+    x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08, *, axis: int | None = None
+) -> Any:
     """`sum(x1 * x2) / (max(|x1|, eps) max(|x2|, eps))` along `dim` of the broadcast shape.
 
     IndexError for a dimension out of range; RuntimeError for integers and shapes that do not fit.
     """
+    if axis is not None:
+        dim = axis
     a, b = need_tensor("cosine_similarity", "x1", x1), need_tensor("cosine_similarity", "x2", x2)
     dtype = result_numpy("cosine_similarity", x1, x2)
     if dtype.kind not in "fV":

@@ -58,11 +58,13 @@ def _common(arrays: list) -> np.dtype:
     return dtypes.result_type_of(dims, zero, None).numpy
 
 
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Any:
     """The tensors one after the other along `dim`; the other sizes must agree.
 
     Gradient: each tensor gets its part. A vector without elements fits anything (PyTorch's rule).
     """
+    if axis is not None:
+        dim = axis
     if out is None:
         result = places.fast_join(Cat, tensors, dim, False)
         if result is not None:
@@ -101,8 +103,10 @@ def _check_fits(x: Any, lead: Any, dim: int, position: int) -> None:
             )
 
 
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Any:
     """Tensors of one shape along a new dimension. Gradient: each gets its place."""
+    if axis is not None:
+        dim = axis
     if out is None:
         result = places.fast_join(Stack, tensors, dim, True)
         if result is not None:

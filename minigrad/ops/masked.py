@@ -190,6 +190,8 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
     x = array_arg("nonzero", input)
     found = np.atleast_1d(x).nonzero()
     if as_tuple:
+        if out is not None:
+            raise RuntimeError("nonzero does not support the out kwarg when as_tuple is True")
         return tuple([_v.wrap(np.ascontiguousarray(f)) for f in found])
     places = np.stack(found, 1) if x.ndim else np.zeros((found[0].size, 0), np.int64)
     result = _v.wrap(places)

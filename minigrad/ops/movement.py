@@ -120,19 +120,21 @@ def reshape(input: Any, *size: Any, shape: Any = None) -> Any:
     return apply(Reshape, (input,), cpu.copy(x).reshape(target))
 
 
-def view(input: Any, *size: Any, dtype: Any = None) -> Any:
+def view(input: Any, *shape: Any, dtype: Any = None, size: Any = None) -> Any:
     """The same memory in another shape, or read as another dtype (`view(torch.int32)`).
 
     RuntimeError if the strides do not allow the shape without copying.
     """
-    if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
-        dtype = size[0]
+    if size is not None:
+        shape = (size,)
+    if dtype is None and len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
+        dtype = shape[0]
     if dtype is not None:
         return _view_dtype(input, dtypes.numpy_type(dtype))
     x = array_arg("view", input)
-    if not size:
+    if not shape:
         raise TypeError("view() given no arguments; needed: a shape or a dtype")
-    target = infer_shape(as_shape(size), x.size)
+    target = infer_shape(as_shape(shape), x.size)
     if not x.flags.c_contiguous and x.size and not np.may_share_memory(x.reshape(target), x):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
@@ -192,8 +194,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(input, (*shape[:first], merged, *shape[last + 1 :]))
 
 
-def unflatten(input: Any, dim: int, sizes: Any) -> Any:
+def unflatten(input: Any, dim: Any = None, sizes: Any = None, *, axis: int | None = None) -> Any:
     """Splits dimension `dim` into several of the given sizes (one may be -1)."""
+    if axis is not None:
+        dim = axis
     shape = array_arg("unflatten", input).shape
     d = normalize_dim(dim, len(shape))
     sizes = as_shape((sizes,))
@@ -348,8 +352,10 @@ class Squeeze(Node):
         return f"SqueezeBackward{self.variant}"
 
 
-def squeeze(input: Any, dim: Any = None) -> Any:
+def squeeze(input: Any, dim: Any = None, *, axis: int | None = None) -> Any:
     """`input` without its dimensions of size 1: all, or those of `dim` that have size 1."""
+    if axis is not None:
+        dim = axis
     shape = array_arg("squeeze", input).shape
     if dim is None:
         dims, variant = tuple(range(len(shape))), 0
@@ -372,8 +378,10 @@ class Unsqueeze(Node):
         return reshape(grad, self.shape)
 
 
-def unsqueeze(input: Any, dim: int) -> Any:
+def unsqueeze(input: Any, dim: Any = None, *, axis: int | None = None) -> Any:
     """`input` with a dimension of size 1 inserted at `dim`."""
+    if axis is not None:
+        dim = axis
     ndim = array_arg("unsqueeze", input).ndim
     d = normalize_dim(dim, ndim + 1)
     return apply_view(Unsqueeze, input, (slice(None),) * d + (None, ...))

@@ -235,8 +235,12 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     return reshape(result, x.shape)
 
 
-def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
+def take_along_dim(
+    input: Any, indices: Any, dim: int | None = None, *, out: Any = None, axis: int | None = None
+) -> Any:
     """`gather` whose input and index are broadcast against each other; flattened without `dim`."""
+    if axis is not None:
+        dim = axis
     x, i = array_arg("take_along_dim", input), index_arg("take_along_dim", indices, 2)
     if i.dtype != np.int64:
         raise RuntimeError(
@@ -284,13 +288,20 @@ def _broadcast_but(a: tuple, b: tuple, dim: int) -> tuple[int, ...]:
 
 
 def repeat_interleave(
-    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+    input: Any,
+    repeats: Any = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
+    axis: int | None = None,
 ) -> Any:
     """Each place of `dim` (of the flattened input without it) repeated `repeats` times in a row.
 
     `repeats` is an int or an int tensor with a number for each place; `repeat_interleave(repeats)`
     gives the numbers of the places. Gradient: the sum over the repetitions.
     """
+    if axis is not None:
+        dim = axis
     x = array_arg("repeat_interleave", input)
     if repeats is None:
         if x.dtype.kind != "i" or x.ndim != 1:

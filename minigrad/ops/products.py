@@ -29,11 +29,15 @@ from .scan import cumprod
 __all__ = ["bilinear", "chain_matmul", "cross", "kron", "matrix_power", "vander"]
 
 
-def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
+def cross(
+    input: Any, other: Any, dim: int | None = None, *, out: Any = None, axis: int | None = None
+) -> Any:
     """The cross product along `dim`, of size 3 (by default the first dimension of that size).
 
     RuntimeError if no dimension or the given one has not the size 3, or the dtypes differ.
     """
+    if axis is not None:
+        dim = axis
     x, y = check_tensors("cross", input=input, other=other)
     if x.ndim != y.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")

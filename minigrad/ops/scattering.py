@@ -147,11 +147,21 @@ def as_1d(value: Any) -> Any:
 # -- gather and scatter --------------------------------------------------------------------------
 
 
-def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
+def gather(
+    input: Any,
+    dim: Any = None,
+    index: Any = None,
+    *,
+    sparse_grad: bool = False,
+    out: Any = None,
+    axis: int | None = None,
+) -> Any:
     """out[i][j][k] = input[index[i][j][k]][j][k] (for dim 0); the shape is that of `index`.
 
     Gradient: grad added at the places that were taken. RuntimeError for indices out of bounds.
     """
+    if axis is not None:
+        dim = axis
     if out is None:
         result = places.fast_gather(Gather, input, dim, index)
         if result is not None:
@@ -292,8 +302,12 @@ def vector_arg(name: str, index: Any) -> Any:
     return as_1d(index)
 
 
-def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
+def index_select(
+    input: Any, dim: Any = None, index: Any = None, *, out: Any = None, axis: int | None = None
+) -> Any:
     """The places `index` (a vector) of dimension `dim`. Gradient: grad added at the places."""
+    if axis is not None:
+        dim = axis
     if out is None:
         result = places.fast_take(_SELECT, input, dim, index, False)
         if result is not None:

@@ -65,8 +65,12 @@ def at_dim(dim: int, part: Any) -> tuple:
     return (_FULL,) * dim + (part, ...)
 
 
-def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+def narrow(
+    input: Any, dim: Any = None, start: Any = None, length: Any = None, *, axis: int | None = None
+) -> Any:
     """The `length` places from `start` on of dimension `dim`. Shares memory."""
+    if axis is not None:
+        dim = axis
     x = array_arg("narrow", input)
     if not x.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -95,8 +99,10 @@ def _start(start: Any) -> int:
     return operator.index(start)
 
 
-def select(input: Any, dim: int, index: Any) -> Any:
+def select(input: Any, dim: Any = None, index: Any = None, *, axis: int | None = None) -> Any:
     """Place `index` of dimension `dim`, which disappears. Shares memory."""
+    if axis is not None:
+        dim = axis
     x = array_arg("select", input)
     if not x.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")

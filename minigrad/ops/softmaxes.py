@@ -65,26 +65,36 @@ def _along(cls: type[Node], name: str, input: Any, dim: int, dtype: Any, out: An
     axis = normalize_dim(dim, x.ndim)
     if x.size:
         need_float(f"{name}_lastdim_kernel_impl", x)
-    if x.ndim:
+    if not x.size:  # of any type: there is nothing to compute
+        result = mul(input, 1)
+    elif x.ndim:
         result = apply(cls, (input,), axis)
     else:
         result = reshape(apply(cls, (reshape(input, (1,)),), 0), ())
     return result if out is None else write_out(name, out, result)
 
 
-def softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
+def softmax(
+    input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None, axis: int | None = None
+) -> Any:
     """`exp(input) / sum(exp(input))` along `dim`, computed in `dtype` if given.
 
     IndexError for a dimension out of range; NotImplementedError for integers without `dtype`.
     """
+    if axis is not None:
+        dim = axis
     return _along(Softmax, "softmax", input, dim, dtype, out)
 
 
-def log_softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
+def log_softmax(
+    input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None, axis: int | None = None
+) -> Any:
     """`log(softmax(input, dim))`, without overflow; computed in `dtype` if given.
 
     IndexError for a dimension out of range; NotImplementedError for integers without `dtype`.
     """
+    if axis is not None:
+        dim = axis
     return _along(LogSoftmax, "log_softmax", input, dim, dtype, out)
 
 

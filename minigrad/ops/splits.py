@@ -151,8 +151,12 @@ def split(
     return _split(tensor, d, [(a, min(a + size, n)) for a in starts])
 
 
-def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:
+def split_with_sizes(
+    input: Any, split_sizes: Any, dim: int = 0, *, axis: int | None = None
+) -> tuple:
     """Pieces of the given sizes of dimension `dim`. They share memory."""
+    if axis is not None:
+        dim = axis
     x = array_arg("split_with_sizes", input)
     if not x.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -172,8 +176,10 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:
     return _split(input, d, [(e - n, e) for n, e in zip(sizes, ends)], SplitWithSizes)
 
 
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
+def chunk(input: Any, chunks: int, dim: int = 0, *, axis: int | None = None) -> tuple:
     """At most `chunks` pieces of one size (the last may be smaller) of dimension `dim`."""
+    if axis is not None:
+        dim = axis
     x = array_arg("chunk", input)
     if not x.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
@@ -185,8 +191,10 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     return split(input, -(-x.shape[d] // chunks), d)
 
 
-def unbind(input: Any, dim: int = 0) -> tuple:
+def unbind(input: Any, dim: int = 0, *, axis: int | None = None) -> tuple:
     """The places along a dimension, each without it. They share memory."""
+    if axis is not None:
+        dim = axis
     x = array_arg("unbind", input)
     if not x.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
@@ -194,8 +202,12 @@ def unbind(input: Any, dim: int = 0) -> tuple:
     return apply_views(Unbind, input, Select, [(at_dim(d, i),) for i in range(x.shape[d])], d)
 
 
-def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
+def tensor_split(
+    input: Any, indices_or_sections: Any, dim: int = 0, *, axis: int | None = None
+) -> tuple:
     """`indices_or_sections` pieces as equal as possible, or the pieces between given indices."""
+    if axis is not None:
+        dim = axis
     x = array_arg("tensor_split", input)
     if not x.ndim:
         raise RuntimeError(
