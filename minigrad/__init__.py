@@ -110,7 +110,8 @@ _einops_backend.watch()
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
 _LAZY = frozenset(
     {
-        "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "backends", "compiler",
+        "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
+        "compiler",
         "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit", "linalg", "monitor",
         "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
         "testing", "torch_version", "types", "utils", "version", "xpu",

@@ -37,6 +37,14 @@ def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[
 
 
 _PROGRAMS = {
+    "amp": (
+        "GradScaler", "autocast", "autocast_decrement_nesting", "autocast_increment_nesting",
+        "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
+        "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled",
+        "is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_cpu_dtype",
+        "set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled",
+        "set_autocast_gpu_dtype",
+    ),
     "compiler": ("compile",),
     "determinism": (
         "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi",

@@ -21,6 +21,21 @@ def need_one_dtype(x: Any, states: tuple, weights: tuple) -> None:
             )
 
 
+def run(
+    mode: str,
+    cell: bool,
+    reverse: bool,
+    sizes: Any,
+    x: Any,
+    h: Any,
+    c: Any,
+    weights: tuple,
+) -> Any:
+    """`ops.recurrent`, whose operands must have one dtype: of a layer, or one step of a cell."""
+    need_one_dtype(x, (h, c), weights)
+    return recurrent(mode, reverse, sizes, x, h, c, weights)
+
+
 def walk(
     mode: str,
     x: Any,
@@ -44,8 +59,8 @@ def walk(
             place = layer * directions + direction
             h0 = None if h is None else ops.select(h, 0, place)
             c0 = None if c is None else ops.select(c, 0, place)
-            need_one_dtype(x, (h0, c0), weights[place])
-            out, *state = recurrent(mode, direction == 1, sizes, x, h0, c0, weights[place])
+            back = direction == 1
+            out, *state = run(mode, False, back, sizes, x, h0, c0, weights[place])
             outs.append(out)
             last.append(tuple(state))
         x = outs[0] if directions == 1 else ops.cat(outs, 1)

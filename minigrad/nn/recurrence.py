@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops._shape import array_of, need_tensor
-from ..ops.recurrent import recurrent
-from ._recurrent import need_one_dtype, walk
+from ._recurrent import run, walk
 
 __all__ = [
     "gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
@@ -115,10 +114,9 @@ def _step(
                 f"hidden{i} has inconsistent hidden_size: got {s.shape[-1]}, expected {hidden}"
             )
     weights = (w_ih, w_hh, b_ih, b_hh, None)
-    need_one_dtype(input, states, weights)
     h, c = (*states, None)[:2]
     sizes = np.array((x.shape[0],), np.int64)
-    _, *after = recurrent(mode, False, sizes, input, h, c, weights)
+    _, *after = run(mode, True, False, sizes, input, h, c, weights)
     return after
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..creation import empty
-from ..ops.recurrent import recurrent
 from . import init
-from ._recurrent import need_one_dtype
+from ._recurrent import run
 from .module import Module
 from .parameter import Parameter
 
@@ -81,10 +80,9 @@ class RNNCellBase(Module):
             if state is not None:
                 self._check_state(shape[0], state, i)
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None)
-        need_one_dtype(input, states, weights)
         h, c = states if len(states) == 2 else (states[0], None)
         sizes = np.array((shape[0],), np.int64)
-        _, *after = recurrent(mode, False, sizes, input, h, c, weights)
+        _, *after = run(mode, True, False, sizes, input, h, c, weights)
         return after if batched else [state.squeeze(0) for state in after]
 
     def _check_state(self, batch: int, state: Any, i: int) -> None:

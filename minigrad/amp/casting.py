@@ -1,0 +1,176 @@
+"""Autocast at work: while some thread has it on, the operations of the lists cast their operands.
+
+An operation is one function that everybody knows by its own name, so the function's code is
+exchanged for code that casts and calls the original; when autocast is off everywhere the original
+code is back, and nothing is paid.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+from .. import dtypes
+from ..autograd import is_grad_enabled
+from ..autograd.precision import state
+from ..autograd.variable import Leaf, Variable
+from .policy import ALONE, EXCEPT, FLOAT32, LOWER, LOWER_IF, WIDEST
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def _eligible(value: Any) -> bool:
+    if not isinstance(value, Variable):
+        return False
+    dtype = value._array.dtype
+    return dtype.kind in "fV" and dtype.itemsize < 8
+
+
+def _cast(value: Any, dtype: dtypes.dtype) -> Any:
+    """A tensor in `dtype`, if it is of floating point and not float64; others as they are."""
+    if isinstance(value, (list, tuple)) and value and not hasattr(value, "_fields"):
+        return type(value)([_cast(item, dtype) for item in value])
+    if not _eligible(value) or value._array.dtype is dtype.numpy:
+        return value
+    keep = (
+        state.cache_enabled
+        and dtype is not dtypes.float32
+        and value._fn.__class__ is Leaf
+        and value._view is None
+        and value._array.dtype is dtypes.float32.numpy
+    )
+    if not keep:
+        return value.to(dtype)
+    known = state.cache.get(id(value))
+    if known is not None and known[1]._array.dtype is dtype.numpy:
+        made = known[1]
+        if made.requires_grad or not is_grad_enabled():
+            return made
+    made = value.to(dtype)
+    state.cache[id(value)] = (value, made)
+    return made
+
+
+def _alone(args: tuple, kwargs: dict) -> None:
+    return None
+
+
+def _lower(args: tuple, kwargs: dict) -> dtypes.dtype:
+    return state.dtypes["cpu"]
+
+
+def _float32(args: tuple, kwargs: dict) -> dtypes.dtype:
+    return dtypes.float32
+
+
+def _widest(args: tuple, kwargs: dict) -> dtypes.dtype:
+    """float32 if any operand is that, else the chosen type."""
+    stack = [*args, *kwargs.values()]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (list, tuple)):
+            stack.extend(value)
+        elif _eligible(value) and value._array.dtype is dtypes.float32.numpy:
+            return dtypes.float32
+    return state.dtypes["cpu"]
+
+
+class _Casting:
+    """An operation of a list: its function, and the function that the original code makes."""
+
+    def __init__(self, function: FunctionType, choose: Callable, name: str):
+        self.function = function
+        self.choose = choose
+        self.leave = EXCEPT.get(name)
+        self.code = function.__code__
+        self.casting_code = _calling(self, self.code)
+        self.original = FunctionType(
+            self.code, function.__globals__, name, function.__defaults__, function.__closure__
+        )
+        self.original.__kwdefaults__ = function.__kwdefaults__
+
+    def __call__(self, args: tuple, kwargs: dict) -> Any:
+        if not state.active or (self.leave is not None and self.leave(args, kwargs)):
+            return self.original(*args, **kwargs)
+        dtype = self.choose(args, kwargs)
+        # Off while casting and computing: what the operation calls is part of it.
+        state.active = False
+        try:
+            if dtype is not None:
+                args = tuple([_cast(value, dtype) for value in args])
+            if dtype is not None and kwargs:
+                kwargs = {name: _cast(value, dtype) for name, value in kwargs.items()}
+            return self.original(*args, **kwargs)
+        finally:
+            state.active = True
+
+
+_TARGET = "what is called"
+
+
+def _calling(target: Any, like: CodeType) -> CodeType:
+    """Code that calls `target(args, kwargs)`, for a function with the closure of `like`."""
+    free = ", ".join(like.co_freevars)
+    inner = f"def {like.co_name}(*args, **kwargs):\n"
+    if free:
+        inner += f"  if 0: {free}\n"
+    inner += f"  target = {_TARGET!r}\n  return target(args, kwargs)\n"
+    maker = f"def maker({free}):\n" + "".join(f" {line}\n" for line in inner.splitlines())
+    scope: dict[str, Any] = {}
+    exec(maker + f" return {like.co_name}\n", scope)
+    code = scope["maker"](*like.co_freevars).__code__
+    constants = tuple(target if c == _TARGET else c for c in code.co_consts)
+    return code.replace(co_consts=constants, co_filename=__file__)
+
+
+_castings: list[_Casting] = []
+_lock = threading.Lock()
+_threads_on = 0
+
+
+def _collect() -> None:
+    seen: set[int] = set()
+
+    def add(module_name: str, name: str, choose: Callable) -> None:
+        module = importlib.import_module(f"{_PACKAGE}.{module_name}".rstrip("."))
+        function = getattr(module, name, None)
+        if isinstance(function, FunctionType) and id(function) not in seen:
+            seen.add(id(function))
+            _castings.append(_Casting(function, choose, name))
+
+    tables: tuple[tuple[dict, Callable], ...] = (
+        (LOWER, _lower), (FLOAT32, _float32), (WIDEST, _widest), (ALONE, _alone),
+    )  # fmt: skip
+    for table, choose in tables:
+        for module_name, names in table.items():
+            for name in names:
+                add(module_name, name, choose)
+    for module_name, conditions in LOWER_IF.items():
+        for name, condition in conditions.items():
+            add(module_name, name, _if(condition))
+
+
+def _if(condition: Callable) -> Callable:
+    return lambda args, kwargs: (_lower if condition(args, kwargs) else _float32)(args, kwargs)
+
+
+def activate(on: bool) -> None:
+    """Switches casting for this thread."""
+    global _threads_on
+    if on is state.active:
+        return
+    with _lock:
+        before = _threads_on
+        _threads_on += 1 if on else -1
+        if on and not before:
+            if not _castings:
+                _collect()
+            for casting in _castings:
+                casting.function.__code__ = casting.casting_code
+        elif not on and not _threads_on:
+            for casting in _castings:
+                casting.function.__code__ = casting.code
+    state.active = on
