@@ -114,7 +114,7 @@ _LAZY = frozenset(
         "compiler",
         "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit", "linalg", "monitor",
         "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
-        "testing", "torch_version", "types", "utils", "version", "xpu",
+        "testing", "torch_version", "types", "utils", "version", "vision", "xpu",
     }
 )  # fmt: skip
 

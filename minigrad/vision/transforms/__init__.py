@@ -1,0 +1,31 @@
+"""`torchvision.transforms`: of PIL images, arrays and tensors."""
+
+from . import functional as functional
+from ._deterministic import CenterCrop as CenterCrop
+from ._deterministic import Compose as Compose
+from ._deterministic import ConvertImageDtype as ConvertImageDtype
+from ._deterministic import FiveCrop as FiveCrop
+from ._deterministic import Grayscale as Grayscale
+from ._deterministic import Lambda as Lambda
+from ._deterministic import Normalize as Normalize
+from ._deterministic import Pad as Pad
+from ._deterministic import PILToTensor as PILToTensor
+from ._deterministic import Resize as Resize
+from ._deterministic import TenCrop as TenCrop
+from ._deterministic import ToPILImage as ToPILImage
+from ._deterministic import ToTensor as ToTensor
+from ._random import ColorJitter as ColorJitter
+from ._random import GaussianBlur as GaussianBlur
+from ._random import RandomAffine as RandomAffine
+from ._random import RandomApply as RandomApply
+from ._random import RandomChoice as RandomChoice
+from ._random import RandomCrop as RandomCrop
+from ._random import RandomErasing as RandomErasing
+from ._random import RandomGrayscale as RandomGrayscale
+from ._random import RandomHorizontalFlip as RandomHorizontalFlip
+from ._random import RandomInvert as RandomInvert
+from ._random import RandomOrder as RandomOrder
+from ._random import RandomResizedCrop as RandomResizedCrop
+from ._random import RandomRotation as RandomRotation
+from ._random import RandomVerticalFlip as RandomVerticalFlip
+from .functional import InterpolationMode as InterpolationMode

@@ -1,0 +1,562 @@
+"""Transforms as functions of PIL images and of tensors (..., C, H, W)."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...autograd import variable as _v
+from ...autograd.variable import Variable
+from ...creation import as_tensor
+from ...dtypes import float32, get_default_dtype
+from .._extra import is_pil, pil_image
+from . import _pil, _tensor
+
+
+class InterpolationMode(enum.Enum):
+    """How pixels between pixels are made."""
+
+    NEAREST = "nearest"
+    NEAREST_EXACT = "nearest-exact"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    BOX = "box"
+    HAMMING = "hamming"
+    LANCZOS = "lanczos"
+
+
+# Pillow's numbers.
+_PILLOW = {
+    "nearest": 0, "nearest-exact": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4,
+    "hamming": 5,
+}  # fmt: skip
+_BY_NUMBER = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def _mode(interpolation: Any) -> str:
+    """The name of a mode that was given as such or as Pillow's number."""
+    if isinstance(interpolation, int):
+        interpolation = InterpolationMode(_BY_NUMBER[int(interpolation)])
+    if not isinstance(interpolation, InterpolationMode):
+        raise TypeError(
+            "Argument interpolation should be a InterpolationMode or a corresponding Pillow "
+            "integer constant"
+        )
+    return interpolation.value
+
+
+def _need_image(image: Any) -> bool:
+    """True for a PIL image, False for a tensor. TypeError for anything else."""
+    if isinstance(image, Variable):
+        return False
+    if is_pil(image):
+        return True
+    raise TypeError(f"Unexpected type {type(image)}")
+
+
+def get_dimensions(img: Any) -> list[int]:
+    """[channels, height, width]."""
+    if _need_image(img):
+        return [_pil.bands(img), img.size[1], img.size[0]]
+    _tensor.is_image(img)
+    return [1 if img.dim() == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
+
+
+def get_image_size(img: Any) -> list[int]:
+    """[width, height]."""
+    return get_dimensions(img)[:0:-1]
+
+
+def get_image_num_channels(img: Any) -> int:
+    """The number of channels."""
+    return get_dimensions(img)[0]
+
+
+# -- conversions -----------------------------------------------------------------------------------
+
+_SCALE = np.float32(255)
+
+
+def _planes(array: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, C) as (C, H, W)."""
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def scaled(array: np.ndarray) -> np.ndarray:
+    """uint8 as default floats in [0, 1], in C order; converted and divided in one pass."""
+    out = np.empty(array.shape, np.float32)
+    np.divide(array, _SCALE, out=out, dtype=np.float32)
+    return out
+
+
+def to_tensor(pic: Any) -> Any:
+    """A PIL image or array (H, W[, C]) as a tensor (C, H, W); uint8 becomes floats in [0, 1].
+
+    TypeError for anything else, ValueError for arrays that are not 2- or 3-d.
+    """
+    if isinstance(pic, np.ndarray):
+        if pic.ndim not in (2, 3):
+            raise ValueError(f"pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
+        return _unit(_planes(pic))
+    if not is_pil(pic):
+        raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
+    if pic.mode == "1":
+        return _unit(_planes(255 * np.asarray(pic).astype(np.uint8)))
+    return _unit(_planes(_pixels(pic)))
+
+
+def _pixels(pic: Any) -> np.ndarray:
+    kinds = {"I": np.int32, "I;16": np.int16, "F": np.float32}
+    array = np.asarray(pic)
+    return array.astype(kinds[pic.mode], copy=False) if pic.mode in kinds else array
+
+
+def _unit(array: np.ndarray) -> Any:
+    if array.dtype != np.uint8:
+        return _v.wrap(array.copy(order="C"))
+    t = _v.wrap(scaled(array))
+    default = get_default_dtype()
+    return t if default == float32 else t.to(default)
+
+
+def pil_to_tensor(pic: Any) -> Any:
+    """A PIL image as a tensor (C, H, W) of its own type."""
+    if not is_pil(pic):
+        raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
+    array = np.asarray(pic)
+    array = array.astype(np.uint8) if array.dtype == np.bool_ else array
+    return _v.wrap(_planes(array).copy(order="C"))
+
+
+def convert_image_dtype(image: Any, dtype: Any = float32) -> Any:
+    """Another type, the values scaled so that white stays white.
+
+    RuntimeError where a float type has too few digits for an integer type.
+    """
+    if not isinstance(image, Variable):
+        raise TypeError("Input img should be Tensor Image")
+    given = image.dtype
+    if given == dtype:
+        return image
+    if given.is_floating_point:
+        if dtype.is_floating_point:
+            return image.to(dtype)
+        if (str(given)[-7:], str(dtype)[-5:]) in (("float32", "int32"), ("float32", "int64")) or (
+            str(given)[-7:] == "float64" and str(dtype)[-5:] == "int64"
+        ):
+            raise RuntimeError(f"The cast from {given} to {dtype} cannot be performed safely.")
+        return (image * (_tensor.largest(dtype) + 1.0 - 1e-3)).to(dtype)
+    top = _tensor.largest(given)
+    if dtype.is_floating_point:
+        return image.to(dtype) / top
+    other = _tensor.largest(dtype)
+    if top > other:
+        return image.div((top + 1) // (other + 1), rounding_mode="trunc").to(dtype)
+    return image.to(dtype) * ((other + 1) // (top + 1))
+
+
+_MODES = {(1, "|u1"): "L", (1, "<i2"): "I;16", (1, "<i4"): "I", (1, "<f4"): "F"}
+
+
+def to_pil_image(pic: Any, mode: str | None = None) -> Any:
+    """A tensor (C, H, W) or array (H, W[, C]) as a PIL image; floats in [0, 1] become uint8.
+
+    TypeError and ValueError for types, shapes and modes that images do not have.
+    """
+    if isinstance(pic, Variable):
+        if pic.dim() not in (2, 3):
+            raise ValueError(f"pic should be 2/3 dimensional. Got {pic.dim()} dimensions.")
+        if pic.is_floating_point() and mode != "F":
+            pic = (pic * 255).byte()
+        pic = pic.detach()
+        pic = (pic[None] if pic.dim() == 2 else pic).numpy().transpose(1, 2, 0)
+    elif isinstance(pic, np.ndarray):
+        if pic.ndim not in (2, 3):
+            raise ValueError(f"pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
+        pic = pic[:, :, None] if pic.ndim == 2 else pic
+    else:
+        raise TypeError(f"pic should be Tensor or ndarray. Got {type(pic)}.")
+    channels = pic.shape[2]
+    if channels > 4:
+        raise ValueError(f"pic should not have > 4 channels. Got {channels} channels.")
+    if channels == 1:
+        expected = _MODES.get((1, pic.dtype.str))
+        if mode is not None and mode != expected:
+            raise ValueError(
+                f"Incorrect mode ({mode}) supplied for input type {pic.dtype}. Should be {expected}"
+            )
+        mode, pic = expected, pic[:, :, 0]
+    else:
+        allowed = {2: ["LA"], 3: ["RGB", "YCbCr", "HSV", "LAB"], 4: ["RGBA", "CMYK", "RGBX"]}
+        if mode is not None and mode not in allowed[channels]:
+            raise ValueError(f"Only modes {allowed[channels]} are supported for {channels}D inputs")
+        if mode is None and pic.dtype == np.uint8:
+            mode = allowed[channels][0]
+    if mode is None:
+        raise TypeError(f"Input type {pic.dtype} is not supported")
+    image = pil_image()
+    made = image.fromarray(np.ascontiguousarray(pic))
+    if made.mode != mode:  # the same bytes, which mean something else
+        made = image.frombytes(mode, made.size, made.tobytes())
+    return made
+
+
+# -- colours ---------------------------------------------------------------------------------------
+
+
+def normalize(tensor: Any, mean: Sequence, std: Sequence, inplace: bool = False) -> Any:
+    """(tensor - mean) / std, a number for each channel of (..., C, H, W).
+
+    TypeError for integers, ValueError for fewer than 3 dimensions and a deviation of 0.
+    """
+    if not isinstance(tensor, Variable):
+        raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
+    if not tensor.is_floating_point():
+        raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
+    if tensor.dim() < 3:
+        raise ValueError(
+            "Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = "
+            f"{tensor.size()}"
+        )
+    dtype = tensor.dtype
+    centre, spread = as_tensor(mean, dtype=dtype), as_tensor(std, dtype=dtype)
+    if (spread == 0).any():
+        raise ValueError(
+            f"std evaluated to zero after conversion to {dtype}, leading to division by zero."
+        )
+    centre = centre.view(-1, 1, 1) if centre.dim() == 1 else centre
+    spread = spread.view(-1, 1, 1) if spread.dim() == 1 else spread
+    if inplace:
+        return tensor.sub_(centre).div_(spread)
+    if tensor.requires_grad:
+        return (tensor - centre) / spread
+    made = tensor - centre
+    return made.div_(spread)
+
+
+def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
+    """Luma in one channel, or the same three times."""
+    if _need_image(img):
+        return _pil.to_grayscale(img, num_output_channels)
+    return _tensor.rgb_to_grayscale(img, num_output_channels)
+
+
+def to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
+    """`rgb_to_grayscale` of PIL images. TypeError for others."""
+    if not is_pil(img):
+        raise TypeError("Input should be PIL Image")
+    return _pil.to_grayscale(img, num_output_channels)
+
+
+def _need_factor(name: str, factor: float) -> None:
+    if factor < 0:
+        raise ValueError(f"{name} ({factor}) is not non-negative.")
+
+
+def adjust_brightness(img: Any, brightness_factor: float) -> Any:
+    """Factor 0 gives black, 1 the image, 2 twice the brightness."""
+    _need_factor("brightness_factor", brightness_factor)
+    if _need_image(img):
+        return _pil.enhance(img, "Brightness", brightness_factor)
+    return _tensor.adjust_brightness(img, brightness_factor)
+
+
+def adjust_contrast(img: Any, contrast_factor: float) -> Any:
+    """Factor 0 gives plain gray, 1 the image."""
+    _need_factor("contrast_factor", contrast_factor)
+    if _need_image(img):
+        return _pil.enhance(img, "Contrast", contrast_factor)
+    return _tensor.adjust_contrast(img, contrast_factor)
+
+
+def adjust_saturation(img: Any, saturation_factor: float) -> Any:
+    """Factor 0 gives black and white, 1 the image."""
+    _need_factor("saturation_factor", saturation_factor)
+    if _need_image(img):
+        return _pil.enhance(img, "Color", saturation_factor)
+    return _tensor.adjust_saturation(img, saturation_factor)
+
+
+def adjust_hue(img: Any, hue_factor: float) -> Any:
+    """The hue shifted by a part of the circle, in [-0.5, 0.5]. ValueError outside."""
+    if not -0.5 <= hue_factor <= 0.5:
+        raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
+    return (_pil if _need_image(img) else _tensor).adjust_hue(img, hue_factor)
+
+
+def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
+    """gain * x ^ gamma, of brightness in [0, 1]."""
+    if gamma < 0:
+        raise ValueError("Gamma should be a non-negative real number")
+    return (_pil if _need_image(img) else _tensor).adjust_gamma(img, gamma, gain)
+
+
+def invert(img: Any) -> Any:
+    """White less the image."""
+    if _need_image(img):
+        return _pil.need("PIL.ImageOps", "Pillow").invert(img)
+    return _tensor.largest(img.dtype) - img
+
+
+def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
+    """Convolved with a Gaussian of an odd size (or two, for x and y) and deviations.
+
+    Without `sigma`: 0.3 ((size - 1) / 2 - 1) + 0.8. PIL images go through tensors.
+    """
+    sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
+    if len(sizes) != 2:
+        raise ValueError(f"If kernel_size is a sequence its length should be 2. Got {len(sizes)}")
+    for n in sizes:
+        if n % 2 == 0 or n < 0:
+            raise ValueError(
+                f"kernel_size should have odd and positive integers. Got {kernel_size}"
+            )
+    if sigma is None:
+        widths = [n * 0.15 + 0.35 for n in sizes]
+    else:
+        widths = [float(sigma)] * 2 if isinstance(sigma, (int, float)) else list(map(float, sigma))
+        widths = widths * 2 if len(widths) == 1 else widths
+    if len(widths) != 2:
+        raise ValueError(f"If sigma is a sequence, its length should be 2. Got {len(widths)}")
+    if min(widths) <= 0:
+        raise ValueError(f"sigma should have positive values. Got {sigma}")
+    if _need_image(img):
+        made = _tensor.gaussian_blur(pil_to_tensor(img), sizes, widths)
+        return to_pil_image(made, mode=img.mode)
+    return _tensor.gaussian_blur(img, sizes, widths)
+
+
+# -- places ----------------------------------------------------------------------------------------
+
+
+def hflip(img: Any) -> Any:
+    """Mirrored left to right."""
+    return _pil.hflip(img) if _need_image(img) else img.flip(-1)
+
+
+def vflip(img: Any) -> Any:
+    """Mirrored top to bottom."""
+    return _pil.vflip(img) if _need_image(img) else img.flip(-2)
+
+
+def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
+    """A part; what lies outside of the image is 0."""
+    return (_pil if _need_image(img) else _tensor).crop(img, top, left, height, width)
+
+
+def center_crop(img: Any, output_size: Any) -> Any:
+    """The middle; an image that is smaller is padded with 0."""
+    sizes = [int(output_size)] * 2 if isinstance(output_size, (int, float)) else list(output_size)
+    height, width = sizes * 2 if len(sizes) == 1 else sizes
+    _, h, w = get_dimensions(img)
+    if width > w or height > h:
+        left, top = max(width - w, 0) // 2, max(height - h, 0) // 2
+        right, bottom = (max(width - w, 0) + 1) // 2, (max(height - h, 0) + 1) // 2
+        img = pad(img, [left, top, right, bottom], fill=0)
+        _, h, w = get_dimensions(img)
+        if (width, height) == (w, h):
+            return img
+    top = int(round((h - height) / 2.0))
+    left = int(round((w - width) / 2.0))
+    return crop(img, top, left, height, width)
+
+
+def output_size(size: Any, image: Sequence[int], max_size: int | None) -> list[int]:
+    """(height, width): of one number the shorter side, `image` being (height, width)."""
+    if size is not None and len(size) == 2:
+        if max_size is not None:
+            raise ValueError(
+                "max_size should only be passed if size specifies the length of the smaller edge, "
+                "i.e. size should be an int or a sequence of length 1 in torchscript mode."
+            )
+        return list(size)
+    h, w = image
+    short, long = min(h, w), max(h, w)
+    if size is None:
+        assert max_size is not None
+        new_short, new_long = int(max_size * short / long), max_size
+    else:
+        new_short, new_long = size[0], int(size[0] * long / short)
+        if max_size is not None:
+            if max_size <= size[0]:
+                raise ValueError(
+                    f"max_size = {max_size} must be strictly greater than the requested size for "
+                    f"the smaller edge size = {size[0]}"
+                )
+            if new_long > max_size:
+                new_short, new_long = int(max_size * new_short / new_long), max_size
+    return [new_long, new_short] if w <= h else [new_short, new_long]
+
+
+def resize(
+    img: Any,
+    size: Any,
+    interpolation: Any = InterpolationMode.BILINEAR,
+    max_size: int | None = None,
+    antialias: bool | None = True,
+) -> Any:
+    """Resampled to (height, width), or so that the shorter side is `size`."""
+    mode = _mode(interpolation)
+    sizes = [size] if isinstance(size, int) else None if size is None else list(size)
+    if sizes is not None and len(sizes) not in (1, 2):
+        raise ValueError("Size must be an int or a 1 or 2 element tuple/list")
+    _, h, w = get_dimensions(img)
+    wanted = output_size(sizes, (h, w), max_size)
+    if [h, w] == wanted:
+        return img
+    if _need_image(img):
+        return _pil.resize(img, (wanted[0], wanted[1]), _PILLOW[mode])
+    return _tensor.resize(img, wanted, mode, bool(antialias))
+
+
+def resized_crop(
+    img: Any,
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    size: Any,
+    interpolation: Any = InterpolationMode.BILINEAR,
+    antialias: bool | None = True,
+) -> Any:
+    """A part, resampled."""
+    part = crop(img, top, left, height, width)
+    return resize(part, size, interpolation, antialias=antialias)
+
+
+def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
+    """Widened by one number, (x, y) or (left, top, right, bottom).
+
+    Modes: "constant", "edge", "reflect" (without the rim) and "symmetric" (with it).
+    """
+    if not isinstance(padding, (int, tuple, list)):
+        raise TypeError("Got inappropriate padding arg")
+    if not isinstance(fill, (int, float, str, tuple, list)):
+        raise TypeError("Got inappropriate fill arg")
+    if not isinstance(padding_mode, str):
+        raise TypeError("Got inappropriate padding_mode arg")
+    widths = [padding] if isinstance(padding, int) else list(padding)
+    if len(widths) not in (1, 2, 4):
+        raise ValueError(
+            f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(widths)} element "
+            "tuple"
+        )
+    if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
+        raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
+    left, top, right, bottom = widths * (4 // len(widths))
+    module = _pil if _need_image(img) else _tensor
+    return module.pad(img, (left, top, right, bottom), fill, padding_mode)
+
+
+def five_crop(img: Any, size: Any) -> tuple:
+    """The four corners (top left, top right, bottom left, bottom right) and the middle."""
+    sizes = [int(size)] * 2 if isinstance(size, (int, float)) else list(size)
+    height, width = sizes * 2 if len(sizes) == 1 else sizes
+    _, h, w = get_dimensions(img)
+    if width > w or height > h:
+        raise ValueError(
+            f"Requested crop size {(height, width)} is bigger than input size {(h, w)}"
+        )
+    corners = [(t, x) for t in (0, h - height) for x in (0, w - width)]
+    crops = [crop(img, top, left, height, width) for top, left in corners]
+    return (*crops, center_crop(img, [height, width]))
+
+
+def ten_crop(img: Any, size: Any, vertical_flip: bool = False) -> tuple:
+    """`five_crop` of the image and of its mirror image."""
+    flipped = vflip(img) if vertical_flip else hflip(img)
+    return five_crop(img, size) + five_crop(flipped, size)
+
+
+def _inverse_affine(
+    center: Sequence, angle: float, translate: Sequence, scale: float, shear: Sequence
+) -> list[float]:
+    """The 2 x 3 matrix from output to input points of T C R Shear Scale C^-1."""
+    turn, sx, sy = math.radians(angle), math.radians(shear[0]), math.radians(shear[1])
+    a = math.cos(turn - sy) / math.cos(sy)
+    b = -math.cos(turn - sy) * math.tan(sx) / math.cos(sy) - math.sin(turn)
+    c = math.sin(turn - sy) / math.cos(sy)
+    d = -math.sin(turn - sy) * math.tan(sx) / math.cos(sy) + math.cos(turn)
+    m = [x / scale for x in (d, -b, 0.0, -c, a, 0.0)]
+    cx, cy = center
+    tx, ty = translate
+    m[2] = m[0] * (-cx - tx) + m[1] * (-cy - ty) + cx
+    m[5] = m[3] * (-cx - tx) + m[4] * (-cy - ty) + cy
+    return m
+
+
+def rotate(
+    img: Any,
+    angle: float,
+    interpolation: Any = InterpolationMode.NEAREST,
+    expand: bool = False,
+    center: Any = None,
+    fill: Any = None,
+) -> Any:
+    """Rotated counter-clockwise by degrees around `center` (x, y), by default the middle.
+
+    `expand` makes the frame large enough for all of the image.
+    """
+    mode = _mode(interpolation)
+    if not isinstance(angle, (int, float)):
+        raise TypeError("Argument angle should be int or float")
+    if center is not None and not isinstance(center, (list, tuple)):
+        raise TypeError("Argument center should be a sequence")
+    if _need_image(img):
+        return _pil.rotate(img, angle, _PILLOW[mode], expand, center, fill)
+    _, height, width = get_dimensions(img)
+    middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
+    matrix = _inverse_affine(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
+    size = (height, width)
+    if expand:
+        size = _tensor.rotated_size(matrix, width, height)[::-1]
+    return _tensor.warp(img, matrix, size, mode, fill)
+
+
+def affine(
+    img: Any,
+    angle: float,
+    translate: Sequence,
+    scale: float,
+    shear: Any,
+    interpolation: Any = InterpolationMode.NEAREST,
+    fill: Any = None,
+    center: Any = None,
+) -> Any:
+    """Rotated clockwise by degrees, scaled, sheared (x and y, in degrees) and moved by pixels."""
+    mode = _mode(interpolation)
+    if not isinstance(angle, (int, float)):
+        raise TypeError("Argument angle should be int or float")
+    if not isinstance(translate, (list, tuple)):
+        raise TypeError("Argument translate should be a sequence")
+    if len(translate) != 2:
+        raise ValueError("Argument translate should be a sequence of length 2")
+    if scale <= 0.0:
+        raise ValueError("Argument scale should be positive")
+    if not isinstance(shear, (int, float, list, tuple)):
+        raise TypeError("Shear should be either a single value or a sequence of two values")
+    shears = [float(shear), 0.0] if isinstance(shear, (int, float)) else list(shear)
+    shears = shears * 2 if len(shears) == 1 else shears
+    if len(shears) != 2:
+        raise ValueError(f"Shear should be a sequence containing two values. Got {shear}")
+    _, height, width = get_dimensions(img)
+    if _need_image(img):
+        middle = [width * 0.5, height * 0.5] if center is None else list(center)
+        matrix = _inverse_affine(middle, angle, translate, scale, shears)
+        return _pil.affine(img, matrix, _PILLOW[mode], fill)
+    middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
+    matrix = _inverse_affine(middle, angle, translate, scale, shears)
+    return _tensor.warp(img, matrix, (height, width), mode, fill)
+
+
+def erase(img: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Any:
+    """A tensor with the rectangle at (i, j) of size (h, w) replaced by `v`."""
+    if not isinstance(img, Variable):
+        raise TypeError(f"img should be Tensor Image. Got {type(img)}")
+    made = img if inplace else img.clone()
+    made[..., i : i + h, j : j + w] = v
+    return made
