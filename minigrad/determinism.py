@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 from . import cpu
+from .autograd import set_detect_anomaly
 from .backend import as_device
 from .config import config
 
@@ -112,6 +113,11 @@ def set_warn_always(b: bool) -> None:
 def is_warn_always_enabled() -> bool:
     """What `set_warn_always` was given."""
     return _warn_always
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Switches anomaly detection, as `autograd.set_detect_anomaly` does."""
+    set_detect_anomaly(enabled, check_nan)
 
 
 def compiled_with_cxx11_abi() -> bool:
