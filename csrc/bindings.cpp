@@ -167,5 +167,6 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_samplers(m.ptr());
   mg::bind_softmax(m.ptr());
   mg::bind_sort(m.ptr());
+  mg::bind_sparse(m.ptr());
   mg::bind_views(m.ptr());
 }

@@ -28,6 +28,7 @@
 #include "kernels/rnn.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
+#include "kernels/sparse.h"
 
 namespace mg {
 
@@ -49,6 +50,7 @@ struct KernelTable {
   RowNormKernels row_norm;
   SoftmaxKernels softmax;
   SortKernels sort;
+  SparseKernels sparse;
 };
 
 // The table of the instruction set in use; csrc/dispatch.cpp chooses it.

@@ -31,6 +31,8 @@ from .backend import device as device
 from .backend import layout as layout
 from .backend import memory_format as memory_format
 from .backend import preserve_format as preserve_format
+from .backend import sparse_coo as sparse_coo
+from .backend import sparse_csr as sparse_csr
 from .backend import strided as strided
 from .complexes import *  # noqa: F403
 from .config import get_num_threads as get_num_threads
@@ -111,10 +113,10 @@ _einops_backend.watch()
 _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
-        "compiler",
-        "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit", "linalg", "monitor",
-        "mps", "multiprocessing", "overrides", "profiler", "runner", "signal", "special", "storage",
-        "testing", "torch_version", "types", "utils", "version", "vision", "xpu",
+        "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub", "jit",
+        "linalg", "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner", "signal",
+        "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version",
+        "vision", "xpu",
     }
 )  # fmt: skip
 

@@ -120,7 +120,7 @@ class memory_format(_Named):
 
 
 class layout(_Named):
-    """How a tensor's elements are stored; only `strided` exists here."""
+    """How a tensor's elements are stored: in one array, or as places and values."""
 
     __slots__ = ()
 
@@ -130,6 +130,8 @@ preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 strided = layout("strided")
+sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
 
 
 def owner_of(array: Any) -> Any:

@@ -23,6 +23,14 @@ _LINALG = {
         "cholesky=torch_cholesky", "cholesky_inverse", "cholesky_solve", "triangular_solve",
     ),
 }  # fmt: skip
+_SPARSE = {"making": ("sparse_coo_tensor", "sparse_csr_tensor"), "products": ("spmm=mm",)}
+_SPARSE_METHODS = {
+    "making": ("sparse_mask", "to_sparse", "to_sparse_coo=to_sparse", "to_sparse_csr"),
+    "tensor": (
+        "_indices=raw_indices", "_nnz=nnz", "_values=raw_values", "coalesce", "col_indices",
+        "crow_indices", "dense_dim", "indices", "is_coalesced", "sparse_dim", "to_dense", "values",
+    ),
+}  # fmt: skip
 _SPECIAL = {"bessel": ("i0",), "pairs": ("igamma", "igammac", "mvlgamma=multigammaln")}
 
 
@@ -61,19 +69,23 @@ _PROGRAMS = {
 
 NAMES: dict[str, tuple[str, str]] = {
     **_places("linalg.", _LINALG),
+    **_places("sparse.", _SPARSE),
     **_places("special.", _SPECIAL),
+    **_places("", {"fft": ("istft", "stft")}),
     **_places("", _PROGRAMS),
 }
+# What only `Tensor` has.
+METHODS: dict[str, tuple[str, str]] = _places("sparse.", _SPARSE_METHODS)
 
 
 def resolve(name: str) -> Any:
-    """The function of a name in `NAMES`; loads its module."""
-    module, attribute = NAMES[name]
+    """The function of a name in `NAMES` or `METHODS`; loads its module."""
+    module, attribute = NAMES.get(name) or METHODS[name]
     return getattr(importlib.import_module(f"{__package__}.{module}"), attribute)
 
 
 def deferred(name: str) -> Callable:
-    """A function that loads the one of a name in `NAMES` when it is first called, and calls it."""
+    """A function that loads the one of a name in the tables when it is first called."""
     loaded: list = []
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -82,5 +94,6 @@ def deferred(name: str) -> Callable:
         return loaded[0](*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`minigrad.{'.'.join(NAMES[name])}`, loaded when first called."
+    place = ".".join(NAMES.get(name) or METHODS[name])
+    function.__doc__ = f"`minigrad.{place}`, loaded when first called."
     return function

@@ -31,6 +31,7 @@ void bind_rnn(PyObject* module);
 void bind_samplers(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_sort(PyObject* module);
+void bind_sparse(PyObject* module);
 void bind_views(PyObject* module);
 
 }  // namespace mg

@@ -40,12 +40,13 @@ extern const RnnKernels kRnn;
 extern const RowNormKernels kRowNorm;
 extern const SoftmaxKernels kSoftmax;
 extern const SortKernels kSort;
+extern const SparseKernels kSparse;
 
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
       kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm,    kIndex, kLoss,
-      kMovement,  kOptim,     kPool, kReduce, kRnn,     kRowNorm,     kSoftmax, kSort,
+      kMovement,  kOptim,     kPool, kReduce, kRnn,     kRowNorm,     kSoftmax, kSort,  kSparse,
   };
   return kTable;
 }

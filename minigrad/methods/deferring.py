@@ -41,3 +41,28 @@ class Deferring:
     igamma, igamma_ = deferred("igamma"), in_place(deferred("igamma"))
     igammac, igammac_ = deferred("igammac"), in_place(deferred("igammac"))
     mvlgamma, mvlgamma_ = deferred("mvlgamma"), in_place(deferred("mvlgamma"))
+
+    # -- fft ---------------------------------------------------------------------------------------
+
+    istft = deferred("istft")
+    stft = deferred("stft")
+
+    # -- sparse ------------------------------------------------------------------------------------
+
+    _indices = deferred("_indices")
+    _nnz = deferred("_nnz")
+    _values = deferred("_values")
+    coalesce = deferred("coalesce")
+    col_indices = deferred("col_indices")
+    crow_indices = deferred("crow_indices")
+    dense_dim = deferred("dense_dim")
+    indices = deferred("indices")
+    is_coalesced = deferred("is_coalesced")
+    smm = deferred("spmm")
+    sparse_dim = deferred("sparse_dim")
+    sparse_mask = deferred("sparse_mask")
+    to_dense = deferred("to_dense")
+    to_sparse = deferred("to_sparse")
+    to_sparse_coo = deferred("to_sparse_coo")
+    to_sparse_csr = deferred("to_sparse_csr")
+    values = deferred("values")

@@ -22,7 +22,7 @@ from ..backend import as_array, ndarray
 from ..dtypes import type_name as type_name
 from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
-from ._shape import array_of, broadcast_error, memory_order, shape_of, sum_to
+from ._shape import array_of, broadcast_error, memory_order, other_layout, shape_of, sum_to
 
 _F32 = np.dtype(np.float32)
 _OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
@@ -97,7 +97,13 @@ def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
     if out is None and isinstance(input, Variable):
         x = input._array
         if x.dtype is _F32 or not cls.to_float or x.dtype.kind in "fV":
-            result = cls.cpu(x)
+            try:
+                result = cls.cpu(x)
+            except NotImplementedError:
+                special = other_layout(cls.kernel, input)
+                if special is not None:
+                    return special(input)
+                raise
             if result.__class__ is not ndarray:
                 result = as_array(result)
             t = _v.wrap(result)
@@ -171,7 +177,10 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
                 result = cls.cpu(x, y)
             except ValueError:
                 raise broadcast_error(x, y) from None
-            except TypeError:
+            except (TypeError, NotImplementedError):
+                special = other_layout(cls.kernel, input, other)
+                if special is not None:
+                    return special(input, other)
                 cls.check(x, y)
                 raise
             if result.__class__ is not ndarray:
@@ -217,6 +226,9 @@ def _save_operands(cls: Any, node: Any, input: Any, other: Any, x: Any, y: Any) 
 
 def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
     name = cls.title
+    special = other_layout(getattr(cls, "kernel", name), input, other)
+    if special is not None:
+        return special(input, other)
     raw = not isinstance(input, Variable) and not isinstance(other, Variable)
     if raw and (isinstance(input, _ARRAYS) or isinstance(other, _ARRAYS)):
         return _binary_arrays(cls, input, other)

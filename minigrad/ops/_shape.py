@@ -18,6 +18,18 @@ def array_of(value: Any) -> Any:
     return value._array if isinstance(value, Variable) else value
 
 
+def other_layout(name: str, *operands: Any) -> Any:
+    """What stands for the operation `name` if an operand is no dense tensor; else None.
+
+    A sparse tensor has an object with `operations` in its array's place.
+    """
+    for value in operands:
+        operations = getattr(array_of(value), "operations", None)
+        if operations is not None:
+            return operations.get(name)
+    return None
+
+
 def shape_of(value: Any) -> tuple[int, ...]:
     """The shape of a tensor or an array."""
     return value._array.shape if isinstance(value, Variable) else value.shape

@@ -20,7 +20,7 @@ from ._elementwise import (
     write_out,
     zeros_of,
 )
-from ._shape import array_of
+from ._shape import array_of, other_layout
 
 __all__ = [
     "add", "div", "divide", "floor_divide", "fmod", "mul", "multiply", "neg", "negative",
@@ -96,6 +96,9 @@ def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> 
         alpha = alpha.item()
     if not isinstance(alpha, (bool, int, float, np.number, np.bool_)):
         raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    special = other_layout(cls.kernel, input, other)
+    if special is not None:
+        return special(input, other, alpha=alpha)
     dtype = result_numpy(name, input, other)
     cls.check(array_of(input), array_of(other))
     if isinstance(alpha, (bool, np.bool_)) and dtype.kind != "b":

@@ -34,7 +34,7 @@ from ._matrices import (
     size_text,
 )
 from ._out import write_exact
-from ._shape import SumTo, array_of, shape_of, sum_to
+from ._shape import SumTo, array_of, other_layout, shape_of, sum_to
 from .arith import add, mul
 from .movement import reshape
 
@@ -113,6 +113,13 @@ def _product(input: Any, other: Any, out: Any = None, name: str = "") -> Any:
     return result if out is None else write_exact(name, out, result)
 
 
+def _special(name: str, a: Any, b: Any) -> Any:
+    """What multiplies operands of which one is sparse; None for two arrays."""
+    if a.__class__ is np.ndarray and b.__class__ is np.ndarray:
+        return None
+    return other_layout(name, a, b)
+
+
 def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     """`input @ other`: (..., m, k) with (..., k, n) gives (..., m, n), batches broadcast.
 
@@ -126,6 +133,9 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     x = input._array if isinstance(input, Variable) else input
     y = other._array if isinstance(other, Variable) else other
     if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray:
+        special = other_layout("matmul", input, other)
+        if special is not None:
+            return special(input, other, out=out)
         check_tensors("matmul", input=input, other=other)
     s, t = x.shape, y.shape
     if not (
@@ -152,7 +162,11 @@ def operator_rmatmul(input: Any, other: Any) -> Any:
 
 def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """`input @ mat2` of two matrices, (n, m) and (m, p); no broadcasting. Gradients: `matmul`."""
-    check_mm(*check_tensors("mm", input=input, mat2=mat2))
+    a, b = check_tensors("mm", input=input, mat2=mat2)
+    special = _special("mm", a, b)
+    if special is not None:
+        return special(input, mat2, out=out)
+    check_mm(a, b)
     return _product(input, mat2, out, "mm")
 
 
@@ -166,7 +180,11 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """The product of a matrix (n, m) and a vector (m,). Gradients: `matmul`."""
-    check_addmv(None, *check_tensors("mv", input=input, vec=vec))
+    a, b = check_tensors("mv", input=input, vec=vec)
+    special = _special("mv", a, b)
+    if special is not None:
+        return special(input, vec, out=out)
+    check_addmv(None, a, b)
     return _product(input, vec, out, "mv")
 
 
@@ -278,6 +296,9 @@ def addmm(
     With beta = 0 input is not read. Gradients: beta grad; alpha grad @ mat2^T; alpha mat1^T @ grad.
     """
     x, a, b = check_tensors("addmm", input=input, mat1=mat1, mat2=mat2)
+    special = _special("addmm", a, b)
+    if special is not None:
+        return special(input, mat1, mat2, beta=beta, alpha=alpha, out=out)
     for name, m in (("mat1", a), ("mat2", b)):
         if m.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {m.ndim}-D tensor")

@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd.record import alias, apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
-from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, shape_of
+from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, other_layout, shape_of
 from ._shape import expand as expand_to
 
 __all__ = [
@@ -261,6 +261,8 @@ def permute(input: Any, *order: Any, dims: Any = None) -> Any:
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """`input` with dimensions `dim0` and `dim1` exchanged."""
     x = array_arg("transpose", input)
+    if x.__class__ is not np.ndarray and (special := other_layout("transpose", input)):
+        return special(input, dim0, dim1)
     a, b = normalize_dim(dim0, x.ndim), normalize_dim(dim1, x.ndim)
     order = list(range(x.ndim))
     if x.ndim:
@@ -270,7 +272,10 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 
 def t(input: Any) -> Any:
     """The transpose of a matrix; a vector or number as it is. RuntimeError from 3 dimensions on."""
-    ndim = array_arg("t", input).ndim
+    x = array_arg("t", input)
+    if x.__class__ is not np.ndarray and (special := other_layout("t", input)):
+        return special(input)
+    ndim = x.ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
     return apply_view(T, input, tuple(range(ndim))[::-1])
