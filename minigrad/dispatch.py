@@ -334,9 +334,10 @@ def handle(function: Callable, args: tuple, kwargs: dict) -> Any:
         if result is not NotImplemented:
             return result
     name = getattr(function, "__qualname__", function)
+    handlers = "".join(f"\n\n  - tensor subclass {cls}" for cls in types)
     raise TypeError(
-        f"no implementation found for '{name}' on types that implement __torch_function__: "
-        f"{[cls.__name__ for cls in types]}"
+        f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned "
+        f"NotImplemented:{handlers}"
     )
 
 

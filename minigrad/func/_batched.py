@@ -57,12 +57,10 @@ class Batched(Tensor, arms=False):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         rule = RULES.get(func, loop)
-        if rule is None:
-            try:
-                return plain(func)(*args, **kwargs)
-            except NeedsLoop:
-                return loop(func, args, kwargs)
-        return rule(func, args, kwargs)
+        try:
+            return plain(func)(*args, **kwargs) if rule is None else rule(func, args, kwargs)
+        except NeedsLoop:
+            return loop(func, args, kwargs)
 
     @staticmethod
     def apply_node(cls: type, inputs: tuple, *args: Any) -> Any:

@@ -121,12 +121,14 @@ def pull(outputs: list, starts: list, weights: list, create_graph: bool) -> list
             )
         )  # fmt: skip
     wanted: dict[Node, Any] = {s._fn: None for s in starts}
-    before = modes.set_recording(create_graph)
+    # Bodies that see tensors may differentiate a formula of theirs, so recording is on.
+    before = modes.set_recording(True)
     try:
         engine.run([(o._fn, w) for o, w in pairs], True, True, wanted, accumulate=False)
     finally:
         modes.set_recording(before)
-    return [wanted[s._fn] for s in starts]
+    grads = [wanted[s._fn] for s in starts]
+    return grads if create_graph else [None if g is None else g.detach() for g in grads]
 
 
 def _filled(grads: list, like: list) -> list:

@@ -26,8 +26,10 @@ from ..ops.conv import (
 
 
 def is_shared(value: Any) -> bool:
-    """Whether a batch (B, ...) holds B times the same memory."""
+    """Whether a batch (B, ...) holds B times the same memory (not asked of outer maps' samples)."""
     array = array_of(value)
+    if isinstance(array, LogicalArray):
+        return False
     return array.shape[0] > 1 and array.strides[0] == 0 and array.size > 0
 
 
