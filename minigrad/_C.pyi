@@ -255,6 +255,21 @@ def rprop_step(
     maximize: bool,
     /,
 ) -> bool: ...
+def adafactor_step(
+    params: list,
+    grads: list,
+    rows: list,
+    columns: list,
+    steps: list,
+    lr: float,
+    beta2_decay: float,
+    eps1: float,
+    eps2: float,
+    d: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> bool: ...
 def lion_step(
     params: list,
     grads: list,

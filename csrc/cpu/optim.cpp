@@ -224,9 +224,9 @@ void walk_tensors(const Rule& rule, const OptimTensor* tensors, int64_t count, i
 }
 
 extern const OptimKernels kOptim = {
-    step_all<Sgd>, step_all<Adam>, step_all<RmsProp>, step_all<Adagrad>, nadam_step,
-    radam_step,    adamax_step,    adadelta_step,     asgd_step,         rprop_step,
-    lion_step,     lerp_step,      scale_step,        lamb_step,         tensor_norms,
+    step_all<Sgd>, step_all<Adam>, step_all<RmsProp>, step_all<Adagrad>, nadam_step, radam_step,
+    adamax_step,   adadelta_step,  asgd_step,         rprop_step,        lion_step,  lerp_step,
+    scale_step,    lamb_step,      tensor_norms,      adafactor_step,
 };
 
 }  // namespace mg::MG_ISA

@@ -23,4 +23,7 @@ MG_OPTIM_STEP(lamb_step);
 void tensor_norms(double* norms, const OptimTensor* tensors, int64_t count, int64_t total,
                   int order, double* sums);
 
+// optim_factored.cpp
+void adafactor_step(const FactoredTensor* tensors, int64_t count, const FactoredOptions* options);
+
 }  // namespace mg::MG_ISA

@@ -59,6 +59,35 @@ struct OptimOptions {
   bool first;  // sgd: the momentum buffers are not initialised yet
 };
 
+// adafactor: matrices (batches, height, width) of float or (`wide`) double, contiguous, with
+// averages `rows` (batches, height) and `columns` (batches, width) of their squared gradients;
+// where columns is nullptr, rows is like param and averages the squares themselves. share: the
+// weight of the new squares; limit: the largest relative step. work: factored_work(t) doubles.
+struct FactoredTensor {
+  void* param;
+  const void* grad;
+  void *rows, *columns;
+  int64_t batches, height, width;
+  bool wide;
+  double share, limit;
+  double* work;
+};
+
+struct FactoredOptions {
+  double lr, eps1, eps2, d, weight_decay;
+  bool maximize;
+};
+
+// Units that a matrix is cut into, which the number of threads has no part in.
+constexpr int64_t factored_cuts(const FactoredTensor& t) {
+  const int64_t pieces = (t.height * t.width + kOptimGrain - 1) / kOptimGrain;
+  const int64_t most = t.height < 64 ? t.height : 64;
+  return pieces < 1 ? 1 : pieces < most ? pieces : most < 1 ? 1 : most;
+}
+constexpr int64_t factored_work(const FactoredTensor& t) {
+  return t.batches * factored_cuts(t) * (2 + t.width);
+}
+
 struct OptimKernels {
   using Step = void (*)(OptimTensor* tensors, int64_t count, int64_t total,
                         const OptimOptions* options, double* sums);
@@ -66,6 +95,7 @@ struct OptimKernels {
   Step nadam, radam, adamax, adadelta, asgd, rprop, lion, lerp, scale, lamb;
   void (*norms)(double* norms, const OptimTensor* tensors, int64_t count, int64_t total, int order,
                 double* sums);
+  void (*adafactor)(const FactoredTensor* tensors, int64_t count, const FactoredOptions* options);
 };
 
 }  // namespace mg

@@ -36,6 +36,8 @@ def adafactor_step(
         step += 1
         t = float(step)
         share = t**beta2_decay
+        if param.size == 0:
+            continue
         with _wide(param, row, column) as (p, r, c):
             scalar = p.dtype.type
             g = _gradient(grad, p, 0.0, maximize)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _C, numpy_optim, numpy_optim_more
-from .numpy_adafactor import adafactor_step
+from . import _C, numpy_adafactor, numpy_optim, numpy_optim_more
 
 __all__ = [
     "adadelta_step",
@@ -56,6 +55,7 @@ rprop_step = _compiled(numpy_optim_more.rprop_step)
 lion_step = _compiled(numpy_optim_more.lion_step)
 lamb_step = _compiled(numpy_optim_more.lamb_step)
 lerp_tensors = _compiled(numpy_optim_more.lerp_tensors)
+adafactor_step = _compiled(numpy_adafactor.adafactor_step)
 scale_tensors = _compiled(numpy_optim_more.scale_tensors)
 
 _ORDERS = {1.0: 1, 2.0: 2, float("inf"): 0}
