@@ -158,8 +158,8 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_nll(m.ptr());
   mg::bind_norm(m.ptr());
   mg::bind_optim(m.ptr());
-  mg::bind_overrides(m.ptr());
   mg::bind_optim_factored(m.ptr());
+  mg::bind_overrides(m.ptr());
   mg::bind_pool(m.ptr());
   mg::bind_random(m.ptr());
   mg::bind_record(m.ptr());

@@ -84,6 +84,11 @@ def test_batches_do_not_share_the_datasets_memory() -> None:
         assert not np.shares_memory(bx.numpy(), x.numpy())
 
 
+def test_a_timeout_needs_workers() -> None:
+    with pytest.raises(AssertionError, match="timeout must be 0"):
+        iter(data.DataLoader(Squares(), timeout=1))
+
+
 def test_own_getitems() -> None:
     class Whole(Squares):
         def __getitems__(self, indices: list) -> list:

@@ -171,6 +171,8 @@ class DataLoader(Generic[T_co]):
                 stacklevel=2,
             )
         if self.num_workers == 0:
+            if self.timeout:
+                raise AssertionError("DataLoader: without workers timeout must be 0")
             return _LocalIterator(self)
         if not self.persistent_workers:
             return WorkerIterator(self)
