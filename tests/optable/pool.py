@@ -113,7 +113,8 @@ def _fractional(name: str, n: int) -> list[Row]:
 
         return mg.ops.CATALOGUE[name](x, kernel, size, samples.detach())
 
-    bad = ((x, 7, 2, samples), {}, RuntimeError, "too large relative to input")
+    wide = 7 if n == 2 else 4  # volumes need one more
+    bad = ((x, wide, 3, samples), {}, RuntimeError, "too large relative to input")
     empty = (A((0, 3, *(6, 8, 7)[:n])), 2, 3, samples)
     return [
         Row(name, (x, 2, 3, samples), torch=theirs, op=ours, bad=bad, empty=empty),
