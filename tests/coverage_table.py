@@ -169,9 +169,9 @@ def text_of(found: dict[str, Namespace]) -> str:
         "# Which of PyTorch's names minigrad has",
         "",
         "Made by `python tests/coverage_table.py --write` from the public names of PyTorch "
-        f"{version}; do not edit. The share is of the dense, real CPU names: names outside (complex or "
-        "quantized numbers, other devices, PyTorch's compiler, what its files import) are listed "
-        "with the reason, and not counted.",
+        f"{version}; do not edit. The share is of the dense, real CPU names: names outside "
+        "(complex or quantized numbers, other devices, PyTorch's compiler, what its files import) "
+        "are listed with the reason, and not counted.",
         "",
         "| namespace | here | missing | share | outside |",
         "|---|---|---|---|---|",

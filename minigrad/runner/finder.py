@@ -15,7 +15,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .. import torch_version
+from .. import random, torch_version
 from ..serialization import files
 from .names import MODULES, NOT_TORCH, ROOTS, SPREAD
 
@@ -141,9 +141,9 @@ def install_as_torch() -> None:
     """Makes `import torch`, and every module below it, find minigrad in this process.
 
     `torchvision` is minigrad.vision then, as the real one needs the real torch. Processes that
-    multiprocessing starts do the same. `minigrad.__version__` becomes the version of PyTorch whose
-    names minigrad follows, as programs ask for it, and `save` writes PyTorch's files by default.
-    RuntimeError if the real torch is imported.
+    multiprocessing starts do the same. As programs expect it, `minigrad.__version__` becomes the
+    version of PyTorch whose names minigrad follows, `save` writes PyTorch's files by default, and
+    dropout draws PyTorch's numbers (`random.match_torch`). RuntimeError if the real torch is there.
     """
     package = sys.modules[__name__.partition(".")[0]]
     for name in ROOTS:
@@ -160,6 +160,7 @@ def install_as_torch() -> None:
     sys.meta_path.insert(0, TorchFinder())
     package.__version__ = torch_version.mapped()  # type: ignore[attr-defined]
     files.default_format = "pt"
+    random.match_torch(True)
     for name in _LOADED:
         importlib.import_module(name)
     _install_in_spawned_processes()

@@ -140,3 +140,25 @@ def test_a_torch_that_is_already_imported_is_refused(tmp_path: Path) -> None:
     assert str(tmp_path) in result.stderr
     # Under the runner minigrad comes first, whatever else is called torch.
     assert run("-c", "import torch; print(torch.__name__)", cwd=tmp_path).stdout == "minigrad\n"
+
+
+def test_numbers_are_those_of_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "program.py").write_text(
+        """import torch
+torch.manual_seed(5)
+model = torch.nn.Sequential(
+    torch.nn.Linear(4, 8), torch.nn.Dropout(0.4), torch.nn.ReLU(), torch.nn.Linear(8, 2)
+)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+x, y = torch.randn(16, 4), torch.randint(2, (16,))
+for step in range(20):
+    optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    print(f"{loss.item():.4f}")
+"""
+    )
+    curve = same_as_python("program.py", cwd=tmp_path)
+    assert len(curve.split()) == 20
