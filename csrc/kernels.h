@@ -17,6 +17,7 @@
 #include "kernels/conv.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
+#include "kernels/factor.h"
 #include "kernels/gemm.h"
 #include "kernels/index.h"
 #include "kernels/loss.h"
@@ -39,6 +40,7 @@ struct KernelTable {
   ConvKernels conv;
   DropoutKernels dropout;
   ElementwiseKernels elementwise;
+  FactorKernels factor;
   GemmKernels gemm;
   IndexKernels index;
   LossKernels loss;

@@ -29,6 +29,7 @@ extern const CastKernels kCast;
 extern const ConvKernels kConv;
 extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
+extern const FactorKernels kFactor;
 extern const GemmKernels kGemm;
 extern const IndexKernels kIndex;
 extern const LossKernels kLoss;
@@ -45,8 +46,9 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast, kConv,   kDropout, kElementwise, kGemm,    kIndex, kLoss,
-      kMovement,  kOptim,     kPool, kReduce, kRnn,     kRowNorm,     kSoftmax, kSort,  kSparse,
+      kAttention, kBatchNorm, kCast,    kConv,     kDropout, kElementwise, kFactor,
+      kGemm,      kIndex,     kLoss,    kMovement, kOptim,   kPool,        kReduce,
+      kRnn,       kRowNorm,   kSoftmax, kSort,     kSparse,
   };
   return kTable;
 }

@@ -13,7 +13,7 @@ from ..ops.arith import sub
 from ..ops.linalg import matmul
 from ..ops.reduce import mean
 from ..random import randn
-from ._checks import check_float, check_matrix, check_square, matrix
+from ._checks import matrix
 from .orthogonal import qr
 from .spectral import svd
 from .symmetric_pairs import largest_pairs
@@ -105,9 +105,7 @@ def lobpcg(
     tol * (|A| + |e| |B|) * |x|. No gradient: A and B must not require one. A tracker and PyTorch's
     keywords of the orthogonalization are refused.
     """
-    check_matrix("lobpcg", array_of(A))
-    check_square("lobpcg", array_of(A))
-    check_float("lobpcg", array_of(A))
+    x = matrix("lobpcg", A, square=True)
     for name, value in (
         ("tracker", tracker),
         ("ortho_iparams", ortho_iparams),
@@ -120,7 +118,6 @@ def lobpcg(
         raise ValueError(f"lobpcg: method {method!r}; needed: 'basic' or 'ortho'")
     if any(isinstance(t, _v.Variable) and t.requires_grad for t in (A, B)):
         raise NotImplementedError("lobpcg has no gradient in minigrad; needed: A.detach()")
-    x = array_of(A)
     if x.ndim != 2:
         raise NotImplementedError("lobpcg: batches are not in minigrad; needed: one matrix (m, m)")
     count = k if k is not None else (1 if X is None else shape_of(X)[-1])

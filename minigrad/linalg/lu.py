@@ -132,13 +132,11 @@ def _unpacked(factors: Any, pivots: Any, data: bool = True, permutation: bool = 
     x = array_of(factors)
     m, n = x.shape[-2:]
     k = min(m, n)
-    like = constant if isinstance(x, np.ndarray) else constant
-    empty = _v.wrap(np.zeros(0, x.dtype))
-    p, lower, upper = empty, _v.wrap(np.zeros(0, x.dtype)), _v.wrap(np.zeros(0, x.dtype))
+    p, lower, upper = (_v.wrap(np.zeros(0, x.dtype)) for _ in range(3))
     if permutation:
-        p = like(factors, _matrix_of(pivots, m, x.dtype))
+        p = constant(factors, _matrix_of(pivots, m, x.dtype))
     if data:
-        eye = like(factors, np.eye(m, k, dtype=x.dtype))
+        eye = constant(factors, np.eye(m, k, dtype=x.dtype))
         lower = add(tril(narrow(factors, -1, 0, k), -1), eye)
         upper = triu(narrow(factors, -2, 0, k))
     return p, lower, upper

@@ -23,7 +23,7 @@ from ..ops.maxima import amax, amin
 from ..ops.movement import permute, reshape
 from ..ops.reduce import sum as sum_
 from ._checks import check_float, check_matrix, matrix, written
-from .systems import _tolerances, inv_ex
+from .systems import inv_ex, limit_of
 
 __all__ = [
     "cond", "frobenius_norm", "matrix_norm", "matrix_rank", "norm", "nuclear_norm", "vector_norm",
@@ -219,15 +219,9 @@ def matrix_rank(
         if hermitian.__class__ is not bool:
             raise TypeError(f"{name}(): argument 'hermitian' must be bool")
         atol, rtol = tol, 0.0
-    for argument, value in (("atol", atol), ("rtol", rtol)):
-        array = array_of(value)
-        if isinstance(array, np.ndarray) and array.ndim > x.ndim - 2 and array.ndim:
-            np.broadcast_shapes(array.shape, x.shape[:-2])
-        if isinstance(array, np.ndarray) and array.dtype.kind == "c":
-            raise RuntimeError(f"{name}: {argument} tensor of complex type is not supported.")
     if not x.size:
         return written(name, out, _v.wrap(np.zeros(x.shape[:-2], np.int64)))
     values = np.sort(np.abs(_eigh(x, "L")[0]))[..., ::-1] if hermitian else _svdvals(x)
-    limit = _tolerances(name, x, atol, rtol)(values)
+    limit = limit_of(x, atol, rtol)(values)
     rank = np.asarray((values > limit[..., None]).sum(-1), np.int64)
     return written(name, out, _v.wrap(rank))

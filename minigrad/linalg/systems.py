@@ -191,14 +191,9 @@ class Pinv(Node):
         return "LinalgPinvBackward0"
 
 
-def _tolerances(name: str, x: Any, atol: Any, rtol: Any) -> Any:
+def limit_of(x: Any, atol: Any, rtol: Any) -> Any:
     """A function from singular values (..., k) to the limit (...) up to which they count as 0."""
-    given = []
-    for argument, value in (("atol", atol), ("rtol", rtol)):
-        array = array_of(value)
-        if value is not None and isinstance(array, np.ndarray) and array.dtype.kind == "c":
-            raise RuntimeError(f"{name}: {argument} tensor of complex type is not supported.")
-        given.append(None if value is None else np.asarray(array, np.float64))
+    given = [None if v is None else np.asarray(array_of(v), np.float64) for v in (atol, rtol)]
     least = np.zeros(()) if given[0] is None else given[0]
     relative = given[1]
     if relative is None:
@@ -229,7 +224,7 @@ def pinv(
     name = "linalg.pinv"
     x = matrix(name, A, square=hermitian)
     rtol = next((v for v in (rtol_, rcond, rtol) if v is not None), None)
-    cut = _tolerances(name, x, atol, rtol)
+    cut = limit_of(x, atol, rtol)
     return written(name, out, apply(Pinv, (A,), cut, hermitian))
 
 
@@ -278,7 +273,7 @@ def lstsq(
     m, n = a.shape[-2:]
     values = np.linalg.svd(a, compute_uv=False) if a.size else np.zeros((*a.shape[:-2], 0), a.dtype)
     limit = np.finfo(a.dtype).eps * max(m, n) if rcond is None else rcond
-    cut = _tolerances(name, a, None, limit)
+    cut = limit_of(a, None, limit)
     rank = np.broadcast_to((values > cut(values)[..., None]).sum(-1), lead)
     solution = matmul(apply(Pinv, (A,), cut), right)
     if m > n and (driver == "gels" or (driver != "gelsy" and (rank == n).all())):

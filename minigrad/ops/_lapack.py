@@ -1,4 +1,4 @@
-"""Factorizations of arrays by NumPy's LAPACK, and what NumPy leaves out: LU, triangular systems.
+"""Factorizations of arrays: NumPy's LAPACK, and our own LU and triangular systems.
 
 Everything takes batches of matrices (..., m, n) of float32 or float64. A failure is told by an
 `info` for each matrix, as LAPACK does: 0, or the number (from 1) of the pivot or minor at fault.
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import factor
+
 SINGULAR = (
     "The diagonal element {} is zero, the inversion could not be completed because the input "
     "matrix is singular."
 )
-_LEAF = 64  # triangular systems up to this size go to NumPy's solver in one piece
-_PANEL = 32  # columns that LU factors before it updates the rest by a matrix product
+_LEAF = 64  # triangular systems up to this size are solved in one piece
+_FEW_SIDES, _FEW_SIDES_LEAF = 8, 512  # the same where there are few right sides
+_PANEL = 64  # columns that LU factors before it updates the rest by a matrix product
 
 
 class LinAlgError(RuntimeError):
@@ -63,52 +66,24 @@ def solve(a: Any, b: Any) -> tuple:
         return np.where(good, np.linalg.solve(safe, b), a.dtype.type(np.nan)), info
 
 
-def _triangle(a: Any, upper: bool, unit: bool) -> Any:
-    """A triangle of square matrices, turned round to be the upper one."""
-    t = np.triu(a) if upper else np.tril(a)[..., ::-1, ::-1]
-    if unit:
-        i = np.arange(a.shape[-1])
-        t[..., i, i] = 1
-    return t
-
-
 def solve_triangular(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
     """x with triangle(a) @ x = b: a (..., n, n), b (..., n, k), batches broadcast.
 
-    Halves are solved one after the other, with a matrix product in between. The leaves are solved
-    by LU with pivots, which for an upper triangle is substitution (nothing is exchanged). A zero
-    on the diagonal gives infinities.
+    Halves are solved one after the other, with a matrix product in between, until they are small. A
+    zero on the diagonal gives infinities.
     """
     n = a.shape[-1]
-    if n > _LEAF:
-        half = n // 2
-        first, second = slice(None, half), slice(half, None)
-        if upper:
-            first, second = second, first
-        x = solve_triangular(a[..., first, first], b[..., first, :], upper, unit)
-        rest = b[..., second, :] - a[..., second, first] @ x
-        y = solve_triangular(a[..., second, second], rest, upper, unit)
-        x = np.broadcast_to(x, (*y.shape[:-2], *x.shape[-2:]))
-        return np.concatenate((y, x) if upper else (x, y), -2)
-    t = _triangle(a, upper, unit)
-    turned = b if upper else b[..., ::-1, :]
-    try:
-        x = np.linalg.solve(t, turned)
-    except np.linalg.LinAlgError:
-        x = _substitute(t, turned)
-    return x if upper else x[..., ::-1, :]
-
-
-def _substitute(t: Any, b: Any) -> Any:
-    """Back substitution row by row, for upper triangles that are singular."""
-    n = t.shape[-1]
-    lead = np.broadcast_shapes(t.shape[:-2], b.shape[:-2])
-    x = np.zeros((*lead, n, b.shape[-1]), b.dtype)
-    with np.errstate(all="ignore"):
-        for i in reversed(range(n)):
-            rest = b[..., i : i + 1, :] - t[..., i : i + 1, i + 1 :] @ x[..., i + 1 :, :]
-            x[..., i : i + 1, :] = rest / t[..., i : i + 1, i : i + 1]
-    return x
+    if n <= (_FEW_SIDES_LEAF if b.shape[-1] <= _FEW_SIDES else _LEAF):
+        return factor.solve_triangular(a, b, upper, unit)
+    half = n // 2
+    first, second = slice(None, half), slice(half, None)
+    if upper:
+        first, second = second, first
+    x = solve_triangular(a[..., first, first], b[..., first, :], upper, unit)
+    rest = b[..., second, :] - a[..., second, first] @ x
+    y = solve_triangular(a[..., second, second], rest, upper, unit)
+    x = np.broadcast_to(x, (*y.shape[:-2], *x.shape[-2:]))
+    return np.concatenate((y, x) if upper else (x, y), -2)
 
 
 # -- factorizations --------------------------------------------------------------------------------
@@ -152,43 +127,44 @@ def lu_factor(x: Any, pivot: bool = True) -> tuple:
     """(LU, pivots, info): L below the diagonal (its own is 1) and U above, of rows exchanged.
 
     pivots (..., k) int32, from 1: row i was exchanged with row pivots[i]. info: the first zero on
-    the diagonal of U. Panels of columns are factored for the whole batch at a time.
+    the diagonal of U. Large matrices are factored by panels of columns.
     """
     m, n = x.shape[-2:]
     k = min(m, n)
+    lead = x.shape[:-2]
+    if k <= 2 * _PANEL:
+        a, pivots, info = factor.lu_factor(each_matrix(x), pivot)
+        return a.reshape(x.shape), pivots.reshape(*lead, k), info.reshape(lead)
     a = np.array(each_matrix(x), order="C")
-    count = len(a)
-    each = np.arange(count)
-    pivots = np.empty((count, k), np.int32)
-    info = np.zeros(count, np.int32)
+    pivots, info = np.empty((len(a), k), np.int32), np.zeros(len(a), np.int32)
     for start in range(0, k, _PANEL):
         stop = min(start + _PANEL, k)
-        for j in range(start, stop):
-            p = j + np.argmax(np.abs(a[:, j:, j]), 1) if pivot else np.full(count, j)
-            pivots[:, j] = p + 1
-            if pivot:
-                rows = a[each, p]
-                a[each, p] = a[:, j]
-                a[:, j] = rows
-            divisor = a[:, j, j]
-            zero = divisor == 0
-            if zero.any():
-                info[zero & (info == 0)] = j + 1
-                divisor = np.where(zero, x.dtype.type(1), divisor)
-            a[:, j + 1 :, j] /= divisor[:, None]
-            a[:, j + 1 :, j + 1 : stop] -= a[:, j + 1 :, j, None] * a[:, j, None, j + 1 : stop]
+        panel, own, zeros = factor.lu_factor(a[:, start:, start:stop], pivot)
+        if pivot:
+            order = permutation(own, m - start)[..., None]
+            a[:, start:] = np.take_along_axis(a[:, start:], order, 1)
+        a[:, start:, start:stop] = panel
+        pivots[:, start:stop] = own + start
+        info = np.where((info == 0) & (zeros > 0), zeros + start, info).astype(np.int32)
         if stop < n:
-            panel = a[:, start:stop]
-            top = solve_triangular(panel[..., start:stop], panel[..., stop:], False, True)
-            panel[..., stop:] = top
+            rows = a[:, start:stop]
+            top = solve_triangular(rows[..., start:stop], rows[..., stop:], False, True)
+            rows[..., stop:] = top
             a[:, stop:, stop:] -= a[:, stop:, start:stop] @ top
-    lead = x.shape[:-2]
     return a.reshape(x.shape), pivots.reshape(*lead, k), info.reshape(lead)
 
 
 def permutation(pivots: Any, m: int) -> Any:
     """The rows' order (..., m) after the exchanges `pivots` (..., k), which count from 1."""
     flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
+    if len(flat) <= 8:  # exchanges in a list cost a tenth of NumPy's
+        order = np.empty((len(flat), m), np.int64)
+        for row, exchanges in zip(order, flat.tolist(), strict=True):
+            places = list(range(m))
+            for i, p in enumerate(exchanges):
+                places[i], places[p - 1] = places[p - 1], places[i]
+            row[:] = places
+        return order.reshape(*pivots.shape[:-1], m)
     order = np.tile(np.arange(m), (len(flat), 1))
     each = np.arange(len(flat))
     for i in range(flat.shape[1]):
