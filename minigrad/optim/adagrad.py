@@ -60,6 +60,11 @@ class Adagrad(Optimizer):
             for p in group["params"]:
                 self._start(self.state[p], p, group)
 
+    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        return grad.to_dense()
+
     def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
         state["step"] = new_step()
         state["sum"] = zeros_like(p, group["initial_accumulator_value"])

@@ -104,6 +104,11 @@ class Adam(Optimizer):
             group["maximize"],
         )
 
+    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+        raise RuntimeError(
+            "Adam does not support sparse gradients, please consider SparseAdam instead"
+        )
+
     def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
         state["step"] = new_step()
         state["exp_avg"] = zeros_like(p)

@@ -15,6 +15,7 @@ from .. import dtypes
 from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
+from ..tensor import Tensor
 from ._hooks import Hooked, with_hooks
 from ._hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
 from ._hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
@@ -171,8 +172,7 @@ class Optimizer(Hooked):
     def _step_group(self, group: dict[str, Any]) -> None:
         raise NotImplementedError(f"{self.__class__.__name__} defines neither step nor _step_group")
 
-    @staticmethod
-    def _gather(group: dict[str, Any]) -> tuple[list, list, list]:
+    def _gather(self, group: dict[str, Any]) -> tuple[list, list, list]:
         """The group's parameters that have a gradient, their arrays and the gradients' arrays.
 
         The parameters are about to be written, which the graphs that saved them must notice.
@@ -189,8 +189,14 @@ class Optimizer(Hooked):
                 cell[1] += 1
             tensors.append(p)
             params.append(p._array)
+            if grad.__class__ is not Tensor and grad.is_sparse:
+                grad = self._dense_grad(grad, group)
             grads.append(grad._array)
         return tensors, params, grads
+
+    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+        """A sparse gradient as a dense one, where that makes no difference."""
+        raise RuntimeError(f"{self.__class__.__name__} does not support sparse gradients")
 
     def _arrays(self, tensors: list, group: dict[str, Any], *names: str) -> list[list]:
         """A list for each named state: its arrays for all tensors; `_start` makes missing ones."""

@@ -61,6 +61,9 @@ class SGD(Optimizer):
             "fused": False,
         }
 
+    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+        return grad.to_dense()
+
     def _step_group(self, group: dict[str, Any]) -> None:
         tensors, params, grads = self._gather(group)
         if not params:
