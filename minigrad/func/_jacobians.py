@@ -82,7 +82,6 @@ def jacfwd(
     argnums: Any = 0,
     has_aux: bool = False,
     *,
-    chunk_size: int | None = None,
     randomness: str = "error",
 ) -> Callable:
     """A function that returns the Jacobian of `func`, column by column.
@@ -104,7 +103,7 @@ def jacfwd(
         def column(*tangents: Any) -> tuple:
             return tuple(at.pushforward(list(tangents)))
 
-        columns = vmap(column, randomness=randomness, chunk_size=chunk_size)(*basis)
+        columns = vmap(column, randomness=randomness)(*basis)
         blocks = []
         for values, leaf in zip(columns, at.leaves, strict=True):
             parts = []

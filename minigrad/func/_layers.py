@@ -66,7 +66,7 @@ for _dims in (1, 2, 3):
     rule(_convolution(_dims, True), f"conv_transpose{_dims}d")
 
 
-def _images(dims: int) -> Callable:
+def images(dims: int) -> Callable:
     """The rule of functions of images ([N,] C, ...): the samples are more images."""
 
     def over(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -89,7 +89,7 @@ def _images(dims: int) -> Callable:
 
 for _dims in (1, 2, 3):
     rule(
-        _images(_dims),
+        images(_dims),
         f"avg_pool{_dims}d max_pool{_dims}d adaptive_avg_pool{_dims}d adaptive_max_pool{_dims}d "
         f"lp_pool{_dims}d",
     )

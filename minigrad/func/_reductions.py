@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import ops
+from .. import linalg, ops
 from ..autograd.variable import Variable
 from ..ops._shape import normalize_dim
 from ._batched import deepest, is_at, loop, wrap_all
@@ -20,6 +20,7 @@ _OF_ALL = {
         "std_mean", "norm", "quantile", "nanquantile", "median", "nanmedian", "logsumexp",
     )
 }  # fmt: skip
+_OF_ALL |= {linalg.vector_norm, linalg.norm}
 # Of these the form with a `dim` returns indices too, the form without does not.
 _WITH_INDICES = {ops.max, ops.min, ops.median, ops.nanmedian}
 _KEEPS_SHAPE = {
@@ -34,22 +35,23 @@ _KEEPS_SHAPE = {
 def along(function: Callable, args: tuple, kwargs: dict) -> Any:
     """One tensor, a `dim` (several, or none for all elements)."""
     p = bind(function, args, kwargs)
-    x = p["input"]
+    first = next(iter(p)) if args else "input"
+    x = p[first]
     level = deepest(args, kwargs.values())
-    others = [v for name, v in p.items() if name != "input" and isinstance(v, Variable)]
+    others = [v for name, v in p.items() if name != first and isinstance(v, Variable)]
     if others or not is_at(x, level) or p.get("p") == "nuc":
         return loop(function, args, kwargs)
     value, ndim = x.value, x._array.ndim
     if function in _OF_ALL and _every(p.get("dim")):
-        return _all_elements(function, p, value, ndim, level)
+        return _all_elements(function, p, first, value, ndim, level)
     if function is ops.count_nonzero and not isinstance(p.get("dim"), int):
         return loop(function, args, kwargs)
     dim = p.get("dim", -1)
     if isinstance(dim, bool) or not isinstance(dim, (int, tuple, list)):
         return loop(function, args, kwargs)  # for its error
     if ndim == 0:
-        return _of_numbers(function, p, value, dim, level)
-    p["input"], p["dim"] = value, shifted(dim, ndim)
+        return _of_numbers(function, p, first, value, dim, level)
+    p[first], p["dim"] = value, shifted(dim, ndim)
     return wrap_all(function(**p), level)
 
 
@@ -57,13 +59,15 @@ def _every(dim: Any) -> bool:
     return dim is None or (isinstance(dim, (tuple, list)) and not dim)
 
 
-def _all_elements(function: Callable, p: dict, value: Any, ndim: int, level: Any) -> Any:
+def _all_elements(
+    function: Callable, p: dict, first: str, value: Any, ndim: int, level: Any
+) -> Any:
     keepdim = p.pop("keepdim", False)
     size = 1
     for n in value._array.shape[1:]:
         size *= n
     flat = ops.reshape(value, (value._array.shape[0], size))
-    p["input"], p["dim"] = flat, 1
+    p[first], p["dim"] = flat, 1
     result = function(**p)
     if function in _WITH_INDICES:
         result = result[0]
@@ -73,12 +77,12 @@ def _all_elements(function: Callable, p: dict, value: Any, ndim: int, level: Any
     return wrap_all(result, level)
 
 
-def _of_numbers(function: Callable, p: dict, value: Any, dim: Any, level: Any) -> Any:
+def _of_numbers(function: Callable, p: dict, first: str, value: Any, dim: Any, level: Any) -> Any:
     """Samples without dimensions: their dimension 0 is one of size 1."""
     for d in dim if isinstance(dim, (tuple, list)) else (dim,):
         normalize_dim(d, 0)
     p.pop("keepdim", None)
-    p["input"] = ops.unsqueeze(value, 1)
+    p[first] = ops.unsqueeze(value, 1)
     p["dim"] = 1 if isinstance(dim, int) else (1,)
     result = function(**p)
     if function in _KEEPS_SHAPE:

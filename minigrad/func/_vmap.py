@@ -11,10 +11,17 @@ from .. import dispatch, ops
 from ..autograd.variable import Variable
 from ..tensor import Tensor
 from ..utils import _pytree as pytree
-from . import _layers, _pointwise, _products, _random, _reductions
+from . import _layers, _libraries, _pointwise, _products, _random, _reductions
 from ._batched import Batched, Level, batched, is_at, state
 
-_RULES = (_layers, _pointwise, _products, _random, _reductions)  # imported for what they register
+_RULES = (
+    _layers,
+    _libraries,
+    _pointwise,
+    _products,
+    _random,
+    _reductions,
+)  # imported for what they register
 _numbers = itertools.count(1)
 _registered = False
 

@@ -30,6 +30,7 @@ DYNAMIC = {
     "nonzero_static", "tolist", "unique", "unique_consecutive",
 }  # fmt: skip
 EXCLUDED = {
+    "linalg_pinv_singular": "samples are factors of the argument",
     "as_strided": "samples count from the start of a memory that batches do not have",
     "as_strided_copy": "the same",
     "as_strided_scatter": "the same",
@@ -142,10 +143,7 @@ def check(function: Callable, sample: Any, which: tuple[int, ...], tolerance: fl
     assert len(ours) == len(theirs)
     if not ours:
         return
-    try:
-        sum((t * (t.detach() * 0.1 + 1)).sum() for t in theirs).backward()
-    except ValueError:
-        return  # the function's own gradient fails: its own test says so
+    sum((t * (t.detach() * 0.1 + 1)).sum() for t in theirs).backward()
     sum((t * (t.detach() * 0.1 + 1)).sum() for t in ours).backward()
     for a, b in zip(again, leaves, strict=True):
         if b.grad is not None:
@@ -157,7 +155,8 @@ def check(function: Callable, sample: Any, which: tuple[int, ...], tolerance: fl
 def _ops() -> list:
     wanted = []
     for op in op_db:
-        if op.name in RANDOM | DYNAMIC or op.name in EXCLUDED or find(op.name) is None:
+        excluded = op.name in EXCLUDED or op.formatted_name in EXCLUDED
+        if op.name in RANDOM | DYNAMIC or excluded or find(op.name) is None:
             continue
         wanted.append(op)
     return wanted
