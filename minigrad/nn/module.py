@@ -99,6 +99,8 @@ class Module(HasState, HasHooks, Changes):
             return call_with_hooks(self, args, kwargs)
         return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
 
+    _call_impl = _wrapped_call_impl = __call__  # what PyTorch's calls go through
+
     # -- registration ----------------------------------------------------------------------------
 
     def _check_name(self, kind: str, name: Any, registry: str) -> None:
