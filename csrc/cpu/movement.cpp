@@ -55,6 +55,54 @@ void move_row(T* out, const T* in, const Stretch* stretch, int64_t count, T fill
   }
 }
 
+// A row that is one run of copies but for a few places, as of a padded image.
+struct Fringed {
+  static constexpr int64_t kPlaces = 16;
+  bool fits = false;
+  Stretch run;        // of step 1
+  int64_t run_at;     // where it begins in the row
+  int64_t moved = 0;  // places from[k] that go to at[k]; behind them those that are filled
+  int64_t count = 0;
+  int64_t at[kPlaces], from[kPlaces];
+};
+Fringed fringed(const Stretch* stretch, int64_t count, int64_t width) {
+  Fringed f;
+  int64_t longest = -1, place = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    const Stretch& s = stretch[k];
+    if (s.from >= 0 && s.step == 1 && s.each == 1 &&
+        (longest < 0 || s.count > stretch[longest].count)) {
+      longest = k;
+      f.run_at = place;
+    }
+    place += s.count;
+  }
+  if (longest < 0 || width - stretch[longest].count > Fringed::kPlaces) return f;
+  f.run = stretch[longest];
+  f.fits = true;
+  for (int filled = 0; filled < 2; ++filled) {
+    place = 0;
+    for (int64_t k = 0; k < count; place += stretch[k++].count) {
+      const Stretch& s = stretch[k];
+      if (k == longest || (s.from < 0) != (filled != 0)) continue;
+      for (int64_t j = 0; j < s.count; ++j) {
+        f.at[f.count] = place + j;
+        f.from[f.count++] = s.from + s.step * (j / s.each);
+      }
+    }
+    if (!filled) f.moved = f.count;
+  }
+  return f;
+}
+template <class T>
+MG_INLINE void move_fringed(T* out, const T* in, const Fringed& f, T fill, bool use_stream) {
+  copy_run(reinterpret_cast<char*>(out + f.run_at), reinterpret_cast<const char*>(in + f.run.from),
+           f.run.count * static_cast<int64_t>(sizeof(T)), use_stream);
+  int64_t k = 0;
+  for (; k < f.moved; ++k) out[f.at[k]] = in[f.from[k]];
+  for (; k < f.count; ++k) out[f.at[k]] = fill;
+}
+
 // Offsets of the outer dimensions' places in elements, one table after the other; the rows.
 int64_t fill_tables(const Movement& m) {
   int64_t* table = m.table;
@@ -112,8 +160,12 @@ void move_as(T* out, const T* in, const Movement& m) {
   const int64_t item = static_cast<int64_t>(sizeof(T));
   const bool use_stream = rows * width * item >= kStreamBytes;
   const T fill = static_cast<T>(m.fill);
+  const Fringed f = fringed(m.stretch[last], m.stretches[last], width);
   parallel_for(rows, grain_rows(rows, width * item), [&](int64_t begin, int64_t end) {
     each_row(m, begin, end, [&](int64_t row, int64_t offset) {
+      if (f.fits && offset >= 0) {
+        return move_fringed(out + row * width, in + offset, f, fill, use_stream);
+      }
       move_row(out + row * width, offset < 0 ? nullptr : in + offset, m.stretch[last],
                m.stretches[last], fill, use_stream);
     });

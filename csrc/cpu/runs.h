@@ -7,10 +7,24 @@ namespace mg::MG_ISA {
 
 typedef uint8_t vb __attribute__((vector_size(kVectorBytes)));
 
-// Vectors in the open: calling memcpy for a short row costs more than copying it.
+// kHalf to 2 kHalf bytes as two halves, which may overlap.
+template <int64_t kHalf>
+MG_INLINE void copy_halves(char* out, const char* in, int64_t bytes) {
+  char first[kHalf], last[kHalf];
+  __builtin_memcpy(first, in, kHalf);
+  __builtin_memcpy(last, in + bytes - kHalf, kHalf);
+  __builtin_memcpy(out, first, kHalf);
+  __builtin_memcpy(out + bytes - kHalf, last, kHalf);
+}
+
+// In the open: calling memcpy for a short row costs more than copying it.
 MG_INLINE void copy_run(char* out, const char* in, int64_t bytes, bool use_stream) {
   if (bytes < kVectorBytes) {
-    __builtin_memcpy(out, in, static_cast<size_t>(bytes));
+    if (bytes >= 32) return copy_halves<32>(out, in, bytes);
+    if (bytes >= 16) return copy_halves<16>(out, in, bytes);
+    if (bytes >= 8) return copy_halves<8>(out, in, bytes);
+    if (bytes >= 4) return copy_halves<4>(out, in, bytes);
+    for (int64_t i = 0; i < bytes; ++i) out[i] = in[i];
     return;
   }
   int64_t i = 0;
