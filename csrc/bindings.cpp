@@ -161,6 +161,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_optim(m.ptr());
   mg::bind_optim_factored(m.ptr());
   mg::bind_overrides(m.ptr());
+  mg::bind_pieces(m.ptr());
   mg::bind_pool(m.ptr());
   mg::bind_random(m.ptr());
   mg::bind_record(m.ptr());

@@ -25,6 +25,7 @@ void bind_norm(PyObject* module);
 void bind_optim(PyObject* module);
 void bind_optim_factored(PyObject* module);
 void bind_overrides(PyObject* module);
+void bind_pieces(PyObject* module);
 void bind_pool(PyObject* module);
 void bind_random(PyObject* module);
 void bind_record(PyObject* module);

@@ -63,6 +63,13 @@ PyObject* cell_of(PyObject* variable);
 // The same for a variable that is saved: RuntimeError for inference tensors.
 PyObject* saved_cell(PyObject* variable);
 
+// `array`, which shares the memory of the tensor `input`, as a tensor made by node `fn` (or None)
+// of class `cls`, whose forward has made it with the arguments `rest`; `several`: one of several
+// such results. Takes the references to `rest` and `array`, of which nullptr is passed on as an
+// error.
+PyObject* view_tensor(PyObject* input, PyObject* cls, PyObject* rest, PyObject* array, PyObject* fn,
+                      bool several);
+
 // An array shaped and typed like `like`, from the pool if large.
 PyObject* array_like(PyArrayObject* like);
 // NumPy returns scalars for results without dimensions: makes them arrays. Takes the reference.

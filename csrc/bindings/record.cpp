@@ -7,7 +7,7 @@ namespace mg {
 namespace {
 
 struct Names {
-  PyObject *forward, *saves, *saves_output, *cross, *no_grad, *inference;
+  PyObject *forward, *saves, *saves_output, *cross, *no_grad, *inference, *several;
   PyObject* apply_in_python;    // the whole operation, under anomaly detection
   PyObject* record_several;     // (node, inputs, arrays, results): several outputs
   PyObject* forget_dead_views;  // (cell)
@@ -228,39 +228,17 @@ PyObject* apply_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     Py_DECREF(node);
     return array;
   }
-  PyObject* cell = cell_of(input);
   PyObject* rest = PyTuple_New(nargs - 2);
-  PyObject* view = nullptr;
-  if (rest) {
-    for (Py_ssize_t i = 2; i < nargs; ++i) {
-      Py_INCREF(args[i]);
-      PyTuple_SET_ITEM(rest, i - 2, args[i]);
-    }
-    // A view made without recording cannot be written with recording: its last entry says so.
-    view = t_recording
-               ? PyTuple_Pack(3, input, args[0], rest)
-               : PyTuple_Pack(4, input, args[0], rest, t_inference ? n.inference : n.no_grad);
-    Py_DECREF(rest);
+  for (Py_ssize_t i = 2; rest && i < nargs; ++i) {
+    Py_INCREF(args[i]);
+    PyTuple_SET_ITEM(rest, i - 2, args[i]);
   }
-  PyObject* out = nullptr;
-  if (cell && view) {
-    out = new_tensor(array, fn != Py_None ? node : Py_None);
-  } else {
-    Py_DECREF(array);
-  }
-  if (out) {
-    Py_INCREF(cell);
-    replace(out, g.cell, cell);
-    Py_INCREF(view);
-    replace(out, g.view, view);
-    if (recording && cell != g_inference_cell && !register_view(cell, out)) Py_CLEAR(out);
-  }
+  PyObject* out = view_tensor(input, args[0], rest, array, fn != Py_None ? node : Py_None, false);
   if (out && g_anomaly && fn != Py_None) {
     PyObject* done = PyObject_CallOneArg(n.note_trace, node);
     if (!done) Py_CLEAR(out);
     Py_XDECREF(done);
   }
-  Py_XDECREF(view);
   Py_DECREF(node);
   return out;
 }
@@ -286,6 +264,33 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
+PyObject* view_tensor(PyObject* input, PyObject* cls, PyObject* rest, PyObject* array, PyObject* fn,
+                      bool several) {
+  PyObject* cell = cell_of(input);
+  PyObject* view = nullptr;
+  if (rest && array && cell) {
+    // Where writes to the view cannot be recorded, its last entry says why.
+    PyObject* why =
+        t_recording ? (several ? n.several : nullptr) : (t_inference ? n.inference : n.no_grad);
+    view = why ? PyTuple_Pack(4, input, cls, rest, why) : PyTuple_Pack(3, input, cls, rest);
+  }
+  Py_XDECREF(rest);
+  if (!view) {
+    Py_XDECREF(array);
+    return nullptr;
+  }
+  PyObject* out = new_tensor(array, fn);
+  if (out) {
+    Py_INCREF(cell);
+    replace(out, g.cell, cell);
+    replace(out, g.view, view);
+    if (t_recording && cell != g_inference_cell && !register_view(cell, out)) Py_CLEAR(out);
+  } else {
+    Py_DECREF(view);
+  }
+  return out;
+}
+
 void bind_record(PyObject* module) {
   add_functions(module, kFunctions);
   n.forward = PyUnicode_InternFromString("forward");
@@ -294,6 +299,7 @@ void bind_record(PyObject* module) {
   n.cross = PyUnicode_InternFromString("cross");
   n.no_grad = PyUnicode_InternFromString("no_grad");
   n.inference = PyUnicode_InternFromString("inference");
+  n.several = PyUnicode_InternFromString("several");
 }
 
 }  // namespace mg

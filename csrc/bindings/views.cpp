@@ -1,54 +1,483 @@
-// _C.expand: a view that repeats dimensions, without the Python of NumPy's as_strided.
-#include "bindings/array.h"
+// Views in one call: the same memory in another shape, with its place in the graph, as
+// minigrad/ops/{movement,slices,splits,subscript}.py say in Python. The functions named fast_
+// return None for what they leave to that code: errors, anything but plain arrays and ints, anomaly
+// detection.
+#include "bindings/views.h"
+
 #include "bindings/families.h"
 
 namespace mg {
 namespace {
 
-// expand(x, shape): x seen with a shape that it broadcasts to; the repeated dimensions have stride
-// 0.
-PyObject* expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  Array x;
-  if (!check_count("expand", nargs, 2) || !read_array("expand", "x", args[0], &x)) return nullptr;
-  if (!PyTuple_CheckExact(args[1]) || PyTuple_GET_SIZE(args[1]) > NPY_MAXDIMS ||
-      PyTuple_GET_SIZE(args[1]) < x.ndim) {
-    return fail(PyExc_TypeError, "expand: needed: a tuple of at least %d and at most %d sizes",
-                x.ndim, NPY_MAXDIMS);
-  }
-  const int ndim = static_cast<int>(PyTuple_GET_SIZE(args[1]));
-  const int lead = ndim - x.ndim;
-  npy_intp shape[NPY_MAXDIMS], strides[NPY_MAXDIMS];
-  for (int i = 0; i < ndim; ++i) {
-    shape[i] = PyLong_AsSsize_t(PyTuple_GET_ITEM(args[1], i));
-    if (shape[i] == -1 && PyErr_Occurred()) return nullptr;
-    const npy_intp from = i < lead ? 1 : x.shape[i - lead];
-    if (shape[i] < 0 || (from != 1 && from != shape[i])) {
-      return fail(PyExc_ValueError, "expand: %s does not broadcast to size %zd in dimension %d",
-                  describe(x).c_str(), shape[i], i);
-    }
-    strides[i] = i < lead || (from == 1 && shape[i] != 1) ? 0 : x.strides[i - lead];
-  }
-  PyArray_Descr* descr = PyArray_DESCR(x.object);
+struct Names {
+  PyObject *shape, *at, *dims, *variant;
+} n;
+PyObject* g_full;  // slice(None)
+
+}  // namespace
+
+PyArrayObject* plain_array(PyObject* input) {
+  if (g_anomaly || !g.tensor || !is_variable(input)) return nullptr;
+  PyObject* array = slot(input, g.array);
+  if (!PyArray_CheckExact(array)) return nullptr;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(array);
+  return PyArray_NDIM(x) < kMaxDims ? x : nullptr;
+}
+
+bool plain_int(PyObject* object, Py_ssize_t* value) {
+  if (!PyLong_CheckExact(object)) return false;
+  *value = PyLong_AsSsize_t(object);
+  if (*value != -1 || !PyErr_Occurred()) return true;
+  PyErr_Clear();
+  return false;
+}
+bool plain_dim(PyObject* object, int ndim, int* dim) {
+  Py_ssize_t d;
+  if (!plain_int(object, &d) || d < -ndim || d >= ndim) return false;
+  *dim = static_cast<int>(d < 0 ? d + ndim : d);
+  return true;
+}
+
+PyObject* view_array(PyArrayObject* x, const Dims& d) {
+  PyArray_Descr* descr = PyArray_DESCR(x);
   Py_INCREF(descr);
-  const int flags = PyArray_FLAGS(x.object) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED);
-  PyObject* view =
-      PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, strides, x.data, flags, nullptr);
+  const int flags = PyArray_FLAGS(x) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED);
+  PyObject* view = PyArray_NewFromDescr(&PyArray_Type, descr, d.ndim, d.shape, d.strides, d.data,
+                                        flags, nullptr);
   if (!view) return nullptr;
-  Py_INCREF(args[0]);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), args[0]) < 0) {
+  Py_INCREF(x);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view),
+                            reinterpret_cast<PyObject*>(x)) < 0) {
     Py_DECREF(view);
     return nullptr;
   }
   return view;
 }
 
+PyObject* slice_of(npy_intp begin, npy_intp end) {
+  PyObject* first = PyLong_FromSsize_t(begin);
+  PyObject* last = PyLong_FromSsize_t(end);
+  PyObject* part = first && last ? PySlice_New(first, last, nullptr) : nullptr;
+  Py_XDECREF(first);
+  Py_XDECREF(last);
+  return part;
+}
+
+PyObject* tuple_of(const npy_intp* values, int count) {
+  PyObject* tuple = PyTuple_New(count);
+  for (int i = 0; tuple && i < count; ++i) {
+    PyObject* value = PyLong_FromSsize_t(values[i]);
+    if (!value) Py_CLEAR(tuple);
+    if (tuple) PyTuple_SET_ITEM(tuple, i, value);
+  }
+  return tuple;
+}
+
+bool set_attribute(PyObject* object, PyObject* name, PyObject* value) {
+  const bool ok = value && PyObject_SetAttr(object, name, value) == 0;
+  Py_XDECREF(value);
+  return ok;
+}
+
+Py_ssize_t items_at(int dim, PyObject* part, PyObject** items) {
+  for (int i = 0; i < dim; ++i) items[i] = g_full;
+  items[dim] = part;
+  return dim + 1;
+}
+
+namespace {
+
+// The tensor for `d`, what forward of class `cls` would make and keep. `argument` (its reference is
+// taken) is what forward gets, and the node keeps it under `name` if that is given; `more`
+// (borrowed) is the variant that Squeeze gets besides.
+PyObject* finish(PyObject* cls, PyObject* input, PyArrayObject* x, const Dims& d,
+                 PyObject* argument, PyObject* name, PyObject* more = nullptr) {
+  if (!argument) return nullptr;
+  PyObject* fn = t_recording ? slot(input, g.fn) : Py_None;
+  PyObject* node = nullptr;
+  bool ok = true;
+  if (fn != Py_None) {
+    node = new_node(cls, PyTuple_Pack(1, fn));
+    ok = node &&
+         (name == n.dims ||
+          set_attribute(node, n.shape, tuple_of(PyArray_DIMS(x), PyArray_NDIM(x)))) &&
+         (!name || PyObject_SetAttr(node, name, argument) == 0) &&
+         (!more || PyObject_SetAttr(node, n.variant, more) == 0);
+  }
+  PyObject* out = nullptr;
+  if (ok) {
+    PyObject* rest = more ? PyTuple_Pack(2, argument, more) : PyTuple_Pack(1, argument);
+    PyObject* array = rest ? view_array(x, d) : nullptr;
+    out = view_tensor(input, cls, rest, array, node ? node : Py_None, false);
+  }
+  Py_DECREF(argument);
+  Py_XDECREF(node);
+  return out;
+}
+
+// ---- indices: ints, slices, None and ... ----
+
+bool plain_slice(PyObject* object) {
+  PySliceObject* s = reinterpret_cast<PySliceObject*>(object);
+  for (PyObject* end : {s->start, s->stop, s->step}) {
+    if (end != Py_None && !PyLong_CheckExact(end)) return false;
+  }
+  return true;
+}
+
+// What classes a view by an index may have: of ints, of slices, of new dimensions, of the whole.
+struct IndexClasses {
+  PyObject *select, *slice, *unsqueeze, *alias;
+};
+
+// Takes an index apart; the node's class, or nullptr (with no error set) where Python has to.
+PyObject* read_index(PyArrayObject* x, PyObject* const* items, Py_ssize_t count,
+                     const IndexClasses& classes, Dims* d, bool* has_ellipsis) {
+  const int ndim = PyArray_NDIM(x);
+  const npy_intp *shape = PyArray_DIMS(x), *strides = PyArray_STRIDES(x);
+  int named = 0;
+  *has_ellipsis = false;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    named += items[i] != Py_None && items[i] != Py_Ellipsis;
+    if (items[i] == Py_Ellipsis) {
+      if (*has_ellipsis) return nullptr;
+      *has_ellipsis = true;
+    }
+  }
+  if (named > ndim || ndim + count > kMaxDims) return nullptr;
+  PyObject* cls = nullptr;
+  d->data = PyArray_BYTES(x);
+  int at = 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = items[i];
+    Py_ssize_t place;
+    if (item == Py_None) {
+      d->add(1, 0);
+      cls = cls && cls != classes.unsqueeze ? classes.slice : classes.unsqueeze;
+    } else if (item == Py_Ellipsis) {
+      if (!cls && i + 1 == count) cls = classes.alias;
+      for (const int end = at + ndim - named; at < end; ++at) d->add(shape[at], strides[at]);
+    } else if (PySlice_Check(item)) {
+      Py_ssize_t start, stop, step;
+      if (!plain_slice(item) || PySlice_Unpack(item, &start, &stop, &step) < 0) {
+        PyErr_Clear();
+        return nullptr;
+      }
+      if (step < 1) return nullptr;
+      const Py_ssize_t length = PySlice_AdjustIndices(shape[at], &start, &stop, step);
+      if (length) d->data += start * strides[at];
+      d->add(length, strides[at] * step);
+      ++at;
+      cls = classes.slice;
+    } else if (plain_int(item, &place)) {
+      if (place < 0) place += shape[at];
+      if (place < 0 || place >= shape[at]) return nullptr;
+      d->data += place * strides[at];
+      ++at;
+      cls = classes.select;
+    } else {
+      return nullptr;
+    }
+  }
+  for (; at < ndim; ++at) d->add(shape[at], strides[at]);
+  return cls ? cls : classes.alias;
+}
+
+PyObject* view_by_index(const IndexClasses& classes, PyObject* input, PyObject* const* items,
+                        Py_ssize_t count) {
+  PyArrayObject* x = plain_array(input);
+  Dims d;
+  bool has_ellipsis;
+  PyObject* cls = x ? read_index(x, items, count, classes, &d, &has_ellipsis) : nullptr;
+  if (!cls) return new_none();
+  // The index as NumPy takes it: with ... it gives an array even where no dimension is left.
+  PyObject* key = PyTuple_New(count + !has_ellipsis);
+  if (!key) return nullptr;
+  for (Py_ssize_t i = 0; i < count + !has_ellipsis; ++i) {
+    PyObject* item = i < count ? items[i] : Py_Ellipsis;
+    Py_INCREF(item);
+    PyTuple_SET_ITEM(key, i, item);
+  }
+  return finish(cls, input, x, d, key, cls == classes.unsqueeze ? nullptr : n.at);
+}
+
+// fast_index(select, slice, unsqueeze, alias, input, index): the classes, then input[index].
+PyObject* fast_index(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_index", nargs, 6)) return nullptr;
+  const IndexClasses classes = {args[0], args[1], args[2], args[3]};
+  if (PyTuple_CheckExact(args[5])) {
+    PyObject* const* items = &PyTuple_GET_ITEM(args[5], 0);
+    return view_by_index(classes, args[4], items, PyTuple_GET_SIZE(args[5]));
+  }
+  return view_by_index(classes, args[4], args + 5, 1);
+}
+
+// fast_unsqueeze(cls, input, dim)
+PyObject* fast_unsqueeze(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_unsqueeze", nargs, 3)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  int dim;
+  if (!x || !plain_dim(args[2], PyArray_NDIM(x) + 1, &dim)) return new_none();
+  PyObject* items[kMaxDims];
+  const IndexClasses classes = {nullptr, args[0], args[0], nullptr};
+  return view_by_index(classes, args[1], items, items_at(dim, Py_None, items));
+}
+
+// fast_select(cls, input, dim, index)
+PyObject* fast_select(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_select", nargs, 4)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  int dim;
+  if (!x || !PyArray_NDIM(x) || !plain_dim(args[2], PyArray_NDIM(x), &dim) ||
+      !PyLong_CheckExact(args[3])) {
+    return new_none();
+  }
+  PyObject* items[kMaxDims];
+  const IndexClasses classes = {args[0], nullptr, nullptr, nullptr};
+  return view_by_index(classes, args[1], items, items_at(dim, args[3], items));
+}
+
+// fast_narrow(cls, input, dim, start, length)
+PyObject* fast_narrow(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_narrow", nargs, 5)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  int dim;
+  Py_ssize_t start, length;
+  if (!x || !PyArray_NDIM(x) || !plain_dim(args[2], PyArray_NDIM(x), &dim) ||
+      !plain_int(args[3], &start) || !plain_int(args[4], &length)) {
+    return new_none();
+  }
+  const npy_intp extent = PyArray_DIM(x, dim);
+  if (start < 0) start += extent;
+  if (start < 0 || length < 0 || start > extent || length > extent - start) return new_none();
+  PyObject* part = slice_of(start, start + length);
+  if (!part) return nullptr;
+  PyObject* items[kMaxDims];
+  const IndexClasses classes = {nullptr, args[0], nullptr, nullptr};
+  PyObject* out = view_by_index(classes, args[1], items, items_at(dim, part, items));
+  Py_DECREF(part);
+  return out;
+}
+
+// ---- other shapes ----
+
+// The sizes in f(2, 3), f((2, 3)) or f([2, 3]), given as a tuple of arguments; -1 if other objects.
+int read_sizes(PyObject* arguments, npy_intp* sizes) {
+  if (!PyTuple_CheckExact(arguments)) return -1;
+  PyObject* list = arguments;
+  if (PyTuple_GET_SIZE(list) == 1) {
+    PyObject* only = PyTuple_GET_ITEM(list, 0);
+    if (PyTuple_Check(only) || PyList_CheckExact(only)) list = only;
+  }
+  const Py_ssize_t count = Py_SIZE(list);
+  if (count >= kMaxDims) return -1;
+  PyObject* const* items = PySequence_Fast_ITEMS(list);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!plain_int(items[i], &sizes[i])) return -1;
+  }
+  return static_cast<int>(count);
+}
+
+// A C-contiguous array in the shape of `d`.
+PyObject* reshaped(PyObject* cls, PyObject* input, PyArrayObject* x, Dims* d) {
+  npy_intp stride = PyArray_ITEMSIZE(x);
+  for (int i = d->ndim - 1; i >= 0; --i) {
+    d->strides[i] = stride;
+    if (d->shape[i]) stride *= d->shape[i];
+  }
+  d->data = PyArray_BYTES(x);
+  return finish(cls, input, x, *d, tuple_of(d->shape, d->ndim), nullptr);
+}
+
+// fast_view(cls, input, sizes): a C-contiguous tensor in another shape, in which one size may be
+// -1.
+PyObject* fast_view(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_view", nargs, 3)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  Dims d;
+  if (!x || !PyArray_IS_C_CONTIGUOUS(x) || PyArray_SIZE(x) == 0) return new_none();
+  d.ndim = read_sizes(args[2], d.shape);
+  if (d.ndim < 0 || (d.ndim == 0 && PyTuple_GET_SIZE(args[2]) == 0)) return new_none();
+  npy_intp known = 1;
+  int free = -1;
+  for (int i = 0; i < d.ndim; ++i) {
+    if (d.shape[i] == -1 && free < 0) {
+      free = i;
+    } else if (d.shape[i] < 1 || __builtin_mul_overflow(known, d.shape[i], &known)) {
+      return new_none();
+    }
+  }
+  const npy_intp size = PyArray_SIZE(x);
+  if (free >= 0) {
+    d.shape[free] = size / known;
+    known *= d.shape[free];
+  }
+  if (known != size) return new_none();
+  return reshaped(args[0], args[1], x, &d);
+}
+
+// fast_flatten(cls, input, start_dim, end_dim): these dimensions as one.
+PyObject* fast_flatten(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_flatten", nargs, 4)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  int first, last;
+  if (!x || !PyArray_IS_C_CONTIGUOUS(x) || !PyArray_NDIM(x) ||
+      !plain_dim(args[2], PyArray_NDIM(x), &first) || !plain_dim(args[3], PyArray_NDIM(x), &last) ||
+      first >= last) {
+    return new_none();
+  }
+  Dims d;
+  for (int i = 0; i < PyArray_NDIM(x); ++i) {
+    if (i <= first || i > last) {
+      d.add(PyArray_DIM(x, i), 0);
+    } else {
+      d.shape[first] *= PyArray_DIM(x, i);
+    }
+  }
+  return reshaped(args[0], args[1], x, &d);
+}
+
+PyObject* permuted(PyObject* cls, PyObject* input, PyArrayObject* x, const npy_intp* order) {
+  Dims d;
+  d.data = PyArray_BYTES(x);
+  for (int i = 0; i < PyArray_NDIM(x); ++i) {
+    d.add(PyArray_DIM(x, static_cast<int>(order[i])),
+          PyArray_STRIDE(x, static_cast<int>(order[i])));
+  }
+  return finish(cls, input, x, d, tuple_of(order, d.ndim), n.dims);
+}
+
+// fast_permute(cls, input, dims): dims as the sizes of fast_view.
+PyObject* fast_permute(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_permute", nargs, 3)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  npy_intp order[kMaxDims];
+  if (!x || read_sizes(args[2], order) != PyArray_NDIM(x)) return new_none();
+  const int ndim = PyArray_NDIM(x);
+  uint32_t seen = 0;
+  for (int i = 0; i < ndim; ++i) {
+    if (order[i] < 0) order[i] += ndim;
+    if (order[i] < 0 || order[i] >= ndim) return new_none();
+    seen |= uint32_t{1} << order[i];
+  }
+  if (ndim == 0 || seen + 1 != uint32_t{1} << ndim) return new_none();
+  return permuted(args[0], args[1], x, order);
+}
+
+// fast_transpose(cls, input, dim0, dim1); with dim0 = None all dimensions in reverse order.
+PyObject* fast_transpose(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_transpose", nargs, 4)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  if (!x || PyArray_NDIM(x) == 0) return new_none();
+  const int ndim = PyArray_NDIM(x);
+  const bool reverse = args[2] == Py_None;
+  int a = 0, b = 0;
+  if (!reverse && (!plain_dim(args[2], ndim, &a) || !plain_dim(args[3], ndim, &b))) {
+    return new_none();
+  }
+  npy_intp order[kMaxDims];
+  for (int i = 0; i < ndim; ++i) order[i] = reverse ? ndim - 1 - i : i;
+  if (!reverse) {
+    order[a] = b;
+    order[b] = a;
+  }
+  return permuted(args[0], args[1], x, order);
+}
+
+// fast_squeeze(cls, input, dim): without dimension `dim` if that has size 1.
+PyObject* fast_squeeze(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_squeeze", nargs, 3)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  int dim;
+  if (!x || PyArray_NDIM(x) == 0 || !plain_dim(args[2], PyArray_NDIM(x), &dim)) return new_none();
+  Dims d;
+  d.data = PyArray_BYTES(x);
+  const npy_intp at = dim;
+  for (int i = 0; i < PyArray_NDIM(x); ++i) {
+    if (i != dim || PyArray_DIM(x, i) != 1) d.add(PyArray_DIM(x, i), PyArray_STRIDE(x, i));
+  }
+  PyObject* variant = PyLong_FromLong(1);
+  PyObject* out = variant ? finish(args[0], args[1], x, d, tuple_of(&at, d.ndim < PyArray_NDIM(x)),
+                                   nullptr, variant)
+                          : nullptr;
+  Py_XDECREF(variant);
+  return out;
+}
+
+// fast_expand(cls, input, sizes): dimensions of size 1 repeated; -1 keeps a size.
+PyObject* fast_expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_expand", nargs, 3)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  Dims d;
+  d.ndim = x ? read_sizes(args[2], d.shape) : -1;
+  const int lead = x ? d.ndim - PyArray_NDIM(x) : -1;
+  if (lead < 0) return new_none();
+  bool same = lead == 0;
+  for (int i = 0; i < d.ndim; ++i) {
+    const npy_intp from = i < lead ? 1 : PyArray_DIM(x, i - lead);
+    if (i >= lead && d.shape[i] == -1) d.shape[i] = from;
+    if (d.shape[i] < 0 || (d.shape[i] != from && from != 1)) return new_none();
+    d.strides[i] = i < lead || d.shape[i] != from ? 0 : PyArray_STRIDE(x, i - lead);
+    same = same && d.shape[i] == from;
+  }
+  if (same) return new_none();  // its gradient is passed on as it is: Python says so
+  d.data = PyArray_BYTES(x);
+  return finish(args[0], args[1], x, d, tuple_of(d.shape, d.ndim), nullptr);
+}
+
+// expand(x, shape): x seen with a shape that it broadcasts to; the repeated dimensions have stride
+// 0.
+PyObject* expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  Array x;
+  if (!check_count("expand", nargs, 2) || !read_array("expand", "x", args[0], &x)) return nullptr;
+  if (!PyTuple_CheckExact(args[1]) || PyTuple_GET_SIZE(args[1]) > kMaxDims ||
+      PyTuple_GET_SIZE(args[1]) < x.ndim) {
+    return fail(PyExc_TypeError, "expand: needed: a tuple of at least %d and at most %d sizes",
+                x.ndim, kMaxDims);
+  }
+  const int ndim = static_cast<int>(PyTuple_GET_SIZE(args[1]));
+  const int lead = ndim - x.ndim;
+  Dims d;
+  for (int i = 0; i < ndim; ++i) {
+    d.shape[i] = PyLong_AsSsize_t(PyTuple_GET_ITEM(args[1], i));
+    if (d.shape[i] == -1 && PyErr_Occurred()) return nullptr;
+    const npy_intp from = i < lead ? 1 : x.shape[i - lead];
+    if (d.shape[i] < 0 || (from != 1 && from != d.shape[i])) {
+      return fail(PyExc_ValueError, "expand: %s does not broadcast to size %zd in dimension %d",
+                  describe(x).c_str(), d.shape[i], i);
+    }
+    d.strides[i] = i < lead || (from == 1 && d.shape[i] != 1) ? 0 : x.strides[i - lead];
+  }
+  d.ndim = ndim;
+  d.data = static_cast<char*>(x.data);
+  return view_array(x.object, d);
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(expand, "expand(x, shape): a view that repeats dimensions of size 1"),
+    MG_FAST(fast_expand, "fast_expand(cls, input, sizes): the same, recorded"),
+    MG_FAST(fast_flatten, "fast_flatten(cls, input, start_dim, end_dim): dimensions merged"),
+    MG_FAST(fast_index, "fast_index(select, slice, unsqueeze, alias, input, index): a view"),
+    MG_FAST(fast_narrow, "fast_narrow(cls, input, dim, start, length): a part of a dimension"),
+    MG_FAST(fast_permute, "fast_permute(cls, input, dims): dimensions in another order"),
+    MG_FAST(fast_select, "fast_select(cls, input, dim, index): one place of a dimension"),
+    MG_FAST(fast_squeeze, "fast_squeeze(cls, input, dim): a dimension of size 1 left out"),
+    MG_FAST(fast_transpose, "fast_transpose(cls, input, dim0, dim1): two dimensions exchanged"),
+    MG_FAST(fast_unsqueeze, "fast_unsqueeze(cls, input, dim): a new dimension of size 1"),
+    MG_FAST(fast_view, "fast_view(cls, input, sizes): contiguous memory in another shape"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_views(PyObject* module) { add_functions(module, kFunctions); }
+void bind_views(PyObject* module) {
+  add_functions(module, kFunctions);
+  const struct {
+    PyObject** name;
+    const char* text;
+  } names[] = {{&n.shape, "shape"}, {&n.at, "at"}, {&n.dims, "dims"}, {&n.variant, "variant"}};
+  for (const auto& each : names) *each.name = PyUnicode_InternFromString(each.text);
+  g_full = PySlice_New(nullptr, nullptr, nullptr);
+}
 
 }  // namespace mg

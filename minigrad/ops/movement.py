@@ -10,8 +10,16 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import alias, apply, apply_view
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
-from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, other_layout, shape_of
+from ..kernels import cpu, fast
+from ._shape import (
+    Expand,
+    array_arg,
+    as_shape,
+    normalize_dim,
+    normalize_dims,
+    other_layout,
+    shape_of,
+)
 from ._shape import expand as expand_to
 
 __all__ = [
@@ -105,6 +113,10 @@ def reshape(input: Any, *size: Any, shape: Any = None) -> Any:
 
     Gradient: grad in the input's shape. RuntimeError if the number of elements differs.
     """
+    if shape is None:
+        seen = fast.fast_view(View, input, size)
+        if seen is not None:
+            return seen
     if not isinstance(input, Variable):
         return array_arg("reshape", input).reshape(as_shape(size))
     x = input._array
@@ -127,6 +139,10 @@ def view(input: Any, *shape: Any, dtype: Any = None, size: Any = None) -> Any:
     """
     if size is not None:
         shape = (size,)
+    if dtype is None:
+        seen = fast.fast_view(View, input, shape)
+        if seen is not None:
+            return seen
     if dtype is None and len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         dtype = shape[0]
     if dtype is not None:
@@ -181,6 +197,9 @@ def reshape_as(input: Any, other: Any) -> Any:
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Merges the dimensions from `start_dim` to `end_dim` (inclusive) into one."""
+    seen = fast.fast_flatten(View, input, start_dim, end_dim)
+    if seen is not None:
+        return seen
     shape = array_arg("flatten", input).shape
     first = normalize_dim(start_dim, len(shape))
     last = normalize_dim(end_dim, len(shape))
@@ -244,6 +263,10 @@ class T(Permute):
 
 def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """`input` with its dimensions in the order `dims`."""
+    if dims is None:
+        seen = fast.fast_permute(Permute, input, order)
+        if seen is not None:
+            return seen
     x = array_arg("permute", input)
     order = as_shape(order if dims is None else (dims,))
     if len(order) != x.ndim:
@@ -260,6 +283,9 @@ def permute(input: Any, *order: Any, dims: Any = None) -> Any:
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """`input` with dimensions `dim0` and `dim1` exchanged."""
+    seen = fast.fast_transpose(Transpose, input, dim0, dim1)
+    if seen is not None:
+        return seen
     x = array_arg("transpose", input)
     if x.__class__ is not np.ndarray and (special := other_layout("transpose", input)):
         return special(input, dim0, dim1)
@@ -278,11 +304,15 @@ def t(input: Any) -> Any:
     ndim = x.ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
-    return apply_view(T, input, tuple(range(ndim))[::-1])
+    seen = fast.fast_transpose(T, input, None, None)
+    return apply_view(T, input, tuple(range(ndim))[::-1]) if seen is None else seen
 
 
 def reversed_dims(input: Any) -> Any:
     """`input` with its dimensions in reverse order (`Tensor.T`)."""
+    seen = fast.fast_transpose(Permute, input, None, None)
+    if seen is not None:
+        return seen
     return apply_view(Permute, input, tuple(range(len(shape_of(input))))[::-1])
 
 
@@ -361,6 +391,9 @@ def squeeze(input: Any, dim: Any = None, *, axis: int | None = None) -> Any:
     """`input` without its dimensions of size 1: all, or those of `dim` that have size 1."""
     if axis is not None:
         dim = axis
+    seen = fast.fast_squeeze(Squeeze, input, dim)
+    if seen is not None:
+        return seen
     shape = array_arg("squeeze", input).shape
     if dim is None:
         dims, variant = tuple(range(len(shape))), 0
@@ -387,6 +420,9 @@ def unsqueeze(input: Any, dim: Any = None, *, axis: int | None = None) -> Any:
     """`input` with a dimension of size 1 inserted at `dim`."""
     if axis is not None:
         dim = axis
+    seen = fast.fast_unsqueeze(Unsqueeze, input, dim)
+    if seen is not None:
+        return seen
     ndim = array_arg("unsqueeze", input).ndim
     d = normalize_dim(dim, ndim + 1)
     return apply_view(Unsqueeze, input, (slice(None),) * d + (None, ...))
@@ -397,6 +433,10 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
 
     -1 keeps a size. Gradient: the sum over the repeated dimensions. RuntimeError for other sizes.
     """
+    if size is None:
+        seen = fast.fast_expand(Expand, input, sizes)
+        if seen is not None:
+            return seen
     shape = array_arg("expand", input).shape
     asked = as_shape(sizes if size is None else (size,))
     lead = len(asked) - len(shape)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
+from ..kernels import fast
 from ._shape import array_arg, normalize_dim
 from .movement import reshape
 
@@ -71,6 +72,9 @@ def narrow(
     """The `length` places from `start` on of dimension `dim`. Shares memory."""
     if axis is not None:
         dim = axis
+    seen = fast.fast_narrow(Slice, input, dim, start, length)
+    if seen is not None:
+        return seen
     x = array_arg("narrow", input)
     if not x.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -103,6 +107,9 @@ def select(input: Any, dim: Any = None, index: Any = None, *, axis: int | None =
     """Place `index` of dimension `dim`, which disappears. Shares memory."""
     if axis is not None:
         dim = axis
+    seen = fast.fast_select(Select, input, dim, index)
+    if seen is not None:
+        return seen
     x = array_arg("select", input)
     if not x.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")

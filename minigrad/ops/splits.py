@@ -11,7 +11,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply, apply_view, apply_views
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._shape import array_arg, array_of, normalize_dim
 from .slices import Select, Slice, at_dim
 
@@ -132,6 +132,9 @@ def split(
     The pieces share memory. `split_size` is the method's name of the second argument. RuntimeError
     if given sizes do not sum up to the dimension.
     """
+    pieces = fast.fast_split(Split, Slice, tensor, split_size_or_sections, dim)
+    if pieces is not None:
+        return pieces
     x = array_arg("split", tensor, argument="tensor")
     if split_size_or_sections is None:
         split_size_or_sections = split_size
@@ -195,6 +198,9 @@ def unbind(input: Any, dim: int = 0, *, axis: int | None = None) -> tuple:
     """The places along a dimension, each without it. They share memory."""
     if axis is not None:
         dim = axis
+    pieces = fast.fast_unbind(Unbind, Select, input, dim)
+    if pieces is not None:
+        return pieces
     x = array_arg("unbind", input)
     if not x.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")

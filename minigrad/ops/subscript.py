@@ -16,7 +16,7 @@ import numpy as np
 from ..autograd import inplace, modes, record
 from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
-from ..kernels import places
+from ..kernels import fast, places
 from ._elementwise import to_dtype
 from ._shape import array_of
 from .assign import as_values, without_leading_ones, write_values
@@ -211,26 +211,6 @@ def _dims(item: Any) -> int:
     return a.ndim if is_mask(a) else 1
 
 
-def _plain_class(shape: tuple[int, ...], index: tuple) -> type[Slice] | None:
-    """The node of an index of plain slices and ints in range; None for any other one."""
-    if len(index) > len(shape):
-        return None
-    cls = None
-    for item, n in zip(index, shape):
-        if item.__class__ is slice:
-            for end in (item.start, item.stop, item.step):
-                if end is not None and end.__class__ is not int:
-                    return None
-            if item.step is not None and item.step < 1:
-                return None
-            cls = Slice
-        elif item.__class__ is int and -n <= item < n:
-            cls = Select
-        else:
-            return None
-    return cls
-
-
 def _dense(x: Any) -> bool:
     return x.flags.c_contiguous
 
@@ -241,17 +221,10 @@ def getitem(input: Any, index: Any) -> Any:
     Gradient: grad at the places of `input`, summed where one is named several times. IndexError for
     places that do not exist.
     """
+    seen = fast.fast_index(Select, Slice, Unsqueeze, Alias, input, index)
+    if seen is not None:
+        return seen
     x = input._array
-    if index.__class__ is int and x.ndim:
-        n = x.shape[0]
-        if not -n <= index < n:
-            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
-        return apply_view(Select, input, (index, ...))
-    if index.__class__ is slice or index.__class__ is tuple:
-        key = index if index.__class__ is tuple else (index,)
-        cls = _plain_class(x.shape, key)
-        if cls is not None:
-            return apply_view(cls, input, (*key, ...))
     if isinstance(index, Variable):
         taken = places.fast_take(_TAKE, input, 0, index, True)
         if taken is not None:
