@@ -175,6 +175,58 @@ def test_warm_restarts_at_fractions():
         assert a == pytest.approx(b, rel=1e-12)
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_tensors_as_learning_rates(call):
+    found = []
+    for lib in (mg, torch):
+        rates = [lib.tensor(lr, dtype=lib.float64) for lr in (0.3, 0.05)]
+        groups = [{"params": [lib.nn.Parameter(lib.ones(2))], "lr": lr} for lr in rates]
+        o = lib.optim.SGD(groups, momentum=0.9)
+        s = eval(f"L.{call}", {"L": lib.optim.lr_scheduler, "o": o})
+        values = []
+        for _ in range(18):
+            o.step()
+            s.step()
+            values += [float(lr) for lr in rates] + [float(lr) for lr in s.get_last_lr()]
+        assert all(g["lr"] is lr for g, lr in zip(o.param_groups, rates, strict=True))
+        assert all(isinstance(lr, lib.Tensor) for lr in s.get_last_lr())
+        found.append(values)
+    assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-15)
+
+
+def test_users_schedules():
+    found = []
+    for lib in (mg, torch):
+        base = lib.optim.lr_scheduler.LRScheduler
+
+        class Warmup(base):
+            def __init__(self, optimizer, steps, last_epoch=-1):
+                self.steps = steps
+                super().__init__(optimizer, last_epoch)
+
+            def get_lr(self):
+                share = min(1.0, (self.last_epoch + 1) / self.steps)
+                return [lr * share for lr in self.base_lrs]
+
+        o = optimizer(lib)
+        s = Warmup(o, 5)
+        rates = [s.get_last_lr()]
+        for _ in range(7):
+            o.step()
+            s.step()
+            rates.append([g["lr"] for g in o.param_groups])
+        twin = Warmup(optimizer(lib), 3)
+        twin.load_state_dict(s.state_dict())
+        rates.append([twin.last_epoch, twin.steps])
+        chained = lib.optim.lr_scheduler.ChainedScheduler([Warmup(o, 2), Warmup(o, 4)])
+        o.step()
+        chained.step()
+        rates.append(chained.get_last_lr())
+        found.append(rates)
+    for a, b in zip(*found, strict=True):
+        assert a == pytest.approx(b, rel=1e-12)
+
+
 def test_lr_that_is_a_tensor_is_written_in_place():
     p = mg.nn.Parameter(mg.ones(1))
     lr = mg.tensor(0.5)
