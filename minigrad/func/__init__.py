@@ -9,6 +9,7 @@ from ._modules import (
     replace_all_batch_norm_modules_,
     stack_module_state,
 )
+from ._rearrange import rearrange
 from ._vmap import vmap
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",

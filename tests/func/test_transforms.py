@@ -163,7 +163,18 @@ def batched_everything(m: Any) -> Any:
     )  # fmt: skip
 
 
+def rearranged(m: Any) -> Any:
+    (x,) = tensors(m, np.arange(24.0).reshape(2, 3, 4))
+    r = m.func.rearrange
+    return (
+        r(x, "a b c -> c a b"), r(x, "a b c -> (a b) c"), r(x, "a b (c d) -> d a b c", c=2),
+        r(x, "a ... -> ... a"), r(x, "... c -> (...) c"), r(x, "a b c -> a 1 b c"),
+        r([x[0], x[1]], "n b c -> b n c"), r(x, "a b c -> b (c a)"),
+    )  # fmt: skip
+
+
 PROGRAMS = [
+    rearranged,
     grad_tuple, grad_aux_dict, grad_of_grad, grad_stays_in_outer_graph, no_grad_inside, unused,
     closure_parameters, vjp_several, jvp_several, linearized, jacobians, hessians, hessian_vector,
     batched_everything,
@@ -235,6 +246,9 @@ BAD = {
     "random fill": lambda m, x: m.func.vmap(
         lambda x: m.ones(2).normal_() + x, randomness="different"
     )(x),
+    "rearrange names": lambda m, x: m.func.rearrange(x, "a -> b"),
+    "rearrange ranks": lambda m, x: m.func.rearrange(x, "a b -> b a"),
+    "rearrange arrow": lambda m, x: m.func.rearrange(x, "a"),
     "stack nothing": lambda m, x: m.func.stack_module_state([]),
     "functional_call list": lambda m, x: m.func.functional_call(m.nn.Linear(3, 2), 3, (x,)),
     "functional_call twice": lambda m, x: m.func.functional_call(
