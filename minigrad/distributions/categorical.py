@@ -63,8 +63,11 @@ class Categorical(ProbsOrLogits, Distribution):
 
     def log_prob(self, value: Any) -> Any:
         self._check(value)
-        index, log_pmf = ops.broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return log_pmf.gather(-1, index[..., :1]).squeeze(-1)
+        index, log_pmf = value.long().unsqueeze(-1), self.logits
+        if index.shape[:-1] != log_pmf.shape[:-1]:
+            index, log_pmf = ops.broadcast_tensors(index, log_pmf)
+            index = index[..., :1]
+        return log_pmf.gather(-1, index).squeeze(-1)
 
     def entropy(self) -> Any:
         logits = self.logits.clamp(min=finfo(self.logits.dtype).min)  # 0 * -inf is to be 0

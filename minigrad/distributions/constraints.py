@@ -187,6 +187,11 @@ class _OneHot(Constraint):
         return _is_bit(value).all(-1) & value.sum(-1).eq(1)
 
 
+def _whole(value: Any, inside: Any) -> Any:
+    """Where values that lie inside are whole."""
+    return (value % 1 == 0) & inside if value.is_floating_point() else inside
+
+
 class _IntegerInterval(_Bounded):
     """Whole numbers from `lower_bound` to `upper_bound`."""
 
@@ -195,7 +200,7 @@ class _IntegerInterval(_Bounded):
 
     def check(self, value: Any) -> Any:
         inside = (self.lower_bound <= value) & (value <= self.upper_bound)  # type: ignore[attr-defined]
-        return (value % 1 == 0) & inside
+        return _whole(value, inside)
 
 
 class _IntegerLessThan(_Bounded):
@@ -205,7 +210,7 @@ class _IntegerLessThan(_Bounded):
     _bounds = ("upper_bound",)
 
     def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & (value <= self.upper_bound)  # type: ignore[attr-defined]
+        return _whole(value, value <= self.upper_bound)  # type: ignore[attr-defined]
 
 
 class _IntegerGreaterThan(_Bounded):
@@ -215,7 +220,7 @@ class _IntegerGreaterThan(_Bounded):
     _bounds = ("lower_bound",)
 
     def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & (value >= self.lower_bound)  # type: ignore[attr-defined]
+        return _whole(value, value >= self.lower_bound)  # type: ignore[attr-defined]
 
 
 class _Real(Constraint):

@@ -13,7 +13,7 @@ from . import constraints
 from ._parameters import ProbsOrLogits
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all, clamp_probs, either, lazy_property, logits_to_probs
+from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 
 __all__ = ["ContinuousBernoulli"]
 
@@ -37,7 +37,6 @@ class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
         lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ):
-        either(probs, logits)
         number = self._take(probs, logits)
         if probs is not None:
             valid = self.arg_constraints["probs"].check(self.probs)  # before it is clamped

@@ -123,22 +123,36 @@ class Wishart(MatrixParameter, ExponentialFamily):
         lower = self._unbroadcasted_scale_tril @ noise
         return lower @ lower.mT
 
+    def _definite(self, sample: Any) -> Any:
+        """Which samples are positive definite in floating point, in any batch."""
+        found = self.support.check(sample)
+        n = len(self._batch_shape)
+        return found.reshape((*found.shape[: found.dim() - n], -1)).any(-1) if n else found
+
     def rsample(self, sample_shape: Any = (), max_try_correction: int | None = None) -> Any:
         """Samples; what is not positive definite in floating point is drawn again.
 
-        PyTorch has this check inverted and draws the good ones again, which costs its stream
-        `max_try_correction` more draws: numbers therefore differ from its for the same seed.
+        PyTorch's check is inverted at first: it draws the good samples once more. For its numbers
+        of a seed this does the same, and then replaces those that are singular indeed.
         """
         tries = _TRIES if max_try_correction is None else max_try_correction
         sample = self._bartlett_sampling(sample_shape)
+        wanted = self._definite(sample)
         for _ in range(tries):
-            singular = ~self.support.check(sample)
-            if not singular.any():
+            count = int(wanted.sum())
+            if not count:
                 break
-            warnings.warn("Singular sample detected.", stacklevel=2)
-            again = self._bartlett_sampling(sample_shape)
-            sample = ops.where(singular[..., None, None], again, sample)
+            sample = self._replaced(sample, wanted, count)
+            wanted = ~self._definite(sample)
         return sample
+
+    def _replaced(self, sample: Any, where: Any, count: int) -> Any:
+        """`sample` with new matrices at the places of a mask of the sample's shape."""
+        drawn = self._bartlett_sampling((count,))
+        inner = sample.shape[where.dim() :]
+        flat = sample.reshape((-1, *inner))
+        places = where.reshape(-1).nonzero().squeeze(-1)
+        return flat.index_copy(0, places, drawn).reshape(sample.shape)
 
     def log_prob(self, value: Any) -> Any:
         self._check(value)

@@ -78,9 +78,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("Wishart", {"df": [4.5, 6.0], "scale_tril": TRIL}, {}),
 ]
 
-# PyTorch draws the good samples again; see `Wishart.rsample`.
-OTHER_STREAM = {"Wishart"}
-# `sample` is ours alone where PyTorch's generator is asked in another order.
 IDS = [f"{name}-{'-'.join((*tensors, *others))}" for name, tensors, others in CASES]
 
 
