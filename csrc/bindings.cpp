@@ -166,6 +166,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_random(m.ptr());
   mg::bind_record(m.ptr());
   mg::bind_reduce(m.ptr());
+  mg::bind_resample(m.ptr());
   mg::bind_rnn(m.ptr());
   mg::bind_samplers(m.ptr());
   mg::bind_softmax(m.ptr());

@@ -26,6 +26,7 @@
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/resample.h"
 #include "kernels/rnn.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
@@ -48,6 +49,7 @@ struct KernelTable {
   OptimKernels optim;
   PoolKernels pool;
   ReduceKernels reduce;
+  ResampleKernels resample;
   RnnKernels rnn;
   RowNormKernels row_norm;
   SoftmaxKernels softmax;

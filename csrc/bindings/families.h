@@ -30,6 +30,7 @@ void bind_pool(PyObject* module);
 void bind_random(PyObject* module);
 void bind_record(PyObject* module);
 void bind_reduce(PyObject* module);
+void bind_resample(PyObject* module);
 void bind_rnn(PyObject* module);
 void bind_samplers(PyObject* module);
 void bind_softmax(PyObject* module);

@@ -37,6 +37,7 @@ extern const MovementKernels kMovement;
 extern const OptimKernels kOptim;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
+extern const ResampleKernels kResample;
 extern const RnnKernels kRnn;
 extern const RowNormKernels kRowNorm;
 extern const SoftmaxKernels kSoftmax;
@@ -48,7 +49,7 @@ const KernelTable& table() {
   static const KernelTable kTable = {
       kAttention, kBatchNorm, kCast,    kConv,     kDropout, kElementwise, kFactor,
       kGemm,      kIndex,     kLoss,    kMovement, kOptim,   kPool,        kReduce,
-      kRnn,       kRowNorm,   kSoftmax, kSort,     kSparse,
+      kResample,  kRnn,       kRowNorm, kSoftmax,  kSort,    kSparse,
   };
   return kTable;
 }

@@ -37,6 +37,7 @@ from .movement import *  # noqa: F403
 from .nn import *  # noqa: F403
 from .norm import *  # noqa: F403
 from .places import *  # noqa: F403
+from .resample import *  # noqa: F403
 
 empty = _C.empty
 empty_like = _C.empty_like

@@ -9,23 +9,20 @@ import numpy as np
 __all__ = ["resample"]
 
 
-def resample(x: Any, axis: int, first: Any, weight: Any, plain: bool) -> Any:
-    """out[o] = sum over k of weight[k, o] * x[first[o] + k] along `axis`, as a new array.
+def resample(x: Any, axis: int, index: Any, weight: Any) -> Any:
+    """out[o] = sum over k of weight[k, o] * x[index[k, o]] along `axis`, as a new array.
 
-    first (out,), weight (K, out); a weight of 0 may stand beyond the input's end. `plain`: K is 1
-    and the weights are 1.
+    index and weight (K, out); weight None: K is 1, and values are copied.
     """
-    if plain:
-        return np.take(x, first, axis)
+    if weight is None:
+        return np.take(x, index[0], axis)
     shape = [1] * x.ndim
-    shape[axis] = len(first)
-    end = x.shape[axis] - 1
-    if end < 0:
-        return np.zeros((*x.shape[:axis], len(first), *x.shape[axis + 1 :]), x.dtype)
+    shape[axis] = index.shape[1]
+    if not x.shape[axis]:
+        return np.zeros((*x.shape[:axis], index.shape[1], *x.shape[axis + 1 :]), x.dtype)
     out = None
-    for k, row in enumerate(weight):
-        # What stands beyond a range must not be multiplied by 0: it might be infinite.
-        part = np.take(x, np.where(row != 0, np.minimum(first + k, end), first), axis)
+    for places, row in zip(index, weight, strict=True):
+        part = np.take(x, places, axis)
         part *= row.reshape(shape)
         out = part if out is None else np.add(out, part, out=out)
     return out

@@ -22,6 +22,14 @@ class Taps(NamedTuple):
     weight: Any  # (K, out) float64 or float32
     size: int  # of the input
     plain: bool
+    index: Any = None  # (K, out) int32: first[o] + k, or first[o] where the weight is 0
+
+
+def _indexed(taps: Taps) -> Taps:
+    """The taps with their places, as the kernel reads them."""
+    steps = np.arange(len(taps.weight))[:, None]
+    places = np.where(taps.weight != 0, taps.first + steps, taps.first)
+    return taps._replace(index=np.ascontiguousarray(places.astype(np.int32)))
 
 
 def _packed(first: Any, last: Any, weight: Any, size: int, plain: bool = False) -> Taps:
@@ -188,4 +196,4 @@ def taps(
         found = _antialiased(mode, size, out, align, factor, real)
     else:
         found = (_linear if mode == "linear" else _cubic)(size, out, align, factor, real)
-    return found, transposed(found)
+    return _indexed(found), _indexed(transposed(found))

@@ -60,7 +60,7 @@ def _resampled(x: Any, plan: tuple) -> Any:
     narrow = dtype.itemsize < 4 and not exact
     out = x.astype(np.float32) if narrow else x
     for axis, step, _ in sorted(plan, key=_growth):
-        out = cpu.resample(out, axis, step.first, step.weight, step.plain)
+        out = cpu.resample(out, axis, step.index, None if step.plain else step.weight)
     if out is x:
         return x.copy()
     return out.astype(dtype) if narrow else out
@@ -76,11 +76,8 @@ def _resampled_bytes(x: Any, plan: tuple) -> Any:
         while bits < 22 and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
             bits += 1
         whole = np.trunc(step.weight * (1 << bits) + np.copysign(0.5, step.weight))
-        wide = cpu.resample(
-            x.astype(np.int32), axis, step.first, whole.astype(np.int32), step.plain
-        )
-        half = 0 if step.plain else 1 << (bits - 1)
-        x = np.clip((wide + half) >> (0 if step.plain else bits), 0, 255).astype(np.uint8)
+        wide = cpu.resample(x.astype(np.int32), axis, step.index, whole.astype(np.int32))
+        x = np.clip((wide + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
     return x
 
 

@@ -66,6 +66,9 @@ CALLS = {
     "max_pool2d": lambda: [
         zeros(2, 3, 2, 2), zeros(2, 3, 2, 2, dtype=np.int32), zeros(2, 3, 4, 4), *WINDOW, 1, 1,
     ],
+    "resample": lambda: [
+        zeros(2, 3, 4), zeros(2, 5, 4), zeros(2, 3, dtype=np.int32), zeros(2, 3),
+    ],
     "scatter_planes": lambda: [
         zeros(2, 3, 4, 4), zeros(2, 3, 2, 2), zeros(2, 3, 2, 2, dtype=np.int32),
     ],
