@@ -108,17 +108,12 @@ def _fractional(name: str, n: int) -> list[Row]:
 
         return getattr(F, name)(x, kernel, size, None, True, samples.detach())
 
-    def ours(x, kernel, size, samples):
-        import minigrad as mg
-
-        return mg.ops.CATALOGUE[name](x, kernel, size, samples.detach())
-
     wide = 7 if n == 2 else 4  # volumes need one more
     bad = ((x, wide, 3, samples), {}, RuntimeError, "too large relative to input")
     empty = (A((0, 3, *(6, 8, 7)[:n])), 2, 3, samples)
     return [
-        Row(name, (x, 2, 3, samples), torch=theirs, op=ours, bad=bad, empty=empty),
-        Row(name, (one, (2, 3, 1)[:n], (4, 3, 5)[:n], samples), torch=theirs, op=ours,
+        Row(name, (x, 2, 3, samples), torch=theirs, bad=bad, empty=empty),
+        Row(name, (one, (2, 3, 1)[:n], (4, 3, 5)[:n], samples), torch=theirs,
             label="unbatched", empty=empty),
     ]  # fmt: skip
 
