@@ -324,6 +324,29 @@ def test_classes_of_the_program_need_to_be_allowed() -> None:
     assert mg.load(ours({"args": args}), weights_only=False)["args"] == args
 
 
+def test_classes_of_the_programs_own_files(tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass Config:\n    width: int = 8\n"
+    )
+    (tmp_path / "p.py").write_text(
+        "import pathlib, torch\nfrom settings import Config\n"
+        "torch.save({'config': Config(3), 'at': pathlib.Path('a', 'b')}, 'c.pt')\n"
+        "print(torch.load('c.pt', weights_only=False))\n"
+        "import fractions\ntorch.save(fractions.Fraction(1, 3), 'f.pt')\n"
+        "torch.load('f.pt', weights_only=False)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-B", "-m", "minigrad", "p.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": str(Path(mg.__file__).parent.parent)},
+    )
+    assert "Config(width=3)" in result.stdout and "Path('a/b')" in result.stdout, result.stderr
+    assert "names fractions.Fraction" in result.stderr
+
+
 def test_counters_and_defaultdicts() -> None:
     obj = [Counter("aab"), defaultdict(list, a=[1]), defaultdict(None)]
     back = mg.load(ours(obj))

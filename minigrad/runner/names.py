@@ -9,7 +9,6 @@ ROOTS = {"torch": "minigrad", "torchvision": "minigrad.vision"}
 
 MODULES: dict[str, str] = {
     "torch._jit_internal": "minigrad.jit",
-    "torch._six": "minigrad.types",
     "torch._tensor": "minigrad.tensor",
     "torch._utils": "minigrad",
     "torch.amp.autocast_mode": "minigrad.amp",
@@ -31,7 +30,6 @@ MODULES: dict[str, str] = {
     "torch.nn.modules.channelshuffle": "minigrad.nn.shape",
     "torch.nn.modules.flatten": "minigrad.nn.shape",
     "torch.nn.modules.pixelshuffle": "minigrad.nn.shape",
-    "torch.nn.parallel.data_parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.distributed": "minigrad.nn.parallel",
     "torch.optim.adamw": "minigrad.optim.adam",
     "torch.profiler.profiler": "minigrad.profiler",

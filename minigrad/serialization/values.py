@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import codecs
 import importlib
+import os
+import pathlib
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
@@ -227,6 +229,12 @@ def _size(items: Any = ()) -> Size:
     return Size(items)
 
 
+def _path(*parts: Any) -> pathlib.Path:
+    if any(not isinstance(part, str) for part in parts):
+        raise UnpicklingError("a path is made of something else than strings")
+    return pathlib.Path(*parts)
+
+
 _CODE = ("torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
 _TABLE: dict[str, Callable] = {
     "torch._utils._rebuild_tensor": _tensor,
@@ -242,6 +250,11 @@ _TABLE: dict[str, Callable] = {
     "collections.Counter": lambda items=(): Counter(dict(_pairs(items))),
     "collections.defaultdict": _default,
     "_codecs.encode": _encode,
+    **{
+        f"pathlib{part}.{name}Path": _path
+        for part in ("", "._local")
+        for name in ("Posix", "Windows", "PurePosix", "PureWindows")
+    },
     "numpy.dtype": _NumpyType,
     "numpy.core.multiarray.scalar": _numpy_scalar,
     "numpy._core.multiarray.scalar": _numpy_scalar,
@@ -265,7 +278,7 @@ class TorchNames(Names):
     """The names of a file of torch.save.
 
     `code`: also classes that this program has loaded (`weights_only=False`): modules, what minigrad
-    and the main program define, argparse.Namespace. They are made without calling them.
+    and the program's own files define, argparse.Namespace. They are made without calling them.
     """
 
     def __init__(self, storage: Callable[[Any], Memory], code: bool):
@@ -337,14 +350,25 @@ class TorchNames(Names):
             if (
                 value is argparse.Namespace
                 or "minigrad.nn.module.Module" in bases
-                or ours == "__main__"
                 or ours.partition(".")[0] == "minigrad"
+                or _of_the_program(ours)
             ):
                 self.classes.add(id(value))
                 return value
-        elif callable(value) and ours.partition(".")[0] in ("minigrad", "__main__"):
+        elif callable(value) and (ours.partition(".")[0] == "minigrad" or _of_the_program(ours)):
             return value  # as a value: it is never called from here
         return None
+
+
+def _of_the_program(module: str) -> bool:
+    """Whether a module is the main program, or lies in its folder."""
+    if module == "__main__":
+        return True
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if program is None or file is None or "site-packages" in file:
+        return False
+    return os.path.abspath(file).startswith(os.path.dirname(os.path.abspath(program)) + os.sep)
 
 
 def _refusal(full: str, code: bool) -> str:
@@ -357,7 +381,7 @@ def _refusal(full: str, code: bool) -> str:
     hint = f"minigrad.serialization.add_safe_globals([{full.rpartition('.')[2]}])"
     if code:
         return (
-            f"it names {full}, which is no class of a module, of minigrad or of the main program; "
+            f"it names {full}, which is no class of a module, of minigrad or of this program; "
             f"if you trust the file: {hint} before loading"
         )
     return (

@@ -7,7 +7,7 @@ from typing import Any
 
 _PARTS = (
     "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic",
-    "hooks", "model_zoo", "tensorboard",
+    "dlpack", "hooks", "model_zoo", "tensorboard",
 )  # fmt: skip
 
 

@@ -140,3 +140,19 @@ def test_timer():
 def test_device_module_of_the_environment_report():
     assert "minigrad" in mg.utils.collect_env.get_pretty_env_info()
     assert "threads" in mg.__config__.parallel_info() and "minigrad" in mg.__config__.show()
+
+
+def test_choosing_an_attention():
+    attention = mg.nn.attention
+    q = mg.ones(1, 2, 3, 4)
+    with attention.sdpa_kernel([attention.SDPBackend.MATH, attention.SDPBackend.FLASH_ATTENTION]):
+        assert mg.nn.functional.scaled_dot_product_attention(q, q, q).shape == q.shape
+    with pytest.raises(AssertionError), attention.sdpa_kernel("math"):
+        pass
+
+
+def test_capsules_share_memory():
+    t = mg.arange(3.0)
+    back = mg.utils.dlpack.from_dlpack(t)
+    back[0] = 5
+    assert t[0] == 5 and "dltensor" in repr(mg.utils.dlpack.to_dlpack(t))

@@ -103,8 +103,7 @@ def test_the_version_is_one_for_packaging():
 def test_the_table_names_modules_of_pytorch():
     pytest.importorskip("torch")
     for name in MODULES:
-        # The first is PyTorch 1's; the second needs a package of its own there.
-        if name != "torch._six" and "tensorboard" not in name:
+        if "tensorboard" not in name:  # needs a package of its own there
             importlib.import_module(name)
     for package, (_, files) in SPREAD.items():
         for file in files:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from typing import Any
 
-from .config import config as _config
-from .streams import Event as Event
-from .streams import Stream as Stream
-from .streams import current_stream as current_stream
+from ..config import config as _config
+from ..streams import Event as Event
+from ..streams import Stream as Stream
+from ..streams import current_stream as current_stream
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return _import_module(f"{__name__}.amp")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def is_available() -> bool:
