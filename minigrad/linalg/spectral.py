@@ -17,10 +17,10 @@ from ..ops._singular import Svd, singular_values
 from ..ops.arith import add, div, mul, sub
 from ..ops.linalg import matmul
 from ..ops.movement import reshape
-from ..ops.products import Inverse
 from ..ops.rearrange import diag_embed
 from ..ops.slices import diagonal
 from ._checks import identity_like, matrix, written
+from .systems import inverse_of
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "torch_svd"]
 
@@ -174,15 +174,10 @@ class Eig(Node):
         if d_w is not None:
             values = diag_embed(d_w)
             core = values if core is None else add(core, values)
-        return matmul(mt(inverse(v)), matmul(core, mt(v)))
+        return matmul(mt(inverse_of(v)[0]), matmul(core, mt(v)))
 
     def name(self) -> str:
         return "LinalgEigBackward0"
-
-
-def inverse(x: Any) -> Any:
-    """The inverses of tensors or arrays that are known to have one."""
-    return apply(Inverse, (x,))[0]
 
 
 def _complex(name: str) -> RuntimeError:

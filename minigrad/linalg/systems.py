@@ -111,12 +111,8 @@ def _solve(name: str, A: Any, B: Any, left: bool, check: bool) -> tuple:
             raise RuntimeError(
                 f"{name}: Vector broadcasting of the left hand side is not supported for left=False"
             )
-        if b.ndim == 1:
-            b = b.reshape(-1, 1)
-            B = reshape(B, b.shape)
-        else:
-            b = b[..., None]
-            B = reshape(B, b.shape)
+        b = b[..., None]
+        B = reshape(B, b.shape)
     else:
         check_matrix(name, b, "B")
     if a.shape[-1] != b.shape[-2 if left else -1]:
@@ -271,7 +267,7 @@ def lstsq(
         )
     lead = batch_shape(a, y)
     m, n = a.shape[-2:]
-    values = np.linalg.svd(a, compute_uv=False) if a.size else np.zeros((*a.shape[:-2], 0), a.dtype)
+    values = _lapack.svdvals(a)
     limit = np.finfo(a.dtype).eps * max(m, n) if rcond is None else rcond
     cut = limit_of(a, None, limit)
     rank = np.broadcast_to((values > cut(values)[..., None]).sum(-1), lead)
