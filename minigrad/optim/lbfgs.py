@@ -121,7 +121,7 @@ class _Memory:
         self.t = _array(state.get("t"))
         self.differences = [_array(y) for y in state.get("old_dirs") or []]  # of gradients
         self.moves = [_array(s) for s in state.get("old_stps") or []]
-        self.ro = [_array(r)[()] for r in state.get("ro") or []]
+        self.ro = [_array(r) for r in state.get("ro") or []]
         self.scale = _array(state.get("H_diag"))
         self.grad = _array(state.get("prev_flat_grad"))
         self.loss = state.get("prev_loss")
