@@ -71,18 +71,6 @@ PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
-// Whether a tensor outside the graph, that is no view and has none, may be written here.
-bool may_write(PyObject* target, PyObject* other_fn) {
-  if (!g.tensor || !is_variable(target) || slot(target, g.view) != Py_None) return false;
-  if (t_recording && (slot(target, g.fn) != Py_None || other_fn != Py_None)) return false;
-  PyObject* cell = slot(target, g.cell);
-  if (cell == g_inference_cell || (cell != Py_None && PyList_GET_ITEM(cell, 2) != Py_None)) {
-    return false;
-  }
-  PyObject* array = slot(target, g.array);
-  return PyArray_CheckExact(array) && PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(array));
-}
-
 // The bytes of a number as an element of x; false where Python has to look at it.
 bool element_of(PyArrayObject* x, PyObject* number, uint64_t* element) {
   double value;

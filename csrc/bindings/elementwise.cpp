@@ -347,14 +347,8 @@ PyObject* fast_in_place(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   Operand target, other;
   if (!g.tensor || !read_operand(args[1], &target) || !read_operand(args[2], &other) ||
-      !target.variable || slot(target.given, g.view) != Py_None ||
-      (other.array && !other.variable) ||
-      (t_recording && (target.fn != Py_None || other.fn != Py_None))) {
+      !target.variable || (other.array && !other.variable) || !may_write(target.given, other.fn)) {
     Py_RETURN_FALSE;
-  }
-  PyObject* cell = slot(target.given, g.cell);
-  if (cell == g_inference_cell || (cell != Py_None && PyList_GET_ITEM(cell, 2) != Py_None)) {
-    Py_RETURN_FALSE;  // an inference tensor, or one with views
   }
   Keep keep(true, {target.array, other.array});
   if (!write_in_place(op, target, other, number)) Py_RETURN_FALSE;

@@ -161,6 +161,43 @@ PyObject* sum_arrays(PyObject* a, PyObject* b) {
   return out;
 }
 
+namespace {
+
+// Whether no live view in a record of writes is part of a graph; forgets the views if none is
+// alive.
+bool views_have_no_graph(PyObject* cell) {
+  PyObject* views = PyList_GET_ITEM(cell, 2);
+  if (views == Py_None) return true;
+  bool alive = false;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(views); ++i) {
+    PyObject* view = PyWeakref_GET_OBJECT(PyList_GET_ITEM(views, i));
+    if (view == Py_None) continue;
+    if (slot(view, g.fn) != Py_None) return false;
+    alive = true;
+  }
+  return alive || PyList_SetItem(cell, 2, new_none()) == 0;
+}
+
+}  // namespace
+
+bool may_write(PyObject* target, PyObject* other_fn) {
+  if (!g.tensor || !is_variable(target)) return false;
+  if (t_recording) {
+    if (other_fn != Py_None) return false;
+    // Neither the target nor what it is a view of is part of a graph.
+    for (PyObject* at = target;;) {
+      if (slot(at, g.fn) != Py_None) return false;
+      PyObject* view = slot(at, g.view);
+      if (view == Py_None) break;
+      at = PyTuple_GET_ITEM(view, 0);
+    }
+  }
+  PyObject* cell = slot(target, g.cell);
+  if (cell == g_inference_cell || (cell != Py_None && !views_have_no_graph(cell))) return false;
+  PyObject* array = slot(target, g.array);
+  return PyArray_CheckExact(array) && PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(array));
+}
+
 bool note_write(PyObject* variable) {
   PyObject* cell = slot(variable, g.cell);
   if (cell == Py_None || cell == g_inference_cell) return true;

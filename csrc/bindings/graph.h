@@ -77,6 +77,9 @@ PyObject* as_ndarray(PyObject* result);
 // Whether an ndarray is one that the float kernels take: contiguous float32 or float64.
 bool is_fast(PyObject* array);
 
+// Whether a write to `target` of values whose node is `other_fn` (or None) concerns no graph: then
+// the memory is written and note_write called, and that is all. False where Python has to look.
+bool may_write(PyObject* target, PyObject* other_fn);
 // Notes a write in a variable's cell, if it has one; false with an error set.
 bool note_write(PyObject* variable);
 // out += array, where both are fast and of one shape and type; false if not, nothing done.
