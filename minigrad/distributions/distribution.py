@@ -114,8 +114,12 @@ class Distribution:
         new = self._get_checked_instance(ours, _instance)
         shape, n = Size(batch_shape), len(self._batch_shape)
         made: dict[int, Any] = {}  # one tensor under two names stays one
+        set_already = set(new.__dict__)  # by a subclass that gave its own `_instance`
         for name, value in self.__dict__.items():
-            if isinstance(value, Variable) and name not in self._unexpanded:
+            if name in set_already:
+                continue
+            of_batch = name not in self._unexpanded and isinstance(value, Variable)
+            if of_batch and value.shape[:n] == self._batch_shape:
                 if id(value) not in made:
                     made[id(value)] = value.expand(shape + value.shape[n:])
                 value = made[id(value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
@@ -330,3 +331,39 @@ def test_validation_is_switched(lib: Any) -> None:
             d.Distribution.set_default_validate_args(2)
     finally:
         d.Distribution._validate_args = before
+
+
+@both
+def test_subclasses_that_expand_themselves(lib: Any) -> None:
+    d = lib.distributions
+
+    class Shifted(d.Normal):
+        def __init__(self, loc: Any, scale: Any, shift: Any):
+            self.shift = shift
+            super().__init__(loc, scale)
+
+        def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+            new = self._get_checked_instance(Shifted, _instance)
+            new.shift = self.shift
+            return super().expand(batch_shape, _instance=new)
+
+    p = Shifted(lib.zeros(3), lib.ones(3), lib.tensor([1.0, 2.0])).expand((2, 3))
+    assert tuple(p.loc.shape) == (2, 3) and tuple(p.shift.shape) == (2,)
+    assert tuple(p.sample((4,)).shape) == (4, 2, 3)
+
+
+def test_copies_and_pickles() -> None:
+    d = mg.distributions
+    parts = d.Normal(mg.zeros(2), mg.ones(2))
+    for p in (
+        parts,
+        d.Beta(2.0, 3.0),
+        d.Gumbel(0.0, 1.0),
+        d.Independent(parts, 1),
+        d.MixtureSameFamily(d.Categorical(mg.ones(2)), parts),
+        d.MultivariateNormal(mg.zeros(2), mg.eye(2)),
+    ):
+        for made in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+            assert repr(made) == repr(p)
+            x = p.sample()
+            assert (made.log_prob(x) == p.log_prob(x)).all()
