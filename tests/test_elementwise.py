@@ -321,3 +321,16 @@ def test_out_is_checked() -> None:
         mg.add(x, x, out=mg.zeros(1).expand(3))
     with pytest.warns(UserWarning, match="An output with one or more elements was resized"):
         mg.add(x, x, out=mg.zeros(2))
+
+
+def test_integers_at_the_ends_of_their_type() -> None:
+    """Shifts by too much, and divisors of a number that has no absolute value."""
+    torch = pytest.importorskip("torch")
+    values = [-128, -127, -100, -3, -2, -1, 0, 1, 2, 3, 100, 127]
+    for name in ("bitwise_right_shift", "bitwise_left_shift", "gcd"):
+        both = [
+            getattr(m, name)(a.view(-1, 1), a).tolist()
+            for m in (torch, mg)
+            for a in [m.tensor(values, dtype=m.int8)]
+        ]
+        assert both[0] == both[1], name

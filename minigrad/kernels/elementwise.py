@@ -218,7 +218,7 @@ def right_shift(x: Any, y: Any) -> Any:
     fits = (y >= 0) & (y < last)
     shifted = np.right_shift(x, np.where(fits, y, 0).astype(y.dtype))
     # A signed number keeps its sign bit, an unsigned one keeps nothing.
-    sign = np.minimum(x, 0) >> (last - 1) if x.dtype.kind == "i" else np.zeros_like(x)
+    sign = np.minimum(x, 0) >> last if x.dtype.kind == "i" else np.zeros_like(x)
     return np.where(fits, shifted, sign)
 
 

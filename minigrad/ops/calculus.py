@@ -15,7 +15,7 @@ from .join import cat
 from .movement import reshape
 from .reduce import sum
 from .scan import cumsum
-from .slices import Slice, at_dim
+from .slices import Slice, at_dim, select
 
 __all__ = ["cumulative_trapezoid", "gradient", "trapezoid", "trapz"]
 
@@ -56,18 +56,15 @@ def _widths(name: str, y: Any, x: Any, dx: Any, d: int) -> Any:
     return sub(_part(x, d, 1, None), _part(x, d, None, -1))
 
 
-def _areas(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int] | None:
-    """Twice the area between neighbours, and the dimension; None if there are no samples."""
+def _samples(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple:
+    """The dimension, the left and right neighbours and their distance."""
     values = array_arg(name, y, 1, "y")
     if not values.ndim:
         raise IndexError(f"{name}: Dimension specified as {dim} but tensor has no dimensions")
     d = normalize_dim(dim, values.ndim)
-    if not values.shape[d]:
-        return None
     if values.dtype.kind == "b":
         raise RuntimeError(f"{name}: received a bool input for `y`, but bool is not supported")
-    widths = _widths(name, y, x, dx, d)
-    return mul(add(_part(y, d, None, -1), _part(y, d, 1, None)), widths), d
+    return d, _part(y, d, None, -1), _part(y, d, 1, None), _widths(name, y, x, dx, d)
 
 
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
@@ -76,20 +73,27 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     The samples lie at `x` (one vector, or a tensor that broadcasts), or `dx` (1) apart. 0 without
     samples. RuntimeError for bools and a vector `x` of another length.
     """
-    areas = _areas("trapezoid", y, x, dx, dim)
-    if areas is None:
-        values = array_of(y)
+    values = array_arg("trapezoid", y, 1, "y")
+    if values.ndim and not values.shape[normalize_dim(dim, values.ndim)]:
         d = normalize_dim(dim, values.ndim)
         return constant(y, np.zeros((*values.shape[:d], *values.shape[d + 1 :]), values.dtype))
-    return div(sum(areas[0], areas[1]), 2)
+    d, left, right, widths = _samples("trapezoid", y, x, dx, dim)
+    if x is not None:
+        return div(sum(mul(add(left, right), widths), d), 2)
+    ends = add(select(y, d, 0), select(y, d, -1))
+    return mul(sub(sum(y, d), mul(ends, 0.5)), widths)
 
 
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """The integrals from the first sample to each other one; arguments as of `trapezoid`."""
-    areas = _areas("cumulative_trapezoid", y, x, dx, dim)
-    if areas is None:
-        return constant(y, np.zeros(array_of(y).shape, array_of(y).dtype))
-    return cumsum(div(areas[0], 2), areas[1])
+    if array_arg("cumulative_trapezoid", y, 1, "y").dtype.kind == "b":  # before all else
+        raise RuntimeError(
+            "cumulative_trapezoid: received a bool input for `y`, but bool is not supported"
+        )
+    d, left, right, widths = _samples("cumulative_trapezoid", y, x, dx, dim)
+    if x is None:
+        return cumsum(mul(add(left, right), widths / 2), d)
+    return cumsum(div(mul(add(left, right), widths), 2), d)
 
 
 trapz = trapezoid
@@ -116,6 +120,8 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
         isinstance(s, (Variable, np.ndarray)) for s in steps
     ):
         raise TypeError("gradient(): argument 'spacing' must be numbers or Tensors, not both")
+    if dims and not x.ndim:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     wrapped = [normalize_dim(d, x.ndim) for d in dims]
     if len(set(wrapped)) != len(wrapped):
         raise RuntimeError("dim appears multiple times in the list of dims")

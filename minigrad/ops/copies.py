@@ -88,7 +88,7 @@ def _slice(input: Any, dim: int = 0, start: Any = None, end: Any = None, step: i
     """start:end:step of dimension `dim`, as Python's slices."""
     x = array_arg("slice", input)
     if not x.ndim:
-        raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     d = normalize_dim(dim, x.ndim)
     if step <= 0:
         raise RuntimeError("slice step must be positive")

@@ -127,7 +127,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {one}, input2: {two}, target: {three} "
         )
-    values = clamp_min(add(mul(neg(target), sub(input1, input2)), margin), 0)
+    values = clamp_min(add(mul(neg(target), sub(input1, input2)), float(margin)), 0)
     return reduced(values, reduction)
 
 

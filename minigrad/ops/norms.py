@@ -198,6 +198,8 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
     order = whole("norm_except_dim(): pow", pow)
     if dim == -1:
         return norm(v, order)
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     d = normalize_dim(dim, x.ndim)
     rest = tuple([i for i in range(x.ndim) if i != d])
     return norm(v, order, rest, True) if rest else abs(v)

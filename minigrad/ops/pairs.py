@@ -257,6 +257,26 @@ def _whole(name: str, function: Any, what: str) -> Any:
     return op
 
 
-gcd = _whole("gcd", np.gcd, "The greatest common divisor")
+def _gcd(x: Any, y: Any) -> Any:
+    """NumPy's, but for the least number of a type, which has no absolute value: as in C++."""
+    result = np.gcd(x, y)
+    if x.dtype.kind == "i":
+        least = np.iinfo(x.dtype).min
+        odd = (x == least) | (y == least)
+        if odd.any():
+            result = np.where(odd, _euclid(*np.broadcast_arrays(x, y)), result)
+    return result
+
+
+def _euclid(x: Any, y: Any) -> Any:
+    """Euclid's algorithm on all elements at once, in the type's own wrapping numbers."""
+    a, b = np.abs(x), np.abs(y)
+    while a.any():
+        rest = np.fmod(b, np.where(a == 0, 1, a).astype(a.dtype))
+        a, b = np.where(a == 0, a, rest), np.where(a == 0, b, a)
+    return b
+
+
+gcd = _whole("gcd", _gcd, "The greatest common divisor")
 lcm = _whole("lcm", np.lcm, "The least common multiple")
 arctan2 = atan2

@@ -46,8 +46,10 @@ def index_reduce(
     if x.dtype != s.dtype:
         raise RuntimeError("index_reduce(): Expected self.dtype to be equal to source.dtype")
     count = array_of(i).size
-    place = (*x.shape[:d], count, *x.shape[d + 1 :]) if x.ndim else (count,)
-    if (s.shape or (1,)) != place:
+    place = (*x.shape[:d], count, *x.shape[d + 1 :]) if x.ndim else ()
+    if not x.ndim and not s.ndim and count != 1:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if s.shape != place:
         raise RuntimeError(
             f"index_reduce(): Expected source of shape {list(place)}, the index and the input's "
             f"other dimensions, but got {list(s.shape)}"
@@ -58,7 +60,7 @@ def index_reduce(
     if not array_of(source).size:
         result = clone(input)
     else:
-        each = _along(array_of(i), d, place)
+        each = _along(array_of(i), d, place or (1,))
         args = as_1d(input), each, as_1d(source)
         result = apply(ScatterReduce, args, d, reduce, bool(include_self))
         result = reshape_like(result, x.shape)
