@@ -25,6 +25,7 @@ GROUPS = (
     "norm",
     "loss",
     "pool",
+    "interpolation",
     "dropout",
     "attention",
     "recurrent",
