@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from . import special
+from . import maps, special
 from ._quiet import wide
 from .special import blocked
 
 __all__ = ["entr", "erfcx", "log_ndtr", "ndtr", "ndtri"]
 
+_COMPILED = vars(maps)  # made at run time, one by one
+_erfc, _erfinv = _COMPILED["erfc"], _COMPILED["erfinv"]
 _ROOT_HALF = math.sqrt(0.5)
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -41,12 +43,12 @@ def erfcx(x: Any, short: bool) -> Any:
 @blocked
 def ndtr(x: Any, short: bool) -> Any:
     """The area under the standard normal density up to x."""
-    return 0.5 * special.erfc(x * -_ROOT_HALF)
+    return 0.5 * _erfc(x * -_ROOT_HALF)
 
 
 def _log_ndtr(x: Any) -> Any:
     tail = x < -1
-    result = np.log1p(-0.5 * special.erfc(np.where(tail, 0.0, x) * _ROOT_HALF))
+    result = np.log1p(-0.5 * _erfc(np.where(tail, 0.0, x) * _ROOT_HALF))
     if tail.any():
         y = x[tail]
         scaled = np.log(0.5 * _erfcx(y * -_ROOT_HALF))
@@ -75,12 +77,10 @@ def _ndtri_tail(p: Any) -> Any:
 @blocked
 def ndtri(x: Any, short: bool) -> Any:
     """The inverse of ndtr: infinite at 0 and 1, NaN outside."""
-    result = special.erfinv(2 * x - 1) / _ROOT_HALF
-    for tail, sign in ((x < 0.05, 1), (x > 0.95, -1)):
-        inside = tail & (x > 0) & (x < 1)
-        if inside.any():
-            p = x[inside] if sign > 0 else 1 - x[inside]
-            result[inside] = sign * _ndtri_tail(p)
+    result = _erfinv(2 * x - 1) / _ROOT_HALF
+    tail = (x < 0.01) & (x > 0)  # where 2 x - 1 has lost digits
+    if tail.any():
+        result[tail] = _ndtri_tail(x[tail])
     return result
 
 
