@@ -1,7 +1,7 @@
 """The layers of einops as modules: `from minigrad.einops_layers import Rearrange`.
 
-Programs that say `from einops.layers.torch import Rearrange` get these shapes of the same classes
-when they are run with `python -m minigrad`.
+In programs run with `python -m minigrad`, einops's own `from einops.layers.torch import Rearrange`
+works as well.
 """
 
 from __future__ import annotations
