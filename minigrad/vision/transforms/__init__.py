@@ -14,13 +14,10 @@ from ._deterministic import Resize as Resize
 from ._deterministic import TenCrop as TenCrop
 from ._deterministic import ToPILImage as ToPILImage
 from ._deterministic import ToTensor as ToTensor
-from ._random import ColorJitter as ColorJitter
-from ._random import GaussianBlur as GaussianBlur
 from ._random import RandomAffine as RandomAffine
 from ._random import RandomApply as RandomApply
 from ._random import RandomChoice as RandomChoice
 from ._random import RandomCrop as RandomCrop
-from ._random import RandomErasing as RandomErasing
 from ._random import RandomGrayscale as RandomGrayscale
 from ._random import RandomHorizontalFlip as RandomHorizontalFlip
 from ._random import RandomInvert as RandomInvert
@@ -28,4 +25,7 @@ from ._random import RandomOrder as RandomOrder
 from ._random import RandomResizedCrop as RandomResizedCrop
 from ._random import RandomRotation as RandomRotation
 from ._random import RandomVerticalFlip as RandomVerticalFlip
+from ._random_looks import ColorJitter as ColorJitter
+from ._random_looks import GaussianBlur as GaussianBlur
+from ._random_looks import RandomErasing as RandomErasing
 from .functional import InterpolationMode as InterpolationMode

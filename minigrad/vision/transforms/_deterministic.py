@@ -10,6 +10,7 @@ import numpy as np
 from ...autograd.variable import Variable
 from ...nn import Module
 from . import functional as F
+from ._conversion import unit
 from .functional import InterpolationMode
 
 
@@ -236,7 +237,7 @@ def batched(transform: Any, images: np.ndarray) -> Any:
     if any(type(step) is not Normalize or step._forward_hooks for step in steps[1:]):
         return None
     planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    made: Variable = F._unit(planes)
+    made: Variable = unit(planes)
     for step in steps[1:]:
         made = step(made)
     return made
