@@ -172,11 +172,13 @@ one_hot = ops.one_hot
 scaled_dot_product_attention = ops.scaled_dot_product_attention
 cosine_similarity = ops.cosine_similarity
 pairwise_distance = ops.pairwise_distance
+pdist = ops.pdist
 
 # -- padding and pixels ----------------------------------------------------------------------------
 
 pad = ops.pad
 channel_shuffle = ops.channel_shuffle
+native_channel_shuffle = ops.channel_shuffle
 pixel_shuffle = ops.pixel_shuffle
 pixel_unshuffle = ops.pixel_unshuffle
 interpolate = ops.interpolate

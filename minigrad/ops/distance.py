@@ -261,6 +261,8 @@ def pdist(input: Any, p: float = 2) -> Any:
     _need_floats("pdist", x)
     if not p >= 0:
         raise RuntimeError("pdist only supports non-negative p values")
+    if x.shape[0] < 2:  # no pairs, of any type
+        return take_at(reshape(input, (x.size,)), [np.empty(0, np.int64)], (0,))
     if x.dtype.itemsize == 2:
         raise NotImplementedError(
             f"\"pdist\" not implemented for '{type_name(dtypes.from_numpy(x.dtype))}'"
