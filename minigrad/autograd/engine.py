@@ -19,10 +19,33 @@ from ..kernels import fast
 from . import modes
 from . import variable as _v
 from .record import traces
-from .variable import RELEASED, Leaf, Node, Pick, Variable
+from .saving import with_tensors
+from .variable import RELEASED, Leaf, Node, Variable
 
 _accumulate_lock = threading.Lock()
 _HOOK_ORDER = {"tensor": 0, "retain": 1, "node_pre": 2, "node": 3}
+
+
+class Task:
+    """One run of the backward loop, for hooks that ask what it will reach."""
+
+    def __init__(self, roots: list[Node], wanted: dict[Node, Any] | None):
+        self._roots, self._wanted = roots, wanted
+        self._reached: set[Node] | None = None
+
+    def reached(self) -> set[Node]:
+        """The nodes whose gradient the run computes."""
+        if self._reached is None:
+            if self._wanted is not None:
+                self._reached = _leads_to(self._roots, self._wanted)
+            else:
+                self._reached, stack = set(), list(self._roots)
+                while stack:
+                    node = stack.pop()
+                    if node not in self._reached:
+                        self._reached.add(node)
+                        stack.extend(fn for fn in node.next if fn is not None)
+        return self._reached
 
 
 def run(
@@ -32,6 +55,7 @@ def run(
     wanted: dict[Node, Any] | None = None,
     accumulate: bool = True,
     stop_at_wanted: bool = False,
+    task: Task | None = None,
 ) -> None:
     """Runs backward from `roots`, (node, gradient) pairs of arrays (tensors if `create_graph`).
 
@@ -39,6 +63,14 @@ def run(
     them run. `accumulate`: add to `.grad` of the leaves reached (of those in `wanted`, if given).
     `stop_at_wanted`: another loop goes on from the wanted nodes, and calls their hooks.
     """
+    if modes.tasks_noted and task is None:
+        roots, before = list(roots), modes.state.task
+        task = modes.state.task = Task([fn for fn, _ in roots], wanted)
+        try:
+            run(roots, keep_graph, create_graph, wanted, accumulate, stop_at_wanted, task)
+        finally:
+            modes.state.task = before
+        return
     if wanted is None and not create_graph and not modes.anomaly:
         fast.run_backward(list(roots), keep_graph)  # the same loop, compiled
         return
@@ -123,7 +155,7 @@ def _backward(
     if modes.anomaly:
         grads = _checked_backward(node, grad, create_graph)
     else:
-        runs = _with_tensors(node) if create_graph else node
+        runs = with_tensors(node) if create_graph else node
         if needed is not None and node.cross:
             runs = _towards(runs, needed)
         grads = runs.backward(grad)
@@ -140,27 +172,6 @@ def _towards(node: Node, needed: set[Node]) -> Node:
         return node
     twin = copy.copy(node)
     twin.next = next
-    return twin
-
-
-def _with_tensors(node: Node) -> Node:
-    """A copy of a node whose saved arrays are tensors in the graph, to differentiate backward."""
-    if node.saved is None or not (node.saves or node.saves_output):
-        return node
-    twin = copy.copy(node)
-    kept = []
-    for position, array in enumerate(node.saved):
-        if not hasattr(array, "dtype"):
-            kept.append(array)  # a number, or None where it is not needed
-            continue
-        fn: Node | None
-        if position < len(node.saves):
-            fn = node.next[node.saves[position]]
-        else:
-            output = node.saves_output[position - len(node.saves)]
-            fn = node if node.outputs == 1 else Pick(node, output)
-        kept.append(_v.wrap(array, fn if _v.is_float(array) else None))
-    twin.saved = tuple(kept)
     return twin
 
 
@@ -338,7 +349,7 @@ def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
     before = modes.state.running
     modes.state.running = node
     try:
-        grads = (_with_tensors(node) if create_graph else node).backward(grad)
+        grads = (with_tensors(node) if create_graph else node).backward(grad)
     except Exception:
         _warn_where(node)
         raise

@@ -11,7 +11,8 @@ from ..dtypes import from_numpy
 from . import modes
 from . import variable as _v
 from .inplace import bump, check_writable, rebase
-from .record import apply_view, note_trace, register_view
+from .record import apply_view, note, register_view
+from .saving import pack
 from .variable import RELEASED, Node, Pick, Variable, cell_of, is_float, next_seq, saved_cell
 
 
@@ -20,6 +21,7 @@ class FunctionCtx(Node):
 
     function: type[Function]
     materialize_grads = True
+    packs_itself = True
 
     def __init__(self) -> None:
         self.to_save: tuple = ()
@@ -66,11 +68,20 @@ class FunctionCtx(Node):
         return tuple(self._unpack(kind, value) for kind, value in self.saved)
 
     def _unpack(self, kind: int | str | None, value: Any) -> Any:
+        """A saved tensor; `value` is (place in the graph, `Packed`) where hooks had it."""
         if kind is None or kind == "plain":
             return value
-        assert isinstance(kind, int)  # an output: rebuilt here, so that it holds no cycle
-        fn = self if self.outputs == 1 else Pick(self, kind)
+        fn: Node | None
+        if isinstance(kind, int):  # an output: rebuilt here, so that it holds no cycle
+            fn = self._output(kind)
+        else:
+            place, packed = value
+            fn = self._output(place) if isinstance(place, int) else place
+            value = packed.tensor()._array
         return _v.wrap(value, fn if is_float(value) else None)
+
+    def _output(self, i: int) -> Node:
+        return self if self.outputs == 1 else Pick(self, i)
 
     def name(self) -> str:
         return self.__class__.__name__
@@ -276,9 +287,9 @@ def _attach(ctx: FunctionCtx, args: tuple, outs: list, recording: bool) -> list:
             if isinstance(out, Variable) and out._view is not None and id(out) not in dirty:
                 out._view = (*out._view[:3], "several")
     if recording:
-        if modes.anomaly:
-            note_trace(ctx)
-        _pack(ctx, outs)
+        _save(ctx, outs)
+        if modes.watched:
+            note(ctx)
     return returned
 
 
@@ -302,7 +313,7 @@ def _view_of(t: Variable, fn: Node | None) -> Any:
     return out
 
 
-def _pack(ctx: FunctionCtx, outs: list) -> None:
+def _save(ctx: FunctionCtx, outs: list) -> None:
     saved: list = []
     cells = []
     for t in ctx.to_save:
@@ -314,8 +325,11 @@ def _pack(ctx: FunctionCtx, outs: list) -> None:
                 f"save_for_backward can only save variables, but argument is of type "
                 f"{t.__class__.__name__}"
             )
-        cells.append(saved_cell(t))
         position = next((i for i, out in enumerate(outs) if out is t), None)
+        if modes.state.saved_hooks:
+            saved.append(("packed", (t._fn if position is None else position, pack(t))))
+            continue
+        cells.append(saved_cell(t))
         # An output is kept as its array: keeping the tensor would make the graph hold itself.
         saved.append(("plain", t) if position is None else (position, t._array))
     ctx.to_save = ()

@@ -20,6 +20,9 @@ class _ThreadState(threading.local):
     grad = True
     inference = False
     running: Any = None  # under anomaly detection, the node whose backward runs
+    saved_hooks: tuple = ()  # (pack, unpack) of `saved_tensors_hooks`, the innermost last
+    no_saved_hooks: str | None = None  # why such hooks are forbidden
+    task: Any = None  # of the backward that runs: (roots, wanted), while `tasks_noted`
 
 
 state = _ThreadState()
@@ -204,6 +207,37 @@ class inference_mode(_Mode):
 # Anomaly detection is global, as in PyTorch.
 anomaly = False
 anomaly_check_nan = True
+# Whether every recorded node is looked at: under anomaly detection, or while a thread has hooks on
+# what is saved. Recording is then left to the Python code.
+watched = False
+_packing = 0  # how many hooks on what is saved are active in all threads
+tasks_noted = False  # whether the backward loop says which roots it runs from; stays on
+
+
+def push_saved_hooks(pair: tuple[Callable, Callable]) -> None:
+    """Makes a pair of hooks the ones that what this thread saves passes through."""
+    global _packing
+    if state.no_saved_hooks is not None:
+        raise RuntimeError(state.no_saved_hooks)
+    state.saved_hooks = (*state.saved_hooks, pair)
+    with _lock:
+        _packing += 1
+        _watch()
+
+
+def pop_saved_hooks() -> None:
+    """Takes back the last `push_saved_hooks`."""
+    global _packing
+    state.saved_hooks = state.saved_hooks[:-1]
+    with _lock:
+        _packing -= 1
+        _watch()
+
+
+def _watch() -> None:
+    global watched
+    watched = anomaly or _packing > 0
+    fast.set_anomaly(watched)
 
 
 def is_anomaly_enabled() -> bool:
@@ -260,5 +294,6 @@ class detect_anomaly(set_detect_anomaly):
 
 def _set(values: tuple[bool, bool]) -> None:
     global anomaly, anomaly_check_nan
-    anomaly, anomaly_check_nan = values
-    fast.set_anomaly(anomaly)
+    with _lock:
+        anomaly, anomaly_check_nan = values
+        _watch()

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..backend import as_array
 from ..kernels import fast
-from . import modes
+from . import modes, saving
 from . import variable as _v
 from .variable import INFERENCE, Node, Pick, Variable, cell_of, is_float, next_seq, saved_cell
 
@@ -22,7 +22,7 @@ traces: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
 
 
 def apply_in_python(cls: type[Node], inputs: tuple, *args: Any) -> Any:
-    """What `apply` does. The compiled form calls it while anomaly detection is on.
+    """What `apply` does. The compiled form calls it while `modes.watched`.
 
     Runs `cls` on `inputs` (tensors, arrays, numbers or None) with further plain arguments.
 
@@ -62,11 +62,11 @@ def apply_in_python(cls: type[Node], inputs: tuple, *args: Any) -> Any:
 def _record(node: Node, inputs: tuple, arrays: list, result: Any) -> Any:
     node.seq = next_seq()
     node.hooks = None
-    if modes.anomaly:
-        note_trace(node)
     if result.__class__ is not tuple:
         out = _v.wrap(result, node if is_float(result) else None)
         save(node, inputs, arrays, (out,))
+        if modes.watched and out._fn is not None:
+            note(node)
         return out
     outs = tuple([_v.wrap(r) for r in result])
     for i, out in enumerate(outs):
@@ -74,6 +74,8 @@ def _record(node: Node, inputs: tuple, arrays: list, result: Any) -> Any:
             out._fn = Pick(node, i)
     node.outputs = len(outs)
     save(node, inputs, arrays, outs)
+    if modes.watched:
+        note(node)
     return outs
 
 
@@ -109,9 +111,17 @@ def _forget_dead_views(cell: list) -> None:
     cell[2] = [ref for ref in cell[2] if ref() is not None]
 
 
-def note_trace(node: Node) -> None:
-    """Remembers where an operation was called (only under anomaly detection)."""
-    trace = "".join(traceback.format_stack()[:-2])
+def note(node: Node) -> None:
+    """What is done with each recorded node while `modes.watched`."""
+    if modes.anomaly:
+        _note_trace(node)
+    if modes.state.saved_hooks and not node.packs_itself:
+        saving.pack_node(node)
+
+
+def _note_trace(node: Node) -> None:
+    """Remembers where an operation was called."""
+    trace = "".join(traceback.format_stack()[:-3])
     if modes.state.running is not None:
         trace += (
             f"Previous calculation was induced by {modes.state.running.name()}. Traceback of "
@@ -121,7 +131,7 @@ def note_trace(node: Node) -> None:
     traces[node] = trace
 
 
-fast.bind_fallbacks(apply_in_python, _record_several, _forget_dead_views, note_trace)
+fast.bind_fallbacks(apply_in_python, _record_several, _forget_dead_views, note)
 
 # apply(cls, inputs, *args): runs `cls` on `inputs` and records it; see `apply_in_python`.
 apply: Callable[..., Any] = fast.apply
@@ -151,8 +161,8 @@ def apply_views(
         node.seq = next_seq()
         node.saved = node.cells = node.hooks = None
         node.outputs = len(arrays)
-        if modes.anomaly:
-            note_trace(node)
+        if modes.watched:
+            note(node)
     cell = cell_of(input)
     outs = []
     for i, array in enumerate(arrays):

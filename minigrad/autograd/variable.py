@@ -50,6 +50,7 @@ class Node:
     views_input = False  # the result shares the input's memory
     fixed_memory = False  # such a view cannot be made of the input's gradient
     index: int | None = None  # set on `Pick` only
+    packs_itself = False  # hooks on what is saved are called by the node's own code
     plain = True  # False on `Leaf` and `Pick`, which the backward loop handles itself
     outputs = 1
 
@@ -83,6 +84,11 @@ class Node:
             for fn in self.next
         )
 
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for the user's own notes on the node."""
+        return _metadata.setdefault(self, {})
+
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Calls `hook(grad_inputs, grad_outputs)` after this node's backward."""
         return _add_hook(self, ("node", hook))
@@ -93,6 +99,10 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+# What users note on nodes.
+_metadata: weakref.WeakKeyDictionary[Node, dict] = weakref.WeakKeyDictionary()
 
 
 class Released:

@@ -16,7 +16,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd import inplace, modes
 from ..autograd import variable as _v
-from ..autograd.record import apply, note_trace
+from ..autograd.record import apply, note
 from ..autograd.variable import Node, Variable, next_seq
 from ..backend import as_array, ndarray
 from ..dtypes import type_name as type_name
@@ -123,8 +123,8 @@ def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
                 node.cells = (cell,)
             else:
                 node.saved = node.cells = None
-            if modes.anomaly:
-                note_trace(node)
+            if modes.watched:
+                note(node)
             return t
     return _unary_slow(cls, input, out)
 
@@ -204,8 +204,8 @@ def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
                 node.cells = (t._cell,)
             else:
                 node.saved = node.cells = None
-            if modes.anomaly:
-                note_trace(node)
+            if modes.watched:
+                note(node)
             return t
     return _binary_slow(cls, input, other, out)
 

@@ -68,8 +68,8 @@ def write_values(target: Any, source: Any) -> None:
     node.shape, node.dtype = shape, values.dtype
     node.seq = next_seq()
     node.saved = node.cells = node.hooks = None
-    if modes.anomaly:
-        record.note_trace(node)
+    if modes.watched:
+        record.note(node)
     inplace.rebase(target, node)
 
 

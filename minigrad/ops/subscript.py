@@ -314,6 +314,6 @@ def _write_at(target: Any, values: Any, indices: list, positions: tuple[int, ...
     node.seq = next_seq()
     node.hooks = None
     record.save(node, (target, values, *indices), [array, values._array, *arrays], ())
-    if modes.anomaly:
-        record.note_trace(node)
+    if modes.watched:
+        record.note(node)
     inplace.rebase(target, node)

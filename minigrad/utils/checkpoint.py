@@ -128,7 +128,7 @@ class _Region:
         form = [(t._array.shape, t._array.dtype) for t in found]
         if len(form) != len(self.form) or (self.check and form != self.form):
             raise _other(self.form, form)
-        if self.check and not modes.anomaly:  # which is recorded by other code
+        if self.check and not modes.watched:  # which is recorded by other code
             saved = _saved_form(_boundary([t._fn for t in found], start)[1])
             if saved != self.saved:
                 raise _other(self.saved, saved)

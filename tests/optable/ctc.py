@@ -4,7 +4,7 @@ from typing import Any
 
 from minigrad import ops
 
-from .row import A, Row
+from .row import A, Row, functional
 
 _LENGTHS = ((6, 5), (3, 2))
 _LABELS = A((2, 3), dtype="int64", lo=1, hi=4)
@@ -30,10 +30,14 @@ def _ctc(label: str, labels: A = _LABELS, **more: Any) -> Row:
                bad=bad)  # fmt: skip
 
 
+_BAD_LENGTHS = ((A((6, 2, 4)), _LABELS, (7, 5), (3, 2)), {}, RuntimeError, "value at most 6")
 _TARGETS = A((3, 5), dtype="int64", lo=-1, hi=5)
 _BAD = ((A((3, 5)), A((3, 4), dtype="int64", lo=0, hi=4)), {}, RuntimeError, "target size")
 ROWS = [
     _ctc("mean"),
+    Row("ctc_loss", (A((6, 2, 4), -3, -0.1), _LABELS, *_LENGTHS), label="values", grad=False,
+        torch=functional("ctc_loss"),
+        empty=(A((6, 2, 4)), A((2, 0), dtype="int64"), (6, 5), (0, 0)), bad=_BAD_LENGTHS),
     _ctc("none", reduction="none"),
     _ctc("joined", A((5,), dtype="int64", lo=1, hi=4), reduction="sum", zero_infinity=True),
     Row("multilabel_margin_loss", (A((3, 5)), _TARGETS), {"reduction": "none"}, bad=_BAD),

@@ -17,8 +17,9 @@ def _size(x: A, size: object, mode: str, label: str = "", **more: object) -> Row
 
 def _scale(x: A, factor: object, mode: str, label: str, **more: object) -> Row:
     f = functional("interpolate")
+    bad = ((x, 4, factor), {}, ValueError, "only one of size or scale_factor")
     return Row("interpolate", (x,), {"scale_factor": factor, "mode": mode, **more}, torch=f,
-               empty=(A((0, *x.shape[1:])),), label=f"{mode}-{label}")  # fmt: skip
+               empty=(A((0, *x.shape[1:])),), bad=bad, label=f"{mode}-{label}")  # fmt: skip
 
 
 def _old(name: str, bad_type: type) -> Row:
