@@ -146,6 +146,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());
   mg::bind_copy(m.ptr());
+  mg::bind_distance(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
   mg::bind_engine(m.ptr());

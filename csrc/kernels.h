@@ -15,6 +15,7 @@
 #include "kernels/attention.h"
 #include "kernels/cast.h"
 #include "kernels/conv.h"
+#include "kernels/distance.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/factor.h"
@@ -39,6 +40,7 @@ struct KernelTable {
   BatchNormKernels batch_norm;
   CastKernels cast;
   ConvKernels conv;
+  DistanceKernels distance;
   DropoutKernels dropout;
   ElementwiseKernels elementwise;
   FactorKernels factor;

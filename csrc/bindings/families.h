@@ -9,6 +9,7 @@ void bind_attention(PyObject* module);
 void bind_cast(PyObject* module);
 void bind_conv(PyObject* module);
 void bind_copy(PyObject* module);
+void bind_distance(PyObject* module);
 void bind_dropout(PyObject* module);
 void bind_elementwise(PyObject* module);
 void bind_engine(PyObject* module);

@@ -27,6 +27,7 @@ extern const AttentionKernels kAttention;
 extern const BatchNormKernels kBatchNorm;
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
+extern const DistanceKernels kDistance;
 extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
 extern const FactorKernels kFactor;
@@ -47,7 +48,7 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,    kConv,     kDropout, kElementwise, kFactor,
+      kAttention, kBatchNorm, kCast,    kConv,     kDistance, kDropout, kElementwise, kFactor,
       kGemm,      kIndex,     kLoss,    kMovement, kOptim,   kPool,        kReduce,
       kResample,  kRnn,       kRowNorm, kSoftmax,  kSort,    kSparse,
   };

@@ -7,23 +7,21 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.record import apply, apply_view
+from ..autograd.record import apply
 from ..autograd.variable import Node
-from ..kernels import cpu
-from ._elementwise import result_numpy, to_dtype, type_name, zeros_of
+from ..kernels import distance as kernels
+from ._elementwise import result_numpy, to_dtype, type_name
 from ._nn import need_tensor, torch_name
 from ._reduction import constant, fill
 from ._shape import array_of, broadcast_error, expand, normalize_dim, shape_of
 from .arith import add, div, mul, neg, sub
 from .extrema import clamp
 from .index import take_at
-from .join import cat
 from .linalg import matmul
 from .movement import reshape, transpose
-from .norms import norm, p_norm
+from .norms import norm
 from .power import pow
 from .reduce import sum
-from .slices import Slice
 
 __all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 
@@ -90,9 +88,6 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
 
 # -- between all pairs of rows -------------------------------------------------------------------
 
-# Differences of all pairs are made for so many elements at a time.
-_BLOCK = 1 << 22
-
 
 def _need_floats(name: str, x: Any, label: str = "") -> None:
     if x.dtype.kind not in "fV":
@@ -108,15 +103,7 @@ class Cdist(Node):
 
     def forward(self, a: Any, b: Any, p: float) -> Any:
         self.p = p
-        rows, others, columns = a.shape[-2], b.shape[-2], a.shape[-1]
-        out = np.empty((*a.shape[:-1], others), a.dtype)
-        a, b = cpu.widened(a), cpu.widened(b)
-        lead = a.size // max(rows * columns, 1)
-        step = max(_BLOCK // max(lead * others * columns, 1), 1)
-        for k in range(0, rows, step):
-            part = a[..., k : k + step, None, :] - b[..., None, :, :]
-            out[..., k : k + step, :] = p_norm(part, p, (part.ndim - 1,), False)
-        return out
+        return kernels.distances(a, b, p)
 
     def backward(self, grad: Any) -> Any:
         """Each pair's grad * sign(d) * (|d| / distance)^(p - 1), summed over the pairs; 0 at 0.
@@ -124,29 +111,21 @@ class Cdist(Node):
         For p = inf every coordinate that reaches the maximum gets all of grad.
         """
         a, b, out = self.saved
+        f, g = self.next
         d_a = d_b = None
-        rows, columns = shape_of(a)[-2:]
-        lead = array_of(a).size // max(rows * columns, 1)
-        step = max(_BLOCK // max(lead * shape_of(b)[-2] * columns, 1), 1)
-        pieces = []
-        for k in range(0, rows, step):
-            at = (..., slice(k, k + step), slice(None))
-            weights = _pair_gradients(
-                _unsqueeze(apply_view(Slice, a, at), -2),
-                _unsqueeze(b, -3),
-                _unsqueeze(apply_view(Slice, out, at), -1),
-                _unsqueeze(apply_view(Slice, grad, at), -1),
-                self.p,
-            )
-            if self.next[0] is not None:
-                pieces.append(sum(weights, -2))
-            if self.next[1] is not None:
-                part = neg(sum(weights, -3))
-                d_b = part if d_b is None else add(d_b, part)
-        if self.next[0] is not None:
-            d_a = cat(pieces, -2) if pieces else a
-        if self.next[1] is not None and d_b is None:
-            d_b = zeros_of(b)
+        if _all_arrays(a, b, out, grad):
+            if f is not None:
+                d_a = kernels.distances_backward(a, b, grad, out, self.p)
+            if g is not None:
+                d_b = kernels.distances_backward(b, a, grad, out, self.p, True)
+            return d_a, d_b
+        weights = _pair_gradients(
+            _unsqueeze(a, -2), _unsqueeze(b, -3), _unsqueeze(out, -1), _unsqueeze(grad, -1), self.p
+        )
+        if f is not None:
+            d_a = sum(weights, -2)
+        if g is not None:
+            d_b = neg(sum(weights, -3))
         return d_a, d_b
 
 
@@ -154,17 +133,16 @@ class EuclideanDist(Cdist):
     """Euclidean distances of all rows by a product: |a|^2 + |b|^2 - 2 a b."""
 
     def forward(self, a: Any, b: Any, p: float = 2.0) -> Any:
-        x, y = cpu.widened(a), cpu.widened(b)
-        products = matmul(x, transpose(y, -1, -2))
-        squares = sum(x * x, -1, True) + transpose(sum(y * y, -1, True), -1, -2)
-        squares -= products + products
-        return np.sqrt(np.maximum(squares, 0)).astype(a.dtype, copy=False)
+        return kernels.euclidean(a, b)
 
     def backward(self, grad: Any) -> Any:
         """With w = grad / distance (0 at 0): d a = a * (sum of w) - w b, d b as that."""
         a, b, out = self.saved
-        zero = array_of(out) == 0
-        w = fill(div(grad, fill(out, zero, 1)), zero, 0)
+        if _all_arrays(a, b, out, grad) and a.dtype.itemsize > 2:
+            w = kernels.euclidean_weights(grad, out)
+        else:
+            zero = array_of(out) == 0
+            w = fill(div(grad, fill(out, zero, 1)), zero, 0)
         d_a = d_b = None
         if self.next[0] is not None:
             d_a = sub(mul(a, sum(w, -1, True)), matmul(w, b))
@@ -172,6 +150,11 @@ class EuclideanDist(Cdist):
             w = transpose(w, -1, -2)
             d_b = sub(mul(b, sum(w, -1, True)), matmul(w, a))
         return d_a, d_b
+
+
+def _all_arrays(*values: Any) -> bool:
+    """Whether these are bare arrays: a backward pass that is not recorded itself."""
+    return all(v.__class__ is np.ndarray for v in values)
 
 
 def _unsqueeze(x: Any, dim: int) -> Any:
