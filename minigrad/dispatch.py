@@ -13,7 +13,6 @@ written for arrays hold, and raises `NeedsLoop` when somebody wants its elements
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .autograd.variable import Variable
+from .exchange import Exchange, exchange
 from .kernels import fast
 
 # Modules whose public functions are armed, if they are loaded.
@@ -97,39 +97,8 @@ for _name in (
 LogicalArray.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
-class _Entry:
-    """A function that can be armed: its own code, the armed code, and a copy that never is."""
-
-    __slots__ = ("armed", "call", "code", "function", "plain")
-
-    call: Callable[[tuple, dict], Any]
-    function: Any
-    plain: FunctionType
-    code: CodeType
-    armed: CodeType
-
-
-@functools.cache
-def _template(free: int) -> CodeType:
-    """Code of a function with so many free variables that hands its arguments to "entry".
-
-    The constant is replaced, in each function's copy of the code, by the function's entry. The
-    variables are named behind the return: a function's code must have as many as its closure.
-    """
-    names = [f"free_{i}" for i in range(free)]
-    source = f"""
-def outer({", ".join(names)}):
-    def armed(*args, **kwargs):
-        return "entry".call(args, kwargs)
-        ({", ".join(names)})
-    return armed
-"""
-    space: dict[str, Any] = {}
-    exec(source, space)
-    return space["outer"](*names).__code__
-
-
-_entries: dict[FunctionType, _Entry] = {}
+# The functions that can be armed, with the code that each has then.
+_entries: dict[FunctionType, tuple[Exchange, CodeType]] = {}
 _lock = threading.RLock()
 _armed = False
 _needed = 0  # who needs armed functions now: running vmaps, subclasses of Tensor
@@ -142,13 +111,8 @@ plain_classes: set[type] = set()
 def _enter(function: FunctionType, always: bool = False) -> None:
     if function in _entries:
         return
-    entry = _Entry()
-    plain: Any = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__,
-        function.__closure__,
-    )  # fmt: skip
-    plain.__kwdefaults__ = function.__kwdefaults__
-    plain.__dict__.update(function.__dict__)
+    known = exchange(function)
+    plain = known.plain
     overrides = fast.overrides
 
     def call(args: tuple, kwargs: dict) -> Any:
@@ -163,14 +127,10 @@ def _enter(function: FunctionType, always: bool = False) -> None:
     def always_call(args: tuple, kwargs: dict) -> Any:
         return handle(function, args, kwargs)
 
-    entry.call = always_call if always else call
-    entry.function, entry.plain, entry.code = function, plain, function.__code__
-    template = _template(len(function.__code__.co_freevars))
-    constants = tuple(entry if c == "entry" else c for c in template.co_consts)
-    entry.armed = template.replace(co_consts=constants, co_name=function.__code__.co_name)
-    _entries[function] = entry
+    armed = known.calling(always_call if always else call)
+    _entries[function] = (known, armed)
     if _armed:
-        function.__code__ = entry.armed
+        known.override_by(armed)
 
 
 def register(functions: Iterable[Callable], always: bool = False) -> None:
@@ -240,8 +200,8 @@ def arm(tensor_class: type) -> None:
         _idle = 0
         _look_through(tensor_class)
         if not _armed:
-            for function, entry in _entries.items():
-                function.__code__ = entry.armed
+            for known, armed in _entries.values():
+                known.override_by(armed)
             _armed = True
 
 
@@ -258,15 +218,15 @@ def _disarm() -> None:
         _idle = 0
         if _needed or not _armed:
             return
-        for function, entry in _entries.items():
-            function.__code__ = entry.code
+        for known, _ in _entries.values():
+            known.override_by(None)
         _armed = False
 
 
 def plain(function: Callable) -> Callable:
     """A function as it is when it is not armed."""
     entry = _entries.get(function)  # type: ignore[call-overload]
-    return function if entry is None else entry.plain
+    return function if entry is None else entry[0].plain
 
 
 class _ThreadState(threading.local):

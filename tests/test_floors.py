@@ -61,6 +61,7 @@ FLOORS = [
     ("foreach", 5),
     ("printing", 4),
     ("dispatch", 3),
+    ("exchange", 2),
     ("ops", 3),
     ("generator", 2),
     ("autograd", 2),

@@ -1,8 +1,7 @@
 """Autocast at work: while some thread has it on, the operations of the lists cast their operands.
 
-An operation is one function that everybody knows by its own name, so the function's code is
-exchanged for code that casts and calls the original; when autocast is off everywhere the original
-code is back, and nothing is paid.
+Their functions' code is exchanged for code that casts and calls the original (`exchange`); when
+autocast is off everywhere the original code is back, and nothing is paid.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from .. import dtypes
 from ..autograd import is_grad_enabled
 from ..autograd.precision import state
 from ..autograd.variable import Leaf, Variable
+from ..exchange import exchange
 from .policy import ALONE, EXCEPT, FLOAT32, LOWER, LOWER_IF, WIDEST
 
 _PACKAGE = __name__.partition(".")[0]
@@ -79,18 +79,14 @@ def _widest(args: tuple, kwargs: dict) -> dtypes.dtype:
 
 
 class _Casting:
-    """An operation of a list: its function, and the function that the original code makes."""
+    """An operation of a list, called in place of it."""
 
     def __init__(self, function: FunctionType, choose: Callable, name: str):
-        self.function = function
+        self.exchange = exchange(function)
         self.choose = choose
         self.leave = EXCEPT.get(name)
-        self.code = function.__code__
-        self.casting_code = _calling(self, self.code)
-        self.original = FunctionType(
-            self.code, function.__globals__, name, function.__defaults__, function.__closure__
-        )
-        self.original.__kwdefaults__ = function.__kwdefaults__
+        self.code = self.exchange.calling(self)
+        self.original = self.exchange.bare
 
     def __call__(self, args: tuple, kwargs: dict) -> Any:
         if not state.active or (self.leave is not None and self.leave(args, kwargs)):
@@ -106,24 +102,6 @@ class _Casting:
             return self.original(*args, **kwargs)
         finally:
             state.active = True
-
-
-_TARGET = "what is called"
-
-
-def _calling(target: Any, like: CodeType) -> CodeType:
-    """Code that calls `target(args, kwargs)`, for a function with the closure of `like`."""
-    free = ", ".join(like.co_freevars)
-    inner = f"def {like.co_name}(*args, **kwargs):\n"
-    if free:
-        inner += f"  if 0: {free}\n"
-    inner += f"  target = {_TARGET!r}\n  return target(args, kwargs)\n"
-    maker = f"def maker({free}):\n" + "".join(f" {line}\n" for line in inner.splitlines())
-    scope: dict[str, Any] = {}
-    exec(maker + f" return {like.co_name}\n", scope)
-    code = scope["maker"](*like.co_freevars).__code__
-    constants = tuple(target if c == _TARGET else c for c in code.co_consts)
-    return code.replace(co_consts=constants, co_filename=__file__)
 
 
 _castings: list[_Casting] = []
@@ -169,8 +147,8 @@ def activate(on: bool) -> None:
             if not _castings:
                 _collect()
             for casting in _castings:
-                casting.function.__code__ = casting.casting_code
+                casting.exchange.cast_by(casting.code)
         elif not on and not _threads_on:
             for casting in _castings:
-                casting.function.__code__ = casting.code
+                casting.exchange.cast_by(None)
     state.active = on
