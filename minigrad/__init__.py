@@ -1,11 +1,12 @@
 """minigrad: a small, fast deep-learning trainer with PyTorch's names, over NumPy arrays."""
 
 import importlib
+import sys
 from math import e as e
 from math import inf as inf
 from math import nan as nan
 from math import pi as pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
 from . import deferred as _deferred
@@ -90,14 +91,16 @@ from .random import *  # noqa: F403
 from .random_counts import *  # noqa: F403
 from .samplers import _sample_dirichlet as _sample_dirichlet
 from .samplers import _standard_gamma as _standard_gamma
-from .serialization import load as load
-from .serialization import load_safetensors as load_safetensors
-from .serialization import save as save
-from .serialization import save_safetensors as save_safetensors
 from .size import Size as Size
 from .symbolic import *  # noqa: F403
 from .tensor import Tensor as Tensor
 from .version import __version__ as __version__
+
+if TYPE_CHECKING:  # loaded when first used
+    from .serialization import load as load
+    from .serialization import load_safetensors as load_safetensors
+    from .serialization import save as save
+    from .serialization import save_safetensors as save_safetensors
 
 # The name of a module of ours belongs to PyTorch's function.
 tensor = _tensor
@@ -114,9 +117,9 @@ _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
         "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub", "jit",
-        "linalg", "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner", "signal",
-        "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version",
-        "vision", "xpu",
+        "linalg", "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner",
+        "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
+        "types", "utils", "version", "vision", "xpu",
     }
 )  # fmt: skip
 
@@ -126,6 +129,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "vmap":
         return importlib.import_module(f"{__name__}.func").vmap
+    if name == "functional":  # a module of PyTorch, all of whose functions are here
+        return sys.modules[__name__]
+    if name == "windows":
+        return importlib.import_module(f"{__name__}.signal").windows
     if name == "install_as_torch":
         return importlib.import_module(f"{__name__}.runner").install_as_torch
     if name in _deferred.NAMES:
@@ -135,4 +142,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_deferred.NAMES, "install_as_torch", "vmap"})
+    return sorted(
+        {*globals(), *_LAZY, *_deferred.NAMES, "functional", "install_as_torch", "vmap", "windows"}
+    )

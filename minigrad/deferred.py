@@ -63,6 +63,7 @@ _PROGRAMS = {
         "set_float32_matmul_precision", "set_num_interop_threads", "set_warn_always",
         "use_deterministic_algorithms",
     ),
+    "serialization": ("load", "load_safetensors", "save", "save_safetensors"),
     "storage": ("UntypedStorage",),
     "streams": ("AcceleratorError", "Event", "OutOfMemoryError", "Stream"),
 }  # fmt: skip

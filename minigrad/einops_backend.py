@@ -6,7 +6,7 @@ soon as einops has loaded its backends, and nothing is loaded before.
 
 from __future__ import annotations
 
-import importlib.abc
+import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -87,8 +87,11 @@ def register(backends: ModuleType) -> None:
     backends.MinigradBackend = MinigradBackend  # type: ignore[attr-defined]
 
 
-class _Watch(importlib.abc.MetaPathFinder):
-    """Sees the import of einops's backends, has them loaded as usual, and adds ours."""
+class _Watch:
+    """Sees the import of einops's backends, has them loaded as usual, and adds ours.
+
+    A finder by its methods: the module of the abstract classes costs more to import than ours.
+    """
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if fullname != _BACKENDS:

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from . import ops
-from .autograd.inplace import bump
+from .autograd.inplace import bump, check_writable
 from .ops._inplace import in_place
 from .ops._shape import array_arg
+from .ops.embeddings import renormalize
 
 __all__ = [
     "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm",
     "batch_norm_update_stats", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
-    "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "feature_alpha_dropout",
-    "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "group_norm",
+    "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "embedding_renorm_",
+    "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_",
+    "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "group_norm",
     "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
     "max_pool1d", "max_pool1d_with_indices", "mkldnn_convolution",
     "poisson_nll_loss", "triplet_margin_loss",
@@ -164,6 +166,64 @@ def embedding(
     """`nn.functional.embedding` with the table first; `padding_idx` -1 is none."""
     padding = None if padding_idx == -1 else padding_idx
     return ops.embedding(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
+
+
+def embedding_renorm_(input: Any, indices: Any, max_norm: float, norm_type: float) -> Any:
+    """`input` (n, d), whose rows numbered by `indices` are shortened to norms of `max_norm`.
+
+    In place, outside the graph. RuntimeError for indices that are not int32 or int64, IndexError
+    for one out of range.
+    """
+    table, ids = array_arg("embedding_renorm_", input), array_arg("embedding_renorm_", indices)
+    if table.ndim != 2:
+        raise RuntimeError("'self' must be 2-D")
+    if ids.dtype.kind != "i" or ids.dtype.itemsize not in (4, 8):
+        raise RuntimeError(
+            "Expected tensor for argument #2 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {indices.dtype} instead (while checking arguments for "
+            "embedding_renorm_)"
+        )
+    if ids.size and not 0 <= ids.min() <= ids.max() < len(table):
+        raise IndexError(
+            f"embedding_renorm_: an index is out of range for a table of size {list(table.shape)}"
+        )
+    check_writable(input)
+    renormalize(input, ids, max_norm, norm_type)
+    return input
+
+
+_SAMPLINGS = ("bilinear", "nearest", "bicubic")
+_OUTSIDES = ("zeros", "border", "reflection")
+
+
+def _sampler(name: str, dims: int | None) -> Callable:
+    def sampler(
+        input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
+    ) -> Any:
+        x = array_arg(name, input)
+        if dims is not None and x.ndim != dims + 2:
+            raise RuntimeError(
+                f"grid_sampler(): expected {dims + 2}D input and grid with same number of "
+                f"dimensions, but got input with sizes {list(x.shape)} and grid with sizes "
+                f"{list(grid.shape)}"
+            )
+        if interpolation_mode not in (0, 1, 2) or padding_mode not in (0, 1, 2):
+            raise ValueError(
+                f"{name}(): given modes {interpolation_mode!r} and {padding_mode!r}; needed: "
+                "0 (bilinear), 1 (nearest) or 2 (bicubic), and 0 (zeros), 1 (border) or "
+                "2 (reflection)"
+            )
+        mode, outside = _SAMPLINGS[interpolation_mode], _OUTSIDES[padding_mode]
+        return ops.grid_sample(input, grid, mode, outside, bool(align_corners))
+
+    sampler.__name__ = sampler.__qualname__ = name
+    sampler.__doc__ = "`nn.functional.grid_sample`, the modes being numbers."
+    return sampler
+
+
+grid_sampler = _sampler("grid_sampler", None)
+grid_sampler_2d = _sampler("grid_sampler_2d", 2)
+grid_sampler_3d = _sampler("grid_sampler_3d", 3)
 
 
 def mkldnn_convolution(

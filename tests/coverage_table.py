@@ -54,7 +54,7 @@ OUTSIDE: dict[str, str] = {
     r"common_notes|GRID_SAMPLE_\w+|thread_safe_generator|stateless|convert_conv\dd_weight\w+",
     "typed storages, deprecated in PyTorch": r"\w*Storage(Base)?|storage(_type)?",
     "removed or deprecated in PyTorch": r"has_(lapack|spectral)|legacy_contiguous_format|"
-    r"native_norm|embedding_renorm_|quantization|affine_grid_generator|quasirandom",
+    r"native_norm|quantization|affine_grid_generator|quasirandom",
     "data pipes, removed from PyTorch's successor of them": r"\w*DataPipe|DataChunk|"
     r"functional_datapipe|guaranteed_datapipes_\w+|non_deterministic|runtime_validation\w*|"
     r"argument_validation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -205,3 +206,53 @@ def test_of_other_libraries() -> None:
         ours, theirs = (call(lib, lib.from_numpy(x)).numpy() for lib in (mg, torch))
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
     assert not mg.cudnn_is_acceptable(mg.ones(2))
+
+
+def test_sampling_by_numbers() -> None:
+    rng = np.random.default_rng(3)
+    image, points = rng.standard_normal((2, 3, 4, 5)), rng.uniform(-1.3, 1.3, (2, 3, 2, 2))
+    box, space = rng.standard_normal((1, 2, 3, 4, 5)), rng.uniform(-1.3, 1.3, (1, 2, 3, 2, 3))
+    for name, x, at in (
+        ("grid_sampler", image, points),
+        ("grid_sampler", box, space),
+        ("grid_sampler_2d", image, points),
+        ("grid_sampler_3d", box, space),
+    ):
+        for mode in (0, 1, 2) if x.ndim == 4 else (0, 1):
+            for outside in (0, 1, 2):
+                found = []
+                for lib in (mg, torch):
+                    a, b = (lib.from_numpy(v.copy()).requires_grad_() for v in (x, at))
+                    y = getattr(lib, name)(a, b, mode, outside, outside == 1)
+                    (y * y).sum().backward()
+                    found.append((y, a.grad, b.grad))
+                for ours, theirs in zip(*found, strict=True):
+                    np.testing.assert_allclose(
+                        ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-9
+                    )
+    for lib in (mg, torch):
+        a, b = lib.zeros(1, 1, 2, 2, 2), lib.zeros(1, 2, 2, 2, 3)
+        with pytest.raises(RuntimeError, match="expected 4D input"):
+            lib.grid_sampler_2d(a, b, 0, 0, False)
+        with pytest.raises(RuntimeError, match="bicubic"):
+            lib.grid_sampler(a, b, 2, 0, False)
+    with pytest.raises(ValueError, match="given modes 5 and 0"):
+        mg.grid_sampler(mg.zeros(1, 1, 2, 2), mg.zeros(1, 2, 2, 2), 5, 0, False)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, math.inf])
+def test_embedding_renorm(p: float) -> None:
+    values = np.random.default_rng(4).standard_normal((6, 5)).astype(np.float32)
+    found = []
+    for lib in (mg, torch):
+        w = lib.from_numpy(values.copy())
+        assert lib.embedding_renorm_(w, lib.tensor([[1, 4], [1, 2]]), 1.0, p) is w
+        found.append(w.numpy())
+        with pytest.raises(IndexError):
+            lib.embedding_renorm_(w, lib.tensor([7]), 1.0, p)
+        with pytest.raises(RuntimeError, match="scalar types: Long, Int"):
+            lib.embedding_renorm_(w, lib.tensor([1.0]), 1.0, p)
+        with pytest.raises(RuntimeError, match="leaf Variable"):
+            lib.embedding_renorm_(lib.ones(3, 2, requires_grad=True), lib.tensor([0]), 1.0, p)
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert not np.array_equal(found[0], values)

@@ -86,8 +86,8 @@ def i0e(x: Any, short: bool) -> Any:
 
 @blocked
 def i0(x: Any, short: bool) -> Any:
-    """The modified Bessel function I_0."""
-    return np.where(np.isinf(x), np.inf, _grown(_i0e(x), x))
+    """The modified Bessel function I_0; NaN at infinity, as PyTorch's."""
+    return np.where(np.isinf(x), np.nan, _grown(_i0e(x), x))
 
 
 @blocked
@@ -98,8 +98,8 @@ def i1e(x: Any, short: bool) -> Any:
 
 @blocked
 def i1(x: Any, short: bool) -> Any:
-    """The modified Bessel function I_1."""
-    return np.where(np.isinf(x), x, _grown(_i1e(x), x))
+    """The modified Bessel function I_1; NaN at infinity, as PyTorch's."""
+    return np.where(np.isinf(x), np.nan, _grown(_i1e(x), x))
 
 
 # -- modified: K ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from .. import ops
 from ..autograd.variable import wrap
 from ..generator import chosen
 from ..ops._inplace import in_place
+from . import grad as grad
 from ._attention import multi_head_attention_forward as multi_head_attention_forward
 from ._linear_loss import linear_cross_entropy as linear_cross_entropy
 from ._pools import *  # noqa: F403

@@ -1,6 +1,10 @@
 """Optimizers, and schedules for their learning rates."""
 
-from . import lr_scheduler, swa_utils
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
+from . import lr_scheduler
 from ._adafactor import Adafactor
 from ._muon import Muon
 from ._stateless import swap_in_optimizer_params_and_state
@@ -11,7 +15,6 @@ from .adamax import Adamax
 from .adamw import AdamW
 from .asgd import ASGD
 from .lamb import LAMB
-from .lbfgs import LBFGS
 from .lion import Lion
 from .nadam import NAdam
 from .optimizer import Optimizer
@@ -20,6 +23,10 @@ from .rmsprop import RMSprop
 from .rprop import Rprop
 from .sgd import SGD
 from .sparse_adam import SparseAdam
+
+if TYPE_CHECKING:
+    from . import swa_utils
+    from .lbfgs import LBFGS
 
 __all__ = [
     "ASGD",
@@ -44,3 +51,17 @@ __all__ = [
     "swa_utils",
     "swap_in_optimizer_params_and_state",
 ]
+
+
+# What few programs use is imported when it is first asked for.
+def __getattr__(name: str) -> _Any:
+    if name in ("lbfgs", "swa_utils"):
+        return _import_module(f"{__name__}.{name}")
+    if name == "LBFGS":
+        value = globals()[name] = _import_module(f"{__name__}.lbfgs").LBFGS
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,7 +16,7 @@ from minigrad.torch_version import TorchVersion, mapped
 ROOT = str(Path(minigrad.__file__).parent.parent)
 
 PROGRAM = """
-import pickle, sys
+import importlib.util, pickle, sys
 import minigrad
 minigrad.install_as_torch()
 minigrad.install_as_torch()  # twice does no harm
@@ -65,6 +65,10 @@ for name in ("torch.nothing", "torch.kernels", "torch.nn.modules.nothing", "torc
         assert name in str(error) and "docs/coverage.md" in str(error) and error.name == name
     else:
         raise AssertionError(name)
+for name in ("torch.nothing", "torch.nn.modules.nothing"):
+    assert importlib.util.find_spec(name) is None
+assert importlib.util.find_spec("torch.nn").name == "minigrad.nn"
+assert torch.functional is torch and torch.windows is torch.signal.windows
 try:
     from torch.nn import Nothing
 except ImportError as error:

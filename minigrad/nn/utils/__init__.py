@@ -1,6 +1,10 @@
 """Utilities for gradients and parameters."""
 
-from . import parametrizations, parametrize, prune, rnn, stateless
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
+from . import parametrizations, parametrize, rnn
 from .clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -22,6 +26,9 @@ from .memory_format import (
 )
 from .spectral_norm import remove_spectral_norm, spectral_norm
 from .weight_norm import remove_weight_norm, weight_norm
+
+if TYPE_CHECKING:
+    from . import prune, stateless
 
 __all__ = [
     "clip_grad_norm",
@@ -48,3 +55,14 @@ __all__ = [
     "vector_to_parameters",
     "weight_norm",
 ]
+
+
+# What few programs use is imported when it is first asked for.
+def __getattr__(name: str) -> _Any:
+    if name in ("prune", "stateless"):
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
