@@ -143,10 +143,14 @@ PYBIND11_MODULE(_C, m) {
   mg::init_threads();
   mg::bind_settings(m);
   mg::bind_attention(m.ptr());
+  mg::bind_attributes(m.ptr());
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());
   mg::bind_copy(m.ptr());
+  mg::bind_creation(m.ptr());
+  mg::bind_data(m.ptr());
   mg::bind_distance(m.ptr());
+  mg::bind_draw(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
   mg::bind_engine(m.ptr());

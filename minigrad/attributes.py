@@ -16,6 +16,15 @@ from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
+from .kernels.fast import (
+    bind_types,
+    fast_data_ptr,
+    fast_is_contiguous,
+    fast_is_floating_point,
+    fast_numel,
+    fast_size,
+    fast_stride,
+)
 from .ops._elementwise import write_out
 from .ops._shape import memory_order, need_tensor, normalize_dim
 from .size import Size
@@ -27,9 +36,14 @@ __all__ = [
     "resolve_neg",
 ]  # fmt: skip
 
+bind_types(vars(dtypes), dtypes.ALL, Size, CPU)
+
 
 def size(self: Any, dim: int | None = None) -> Any:
     """The shape, or the size of one dimension."""
+    result = fast_size(self, dim)
+    if result is not None:
+        return result
     shape = self._array.shape
     return Size(shape) if dim is None else shape[_existing(dim, shape)]
 
@@ -63,6 +77,9 @@ def strides(array: Any) -> tuple[int, ...]:
 
 def stride(self: Any, dim: int | None = None) -> Any:
     """The steps, in elements, between neighbours along the dimensions, or along one."""
+    result = fast_stride(self, dim)
+    if result is not None:
+        return result
     steps = strides(self._array)
     return steps if dim is None else steps[_existing(dim, steps)]
 
@@ -74,7 +91,8 @@ def dim(self: Any) -> int:
 
 def numel(input: Any) -> int:
     """The number of elements."""
-    return need_tensor("numel", input)._array.size
+    count = fast_numel(input)
+    return need_tensor("numel", input)._array.size if count is None else count
 
 
 def element_size(self: Any) -> int:
@@ -84,6 +102,10 @@ def element_size(self: Any) -> int:
 
 def is_contiguous(self: Any, memory_format: Any = None) -> bool:
     """Whether the elements lie in order; with `channels_last`, channels innermost."""
+    if memory_format is None:
+        result = fast_is_contiguous(self)
+        if result is not None:
+            return result
     array = self._array
     if memory_format in (channels_last, channels_last_3d) and memory_format is not None:
         if array.ndim != (4 if memory_format is channels_last else 5):
@@ -94,6 +116,9 @@ def is_contiguous(self: Any, memory_format: Any = None) -> bool:
 
 def data_ptr(self: Any) -> int:
     """The address of the first element; 0 if there is none."""
+    address = fast_data_ptr(self)
+    if address is not None:
+        return address
     return address_of(self._array) if self._array.size else 0
 
 
@@ -179,7 +204,8 @@ def untyped_storage(self: Any) -> Storage:
 
 def is_floating_point(input: Any) -> bool:
     """Whether the elements are floating point."""
-    return is_float(need_tensor("is_floating_point", input)._array)
+    result = fast_is_floating_point(input)
+    return is_float(need_tensor("is_floating_point", input)._array) if result is None else result
 
 
 def is_signed(input: Any) -> bool:

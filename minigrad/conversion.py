@@ -151,6 +151,9 @@ def plain_list(array: Any) -> Any:
 
 def item(self: Any) -> Any:
     """The value of a tensor of one element, as a Python number."""
+    number = fast.fast_item(self)
+    if number is not None:
+        return number
     array = self._array
     if array.size != 1:
         raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
@@ -159,6 +162,9 @@ def item(self: Any) -> Any:
 
 def tolist(self: Any) -> Any:
     """The values as nested lists of Python numbers; of a 0-d tensor, the number."""
+    result = fast.fast_tolist(self)
+    if result is not None:
+        return result
     return plain_list(self._array)
 
 

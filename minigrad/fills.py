@@ -18,6 +18,7 @@ from . import dtypes
 from .autograd import inplace
 from .autograd.variable import Variable, is_float
 from .generator import Generator, chosen
+from .kernels.fast import fast_normal, fast_uniform
 from .ops._elementwise import type_name
 
 _F64 = np.dtype(np.float64)
@@ -207,6 +208,8 @@ def uniform_(
     self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: Any
 ) -> Any:
     """Fills with uniform numbers in [from, to). RuntimeError if from > to."""
+    if not named and fast_uniform(self, from_, to, generator):
+        return self
     from_ = named.pop("from", from_)
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
@@ -221,6 +224,8 @@ def uniform_(
 
 def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
     """Fills with normal numbers of a mean and a standard deviation."""
+    if fast_normal(self, mean, std, generator):
+        return self
     g = chosen(generator)
     _filling("normal_", lambda a: fill_normal(a, float(mean), float(std), g), self)
     return self

@@ -15,7 +15,7 @@ import numpy as np
 from .autograd import variable as _v
 from .autograd.variable import Variable
 from .backend import as_device, device
-from .kernels import cpu
+from .kernels import cpu, fast
 from .kernels.streams import WORDS, normal_pairs
 
 _DEFAULT_SEED = 67280421310721
@@ -241,6 +241,7 @@ def _restored(seed: int, state: np.ndarray) -> Generator:
 
 default_generator = Generator()
 default_generator._seed = int.from_bytes(os.urandom(8), "little")
+fast.bind_generator(Generator, default_generator)
 
 
 class _Settings:

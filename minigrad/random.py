@@ -27,6 +27,13 @@ from .creation._common import (
     typed,
 )
 from .generator import Generator, chosen, default_generator
+from .kernels.fast import (
+    fast_bernoulli,
+    fast_draw,
+    fast_draw_like,
+    fast_randint,
+    fast_randperm,
+)
 from .ops._shape import broadcast_shapes, memory_order, need_tensor
 
 __all__ = [
@@ -123,6 +130,9 @@ def rand(*size: Any, **options: Any) -> Any:
 
     Options: generator, out, dtype, layout, device, pin_memory, requires_grad.
     """
+    made = fast_draw(False, size, options)
+    if made is not None:
+        return made
     array, out, requires_grad, generator = _target("rand", size, options)
     fills.fill_uniform(array, 0.0, 1.0, generator)
     return finish(array, requires_grad) if out is None else out
@@ -130,6 +140,9 @@ def rand(*size: Any, **options: Any) -> Any:
 
 def randn(*size: Any, **options: Any) -> Any:
     """Normal numbers of mean 0 and standard deviation 1; options as `rand`."""
+    made = fast_draw(True, size, options)
+    if made is not None:
+        return made
     array, out, requires_grad, generator = _target("randn", size, options)
     fills.fill_normal(array, 0.0, 1.0, generator)
     return finish(array, requires_grad) if out is None else out
@@ -140,6 +153,9 @@ def randint(*args: Any, **options: Any) -> Any:
 
     Options as `rand`. RuntimeError if low >= high.
     """
+    made = fast_randint(args, options)
+    if made is not None:
+        return made
     values = dict(zip(("low", "high", "size")[3 - len(args) :], args, strict=False))
     if len(args) == 2 and not isinstance(args[1], (tuple, list)):
         values = dict(zip(("low", "high"), args, strict=True))
@@ -187,6 +203,10 @@ def randperm(
     requires_grad: bool = False,
 ) -> Any:
     """The numbers below `n` in random order, int64 unless `dtype` is given."""
+    if out is dtype is device is None and not requires_grad:
+        made = fast_randperm(n, generator)
+        if made is not None:
+            return made
     try:
         count = operator.index(n)
     except TypeError:
@@ -261,6 +281,10 @@ def normal(
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with the probability that stands in `input` (or `p`), else 0, in the input's type."""
+    if p is out is None:
+        made = fast_bernoulli(input, generator)
+        if made is not None:
+            return made
     x = need_tensor("bernoulli", input)._array
     chance: Any = x if p is None else p._array if isinstance(p, Variable) else float(p)
     array = np.empty(x.shape, x.dtype) if out is None else out_array("bernoulli", out, x.shape)
@@ -350,11 +374,17 @@ def rand_like(input: Any, **options: Any) -> Any:
 
     Options: generator, dtype, layout, device, pin_memory, requires_grad, memory_format.
     """
+    made = fast_draw_like(False, input, options)
+    if made is not None:
+        return made
     return _like("rand_like", lambda a, g: fills.fill_uniform(a, 0.0, 1.0, g), input, options)
 
 
 def randn_like(input: Any, **options: Any) -> Any:
     """Standard normal numbers in the input's shape, type and memory order; as `rand_like`."""
+    made = fast_draw_like(True, input, options)
+    if made is not None:
+        return made
     return _like("randn_like", lambda a, g: fills.fill_normal(a, 0.0, 1.0, g), input, options)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,13 +27,12 @@ from .autograd import api
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Variable, is_float
-from .backend import device, device_of, strided
+from .backend import device, strided
 from .creation import legacy
 from .creation import new as own_type
+from .kernels import fast
 from .methods import Arranging, Comparing, Deferring, Pointwise, Reducing
 from .size import Size
-
-_new_tuple = tuple.__new__
 
 
 class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
@@ -76,21 +75,20 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
 
     # -- what it is ------------------------------------------------------------------------------
 
-    @property
-    def shape(self) -> Size:
-        return _new_tuple(Size, self._array.shape)
+    if TYPE_CHECKING:
 
-    @property
-    def dtype(self) -> dtypes.dtype:
-        return dtypes.from_numpy(self._array.dtype)
-
-    @property
-    def device(self) -> device:
-        return device_of(self._array)
-
-    @property
-    def ndim(self) -> builtins.int:
-        return self._array.ndim
+        @property
+        def shape(self) -> Size: ...
+        @property
+        def dtype(self) -> dtypes.dtype: ...
+        @property
+        def device(self) -> device: ...
+        @property
+        def ndim(self) -> builtins.int: ...
+    else:
+        shape, dtype, device, ndim = [
+            fast.getter(Variable, name) for name in ("shape", "dtype", "device", "ndim")
+        ]
 
     itemsize = property(attributes.element_size)
     nbytes = property(lambda self: self._array.nbytes)

@@ -1,9 +1,7 @@
 // _C.copy and fast_copy: copies in C order, of any strides; the second one recorded. fast_fill and
 // fast_assign: a tensor outside the graph written over.
-#include <cmath>
-
 #include "bindings/families.h"
-#include "bindings/graph.h"
+#include "bindings/types.h"
 #include "bindings/walk.h"
 #include "kernels.h"
 
@@ -71,40 +69,13 @@ PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
-// The bytes of a number as an element of x; false where Python has to look at it.
-bool element_of(PyArrayObject* x, PyObject* number, uint64_t* element) {
-  double value;
-  *element = 0;
-  if (PyFloat_CheckExact(number)) {
-    value = PyFloat_AS_DOUBLE(number);
-  } else if (PyLong_CheckExact(number)) {
-    value = PyLong_AsDouble(number);
-    if (value == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-  } else {
-    return false;
-  }
-  const DType type = dtype_of(PyArray_DESCR(x));
-  if (value == 0 && type != DType::kOther && !std::signbit(value)) return true;
-  if (type == DType::kFloat64) {
-    memcpy(element, &value, sizeof value);
-    return true;
-  }
-  const float small = static_cast<float>(value);
-  if (type != DType::kFloat32 || (std::isinf(small) && !std::isinf(value))) return false;
-  memcpy(element, &small, sizeof small);
-  return true;
-}
-
 // fast_fill(target, number): whether it was done.
 PyObject* fast_fill(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("fast_fill", nargs, 2)) return nullptr;
   if (!may_write(args[0], Py_None)) Py_RETURN_FALSE;
   PyArrayObject* x = reinterpret_cast<PyArrayObject*>(slot(args[0], g.array));
   uint64_t element;
-  if (!element_of(x, args[1], &element)) Py_RETURN_FALSE;
+  if (!element_of(dtype_of(PyArray_DESCR(x)), args[1], &element)) Py_RETURN_FALSE;
   Keep keep(true, {reinterpret_cast<PyObject*>(x)});
   {
     KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(x)));

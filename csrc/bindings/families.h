@@ -6,10 +6,14 @@
 namespace mg {
 
 void bind_attention(PyObject* module);
+void bind_attributes(PyObject* module);
 void bind_cast(PyObject* module);
 void bind_conv(PyObject* module);
 void bind_copy(PyObject* module);
+void bind_creation(PyObject* module);
+void bind_data(PyObject* module);
 void bind_distance(PyObject* module);
+void bind_draw(PyObject* module);
 void bind_dropout(PyObject* module);
 void bind_elementwise(PyObject* module);
 void bind_engine(PyObject* module);

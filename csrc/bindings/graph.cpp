@@ -180,6 +180,15 @@ bool views_have_no_graph(PyObject* cell) {
 
 }  // namespace
 
+Py_ssize_t offset_of(PyTypeObject* cls, const char* name) {
+  PyObject* found = PyDict_GetItemString(cls->tp_dict, name);
+  if (found && Py_TYPE(found) == &PyMemberDescr_Type) {
+    return reinterpret_cast<PyMemberDescrObject*>(found)->d_member->offset;
+  }
+  fail(PyExc_TypeError, "%s has no slot %s, which compiled code reads", cls->tp_name, name);
+  return -1;
+}
+
 bool may_write(PyObject* target, PyObject* other_fn) {
   if (!g.tensor || !is_variable(target)) return false;
   if (t_recording) {
@@ -278,16 +287,6 @@ PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 }
 
 PyObject* next_seq(PyObject*, PyObject* const*, Py_ssize_t) { return new_seq(); }
-
-// Where a class has the slot `name`; -1 with an error set if it has none.
-Py_ssize_t offset_of(PyTypeObject* cls, const char* name) {
-  PyObject* found = PyDict_GetItemString(cls->tp_dict, name);
-  if (found && Py_TYPE(found) == &PyMemberDescr_Type) {
-    return reinterpret_cast<PyMemberDescrObject*>(found)->d_member->offset;
-  }
-  fail(PyExc_TypeError, "bind_classes: %s has no slot %s", cls->tp_name, name);
-  return -1;
-}
 
 // bind_classes(variable, node, leaf, pick, released, tensor)
 PyObject* bind_classes(PyObject*, PyObject* const* args, Py_ssize_t nargs) {

@@ -52,6 +52,9 @@ static inline void replace(PyObject* object, Py_ssize_t offset, PyObject* value)
   Py_XDECREF(old);
 }
 
+// Where a class has the slot `name`; -1 with an error set if it has none.
+Py_ssize_t offset_of(PyTypeObject* cls, const char* name);
+
 PyObject* new_seq();
 // A tensor over `array`, whose reference it takes; `fn` is borrowed.
 PyObject* new_tensor(PyObject* array, PyObject* fn);

@@ -12,6 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import as_device
+from ..kernels.fast import fast_from_numpy, fast_tensor
 from ..ops._elementwise import to_dtype
 from ..ops._shape import need_tensor
 from ..ops.rearrange import clone
@@ -42,6 +43,9 @@ def tensor(
     Python ints give int64, floats the default dtype, bools bool; arrays keep their type.
     ValueError for ragged nests, TypeError or RuntimeError for elements that are no numbers.
     """
+    made = fast_tensor(data, dtype, device, requires_grad)
+    if made is not None:
+        return made
     wanted = check_dtype("tensor", dtype)
     as_device(device)
     if isinstance(data, Variable):
@@ -238,6 +242,9 @@ def _refuse_copy(copy: bool | None) -> None:
 
 def from_numpy(ndarray: np.ndarray) -> Any:
     """A tensor over the memory of a NumPy array. TypeError for types that no tensor has."""
+    made = fast_from_numpy(ndarray)
+    if made is not None:
+        return made
     if not isinstance(ndarray, np.ndarray):
         cls = ndarray.__class__
         module = "" if cls.__module__ == "builtins" else cls.__module__ + "."

@@ -9,7 +9,9 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.variable import Variable
+from ..kernels.fast import fast_full, fast_full_like
 from ..ops.assign import number_for
+from ..size import Size
 from ._common import (
     allocate,
     finish,
@@ -48,6 +50,10 @@ def zeros(
     **named: Any,
 ) -> Any:
     """A tensor of zeros; the size is given as ints or as one tuple or list."""
+    if out is None and not named:
+        made = fast_full(size, 0.0, dtype, device, requires_grad)
+        if made is not None:
+            return made
     shape = size_given("zeros", size, named)
     array = zeroed(shape, typed("zeros", dtype, device, out))
     return place("zeros", out, array, requires_grad)
@@ -64,6 +70,10 @@ def ones(
     **named: Any,
 ) -> Any:
     """A tensor of ones; the size is given as ints or as one tuple or list."""
+    if out is None and not named:
+        made = fast_full(size, 1.0, dtype, device, requires_grad)
+        if made is not None:
+            return made
     shape = size_given("ones", size, named)
     array = allocate(shape, typed("ones", dtype, device, out))
     array.fill(1)
@@ -82,6 +92,10 @@ def empty(
     **named: Any,
 ) -> Any:
     """A tensor with arbitrary values; the size is given as ints or as one tuple or list."""
+    if out is None and not named and memory_format is None:
+        made = fast_full(size, None, dtype, device, requires_grad)
+        if made is not None:
+            return made
     shape = size_given("empty", size, named)
     array = formatted(shape, typed("empty", dtype, device, out), memory_format)
     return place("empty", out, array, requires_grad)
@@ -99,6 +113,10 @@ def full(
     requires_grad: bool = False,
 ) -> Any:
     """A tensor of one value, typed as `tensor(fill_value)` unless `dtype` is given."""
+    if out is None and fill_value is not None and size.__class__ in (tuple, list, Size):
+        made = fast_full((size,), fill_value, dtype, device, requires_grad)
+        if made is not None:
+            return made
     if not isinstance(size, (tuple, list)):
         raise TypeError(
             f"full(): argument 'size' (position 1) must be tuple of ints, not "
@@ -140,6 +158,10 @@ def empty_like(
     pin_memory: bool = False,
 ) -> Any:
     """A tensor of the input's shape, type and memory order, with arbitrary values."""
+    if memory_format is None:
+        made = fast_full_like(input, None, dtype, device, requires_grad)
+        if made is not None:
+            return made
     return finish(like_array("empty_like", input, dtype, device, memory_format), requires_grad)
 
 
@@ -154,6 +176,10 @@ def zeros_like(
     pin_memory: bool = False,
 ) -> Any:
     """Zeros of the input's shape, type and memory order."""
+    if memory_format is None:
+        made = fast_full_like(input, 0.0, dtype, device, requires_grad)
+        if made is not None:
+            return made
     array = like_array("zeros_like", input, dtype, device, memory_format)
     array.fill(0)
     return finish(array, requires_grad)
@@ -170,6 +196,10 @@ def ones_like(
     pin_memory: bool = False,
 ) -> Any:
     """Ones of the input's shape, type and memory order."""
+    if memory_format is None:
+        made = fast_full_like(input, 1.0, dtype, device, requires_grad)
+        if made is not None:
+            return made
     array = like_array("ones_like", input, dtype, device, memory_format)
     array.fill(1)
     return finish(array, requires_grad)
@@ -187,6 +217,10 @@ def full_like(
     pin_memory: bool = False,
 ) -> Any:
     """One value in the input's shape, type and memory order."""
+    if memory_format is None and fill_value is not None:
+        made = fast_full_like(input, fill_value, dtype, device, requires_grad)
+        if made is not None:
+            return made
     array = like_array("full_like", input, dtype, device, memory_format)
     return finish(_filled(array, _fill_value("full_like", fill_value)), requires_grad)
 

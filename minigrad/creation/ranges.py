@@ -14,7 +14,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable
 from ..backend import as_array, as_device
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ..ops.assign import number_for
 from ._common import check_dtype, place, typed, zeroed
 
@@ -44,6 +44,10 @@ def arange(
     `end` is not included. int64 if all are ints, else the default dtype. RuntimeError where the
     step is zero or points away from `end`.
     """
+    if out is None and not named:
+        made = fast.fast_arange(args, dtype, device, requires_grad)
+        if made is not None:
+            return made
     usual = out is dtype is layout is device is None and not (pin_memory or requires_grad or named)
     if usual and len(args) == 1 and args[0].__class__ is int and 0 <= args[0] < 2**40:
         return _v.wrap(_numbers(args[0]))
@@ -199,6 +203,10 @@ def linspace(
 
     Both halves are counted from their own end, so that the values are symmetric.
     """
+    if out is None:
+        made = fast.fast_linspace(start, end, steps, dtype, device, requires_grad)
+        if made is not None:
+            return made
     start, end = _ends("linspace", start, end)
     wanted, n = typed("linspace", dtype, device, out), _count(steps)
     if n > 1:
@@ -298,6 +306,10 @@ def eye(
     requires_grad: bool = False,
 ) -> Any:
     """An n × m matrix (n × n by default) with ones on the diagonal."""
+    if out is None:
+        made = fast.fast_eye(n, m, dtype, device, requires_grad)
+        if made is not None:
+            return made
     sizes = []
     for name, value in (("n", n), ("m", n if m is None else m)):
         try:
@@ -337,6 +349,9 @@ def tril_indices(
     pin_memory: bool = False,
 ) -> Any:
     """Rows and columns, shape (2, N), of the entries on or below diagonal `offset`."""
+    made = fast.fast_triangle(False, row, col, offset, dtype, device)
+    if made is not None:
+        return made
     as_device(device)
     return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype)
 
@@ -352,5 +367,8 @@ def triu_indices(
     pin_memory: bool = False,
 ) -> Any:
     """Rows and columns, shape (2, N), of the entries on or above diagonal `offset`."""
+    made = fast.fast_triangle(True, row, col, offset, dtype, device)
+    if made is not None:
+        return made
     as_device(device)
     return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype)

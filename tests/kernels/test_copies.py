@@ -48,18 +48,19 @@ def test_fills_and_assignments() -> None:
     assert _C.fast_assign(x, y) and x.numpy().all() and x._version == 3
     for target, value in (
         (mg.ones(2, requires_grad=True), 1.0),  # a leaf
-        (mg.ones(4)[1:], 1.0),  # a view
         (mg.ones(2), 1e300),  # too large for its type
-        (mg.ones(2, dtype=mg.int64), 1),  # a type that Python looks after
-        (mg.ones(2), True),
+        (mg.ones(2, dtype=mg.uint8), -1),  # numbers that Python looks after
+        (mg.ones(2, dtype=mg.bfloat16), 3.0),
     ):
         assert not _C.fast_fill(target, value)
-    whole = mg.ones(4)
+    whole = mg.zeros(4)
     part = whole[1:]
-    assert not _C.fast_fill(whole, 1.0) and part.numpy().all()
+    assert _C.fast_fill(part, True) and whole.tolist() == [0, 1, 1, 1] and whole._version == 1
     assert not _C.fast_assign(mg.ones(3), mg.ones(1))
     assert not _C.fast_assign(mg.ones(3), mg.ones(3, dtype=mg.float64))
-    assert _C.fast_fill(mg.ones(2, dtype=mg.int64), 0)
+    for dtype in (mg.bool, mg.uint8, mg.int8, mg.int16, mg.int32, mg.int64, mg.bfloat16):
+        assert _C.fast_fill(x := mg.zeros(2, dtype=dtype), 1) and x.tolist() == [1, 1]
+    assert _C.fast_fill(x := mg.zeros(2, dtype=mg.int16), -2.5) and x.tolist() == [-2, -2]
 
 
 def test_clone_and_contiguous_are_recorded() -> None:
