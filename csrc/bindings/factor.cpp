@@ -1,4 +1,4 @@
-// _C.solve_triangular and _C.lu_factor: batches of small matrices.
+// _C.solve_triangular, _C.lu_factor and _C.cholesky: batches of small matrices.
 #include "bindings/array.h"
 #include "bindings/families.h"
 #include "kernels.h"
@@ -91,9 +91,46 @@ PyObject* lu_factor(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Py_RETURN_NONE;
 }
 
+// cholesky(u, info, x, upper): u (b, n, n) and info (b,) int32 are written; u^T u = x, of which the
+// lower triangle is read, or the upper one.
+PyObject* cholesky(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  const char* kernel = "cholesky";
+  Array u, info, x;
+  bool upper;
+  if (!check_count(kernel, nargs, 4) || !read_matrices(kernel, "u", args[0], &u) ||
+      !need_writeable(kernel, "u", u) || !read_array(kernel, "info", args[1], &info) ||
+      !need_dtype(kernel, "info", info, DType::kInt32) || !need_contiguous(kernel, "info", info) ||
+      !need_writeable(kernel, "info", info) || !read_matrices(kernel, "x", args[2], &x) ||
+      !need_dtype(kernel, "x", x, u.dtype) || !need_same_shape(kernel, "x", x, "u", u) ||
+      !read_bool(kernel, "upper", args[3], &upper)) {
+    return nullptr;
+  }
+  const int64_t batch = x.shape[0], n = x.shape[1];
+  if (n != x.shape[2] || info.size != batch) {
+    return fail(PyExc_ValueError, "%s: x is %s, info is %s; needed: square matrices, a place each",
+                kernel, describe(x).c_str(), describe(info).c_str());
+  }
+  const bool wide = x.dtype == DType::kFloat64;
+  const FactorKernels& f = kernels().factor;
+  const int64_t bytes = f.cholesky_workspace(n, wide ? sizeof(double) : sizeof(float));
+  Workspace work(static_cast<size_t>(bytes));
+  if (work.failed()) return PyErr_NoMemory();
+  {
+    KernelScope scope(kStep / 3 * static_cast<double>(x.size) * static_cast<double>(n));
+    int32_t* order = info.as<int32_t>();
+    if (wide) {
+      f.cholesky_f64(u.as<double>(), order, x.as<double>(), work.data(), bytes, batch, n, upper);
+    } else {
+      f.cholesky_f32(u.as<float>(), order, x.as<float>(), work.data(), bytes, batch, n, upper);
+    }
+  }
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(solve_triangular, "solve_triangular(x, a, upper, unit, transposed): in place"),
     MG_FAST(lu_factor, "lu_factor(a, pivots, info, pivot): in place"),
+    MG_FAST(cholesky, "cholesky(u, info, x, upper): u^T u = x, of which one triangle is read"),
     MG_TABLE_END,
 };
 

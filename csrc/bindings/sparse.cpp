@@ -11,10 +11,12 @@ constexpr double kElement = 0.15;
 
 bool within(const Array& index, int64_t count) {
   const int64_t* p = index.as<int64_t>();
+  uint64_t most = 0;  // without a branch: negative numbers are the largest
   for (int64_t i = 0; i < index.size; ++i) {
-    if (p[i] < 0 || p[i] >= count) return false;
+    const uint64_t at = static_cast<uint64_t>(p[i]);
+    most = at > most ? at : most;
   }
-  return true;
+  return index.size == 0 || (count > 0 && most < static_cast<uint64_t>(count));
 }
 
 // Reads rows and columns: int64, dense, of one length, below n and m.

@@ -18,6 +18,13 @@ __attribute__((noinline)) static V power(V x, V y) {
   return pow(x, y);
 }
 
+// The same for the turning of a tile.
+template <int kWide, class T>
+__attribute__((noinline)) static void pack_tile(T* tile, const T* rows, int64_t d, int64_t width,
+                                                int64_t depth) {
+  pack_turned<kWide>(tile, rows, d, width, depth);
+}
+
 template <class V>
 MG_INLINE V absolute(V x) {
   return abs(x);
@@ -79,19 +86,6 @@ struct Power : Count {
   }
 };
 
-template <class V, class T>
-MG_INLINE V load_some(const T* p, int64_t n) {
-  return n == Vec<T>::lanes ? load(p) : load_partial(p, n);
-}
-template <class V, class T>
-MG_INLINE void store_some(T* p, V v, int64_t n) {
-  if (n == Vec<T>::lanes) {
-    store(p, v);
-  } else {
-    store_partial(p, v, n);
-  }
-}
-
 // kRows rows of a against a turned tile (depth, 2 vectors) of `width` rows of b.
 template <class Norm, int kRows, class T>
 MG_INLINE void distances_tile(T* out, int64_t m, const T* a, int64_t d, const T* tile,
@@ -109,16 +103,20 @@ MG_INLINE void distances_tile(T* out, int64_t m, const T* a, int64_t d, const T*
       sum[r][1] = Norm::add(sum[r][1], x - b1, power_of);
     }
   }
+  alignas(64) T sums[kRows * 2 * L];  // in memory, so that what follows is not unrolled
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < 2; ++v) {
-      const int64_t n = min_of(L, width - v * L);
-      if (n <= 0) break;
-      T* at = out + r * m + v * L;
-      V s = sum[r][v];
-      if (!first) s = Norm::join(load_some<V>(at, n), s);
-      store_some(at, last ? Norm::finish(s, power_of) : s, n);
-    }
+    store(sums + r * 2 * L, sum[r][0]);
+    store(sums + r * 2 * L + L, sum[r][1]);
+  }
+#pragma GCC unroll 1
+  for (int q = 0; q < 2 * kRows; ++q) {
+    const int64_t n = min_of(L, width - q % 2 * L);
+    if (n <= 0) continue;
+    T* at = out + q / 2 * m + q % 2 * L;
+    V s = load(sums + q * L);
+    if (!first) s = Norm::join(load_partial(at, n), s);
+    store_partial(at, last ? Norm::finish(s, power_of) : s, n);
   }
 }
 
@@ -139,7 +137,7 @@ static void distances_of(T* out, const T* a, const T* b, const RowPairs& s) {
                    for (int64_t k = 0; k < max_of(d, 1); k += kDepth) {
                      const int64_t depth = min_of(kDepth, d - k);
                      const bool first = k == 0, last = k + kDepth >= d;
-                     pack_turned<W>(tile, others + k, d, width, depth);
+                     pack_tile<W>(tile, others + k, d, width, depth);
                      int64_t i = 0;
                      for (; i + kRows <= s.n; i += kRows) {
                        distances_tile<Norm, kRows>(result + i * s.m, s.m, rows + i * d + k, d, tile,
@@ -255,7 +253,7 @@ static void gradient_of(T* out, const T* a, const T* b, const T* grad, const T* 
           const int64_t pairs = batch * s.n * s.m + i * line;
           for (int64_t k0 = 0; k0 < d; k0 += kDepth) {
             const int64_t depth = min_of(kDepth, d - k0);
-            pack_turned<L>(tile, rows + k0, d, width, depth);
+            pack_tile<L>(tile, rows + k0, d, width, depth);
             for (int64_t e = 0; e < depth * L; ++e) sums[e] = 0;
             for (int64_t j0 = 0; j0 < s.m; j0 += kOthers) {
               const int64_t count = min_of(kOthers, s.m - j0);
@@ -303,7 +301,7 @@ MG_INLINE T square_of(const T* x, int64_t n) {
   constexpr int L = Vec<T>::lanes;
   V sum = V{};
   for (int64_t k = 0; k < n; k += L) {
-    const V v = load_some<V>(x + k, min_of(L, n - k));
+    const V v = load_partial(x + k, min_of(L, n - k));
     sum = fma(v, v, sum);
   }
   return hsum(sum);
@@ -329,9 +327,9 @@ static void euclidean_finish(T* products, const T* a, const T* b, T* work, const
       T* line = products + i * s.m;
       for (int64_t j = 0; j < s.m; j += L) {
         const int64_t n = min_of(L, s.m - j);
-        const V product = load_some<V>(line + j, n);
-        const V square = row + load_some<V>(squares + j, n) - (product + product);
-        store_some(line + j, sqrt(max(V{}, square)), n);
+        const V product = load_partial(line + j, n);
+        const V square = row + load_partial(squares + j, n) - (product + product);
+        store_partial(line + j, sqrt(max(V{}, square)), n);
       }
     }
   });
@@ -344,8 +342,8 @@ static void euclidean_weights(T* out, const T* grad, const T* distance, int64_t 
   parallel_for(count, kChunkWork, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i += L) {
       const int64_t n = min_of(L, end - i);
-      const V d = load_some<V>(distance + i, n);
-      store_some(out + i, d == V{} ? V{} : load_some<V>(grad + i, n) / d, n);
+      const V d = load_partial(distance + i, n);
+      store_partial(out + i, d == V{} ? V{} : load_partial(grad + i, n) / d, n);
     }
   });
 }

@@ -1,6 +1,7 @@
 // Elementwise functions of one operand: a struct each, its vector form; rows.h makes the loops.
 #include "rows.h"
 #include "vmath_gamma.h"
+#include "vmath_normal.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -52,6 +53,7 @@ MG_UNARY(Erfc, erfc(x))
 MG_UNARY(Erfinv, erfinv(x))
 MG_UNARY(Lgamma, lgamma(x))
 MG_UNARY(Digamma, digamma(x))
+MG_UNARY(Ndtri, ndtri(x))
 #undef MG_UNARY
 
 // (1 + tanh u) / 2 is the sigmoid of 2 u, which does not cancel on the left.
@@ -92,7 +94,7 @@ extern const Row kUnary[][kFloatTypes] = {
     MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
     MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus),  MG_ROWS(Clamp),
     MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),      MG_ROWS(Erfinv),
-    MG_ROWS(Lgamma),     MG_ROWS(Digamma),
+    MG_ROWS(Lgamma),     MG_ROWS(Digamma),   MG_ROWS(Ndtri),
 };
 
 }  // namespace mg::MG_ISA

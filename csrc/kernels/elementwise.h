@@ -112,6 +112,7 @@ enum class UnaryOp {
   kErfinv,
   kLgamma,
   kDigamma,
+  kNdtri,
   kCount
 };
 enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };

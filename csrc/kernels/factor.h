@@ -6,7 +6,7 @@
 //   aliasing     none
 //   types        float32 and float64
 //   values       IEEE: a zero on the diagonal gives infinities or NaN
-//   workspace    solve: n * k elements for each matrix of a batch
+//   workspace    cholesky: as it says; solve: n * k elements for each matrix of a batch
 //   determinism  bitwise equal for every thread count: a matrix is one thread's
 #pragma once
 
@@ -34,6 +34,15 @@ struct FactorKernels {
                  bool pivot);
   void (*lu_f64)(double* a, int32_t* pivots, int32_t* info, int64_t batch, int64_t m, int64_t n,
                  bool pivot);
+  // u (batch, n, n) = the upper factor with u^T u = x; of x one triangle is read: the lower one, or
+  // the upper one if `upper`. info (batch): the order of the first leading minor that is not
+  // positive definite, or 0; rows and columns from there on are x's.
+  // Workspace: cholesky_workspace(n, sizeof element) bytes.
+  int64_t (*cholesky_workspace)(int64_t n, int64_t item);
+  void (*cholesky_f32)(float* u, int32_t* info, const float* x, void* work, int64_t work_bytes,
+                       int64_t batch, int64_t n, bool upper);
+  void (*cholesky_f64)(double* u, int32_t* info, const double* x, void* work, int64_t work_bytes,
+                       int64_t batch, int64_t n, bool upper);
 };
 
 }  // namespace mg

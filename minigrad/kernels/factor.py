@@ -1,4 +1,4 @@
-"""Triangular systems and LU of batches of small matrices, compiled: new arrays from any strides."""
+"""Cholesky and LU factors and triangular systems, compiled: batches of any strides, new arrays."""
 
 from __future__ import annotations
 
@@ -9,25 +9,47 @@ import numpy as np
 
 from . import _C
 
-__all__ = ["lu_factor", "solve_triangular"]
+__all__ = ["cholesky", "lu_factor", "solve_triangular"]
 
 
 def _batch(x: Any) -> Any:
     """Matrices (..., m, n) as (b, m, n), dense."""
-    return np.ascontiguousarray(x).reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+    if x.ndim != 3:
+        x = x[None] if x.ndim == 2 else x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def _turned(x: Any) -> tuple:
+    """Square matrices and whether they are the transposed ones, which lie in memory in order."""
+    if x.flags.c_contiguous:
+        return x, False
+    turned = x.swapaxes(-1, -2)
+    return (turned, True) if turned.flags.c_contiguous else (x, False)
+
+
+def cholesky(x: Any) -> tuple:
+    """(L, info) of symmetric matrices (..., n, n): the lower triangle is read; info int32.
+
+    L lies in memory transposed, as LAPACK has it. Where info is not 0 it is the order of the first
+    leading minor that is not positive definite, and what belongs to no smaller one is x's.
+    """
+    matrices, upper = _turned(x)
+    matrices = _batch(matrices)
+    factor, info = np.empty(matrices.shape, x.dtype), np.empty(x.shape[:-2], np.int32)
+    _C.cholesky(factor, info, matrices, upper)
+    return factor.reshape(x.shape).swapaxes(-1, -2), info
 
 
 def solve_triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
     """triangle(a)^-1 @ b: a (..., n, n), b (..., n, k), batches broadcast, of one float type."""
-    lead = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(
-        a.shape[:-2], b.shape[:-2]
-    )  # fmt: skip
-    x = np.array(np.broadcast_to(b, (*lead, *b.shape[-2:])), order="C")
-    turned = a.swapaxes(-1, -2)
-    transposed = turned.flags.c_contiguous and not a.flags.c_contiguous
-    matrices = turned if transposed else a
-    if math.prod(a.shape[:-2]) != 1:
-        matrices = np.broadcast_to(matrices, (*lead, *a.shape[-2:]))
+    matrices, transposed = _turned(a)
+    if a.shape[:-2] == b.shape[:-2]:
+        x = b.copy()
+    else:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        x = np.array(np.broadcast_to(b, (*lead, *b.shape[-2:])), order="C")
+        if math.prod(a.shape[:-2]) != 1:
+            matrices = np.broadcast_to(matrices, (*lead, *a.shape[-2:]))
     _C.solve_triangular(_batch(x), _batch(matrices), upper, unit, transposed)
     return x
 

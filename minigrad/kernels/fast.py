@@ -99,7 +99,7 @@ UNARY = (
     "rsqrt", "sign", "floor", "ceil", "round", "trunc", "erf", "sin", "cos", "exp2", "expm1",
     "log1p", "log2", "log10", "gelu", "gelu_tanh", "silu", "logsigmoid", "mish", "hardswish",
     "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp", "cube", "threshold", "erfc",
-    "erfinv", "lgamma", "digamma",
+    "erfinv", "lgamma", "digamma", "ndtri",
 )  # fmt: skip
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT, _TENSORS_ONLY = 0x100, 0x200, 0x400, 0x800

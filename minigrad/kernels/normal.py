@@ -14,7 +14,7 @@ from .special import blocked
 __all__ = ["entr", "erfcx", "log_ndtr", "ndtr", "ndtri"]
 
 _COMPILED = vars(maps)  # made at run time, one by one
-_erfc, _erfinv = _COMPILED["erfc"], _COMPILED["erfinv"]
+_erfc, ndtri = _COMPILED["erfc"], _COMPILED["ndtri"]
 _ROOT_HALF = math.sqrt(0.5)
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -60,28 +60,6 @@ def _log_ndtr(x: Any) -> Any:
 def log_ndtr(x: Any, short: bool) -> Any:
     """log(ndtr(x)), which does not underflow."""
     return _log_ndtr(x)
-
-
-def _ndtri_tail(p: Any) -> Any:
-    """The negative x with ndtr(x) = p for small p: Newton's method on log(ndtr(x)) = log(p)."""
-    log = np.log(p)
-    square = -2 * log - 2 * _HALF_LOG_2PI
-    x = -np.sqrt(np.maximum(square - np.log(np.maximum(square, 1.0)), 0.5))
-    for _ in range(5):
-        value = _log_ndtr(x)
-        slope = np.exp(-0.5 * x * x - _HALF_LOG_2PI - value)
-        x = x - (value - log) / slope
-    return x
-
-
-@blocked
-def ndtri(x: Any, short: bool) -> Any:
-    """The inverse of ndtr: infinite at 0 and 1, NaN outside."""
-    result = _erfinv(2 * x - 1) / _ROOT_HALF
-    tail = (x < 0.01) & (x > 0)  # where 2 x - 1 has lost digits
-    if tail.any():
-        result[tail] = _ndtri_tail(x[tail])
-    return result
 
 
 @wide

@@ -16,7 +16,7 @@ import numpy as np
 
 from ._quiet import quiet
 
-__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
+__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "ndtri", "polygamma"]
 
 _BLOCK = 16384  # elements: the temporaries of a block stay in the L2 cache
 _DOUBLE = np.dtype(np.float64)
@@ -87,6 +87,32 @@ ZETA = (
     2.08767569878681e-08, -5.284190138687493e-10, 1.3382536530684679e-11, -3.3896802963225827e-13,
     8.586062056277845e-15, -2.174868698558062e-16, 5.5090028283602295e-18,
     -1.3954464685812522e-19,
+)  # fmt: skip
+# The inverse of the normal distribution function: M. J. Wichura, "Algorithm AS 241" (PPND16),
+# Applied Statistics 37 (1988).
+_CENTRE_P = (
+    3.3871328727963665, 133.14166789178438, 1971.5909503065513, 13731.69376550946,
+    45921.95393154987, 67265.7709270087, 33430.57558358813, 2509.0809287301227,
+)  # fmt: skip
+_CENTRE_Q = (
+    1.0, 42.31333070160091, 687.1870074920579, 5394.196021424751, 21213.794301586597,
+    39307.89580009271, 28729.085735721943, 5226.495278852546,
+)  # fmt: skip
+_NEAR_P = (
+    1.4234371107496835, 4.630337846156546, 5.769497221460691, 3.6478483247632045,
+    1.2704582524523684, 0.2417807251774506, 0.022723844989269184, 0.0007745450142783414,
+)  # fmt: skip
+_NEAR_Q = (
+    1.0, 2.053191626637759, 1.6763848301838038, 0.6897673349851, 0.14810397642748008,
+    0.015198666563616457, 0.0005475938084995345, 1.0507500716444169e-09,
+)  # fmt: skip
+_FAR_P = (
+    6.657904643501103, 5.463784911164114, 1.7848265399172913, 0.29656057182850487,
+    0.026532189526576124, 0.0012426609473880784, 2.7115555687434876e-05, 2.0103343992922881e-07,
+)  # fmt: skip
+_FAR_Q = (
+    1.0, 0.599832206555888, 0.1369298809227358, 0.014875361290850615, 0.0007868691311456133,
+    1.8463183175100548e-05, 1.421511758316446e-07, 2.0442631033899397e-15,
 )  # fmt: skip
 
 
@@ -206,6 +232,23 @@ def erfinv(x: Any, short: bool) -> Any:
 
 def _erf_any(y: Any, short: bool) -> Any:
     return np.where(y <= 1, _erf_small(np.minimum(y, 1), short), 1 - _erfc_positive(y, short))
+
+
+@blocked
+def ndtri(x: Any, short: bool) -> Any:
+    """The inverse of ndtr: infinite at 0 and 1, NaN outside."""
+    q = x - 0.5
+    r = 0.180625 - q * q
+    result = q * (polynomial(_CENTRE_P, r) / polynomial(_CENTRE_Q, r))
+    tail = ~(np.abs(q) <= 0.425)
+    if tail.any():
+        side = q[tail]
+        r = np.sqrt(-np.log(np.where(side < 0, x[tail], 1 - x[tail])))
+        near, far = np.minimum(r, 5.0) - 1.6, np.clip(r, 5.0, 1e3) - 5.0
+        y = polynomial(_NEAR_P, near) / polynomial(_NEAR_Q, near)
+        y = np.where(r > 5, polynomial(_FAR_P, far) / polynomial(_FAR_Q, far), y)
+        result[tail] = np.copysign(np.where(np.isinf(r), r, y), side)
+    return result
 
 
 @blocked

@@ -166,7 +166,7 @@ def _cholesky(x: Any, upper: bool) -> tuple:
 
 def _checked(name: str, input: Any, upper: bool, out: Any) -> Any:
     factor, info = _cholesky(input, upper)
-    if array_of(info).any():
+    if np.count_nonzero(array_of(info)):
         text = (
             "The factorization could not be completed because the input is not positive-definite "
             "(the leading minor of order {} is not positive-definite)."

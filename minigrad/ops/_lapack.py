@@ -1,4 +1,4 @@
-"""Factorizations of arrays: NumPy's LAPACK, and our own LU and triangular systems.
+"""Factorizations of arrays: NumPy's LAPACK, and our own Cholesky, LU and triangular systems.
 
 Everything takes batches of matrices (..., m, n) of float32 or float64. A failure is told by an
 `info` for each matrix, as LAPACK does: 0, or the number (from 1) of the pivot or minor at fault.
@@ -89,38 +89,7 @@ def solve_triangular(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
 # -- factorizations --------------------------------------------------------------------------------
 
 
-def cholesky(x: Any) -> tuple:
-    """L with L @ L^T = x (the lower triangle is read), and the infos."""
-    info = np.zeros(x.shape[:-2], np.int32)
-    try:
-        return np.linalg.cholesky(x), info
-    except np.linalg.LinAlgError:
-        pass
-    matrices = each_matrix(x)
-    factors = np.tril(matrices)
-    flat = info.reshape(-1)
-    for i, matrix in enumerate(matrices):
-        flat[i] = _failing_minor(matrix)
-        n = flat[i] - 1 if flat[i] else len(matrix)
-        factors[i, :n, :n] = np.linalg.cholesky(matrix[:n, :n])
-    return factors.reshape(x.shape), flat.reshape(info.shape)
-
-
-def _failing_minor(matrix: Any) -> int:
-    """The order of the first leading minor that is not positive definite; 0 if there is none."""
-
-    def works(n: int) -> bool:
-        try:
-            np.linalg.cholesky(matrix[:n, :n])
-        except np.linalg.LinAlgError:
-            return False
-        return True
-
-    good, bad = 0, len(matrix) + 1
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if works(middle) else (good, middle)
-    return bad if bad <= len(matrix) else 0
+cholesky = factor.cholesky  # L with L @ L^T = x, and the infos
 
 
 def lu_factor(x: Any, pivot: bool = True) -> tuple:

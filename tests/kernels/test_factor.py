@@ -1,4 +1,4 @@
-"""Triangular systems and LU: every side and triangle, awkward sizes, zeros, bad arguments."""
+"""Triangular systems, LU and Cholesky: every triangle, awkward sizes, zeros, bad arguments."""
 
 from __future__ import annotations
 
@@ -91,3 +91,55 @@ def test_bad_arguments() -> None:
         _C.lu_factor(a, pivots[:1].copy(), info, True)
     with pytest.raises((TypeError, ValueError)):
         _C.lu_factor(a, pivots.astype(np.int64), info, True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 17, 33, 64, 65, 130, 200, 333])
+def test_cholesky(isa: str, dtype: type, n: int) -> None:
+    a = matrices(dtype, 2, n, n + 3)
+    a = a @ a.swapaxes(1, 2) / max(n, 1) + np.eye(n, dtype=dtype)
+    tolerance = 1e-5 if dtype is np.float32 else 1e-13
+    lower = np.tril(a) + np.triu(np.full_like(a, np.nan), 1)  # the upper triangle is not read
+    for given in (lower, np.ascontiguousarray(lower.swapaxes(1, 2)).swapaxes(1, 2), lower[::-1]):
+        factors, info = factor.cholesky(given)
+        assert not info.any() and info.dtype == np.int32 and factors.dtype == dtype
+        np.testing.assert_array_equal(factors, np.tril(factors))
+        expected = a[::-1] if given.strides[0] < 0 else a
+        np.testing.assert_allclose(factors @ factors.swapaxes(1, 2), expected, 0, tolerance)
+
+
+@pytest.mark.parametrize("minor", [1, 3, 64, 65, 100])
+def test_cholesky_of_what_is_not_definite(isa: str, minor: int) -> None:
+    good = matrices(np.float64, 100, 100)
+    good = good @ good.T + np.eye(100)
+    bad = good.copy()
+    bad[minor - 1, minor - 1] = np.nan if minor == 3 else -1
+    factors, info = factor.cholesky(np.stack([good, bad]))
+    assert info.tolist() == [0, minor]
+    k = minor - 1
+    np.testing.assert_allclose(factors[0], np.linalg.cholesky(good), 0, 1e-12)
+    np.testing.assert_allclose(factors[1][:k, :k], factors[0][:k, :k], 0, 1e-12)
+    np.testing.assert_array_equal(factors[1][k:], np.tril(bad)[k:])
+
+
+def test_threads_do_not_change_cholesky(num_threads: Callable) -> None:
+    a = matrices(np.float32, 300, 300)
+    a = a @ a.T + 300 * np.eye(300, dtype=np.float32)
+    small = np.stack([a[i : i + 20, i : i + 20] for i in range(200)])
+    results = []
+    for threads in (1, 2, 3):
+        num_threads(threads)
+        results.append((factor.cholesky(a)[0], factor.cholesky(small)[0]))
+    for large, few in results[1:]:
+        np.testing.assert_array_equal(large, results[0][0])
+        np.testing.assert_array_equal(few, results[0][1])
+
+
+def test_bad_arguments_of_cholesky() -> None:
+    x, info = np.ones((2, 3, 3)), np.zeros(2, np.int32)
+    u = np.empty_like(x)
+    for bad in ((u, info[:1].copy(), x, True), (u[:1].copy(), info, x, True),
+                (u[:, :2].copy(), info, x[:, :2].copy(), True),
+                (u, info, x[:, ::-1], True)):  # fmt: skip
+        with pytest.raises(ValueError, match="cholesky"):
+            _C.cholesky(*bad)
