@@ -258,19 +258,22 @@ int32_t cholesky_one(T* u, void* work, int64_t work_bytes, int64_t n) {
   return 0;
 }
 
-// The same for a matrix of few rows, where vectors would be mostly empty.
+// The same for a matrix of few rows, where vectors would be mostly empty. Products are rounded, so
+// that what is singular exactly is found so, as by LAPACK: fused, a pivot of 0 would be a residue.
 template <class T>
-int32_t cholesky_tiny(T* u, int64_t n) {
+__attribute__((noinline, optimize("fp-contract=off"))) static int32_t cholesky_tiny(T* u,
+                                                                                    int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     T root = 1;
     for (int64_t i = j; i < n; ++i) {
-      T sum = u[j * n + i];
-      for (int64_t k = 0; k < j; ++k) sum -= u[k * n + j] * u[k * n + i];
+      T sum = 0;
+      for (int64_t k = 0; k < j; ++k) sum += u[k * n + j] * u[k * n + i];
+      const T rest = u[j * n + i] - sum;
       if (i == j) {
-        if (!(sum > T{0})) return static_cast<int32_t>(j + 1);
-        root = static_cast<T>(__builtin_sqrt(sum));
+        if (!(rest > T{0})) return static_cast<int32_t>(j + 1);
+        root = static_cast<T>(__builtin_sqrt(rest));
       }
-      u[j * n + i] = i == j ? root : sum / root;
+      u[j * n + i] = i == j ? root : rest / root;
     }
   }
   return 0;

@@ -20,6 +20,7 @@ SINGULAR = (
 _LEAF = 64  # triangular systems up to this size are solved in one piece
 _FEW_SIDES, _FEW_SIDES_LEAF = 8, 512  # the same where there are few right sides
 _PANEL = 64  # columns that LU factors before it updates the rest by a matrix product
+_ONE_PIECE = 512  # up to so many, LU is done in one piece: moving rows about costs more
 
 
 class LinAlgError(RuntimeError):
@@ -101,7 +102,7 @@ def lu_factor(x: Any, pivot: bool = True) -> tuple:
     m, n = x.shape[-2:]
     k = min(m, n)
     lead = x.shape[:-2]
-    if k <= 2 * _PANEL:
+    if k <= _ONE_PIECE:
         a, pivots, info = factor.lu_factor(each_matrix(x), pivot)
         return a.reshape(x.shape), pivots.reshape(*lead, k), info.reshape(lead)
     a = np.array(each_matrix(x), order="C")
