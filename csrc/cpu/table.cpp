@@ -48,9 +48,9 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,    kConv,     kDistance, kDropout, kElementwise, kFactor,
-      kGemm,      kIndex,     kLoss,    kMovement, kOptim,   kPool,        kReduce,
-      kResample,  kRnn,       kRowNorm, kSoftmax,  kSort,    kSparse,
+      kAttention, kBatchNorm, kCast,  kConv,    kDistance, kDropout, kElementwise,
+      kFactor,    kGemm,      kIndex, kLoss,    kMovement, kOptim,   kPool,
+      kReduce,    kResample,  kRnn,   kRowNorm, kSoftmax,  kSort,    kSparse,
   };
   return kTable;
 }
