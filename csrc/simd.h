@@ -54,6 +54,15 @@ struct Vec<double> {
 
 // ---- broadcast, load and store (no alignment needed) ----
 
+// AddressSanitizer does not see what masked and streaming instructions touch: show it both ends.
+template <class T>
+MG_INLINE void check_lanes([[maybe_unused]] const T* p, [[maybe_unused]] int64_t n) {
+#if defined(__SANITIZE_ADDRESS__)
+  const volatile char* bytes = reinterpret_cast<const volatile char*>(p);
+  if (n > 0) (void)bytes[0], (void)bytes[n * static_cast<int64_t>(sizeof(T)) - 1];
+#endif
+}
+
 MG_INLINE vf set1(float x) { return x - vf{}; }  // x - 0 keeps the sign of zero
 MG_INLINE vd set1(double x) { return x - vd{}; }
 MG_INLINE vi set1(int32_t x) { return x - vi{}; }
@@ -78,6 +87,7 @@ constexpr int64_t kStreamBytes = 16 << 20;
 // End the chunk with stream_fence().
 template <class V, class T>
 MG_INLINE void stream_as(T* p, V v) {
+  check_lanes(p, sizeof v / sizeof(T));
 #if defined(__AVX512F__)
   _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
 #elif defined(__AVX2__)
@@ -103,15 +113,19 @@ MG_INLINE __mmask16 first_lanes(int64_t n) {
   return static_cast<__mmask16>(_bzhi_u32(0xffffu, static_cast<unsigned>(n)));
 }
 MG_INLINE vf load_partial(const float* p, int64_t n) {
+  check_lanes(p, n);
   return (vf)_mm512_maskz_loadu_ps(first_lanes(n), p);
 }
 MG_INLINE vd load_partial(const double* p, int64_t n) {
+  check_lanes(p, n);
   return (vd)_mm512_maskz_loadu_pd(static_cast<__mmask8>(first_lanes(n)), p);
 }
 MG_INLINE void store_partial(float* p, vf v, int64_t n) {
+  check_lanes(p, n);
   _mm512_mask_storeu_ps(p, first_lanes(n), (__m512)v);
 }
 MG_INLINE void store_partial(double* p, vd v, int64_t n) {
+  check_lanes(p, n);
   _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first_lanes(n)), (__m512d)v);
 }
 #elif defined(__AVX2__)
@@ -123,15 +137,19 @@ MG_INLINE __m256i first_lanes64(int64_t n) {
   return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 MG_INLINE vf load_partial(const float* p, int64_t n) {
+  check_lanes(p, n);
   return (vf)_mm256_maskload_ps(p, first_lanes32(n));
 }
 MG_INLINE vd load_partial(const double* p, int64_t n) {
+  check_lanes(p, n);
   return (vd)_mm256_maskload_pd(p, first_lanes64(n));
 }
 MG_INLINE void store_partial(float* p, vf v, int64_t n) {
+  check_lanes(p, n);
   _mm256_maskstore_ps(p, first_lanes32(n), (__m256)v);
 }
 MG_INLINE void store_partial(double* p, vd v, int64_t n) {
+  check_lanes(p, n);
   _mm256_maskstore_pd(p, first_lanes64(n), (__m256d)v);
 }
 #else
@@ -380,10 +398,12 @@ MG_INLINE void store(bfloat16* p, vf v) {
 #if defined(__AVX512F__)  // with AVX512BW and AVX512VL in x86-64-v4
 template <class T>
 MG_INLINE vf load_partial16(const T* p, int64_t n) {
+  check_lanes(p, n);
   return widen((vh)_mm256_maskz_loadu_epi16(first_lanes(n), p), T{});
 }
 template <class T>
 MG_INLINE void store_partial16(T* p, vf v, int64_t n) {
+  check_lanes(p, n);
   _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)narrow(v, T{}));
 }
 #else

@@ -2,6 +2,8 @@
 // tensor and its graph node made in one call. Where the functions return None (types without a
 // kernel, shapes that do not fit), minigrad/ops/_elementwise.py, which says in Python what happens
 // here, does it.
+#include <algorithm>
+
 #include "bindings/families.h"
 #include "bindings/graph.h"
 #include "bindings/walk.h"
@@ -327,7 +329,7 @@ bool write_in_place(int op, const Operand& target, const Operand& other, double 
   if (!plan_call(&call, operands, 2, 0)) return false;
   const Layout& l = call.layout;
   if (l.ndim != PyArray_NDIM(x) || !l.in_order ||
-      memcmp(l.shape, PyArray_DIMS(x), sizeof(npy_intp) * static_cast<size_t>(l.ndim))) {
+      !std::equal(l.shape, l.shape + l.ndim, PyArray_DIMS(x))) {
     return false;
   }
   const double params[kMaxParams] = {number, 0, 0};

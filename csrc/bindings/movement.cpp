@@ -2,6 +2,7 @@
 // order. Each of the first five is a list of stretches for every dimension; dimensions that stay as
 // they are merge with their neighbours. None: NumPy's work (other elements, strides, many
 // dimensions).
+#include <algorithm>
 #include <vector>
 
 #include "bindings/families.h"
@@ -335,7 +336,7 @@ PyObject* added_back(PyArrayObject* grad, int ndim, const npy_intp* shape, Maps*
   Movement m;
   const bool same =
       maps->ndim() == PyArray_NDIM(grad) &&
-      !memcmp(maps->shape(), PyArray_DIMS(grad), sizeof(npy_intp) * static_cast<size_t>(ndim));
+      std::equal(maps->shape(), maps->shape() + maps->ndim(), PyArray_DIMS(grad));
   if (!same) {
     return fail(PyExc_ValueError, "the gradient of a copy: its shape is not that of the copy");
   }

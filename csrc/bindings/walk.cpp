@@ -1,6 +1,8 @@
 // Plans walks over NumPy arrays.
 #include "bindings/walk.h"
 
+#include <algorithm>
+
 namespace mg {
 namespace {
 
@@ -24,7 +26,7 @@ bool plan_flat(PyArrayObject* const* arrays, int count, Layout* layout) {
   w.size = w.shape[0] = PyArray_SIZE(like);
   layout->ndim = PyArray_NDIM(like);
   layout->in_order = true;
-  memcpy(layout->shape, PyArray_DIMS(like), sizeof(npy_intp) * static_cast<size_t>(layout->ndim));
+  std::copy_n(PyArray_DIMS(like), layout->ndim, layout->shape);
   return true;
 }
 

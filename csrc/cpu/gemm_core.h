@@ -88,6 +88,7 @@ struct Bf16Dot {
                        kPair = 2;
   MG_INLINE P load_b(const uint32_t* p) { return _mm512_loadu_si512(p); }
   MG_INLINE P load_b_partial(const uint32_t* p, int64_t n) {
+    check_lanes(p, n);
     return _mm512_maskz_loadu_epi32(first_lanes(n), p);
   }
   MG_INLINE P broadcast(const uint32_t* p) { return _mm512_set1_epi32(static_cast<int>(*p)); }

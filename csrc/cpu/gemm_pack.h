@@ -113,7 +113,11 @@ MG_INLINE void pack_pairs(uint32_t* MG_RESTRICT dst, const bfloat16* src, int64_
       const bfloat16* even = src + 2 * d * step;
 #pragma GCC unroll 2
       for (int w = 0; w < kWide; w += 16) {
-        const __mmask16 in = first_lanes(max_of(0, min_of(16, width - w)));
+        const int64_t n = max_of(0, min_of(16, width - w));
+        check_lanes(even + w, n);
+        check_lanes(even + step + w, n);
+        check_lanes(dst + d * kWide + w, min_of(16, kWide - w));
+        const __mmask16 in = first_lanes(n);
         const __m512i lo = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(in, even + w));
         const __m512i hi = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(in, even + step + w));
         _mm512_mask_storeu_epi32(dst + d * kWide + w, first_lanes(min_of(16, kWide - w)),

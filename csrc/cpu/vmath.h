@@ -61,8 +61,8 @@ MG_INLINE ExponentialF exponential(vf x) {
   return {rounded, less_one(r)};
 }
 // The integer in what kRounderF was added to; anything for NaN.
-MG_INLINE vi integer_in(vf rounded) { return (vi)rounded - (vi)set1(kRounderF); }
-MG_INLINE vf power_of_two(vi k) { return (vf)((k + 127) << 23); }
+MG_INLINE vi integer_in(vf rounded) { return (vi)((vu)rounded - (vu)set1(kRounderF)); }
+MG_INLINE vf power_of_two(vi k) { return (vf)(((vu)k + 127) << 23); }
 
 // e^x for -104 <= x <= 89 or NaN, 1 ulp.
 MG_INLINE vf exp_within(vf x) {

@@ -17,9 +17,11 @@ MG_INLINE vd copy_sign(vd magnitude, vd sign) {
   const vl mask = vl{} + (int64_t{1} << 63);
   return (vd)(((vl)magnitude & ~mask) | ((vl)sign & mask));
 }
+// Patterns of bits are added and subtracted as unsigned numbers: those of NaN and of negative
+// numbers, which are set right afterwards, may wrap around.
 // The integer in what kRounder was added to; anything for NaN.
-MG_INLINE vl integer_in(vd rounded) { return (vl)rounded - (vl)set1(kRounder); }
-MG_INLINE vd power_of_two(vl k) { return (vd)((k + 1023) << 52); }
+MG_INLINE vl integer_in(vd rounded) { return (vl)((vul)rounded - (vul)set1(kRounder)); }
+MG_INLINE vd power_of_two(vl k) { return (vd)(((vul)k + 1023) << 52); }
 
 // x = n ln 2 + r with |r| <= ln 2 / 2, and e^r - 1.
 struct Exponential {
@@ -49,9 +51,9 @@ MG_INLINE vd scale(vd y, vd rounded) {
 #if defined(__AVX512F__)
   return (vd)_mm512_scalef_pd((__m512d)y, (__m512d)(rounded - kRounder));
 #else
-  const vl k = integer_in(rounded);  // two factors, neither of which leaves the range
-  const vl half_k = (vl)((vul)(k + 4096) >> 1) - 2048;
-  return y * power_of_two(half_k) * power_of_two(k - half_k);
+  const vul k = (vul)integer_in(rounded);  // two factors, neither of which leaves the range
+  const vul half_k = ((k + 4096) >> 1) - 2048;
+  return y * power_of_two((vl)half_k) * power_of_two((vl)(k - half_k));
 #endif
 }
 
@@ -104,10 +106,11 @@ struct PartsD {
   vl e;
 };
 MG_INLINE PartsD parts_of(vd x) {
-  const vl bits = (vl)x;
-  const vl biased = (vl)((vul)(bits - 0x3fe6a09e667f3bcdLL + (1023LL << 52)) >> 52);
-  const vl e = biased - 1023;
-  return {(vd)(bits - (e << 52)) - 1.0, (vd)(biased | 0x4330000000000000LL) - (0x1p52 + 1023), e};
+  const vul bits = (vul)x;
+  const vul biased = (bits - 0x3fe6a09e667f3bcdULL + (1023ULL << 52)) >> 52;
+  const vul e = biased - 1023;
+  return {(vd)(bits - (e << 52)) - 1.0, (vd)(biased | 0x4330000000000000ULL) - (0x1p52 + 1023),
+          (vl)e};
 }
 
 // ln(1 + f) + exponent ln 2, 1 ulp; `low` as in the float form.

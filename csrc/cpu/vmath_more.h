@@ -115,9 +115,8 @@ MG_INLINE vf exp2(vf x) {
 // sin (quarter = 0) and cos (quarter = 1), 2 ulp (of 1 near zeros). x - n pi/2 in three parts as
 // long as they are exact enough; larger arguments go through the C library.
 MG_INLINE vf sine(vf x, int32_t quarter) {
-  const vf magic = set1(12582912.0f);
-  const vf rounded = fma(x, set1(0.636619772f), magic);
-  const vf n = rounded - magic;
+  const vf rounded = fma(x, set1(0.636619772f), set1(kRounderF));
+  const vf n = rounded - kRounderF;
   vf r = fma(n, set1(-0x1.92p+0f), x);
   r = fma(n, set1(-0x1.fb4p-12f), r);
   r = fma(n, set1(-0x1.4442d2p-24f), r);
@@ -132,7 +131,7 @@ MG_INLINE vf sine(vf x, int32_t quarter) {
   c = fma(c, z, set1(-0x1.6c16b8p-10f));
   c = fma(c, z, set1(0x1.555556p-5f));
   c = fma(z * z, c, fma(z, set1(-0.5f), set1(1.0f)));
-  const vi k = (vi)rounded - (vi)magic + quarter;
+  const vi k = integer_in(rounded) + quarter;
   vf y = (k & 1) != 0 ? c : s;
   y = (vf)((vi)y ^ ((k & 2) << 30));
   const vi far = abs(x) > 8192.0f;  // false for NaN, whose n, r and y are NaN
