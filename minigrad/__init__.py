@@ -117,7 +117,7 @@ _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
         "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub", "jit",
-        "linalg", "monitor", "mps", "multiprocessing", "overrides", "profiler", "runner",
+        "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides", "profiler", "runner",
         "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
         "types", "utils", "version", "vision", "xpu",
     }

@@ -50,6 +50,7 @@ FLOORS = [
     ("hub", 5),
     ("monitor", 5),
     ("mps", 5),
+    ("onnx", 5),
     ("multiprocessing", 5),
     ("overrides", 5),
     ("storage", 5),

@@ -171,7 +171,9 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
             "allow_unused=False."
         )
-    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    outputs = _as_tuple(outputs)
+    # Any iterable of tensors, as PyTorch: the values of a dict of parameters, a generator.
+    inputs = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
     if is_grads_batched:
         keep = create_graph if retain_graph is None else retain_graph
         options = (create_graph, only_inputs, allow_unused, False, materialize_grads)

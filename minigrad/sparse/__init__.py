@@ -4,6 +4,15 @@ Loaded when first used (`minigrad/deferred.py` names what `torch` and `Tensor` h
 """
 
 from . import pointwise as _pointwise  # noqa: F401 -- fills in SparseTensor's methods
+from .legacy import BFloat16Tensor as BFloat16Tensor
+from .legacy import ByteTensor as ByteTensor
+from .legacy import CharTensor as CharTensor
+from .legacy import DoubleTensor as DoubleTensor
+from .legacy import FloatTensor as FloatTensor
+from .legacy import HalfTensor as HalfTensor
+from .legacy import IntTensor as IntTensor
+from .legacy import LongTensor as LongTensor
+from .legacy import ShortTensor as ShortTensor
 from .making import spdiags
 from .pointwise import log_softmax, softmax, sum
 from .products import addmm, mm, sampled_addmm

@@ -249,3 +249,15 @@ def test_gradients_that_nobody_asked_for_are_not_computed(m: Any) -> None:
     assert seen == [[False, True], [True, False], [False, False]]
     (first,) = m.autograd.grad((z * z).sum(), [x], create_graph=True)
     assert values(m.autograd.grad(first.sum(), [y])[0]) == values(m.full((3, 2), 24.0))
+
+
+@both
+def test_grad_takes_any_iterable_of_inputs(m: Any) -> None:
+    parameters = {"a": m.ones(2, requires_grad=True), "b": m.ones(2, requires_grad=True)}
+    for inputs in (parameters.values(), (p for p in parameters.values())):
+        loss = (parameters["a"] * 2 + parameters["b"] * 3).sum()
+        a, b = m.autograd.grad(loss, inputs)
+        assert a.tolist() == [2, 2] and b.tolist() == [3, 3]
+    for nothing in (None, 3):
+        with pytest.raises(TypeError):
+            m.autograd.grad(loss, nothing)

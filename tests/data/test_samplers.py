@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import minigrad as mg
+from minigrad import distributed
 from minigrad.utils import data
 
 try:
@@ -81,3 +82,13 @@ def test_distributed_sampler_refuses() -> None:
         data.DistributedSampler(range(3), 2, 2)
     with pytest.raises(RuntimeError, match="num_replicas and rank"):
         data.DistributedSampler(range(3))
+
+
+def test_distributed_sampler_asks_the_process_group(tmp_path: Any) -> None:
+    distributed.init_process_group("gloo", f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        sampler = data.DistributedSampler(range(10), shuffle=False)
+        assert (sampler.num_replicas, sampler.rank, list(sampler)) == (1, 0, list(range(10)))
+        assert data.DistributedSampler(range(10), num_replicas=2, shuffle=False).rank == 0
+    finally:
+        distributed.destroy_process_group()

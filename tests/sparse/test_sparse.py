@@ -204,3 +204,14 @@ def test_graph_convolution_learns() -> None:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
+
+
+def test_old_constructors() -> None:
+    old = mg.sparse.FloatTensor(mg.tensor(INDICES), mg.tensor([3.0, 4.0, 5.0]), mg.Size([2, 4]))
+    assert old.to_dense().tolist() == [[0, 0, 3, 0], [4, 0, 5, 0]] and old.dtype == mg.float32
+    assert mg.sparse.FloatTensor(mg.tensor(INDICES), mg.tensor([3.0, 4.0, 5.0])).shape == (2, 3)
+    assert mg.sparse.LongTensor(2, 3).to_dense().tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert mg.sparse.FloatTensor(mg.Size([2, 2])).shape == (2, 2)
+    assert mg.sparse.DoubleTensor().shape == (0,)
+    assert isinstance(old, mg.sparse.FloatTensor) and not isinstance(old, mg.sparse.LongTensor)
+    assert not isinstance(mg.ones(2), mg.sparse.FloatTensor)

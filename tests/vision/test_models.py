@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -123,3 +124,20 @@ def test_options() -> None:
     assert dilated.layer4[0].conv2.dilation == (2, 2) and dilated.layer4[0].conv2.stride == (1, 1)
     with pytest.raises(ValueError):
         models.ResNet(models.resnet.BasicBlock, [1] * 4, groups=2)
+
+
+def test_names_of_weights() -> None:
+    assert repr(models.ResNet18_Weights.DEFAULT) == "ResNet18_Weights.IMAGENET1K_V1"
+    assert models.ResNet50_Weights.DEFAULT is models.ResNet50_Weights.IMAGENET1K_V2
+    with pytest.raises(ValueError, match="no trained weights"):
+        models.resnet18(weights=models.ResNet18_Weights.DEFAULT)
+    with pytest.raises(ValueError, match="no trained weights"):
+        models.VGG19_Weights.DEFAULT.get_state_dict(progress=True)
+    image = mg.full((2, 3, 300, 400), 255, dtype=mg.uint8)
+    made = models.VGG16_Weights.IMAGENET1K_V1.transforms()(image)
+    assert made.shape == (2, 3, 224, 224)
+    expected = (1 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    np.testing.assert_allclose(made[0, :, 100, 100].numpy(), expected, rtol=1e-5)
+    features = models.VGG16_Weights.IMAGENET1K_FEATURES.transforms()(image)
+    expected = (1 - np.array([0.48235, 0.45882, 0.40784])) * 255
+    np.testing.assert_allclose(features[0, :, 100, 100].numpy(), expected, rtol=1e-5)

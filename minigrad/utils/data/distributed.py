@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sized
 from typing import Any
 
-from ... import random
+from ... import distributed, random
 from .sampler import Sampler
 
 
@@ -27,10 +27,14 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ):
         if num_replicas is None or rank is None:
-            raise RuntimeError(
-                "DistributedSampler: num_replicas and rank were not both given, and there is no "
-                "process group to ask; needed: num_replicas=, rank="
-            )
+            if not distributed.is_initialized():
+                raise RuntimeError(
+                    "DistributedSampler: num_replicas and rank were not both given, and there is "
+                    "no process group to ask; needed: num_replicas=, rank=, or "
+                    "distributed.init_process_group"
+                )
+            num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
+            rank = distributed.get_rank() if rank is None else rank
         if rank >= num_replicas or rank < 0:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
