@@ -334,9 +334,8 @@ PyObject* pad(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 // The gradient of a copy by maps: what was taken from each place of an array of `shape`.
 PyObject* added_back(PyArrayObject* grad, int ndim, const npy_intp* shape, Maps* maps) {
   Movement m;
-  const bool same =
-      maps->ndim() == PyArray_NDIM(grad) &&
-      std::equal(maps->shape(), maps->shape() + maps->ndim(), PyArray_DIMS(grad));
+  const bool same = maps->ndim() == PyArray_NDIM(grad) &&
+                    std::equal(maps->shape(), maps->shape() + maps->ndim(), PyArray_DIMS(grad));
   if (!same) {
     return fail(PyExc_ValueError, "the gradient of a copy: its shape is not that of the copy");
   }
