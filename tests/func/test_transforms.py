@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 
 import minigrad as mg
 import minigrad.func
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="PyTorch is not installed"
+)
 
 RNG = np.random.default_rng(3)
 A, B, C = (RNG.standard_normal(s) for s in ((5, 3), (3, 4), (5, 4)))
