@@ -153,6 +153,10 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_draw(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
+  mg::bind_in_place(m.ptr());
+  mg::bind_blend(m.ptr());
+  mg::bind_answers(m.ptr());
+  mg::bind_products(m.ptr());
   mg::bind_engine(m.ptr());
   mg::bind_factor(m.ptr());
   mg::bind_gemm(m.ptr());

@@ -2,12 +2,8 @@
 // tensor and its graph node made in one call. Where the functions return None (types without a
 // kernel, shapes that do not fit), minigrad/ops/_elementwise.py, which says in Python what happens
 // here, does it.
-#include <algorithm>
-
 #include "bindings/families.h"
-#include "bindings/graph.h"
-#include "bindings/walk.h"
-#include "kernels.h"
+#include "bindings/operands.h"
 
 namespace mg {
 namespace {
@@ -19,9 +15,6 @@ constexpr long kCross = 0x200;
 constexpr long kSavesOutput = 0x400;
 constexpr long kTensorsOnly = 0x800;  // numbers are refused, by the Python code
 
-// Nanoseconds for one element on one thread, roughly.
-constexpr double kEach = 0.4;
-
 // The kernel's number and what is saved; `kernels`: how many there are.
 bool read_spec(const char* name, PyObject* argument, int kernels, long* spec, int* op) {
   *spec = PyLong_AsLong(argument);
@@ -30,109 +23,6 @@ bool read_spec(const char* name, PyObject* argument, int kernels, long* spec, in
   if (*op < kernels) return true;
   fail(PyExc_ValueError, "%s: kernel %d was asked for; there are %d", name, *op, kernels);
   return false;
-}
-
-// One operand: an array, or a number that stands for one.
-struct Operand {
-  PyObject* given;
-  PyObject* array;  // nullptr for a number
-  PyObject* fn;     // borrowed; None outside the graph
-  double number;
-  bool variable;
-};
-
-bool read_operand(PyObject* given, Operand* operand) {
-  operand->given = given;
-  operand->fn = Py_None;
-  operand->variable = is_variable(given);
-  if (operand->variable) {
-    operand->array = slot(given, g.array);
-    operand->fn = slot(given, g.fn);
-  } else if (PyFloat_CheckExact(given)) {
-    operand->array = nullptr;
-    operand->number = PyFloat_AS_DOUBLE(given);
-    return true;
-  } else if (PyLong_CheckExact(given)) {
-    operand->array = nullptr;
-    operand->number = PyLong_AsDouble(given);
-    if (operand->number == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-    return true;
-  } else {
-    operand->array = given;
-  }
-  return PyArray_CheckExact(operand->array);
-}
-
-PyArrayObject* as_array(const Operand& operand) {
-  return reinterpret_cast<PyArrayObject*>(operand.array);
-}
-
-constexpr int kMaxParams = 3;
-
-// A kernel call over up to three operands: the plan of its walk, then run() into a new array.
-struct Call {
-  PyArrayObject* arrays[kWalkOperands];  // nullptr for a number
-  double numbers[kWalkOperands];
-  int count;
-  FloatType type;
-  PyArrayObject* like;  // an operand of that type
-  Layout layout;
-};
-
-// Plans a call whose operands from `first` on must all have one float type. False: NumPy's work.
-bool plan_call(Call* call, const Operand* operands, int count, int first) {
-  call->count = count;
-  call->like = nullptr;
-  for (int k = 0; k < count; ++k) {
-    call->arrays[k] = operands[k].array ? as_array(operands[k]) : nullptr;
-    call->numbers[k] = operands[k].number;
-    if (k < first || !call->arrays[k]) continue;
-    FloatType type;
-    if (!float_type(call->arrays[k], &type) || (call->like && type != call->type)) return false;
-    if (!call->like) call->like = call->arrays[k];
-    call->type = type;
-  }
-  return call->like && plan_walk(call->arrays, count, &call->layout);
-}
-
-double work_of(const Call& call) { return kEach * static_cast<double>(call.layout.walk.size); }
-
-// Runs a row of the tables into memory for the result, of elements of `out_item` bytes.
-void run_into(const Call& call, const Row* rows, void* out, int64_t out_item,
-              const double* params) {
-  const bool is_double = call.type == FloatType::kFloat64;
-  int64_t item[1 + kWalkOperands];
-  const void* in[kWalkOperands];
-  float small[kWalkOperands];
-  item[0] = out_item;
-  for (int k = 0; k < call.count; ++k) {
-    small[k] = static_cast<float>(call.numbers[k]);
-    item[1 + k] = call.arrays[k] ? PyArray_ITEMSIZE(call.arrays[k]) : out_item;
-    in[k] = call.arrays[k] ? PyArray_DATA(call.arrays[k])
-            : is_double    ? static_cast<const void*>(&call.numbers[k])
-                           : &small[k];
-  }
-  KernelScope scope(work_of(call));
-  kernels().elementwise.run(rows[is_double ? 1 : 0], call.type, out, in, item, call.layout.walk,
-                            params);
-}
-
-// Runs a row of the tables; the result has the operands' type, or bool.
-PyObject* run_call(const Call& call, const Row* rows, bool to_bool, const double* params) {
-  PyArray_Descr* descr = PyArray_DESCR(call.like);
-  if (to_bool) {
-    descr = PyArray_DescrFromType(NPY_BOOL);
-  } else {
-    Py_INCREF(descr);
-  }
-  PyObject* array = new_result(descr, call.layout);
-  if (!array) return nullptr;
-  run_into(call, rows, PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)),
-           to_bool ? 1 : PyArray_ITEMSIZE(call.like), params);
-  return array;
 }
 
 PyObject* shape_tuple(PyArrayObject* array) {
@@ -307,58 +197,6 @@ PyObject* fast_compare(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return array ? new_tensor(array, Py_None) : nullptr;
 }
 
-// Whether two arrays share memory; both are contiguous.
-bool overlap(PyArrayObject* a, PyArrayObject* b) {
-  const char* x = static_cast<const char*>(PyArray_DATA(a));
-  const char* y = static_cast<const char*>(PyArray_DATA(b));
-  return x < y + PyArray_NBYTES(b) && y < x + PyArray_NBYTES(a);
-}
-
-// Runs op(target, other, number) into the target's own memory; false where Python has to do it.
-bool write_in_place(int op, const Operand& target, const Operand& other, double number) {
-  PyArrayObject* x = as_array(target);
-  if (!is_fast(target.array) || !PyArray_ISWRITEABLE(x)) return false;
-  if (other.array) {
-    PyArrayObject* y = as_array(other);
-    if (!is_fast(other.array) || PyArray_TYPE(x) != PyArray_TYPE(y)) return false;
-    const bool same = PyArray_DATA(x) == PyArray_DATA(y) && PyArray_SAMESHAPE(x, y);
-    if (!same && overlap(x, y)) return false;
-  }
-  Call call;
-  const Operand operands[] = {target, other};
-  if (!plan_call(&call, operands, 2, 0)) return false;
-  const Layout& l = call.layout;
-  if (l.ndim != PyArray_NDIM(x) || !l.in_order ||
-      !std::equal(l.shape, l.shape + l.ndim, PyArray_DIMS(x))) {
-    return false;
-  }
-  const double params[kMaxParams] = {number, 0, 0};
-  run_into(call, kernels().elementwise.binary[op], PyArray_DATA(x), PyArray_ITEMSIZE(x), params);
-  return true;
-}
-
-// fast_in_place(op, target, other, number=0): True if the target, outside the graph, was written.
-PyObject* fast_in_place(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  long spec;
-  int op;
-  double number = 0;
-  if (nargs != 4 && !check_count("fast_in_place", nargs, 3)) return nullptr;
-  if (!read_spec("fast_in_place", args[0], static_cast<int>(BinaryOp::kCount), &spec, &op) ||
-      (nargs == 4 && !read_double("fast_in_place", "number", args[3], &number))) {
-    return nullptr;
-  }
-  Operand target, other;
-  if (!g.tensor || !read_operand(args[1], &target) || !read_operand(args[2], &other) ||
-      !target.variable || (other.array && !other.variable) || !may_write(target.given, other.fn)) {
-    Py_RETURN_FALSE;
-  }
-  Keep keep(true, {target.array, other.array});
-  if (!write_in_place(op, target, other, number)) Py_RETURN_FALSE;
-  // The first write makes the record of writes, which `_version` counts.
-  if (!cell_of(target.given) || !note_write(target.given)) return nullptr;
-  Py_RETURN_TRUE;
-}
-
 // Reads `count` operands (arrays or numbers) and up to kMaxParams numbers after them.
 bool read_arrays(const char* name, PyObject* const* args, Py_ssize_t nargs, int count,
                  Operand* operands, double* params) {
@@ -442,7 +280,6 @@ PyObject* where(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 PyMethodDef kFunctions[] = {
     MG_FAST(fast_compare, "fast_compare(op, input, other): a tensor of bools, or None"),
-    MG_FAST(fast_in_place, "fast_in_place(op, target, other, number=0): whether it was done"),
     MG_FAST(unary, "unary(op, x, *numbers): a new array, or None"),
     MG_FAST(binary, "binary(op, x, y, *numbers): a new array, or None"),
     MG_FAST(compare, "compare(op, x, y): a new array of bools, or None"),

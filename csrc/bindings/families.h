@@ -5,8 +5,10 @@
 
 namespace mg {
 
+void bind_answers(PyObject* module);
 void bind_attention(PyObject* module);
 void bind_attributes(PyObject* module);
+void bind_blend(PyObject* module);
 void bind_cast(PyObject* module);
 void bind_conv(PyObject* module);
 void bind_copy(PyObject* module);
@@ -20,6 +22,7 @@ void bind_engine(PyObject* module);
 void bind_factor(PyObject* module);
 void bind_gemm(PyObject* module);
 void bind_graph(PyObject* module);
+void bind_in_place(PyObject* module);
 void bind_index(PyObject* module);
 void bind_index_record(PyObject* module);
 void bind_loss(PyObject* module);
@@ -32,6 +35,7 @@ void bind_optim_factored(PyObject* module);
 void bind_overrides(PyObject* module);
 void bind_pieces(PyObject* module);
 void bind_pool(PyObject* module);
+void bind_products(PyObject* module);
 void bind_random(PyObject* module);
 void bind_record(PyObject* module);
 void bind_reduce(PyObject* module);

@@ -1,7 +1,8 @@
 // _C.gemm(out, a, b, alpha, beta, bias, relu), and the allocating forms _C.matmul and _C.linear,
 // which return None for operands that the kernels do not take.
+#include "bindings/gemm.h"
+
 #include "bindings/families.h"
-#include "bindings/graph.h"
 #include "kernels.h"
 #include "runtime/memory.h"
 
@@ -15,8 +16,9 @@ bool is_float(DType dtype) {
          dtype == DType::kBFloat16;
 }
 
-// Whether the kernels can walk the array: whole-element strides, aligned elements.
-bool walkable(const Array& x) {
+}  // namespace
+
+bool is_walkable(const Array& x) {
   if (x.contiguous) return true;
   if (!(PyArray_FLAGS(x.object) & NPY_ARRAY_ALIGNED)) return false;
   const npy_intp size = item_size(x.dtype);
@@ -25,6 +27,8 @@ bool walkable(const Array& x) {
   }
   return true;
 }
+
+namespace {
 
 // A product with room for the strides of its batch.
 struct Call {
@@ -114,7 +118,9 @@ bool folds(const Array& x, int64_t* rows, int64_t* stride) {
   return true;
 }
 
-PyObject* gemm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+}  // namespace
+
+PyObject* gemm_arrays(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Array out, a, b, bias;
   double alpha, beta;
   bool relu;
@@ -154,7 +160,7 @@ PyObject* gemm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (out.size == 0) Py_RETURN_NONE;  // its strides may be anything
   const bool rows_contiguous =
       out.shape[batch + 1] <= 1 || out.strides[batch + 1] == static_cast<npy_intp>(out_size);
-  if (!rows_contiguous || !walkable(out) || !walkable(a) || !walkable(b)) {
+  if (!rows_contiguous || !is_walkable(out) || !is_walkable(a) || !is_walkable(b)) {
     return fail(PyExc_ValueError,
                 "gemm: out is %s, a is %s and b is %s; they must be aligned with strides of whole "
                 "elements, and the rows of out contiguous",
@@ -183,6 +189,8 @@ PyObject* gemm(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Py_RETURN_NONE;
 }
 
+namespace {
+
 PyObject* new_like(const Array& a, int ndim, const npy_intp* shape) {
   PyArray_Descr* descr = PyArray_DESCR(a.object);
   Py_INCREF(descr);
@@ -197,14 +205,16 @@ PyObject* finish(Call& call, PyObject* result) {
   return nullptr;
 }
 
-PyObject* matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+}  // namespace
+
+PyObject* matmul_arrays(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Array a, b;
   if (!check_count("matmul", nargs, 2) || !read_array("matmul", "a", args[0], &a) ||
       !read_array("matmul", "b", args[1], &b)) {
     return nullptr;
   }
-  if (a.dtype != b.dtype || !is_float(a.dtype) || a.ndim == 0 || b.ndim == 0 || !walkable(a) ||
-      !walkable(b)) {
+  if (a.dtype != b.dtype || !is_float(a.dtype) || a.ndim == 0 || b.ndim == 0 || !is_walkable(a) ||
+      !is_walkable(b)) {
     Py_RETURN_NONE;
   }
   Call call(a.dtype, a.dtype);
@@ -253,7 +263,9 @@ PyObject* matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return finish(call, result);
 }
 
-PyObject* linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+namespace {}  // namespace
+
+PyObject* linear_arrays(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Array x, w, bias;
   if (!check_count("linear", nargs, 3) || !read_array("linear", "x", args[0], &x) ||
       !read_array("linear", "weight", args[1], &w) ||
@@ -261,8 +273,8 @@ PyObject* linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     return nullptr;
   }
   int64_t rows = 1, stride = 0;
-  if (x.dtype != w.dtype || !is_float(x.dtype) || x.ndim == 0 || w.ndim != 2 || !walkable(x) ||
-      !walkable(w) || x.shape[x.ndim - 1] != w.shape[1] ||
+  if (x.dtype != w.dtype || !is_float(x.dtype) || x.ndim == 0 || w.ndim != 2 || !is_walkable(x) ||
+      !is_walkable(w) || x.shape[x.ndim - 1] != w.shape[1] ||
       (x.ndim > 1 && !folds(x, &rows, &stride)) ||
       (bias.object && (bias.ndim != 1 || bias.shape[0] != w.shape[0] || bias.dtype != x.dtype ||
                        !bias.contiguous))) {
@@ -283,127 +295,15 @@ PyObject* linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return finish(call, new_like(x, x.ndim, shape));
 }
 
-// ---- recorded: the product, its tensor and its node in one call, for tensors of float matrices
-// ---- Everything else returns None, and minigrad/ops/linalg.py, which says what happens here, does
-// it.
-
-PyObject* shape_of(PyObject* array) {
-  PyArrayObject* a = reinterpret_cast<PyArrayObject*>(array);
-  return PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a));
-}
-
-// The node of a product of x and y, whose arrays are saved each if the other needs it. Takes
-// `next`.
-PyObject* product_node(PyObject* cls, PyObject* next, PyObject* x, PyObject* y,
-                       PyObject* const* arrays) {
-  PyObject* node = new_node(cls, next);
-  if (!node) return nullptr;
-  const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
-  const bool keep_y = PyTuple_GET_ITEM(next, 0) != Py_None;
-  PyObject* cell_x = keep_x ? saved_cell(x) : nullptr;
-  PyObject* cell_y = keep_y ? saved_cell(y) : nullptr;
-  replace(node, mg::g.saved,
-          PyTuple_Pack(2, keep_x ? arrays[0] : Py_None, keep_y ? arrays[1] : Py_None));
-  replace(node, mg::g.cells,
-          cell_x && cell_y ? PyTuple_Pack(2, cell_x, cell_y)
-          : cell_x         ? PyTuple_Pack(1, cell_x)
-          : cell_y         ? PyTuple_Pack(1, cell_y)
-                           : PyTuple_New(0));
-  if (!slot(node, mg::g.saved) || !slot(node, mg::g.cells) || (keep_x && !cell_x) ||
-      (keep_y && !cell_y)) {
-    Py_DECREF(node);
-    return nullptr;
-  }
-  return node;
-}
-
-bool is_matrix(PyObject* variable) {
-  PyObject* array = slot(variable, mg::g.array);
-  return PyArray_CheckExact(array) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) == 2;
-}
-
-// Whether the arrays of two tensors have dimensions of a matrix product, of which one is no vector.
-bool are_factors(PyObject* x, PyObject* y) {
-  PyObject *a = slot(x, mg::g.array), *b = slot(y, mg::g.array);
-  if (!PyArray_CheckExact(a) || !PyArray_CheckExact(b)) return false;
-  const int m = PyArray_NDIM(reinterpret_cast<PyArrayObject*>(a));
-  const int n = PyArray_NDIM(reinterpret_cast<PyArrayObject*>(b));
-  return m > 0 && n > 0 && m + n > 2;
-}
-
-// fast_matmul(cls, input, other)
-PyObject* fast_matmul(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("matmul", nargs, 3)) return nullptr;
-  PyObject *a = args[1], *b = args[2];
-  if (!mg::g.tensor || g_anomaly || !is_variable(a) || !is_variable(b) || !are_factors(a, b)) {
-    return new_none();
-  }
-  PyObject* arrays[2] = {slot(a, mg::g.array), slot(b, mg::g.array)};
-  Keep keep(true, {arrays[0], arrays[1]});
-  PyObject* product = matmul(nullptr, arrays, 2);
-  if (!product || product == Py_None) return product;
-  PyObject *f = slot(a, mg::g.fn), *h = slot(b, mg::g.fn);
-  if (!t_recording || (f == Py_None && h == Py_None)) return new_tensor(product, Py_None);
-  PyObject* next = PyTuple_Pack(2, f, h);
-  PyObject* node = next ? product_node(args[0], next, a, b, arrays) : nullptr;
-  PyObject* x_shape = node ? shape_of(arrays[0]) : nullptr;
-  PyObject* y_shape = x_shape ? shape_of(arrays[1]) : nullptr;
-  PyObject* shapes = y_shape ? PyTuple_Pack(2, x_shape, y_shape) : nullptr;
-  Py_XDECREF(x_shape);
-  Py_XDECREF(y_shape);
-  if (!shapes) {
-    Py_XDECREF(node);
-    Py_DECREF(product);
-    return nullptr;
-  }
-  replace(node, mg::g.shapes, shapes);
-  PyObject* result = new_tensor(product, node);
-  Py_DECREF(node);
-  return result;
-}
-
-// fast_linear(cls, input, weight, bias)
-PyObject* fast_linear(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  static PyObject* const shape_name = PyUnicode_InternFromString("shape");
-  if (!check_count("linear", nargs, 4)) return nullptr;
-  PyObject *x = args[1], *w = args[2], *b = args[3];
-  if (!mg::g.tensor || g_anomaly || !is_variable(x) || !is_variable(w) ||
-      (b != Py_None && !is_variable(b)) || !PyArray_CheckExact(slot(x, mg::g.array)) ||
-      !is_matrix(w)) {
-    return new_none();
-  }
-  PyObject* arrays[3] = {slot(x, mg::g.array), slot(w, mg::g.array),
-                         b == Py_None ? Py_None : slot(b, mg::g.array)};
-  if (b != Py_None && !PyArray_CheckExact(arrays[2])) return new_none();
-  Keep keep(true, {arrays[0], arrays[1], arrays[2]});
-  PyObject* product = linear(nullptr, arrays, 3);
-  if (!product || product == Py_None) return product;
-  PyObject *f = slot(x, mg::g.fn), *h = slot(w, mg::g.fn);
-  PyObject* i = b == Py_None ? Py_None : slot(b, mg::g.fn);
-  if (!t_recording || (f == Py_None && h == Py_None && i == Py_None)) {
-    return new_tensor(product, Py_None);
-  }
-  PyObject* next = PyTuple_Pack(3, f, h, i);
-  PyObject* node = next ? product_node(args[0], next, x, w, arrays) : nullptr;
-  PyObject* shape = node ? shape_of(arrays[0]) : nullptr;
-  const bool ok = shape && PyObject_SetAttr(node, shape_name, shape) == 0;
-  Py_XDECREF(shape);
-  PyObject* result = nullptr;
-  if (ok) {
-    result = new_tensor(product, node);
-  } else {
-    Py_DECREF(product);
-  }
-  Py_XDECREF(node);
-  return result;
-}
+namespace {
 
 PyMethodDef kFunctions[] = {
-    MG_FAST(fast_matmul, "fast_matmul(cls, input, other): recorded; None if Python has to"),
-    MG_FAST(fast_linear, "fast_linear(cls, input, weight, bias): recorded; None if Python has to"),
-    MG_FAST(gemm, "gemm(out, a, b, alpha, beta, bias, relu): out = alpha a b + beta out + bias"),
-    MG_FAST(matmul, "matmul(a, b): a new array for 1 to n dimensions, or None if it cannot"),
-    MG_FAST(linear, "linear(x, weight, bias): x weight^T + bias as a new array, or None"),
+    MG_FAST_NAMED("gemm", gemm_arrays,
+                  "gemm(out, a, b, alpha, beta, bias, relu): out = alpha a b + beta out + bias"),
+    MG_FAST_NAMED("matmul", matmul_arrays,
+                  "matmul(a, b): a new array for 1 to n dimensions, or None if it cannot"),
+    MG_FAST_NAMED("linear", linear_arrays,
+                  "linear(x, weight, bias): x weight^T + bias as a new array, or None"),
     MG_TABLE_END,
 };
 

@@ -1,5 +1,7 @@
 // Indexing operations recorded in one call: the array, its tensor and its node. Where a function
 // returns None, the Python code of minigrad/ops, which says what happens here, does it.
+#include <cmath>
+
 #include "bindings/families.h"
 #include "bindings/graph.h"
 #include "bindings/index.h"
@@ -120,6 +122,81 @@ PyObject* fast_take(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 PyObject* fast_gather(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("fast_gather", nargs, 4)) return nullptr;
   return record_take(args, Form::kAlong, false);
+}
+
+// The part of the values that covers the index, for values outside the graph: a view, or of a
+// number one element that repeats. nullptr without an error where Python has to look.
+PyObject* covering(PyObject* given, const Operand& values, PyArrayObject* x, PyArrayObject* index) {
+  const int ndim = PyArray_NDIM(index);
+  PyArray_Descr* descr = PyArray_DESCR(x);
+  if (!values.array) {
+    const int type = PyArray_TYPE(x);
+    double number = PyFloat_CheckExact(given) ? PyFloat_AS_DOUBLE(given) : PyLong_AsDouble(given);
+    if (number == -1 && PyErr_Occurred()) PyErr_Clear();
+    if (!(fabs(number) < 1e38) || (type != NPY_FLOAT && type != NPY_DOUBLE)) return nullptr;
+    Py_INCREF(descr);
+    PyObject* one = new_array(descr, 0, nullptr);
+    if (!one) return nullptr;
+    void* at = PyArray_DATA(reinterpret_cast<PyArrayObject*>(one));
+    if (type == NPY_FLOAT) {
+      *static_cast<float*>(at) = static_cast<float>(number);
+    } else {
+      *static_cast<double*>(at) = number;
+    }
+    return one;
+  }
+  if (PyArray_NDIM(values.array) != ndim) return nullptr;
+  for (int d = 0; d < ndim; ++d) {
+    if (PyArray_DIM(index, d) > PyArray_DIM(values.array, d)) return nullptr;
+  }
+  Py_INCREF(descr);
+  PyObject* part = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, PyArray_DIMS(index),
+                                        PyArray_STRIDES(values.array), PyArray_DATA(values.array),
+                                        PyArray_FLAGS(values.array) & NPY_ARRAY_ALIGNED, nullptr);
+  if (!part) return nullptr;
+  Py_INCREF(values.array);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(part),
+                            reinterpret_cast<PyObject*>(values.array)) < 0) {
+    Py_CLEAR(part);
+  }
+  return part;
+}
+
+// fast_scatter(cls, input, values, dim, index, add): fast_put along a dimension for values outside
+// the graph, of which the index may cover a part, or a number.
+PyObject* fast_scatter(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  bool add;
+  if (!check_count("fast_scatter", nargs, 6) || !read_bool("fast_scatter", "add", args[5], &add)) {
+    return nullptr;
+  }
+  Operand x, values, index;
+  int64_t dim;
+  const bool number = PyFloat_CheckExact(args[2]) || PyLong_CheckExact(args[2]);
+  if (!g.tensor || !read_operand(args[1], &x) || !x.variable || !PyArray_NDIM(x.array) ||
+      !read_dim(args[3], &dim) || !read_operand(args[4], &index) || !index.variable ||
+      PyArray_NDIM(index.array) != PyArray_NDIM(x.array) ||
+      (!number && (!read_operand(args[2], &values) || !values.variable))) {
+    return new_none();
+  }
+  const bool tracked = t_recording && x.fn != Py_None;
+  if ((t_recording && values.fn != Py_None) || (tracked && g_anomaly)) return new_none();
+  if (!number && PyArray_TYPE(x.array) != PyArray_TYPE(values.array)) return new_none();
+  Keep keep(true, {x.fn, reinterpret_cast<PyObject*>(index.array)});
+  PyObject* part = covering(args[2], values, x.array, index.array);
+  if (!part) return none_or_error(nullptr);
+  PyArrayObject* covered = reinterpret_cast<PyArrayObject*>(part);
+  PyObject* array =
+      put_places(x.array, 0, nullptr, dim, index.array, covered, Form::kAlong, false, add, -1);
+  PyObject* shape = array && tracked ? shape_of(covered) : nullptr;
+  Py_DECREF(part);
+  if (!array) return none_or_error(nullptr);
+  if (!tracked) return new_tensor(array, Py_None);
+  PyObject* node = new_node(args[0], PyTuple_Pack(3, x.fn, Py_None, Py_None));
+  const bool good =
+      node && set(node, n.shape, shape) &&
+      set(node, n.positions, Py_BuildValue("(L)", (long long)from_front(dim, x.array))) &&
+      set(node, n.adds, PyBool_FromLong(add)) && save_index(node, args[4], index);
+  return finish(array, node, good);
 }
 
 // fast_put(cls, input, values, dim, index, along, add): its node has `shape` of the values,
@@ -261,6 +338,7 @@ PyMethodDef kFunctions[] = {
     MG_FAST(fast_take, "fast_take(cls, input, dim, index, wrap): recorded, or None"),
     MG_FAST(fast_gather, "fast_gather(cls, input, dim, index): recorded, or None"),
     MG_FAST(fast_put, "fast_put(cls, input, values, dim, index, along, add): recorded, or None"),
+    MG_FAST(fast_scatter, "fast_scatter(cls, input, values, dim, index, add): recorded, or None"),
     MG_FAST(fast_embedding,
             "fast_embedding(cls, weight, ids, padding_idx, by_frequency): recorded, or None"),
     MG_FAST(fast_join, "fast_join(cls, tensors, dim, stack): recorded, or None"),

@@ -1,7 +1,8 @@
-// Comparisons and selection, and the table of the whole family.
+// Comparisons, selection and operations of three operands, and the table of the whole family.
 #include "kernels/elementwise.h"
 
 #include "rows.h"
+#include "vmath_double.h"
 #include "walk.h"
 
 namespace mg::MG_ISA {
@@ -33,13 +34,32 @@ const Row kWhere[kFloatTypes] = {
     where_row<double>,
 };
 
+#define MG_TERNARY(Name, a, b, c, expression)              \
+  struct Name {                                            \
+    template <class V>                                     \
+    MG_INLINE V apply(V a, V b, V c, const Params<V>& p) { \
+      (void)p;                                             \
+      return expression;                                   \
+    }                                                      \
+  };
+MG_TERNARY(Addcmul, a, b, c, a + p.at[0] * b * c)
+MG_TERNARY(Addcdiv, a, b, c, a + p.at[0] * b / c)
+// From the nearer end, so that the weights 0 and 1 are exact.
+MG_TERNARY(Lerp, a, b, c, abs(c) < lanes_of<V>(0.5) ? a + c * (b - a) : b - (b - a) * (1 - c))
+#undef MG_TERNARY
+#undef MG_ROWS
+#define MG_ROWS(Op) {ternary_row<Op, float>, ternary_row<Op, double>}
+
+// In the order of TernaryOp.
+const Row kTernary[][kFloatTypes] = {MG_ROWS(Addcmul), MG_ROWS(Addcdiv), MG_ROWS(Lerp)};
+
 }  // namespace
 
 extern const Row kBinary[][kFloatTypes];
 extern const Row kUnary[][kFloatTypes];
 
 extern const ElementwiseKernels kElementwise = {
-    walk_run, walk_copy, kBinary, kUnary, kCompare, kWhere,
+    walk_run, walk_copy, kBinary, kUnary, kCompare, kWhere, kTernary,
 };
 
 }  // namespace mg::MG_ISA

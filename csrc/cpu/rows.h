@@ -275,4 +275,44 @@ void where_row(void* out, const void* const* in, const Unit* unit, int64_t n, co
   }
 }
 
+// An array or one value, told apart at each vector: for operations that are too rare for a loop of
+// each combination.
+template <class T>
+struct Either {
+  const T* p;
+  bool dense;
+  typename Lane<T>::V v;
+  MG_INLINE typename Lane<T>::V at(const Either& s, int64_t i) {
+    return s.dense ? load(s.p + i) : s.v;
+  }
+  MG_INLINE typename Lane<T>::V part(const Either& s, int64_t i, int64_t n) {
+    return s.dense ? load_partial(s.p + i, n) : s.v;
+  }
+};
+template <class T>
+MG_INLINE Either<T> either(const void* p, Unit unit) {
+  const T* at = static_cast<const T*>(p);
+  return {at, unit == Unit::kDense, set1(*at)};
+}
+
+template <class Op, class T>
+void ternary_row(void* out, const void* const* in, const Unit* unit, int64_t n,
+                 const double* params, bool) {
+  constexpr int lanes = Lane<T>::lanes;
+  using E = Either<T>;
+  T* y = static_cast<T*>(out);
+  const auto p = broadcast<T>(params);
+  const E a = either<T>(in[0], unit[0]), b = either<T>(in[1], unit[1]);
+  const E c = either<T>(in[2], unit[2]);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    store(y + i, Op::apply(E::at(a, i), E::at(b, i), E::at(c, i), p));
+  }
+  if (i < n) {
+    const int64_t left = n - i;
+    const auto tail = Op::apply(E::part(a, i, left), E::part(b, i, left), E::part(c, i, left), p);
+    store_partial(y + i, tail, left);
+  }
+}
+
 }  // namespace mg::MG_ISA

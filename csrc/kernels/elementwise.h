@@ -115,6 +115,12 @@ enum class UnaryOp {
   kNdtri,
   kCount
 };
+enum class TernaryOp {
+  kAddcmul,  // a + number * b * c
+  kAddcdiv,  // a + number * b / c
+  kLerp,     // a + c * (b - a)
+  kCount
+};
 enum class CompareOp { kEq, kNe, kLt, kLe, kGt, kGe, kCount };
 
 // The tables have a column for each of the first two; the others are computed as the first.
@@ -139,6 +145,7 @@ struct ElementwiseKernels {
   const Row (*unary)[kFloatTypes];    // [UnaryOp]
   const Row (*compare)[kFloatTypes];  // [CompareOp], bool result
   const Row* where;                   // (bool mask, a, b)
+  const Row (*ternary)[kFloatTypes];  // [TernaryOp]
 };
 
 }  // namespace mg

@@ -17,6 +17,13 @@ fast_binary = _C.fast_binary
 fast_unary = _C.fast_unary
 fast_compare = _C.fast_compare
 fast_in_place = _C.fast_in_place
+fast_unary_in_place = _C.fast_unary_in_place
+fast_ternary = _C.fast_ternary
+fast_ternary_in_place = _C.fast_ternary_in_place
+fast_lerp = _C.fast_lerp
+fast_equal = _C.fast_equal
+fast_count = _C.fast_count
+fast_nonzero = _C.fast_nonzero
 fast_to = _C.fast_to
 fast_copy = _C.fast_copy
 fast_fill = _C.fast_fill
@@ -48,6 +55,7 @@ bind_types = _C.bind_types
 getter = _C.getter
 fast_assign = _C.fast_assign
 fast_matmul = _C.fast_matmul
+fast_addmm = _C.fast_addmm
 fast_linear = _C.fast_linear
 fast_cross_entropy = _C.fast_cross_entropy
 fast_pair_loss = _C.fast_pair_loss
@@ -85,7 +93,7 @@ set_anomaly = _C.set_anomaly
 overrides = _C.overrides
 bind_overrides = _C.bind_overrides
 
-# In the order of BinaryOp, UnaryOp and CompareOp in csrc/kernels/elementwise.h.
+# In the order of BinaryOp, UnaryOp, TernaryOp and CompareOp in csrc/kernels/elementwise.h.
 BINARY = (
     "add", "sub", "mul", "div", "maximum", "minimum", "pow", "relu_backward", "tanh_backward",
     "sigmoid_backward", "sqrt_backward", "gelu_backward", "gelu_tanh_backward", "silu_backward",
@@ -101,6 +109,7 @@ UNARY = (
     "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp", "cube", "threshold", "erfc",
     "erfinv", "lgamma", "digamma", "ndtri",
 )  # fmt: skip
+TERNARY = ("addcmul", "addcdiv", "lerp")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 _SAVES_INPUTS, _CROSS, _SAVES_OUTPUT, _TENSORS_ONLY = 0x100, 0x200, 0x400, 0x800
 

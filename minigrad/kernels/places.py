@@ -17,6 +17,7 @@ __all__ = ["embedding", "embedding_backward", "gather", "join", "put_rows", "sca
 fast_take = _C.fast_take
 fast_gather = _C.fast_gather
 fast_put = _C.fast_put
+fast_scatter = _C.fast_scatter
 fast_embedding = _C.fast_embedding
 fast_join = _C.fast_join
 

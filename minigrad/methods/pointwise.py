@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops._inplace import in_place, in_place_arithmetic
+from ..ops._inplace import (
+    in_place,
+    in_place_arithmetic,
+    in_place_clamp,
+    in_place_function,
+    in_place_lerp,
+    in_place_sum,
+)
 from ..ops._operators import (
     float_power_in_place,
     polygamma_method,
@@ -40,10 +47,10 @@ class Pointwise:
     floor_divide_ = __ifloordiv__ = in_place(ops.floor_divide)
     remainder_ = __imod__ = in_place(ops.remainder)
     fmod_ = in_place(ops.fmod)
-    neg_ = negative_ = in_place(ops.neg)
-    addcmul, addcmul_ = ops.addcmul, in_place(ops.addcmul)
-    addcdiv, addcdiv_ = ops.addcdiv, in_place(ops.addcdiv)
-    lerp, lerp_ = ops.lerp, in_place(ops.lerp)
+    neg_ = negative_ = in_place_function(ops.neg)
+    addcmul, addcmul_ = ops.addcmul, in_place_sum(ops.addcmul)
+    addcdiv, addcdiv_ = ops.addcdiv, in_place_sum(ops.addcdiv)
+    lerp, lerp_ = ops.lerp, in_place_lerp(ops.lerp)
 
     # -- power, pairs, extrema ---------------------------------------------------------------------
 
@@ -72,34 +79,34 @@ class Pointwise:
     atan2 = arctan2 = ops.atan2
     atan2_ = arctan2_ = in_place(ops.atan2)
     clamp = clip = ops.clamp
-    clamp_ = clip_ = in_place(ops.clamp)
+    clamp_ = clip_ = in_place_clamp(ops.clamp)
 
     # -- unary, rounding, trigonometric, special ---------------------------------------------------
 
-    exp, exp_ = ops.exp, in_place(ops.exp)
-    exp2, exp2_ = ops.exp2, in_place(ops.exp2)
-    expm1, expm1_ = ops.expm1, in_place(ops.expm1)
-    log, log_ = ops.log, in_place(ops.log)
-    log10, log10_ = ops.log10, in_place(ops.log10)
-    log1p, log1p_ = ops.log1p, in_place(ops.log1p)
-    log2, log2_ = ops.log2, in_place(ops.log2)
-    reciprocal, reciprocal_ = ops.reciprocal, in_place(ops.reciprocal)
-    rsqrt, rsqrt_ = ops.rsqrt, in_place(ops.rsqrt)
-    sqrt, sqrt_ = ops.sqrt, in_place(ops.sqrt)
+    exp, exp_ = ops.exp, in_place_function(ops.exp)
+    exp2, exp2_ = ops.exp2, in_place_function(ops.exp2)
+    expm1, expm1_ = ops.expm1, in_place_function(ops.expm1)
+    log, log_ = ops.log, in_place_function(ops.log)
+    log10, log10_ = ops.log10, in_place_function(ops.log10)
+    log1p, log1p_ = ops.log1p, in_place_function(ops.log1p)
+    log2, log2_ = ops.log2, in_place_function(ops.log2)
+    reciprocal, reciprocal_ = ops.reciprocal, in_place_function(ops.reciprocal)
+    rsqrt, rsqrt_ = ops.rsqrt, in_place_function(ops.rsqrt)
+    sqrt, sqrt_ = ops.sqrt, in_place_function(ops.sqrt)
     abs = absolute = __abs__ = ops.abs
-    abs_ = absolute_ = in_place(ops.abs)
-    ceil, ceil_ = ops.ceil, in_place(ops.ceil)
-    floor, floor_ = ops.floor, in_place(ops.floor)
+    abs_ = absolute_ = in_place_function(ops.abs)
+    ceil, ceil_ = ops.ceil, in_place_function(ops.ceil)
+    floor, floor_ = ops.floor, in_place_function(ops.floor)
     frac, frac_ = ops.frac, in_place(ops.frac)
-    round, round_ = ops.round, in_place(ops.round)
+    round, round_ = ops.round, in_place_function(ops.round)
     frexp = ops.frexp
     angle = ops.angle
     sgn, sgn_ = ops.sgn, in_place(ops.sgn)
-    sign, sign_ = ops.sign, in_place(ops.sign)
+    sign, sign_ = ops.sign, in_place_function(ops.sign)
     trunc = fix = ops.trunc
-    trunc_ = fix_ = in_place(ops.trunc)
-    sin, sin_ = ops.sin, in_place(ops.sin)
-    cos, cos_ = ops.cos, in_place(ops.cos)
+    trunc_ = fix_ = in_place_function(ops.trunc)
+    sin, sin_ = ops.sin, in_place_function(ops.sin)
+    cos, cos_ = ops.cos, in_place_function(ops.cos)
     tan, tan_ = ops.tan, in_place(ops.tan)
     asin = arcsin = ops.asin
     asin_ = arcsin_ = in_place(ops.asin)
@@ -109,7 +116,7 @@ class Pointwise:
     atan_ = arctan_ = in_place(ops.atan)
     sinh, sinh_ = ops.sinh, in_place(ops.sinh)
     cosh, cosh_ = ops.cosh, in_place(ops.cosh)
-    tanh, tanh_ = ops.tanh, in_place(ops.tanh)
+    tanh, tanh_ = ops.tanh, in_place_function(ops.tanh)
     asinh = arcsinh = ops.asinh
     asinh_ = arcsinh_ = in_place(ops.asinh)
     acosh = arccosh = ops.acosh
@@ -119,14 +126,14 @@ class Pointwise:
     sinc, sinc_ = ops.sinc, in_place(ops.sinc)
     deg2rad, deg2rad_ = ops.deg2rad, in_place(ops.deg2rad)
     rad2deg, rad2deg_ = ops.rad2deg, in_place(ops.rad2deg)
-    digamma, digamma_ = ops.digamma, in_place(ops.digamma)
-    erf, erf_ = ops.erf, in_place(ops.erf)
-    erfc, erfc_ = ops.erfc, in_place(ops.erfc)
-    erfinv, erfinv_ = ops.erfinv, in_place(ops.erfinv)
-    lgamma, lgamma_ = ops.lgamma, in_place(ops.lgamma)
+    digamma, digamma_ = ops.digamma, in_place_function(ops.digamma)
+    erf, erf_ = ops.erf, in_place_function(ops.erf)
+    erfc, erfc_ = ops.erfc, in_place_function(ops.erfc)
+    erfinv, erfinv_ = ops.erfinv, in_place_function(ops.erfinv)
+    lgamma, lgamma_ = ops.lgamma, in_place_function(ops.lgamma)
     logit, logit_ = ops.logit, in_place(ops.logit)
-    sigmoid, sigmoid_ = ops.sigmoid, in_place(ops.sigmoid)
-    relu, relu_ = ops.relu, in_place(ops.relu)
+    sigmoid, sigmoid_ = ops.sigmoid, in_place_function(ops.sigmoid)
+    relu, relu_ = ops.relu, in_place_function(ops.relu)
     prelu = ops.prelu
     hardshrink = ops.hardshrink
     polygamma, polygamma_ = polygamma_method, in_place(polygamma_method, "polygamma_")

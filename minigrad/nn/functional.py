@@ -14,7 +14,7 @@ import numpy as np
 from .. import ops
 from ..autograd.variable import wrap
 from ..generator import chosen
-from ..ops._inplace import in_place
+from ..ops._inplace import in_place, in_place_function
 from . import grad as grad
 from ._attention import multi_head_attention_forward as multi_head_attention_forward
 from ._linear_loss import linear_cross_entropy as linear_cross_entropy
@@ -49,7 +49,7 @@ celu_ = in_place(ops.celu)
 elu_ = in_place(ops.elu)
 hardtanh_ = in_place(ops.hardtanh)
 leaky_relu_ = in_place(ops.leaky_relu)
-relu_ = in_place(ops.relu)
+relu_ = in_place_function(ops.relu)
 selu_ = in_place(ops.selu)
 threshold_ = in_place(ops.threshold)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..autograd import variable as _v
 from ..autograd.variable import INFERENCE, Leaf, Variable, cell_of
 from ..kernels import fast
 from ._elementwise import to_dtype, type_name
+
+_LIMITS = (float, int, None.__class__)
 
 
 def in_place(op: Callable, name: str | None = None) -> Callable:
@@ -47,13 +50,83 @@ def in_place_arithmetic(op: Callable) -> Callable:
     return method
 
 
+def in_place_function(op: Callable) -> Callable:
+    """`in_place` for an op of one tensor, outside the graph in one compiled call."""
+    index = fast.UNARY.index(op.__name__)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not args and not kwargs and fast.fast_unary_in_place(index, self):
+            return self
+        return write(self, op, args, kwargs)
+
+    method.__name__ = method.__qualname__ = op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def in_place_clamp(op: Callable) -> Callable:
+    """`in_place` for clamp, between numbers and outside the graph in one compiled call."""
+    index = fast.UNARY.index("clamp")
+
+    def method(self: Any, min: Any = None, max: Any = None) -> Any:
+        if min.__class__ in _LIMITS and max.__class__ in _LIMITS and min is not max:
+            low = -math.inf if min is None else min
+            high = math.inf if max is None else max
+            if low == low and high == high and fast.fast_unary_in_place(index, self, low, high):
+                return self
+        return write(self, op, (min, max))
+
+    method.__name__ = method.__qualname__ = op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def in_place_sum(op: Callable) -> Callable:
+    """`in_place` for addcmul and addcdiv, outside the graph in one compiled call."""
+    index = fast.TERNARY.index(op.__name__)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        value = kwargs.get("value", 1)
+        if (
+            len(args) == 2
+            and len(kwargs) == ("value" in kwargs)
+            and (value.__class__ is float or value.__class__ is int)
+            and fast.fast_ternary_in_place(index, self, *args, value)
+        ):
+            return self
+        return write(self, op, args, kwargs)
+
+    method.__name__ = method.__qualname__ = op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def in_place_lerp(op: Callable) -> Callable:
+    """`in_place` for lerp, outside the graph in one compiled call."""
+    by_number = fast.BINARY.index("lerp_number")
+    by_tensor = fast.TERNARY.index("lerp")
+
+    def method(self: Any, end: Any, weight: Any) -> Any:
+        if weight.__class__ is float:
+            done = isinstance(end, Variable) and fast.fast_in_place(by_number, self, end, weight)
+        else:
+            done = fast.fast_ternary_in_place(by_tensor, self, end, weight)
+        return self if done else write(self, op, (end, weight))
+
+    method.__name__ = method.__qualname__ = op.__name__ + "_"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
 def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Replaces the value of `target` by `op(target, *args, **kwargs)`; recorded like the op."""
     kwargs = kwargs or {}
     old = target
-    recorded = modes.is_grad_enabled() and any(
-        isinstance(a, Variable) and a._fn is not None for a in (target, *args, *kwargs.values())
-    )
+    recorded = False
+    if modes.is_grad_enabled():
+        for a in (target, *args, *kwargs.values()):
+            if isinstance(a, Variable) and a._fn is not None:
+                recorded = True
     inplace.check_writable(target, recorded=recorded)
     if recorded:
         # The graph must keep what the value was: the op works on a copy of it.
@@ -64,6 +137,8 @@ def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = Non
 
 def assign(target: Any, result: Any) -> Any:
     """Writes `result`, computed from the target's old value, to `target`, with its graph."""
+    if fast.fast_assign(target, result):
+        return target
     array, value = target._array, result._array
     if value.dtype != array.dtype:
         from_, to = dtypes.from_numpy(value.dtype), dtypes.from_numpy(array.dtype)

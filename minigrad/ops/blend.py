@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
 from ._elementwise import (
     converted,
@@ -70,6 +70,9 @@ class Addcdiv(Node):
         )
 
 
+_ADDCMUL, _ADDCDIV, _LERP = range(len(fast.TERNARY))
+
+
 def _combined(name: str, cls: type[Node], tensors: tuple, value: Any, out: Any) -> Any:
     for position, (argument, tensor) in enumerate(
         zip(("input", "tensor1", "tensor2"), tensors, strict=True), 1
@@ -100,11 +103,19 @@ def _combined(name: str, cls: type[Node], tensors: tuple, value: Any, out: Any) 
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """`input + value * tensor1 * tensor2`, elementwise, broadcast."""
+    if out is None:
+        result = fast.fast_ternary(Addcmul, _ADDCMUL, input, tensor1, tensor2, value)
+        if result is not None:
+            return result
     return _combined("addcmul", Addcmul, (input, tensor1, tensor2), value, out)
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """`input + value * tensor1 / tensor2`, elementwise, broadcast. Floats only."""
+    if out is None:
+        result = fast.fast_ternary(Addcdiv, _ADDCDIV, input, tensor1, tensor2, value)
+        if result is not None:
+            return result
     return _combined("addcdiv", Addcdiv, (input, tensor1, tensor2), value, out)
 
 
@@ -155,6 +166,13 @@ def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
 
     RuntimeError unless all tensors have the same floating-point dtype.
     """
+    if out is None:
+        if weight.__class__ is float:
+            result = fast.fast_lerp(LerpNumber, input, end, weight)
+        else:
+            result = fast.fast_ternary(Lerp, _LERP, input, end, weight, None)
+        if result is not None:
+            return result
     for position, (argument, value) in enumerate((("input", input), ("end", end)), 1):
         if not isinstance(value, (Variable, np.ndarray)):
             raise not_a_tensor("lerp", argument, position, value)

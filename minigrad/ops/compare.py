@@ -87,7 +87,19 @@ def _predicate(name: str, kernel: Any, what: str) -> Any:
     return op
 
 
-isnan = _predicate("isnan", cpu.isnan, "Whether a value is NaN")
+_NE = fast.COMPARE.index("ne")
+_isnan = _predicate("isnan", cpu.isnan, "Whether a value is NaN")
+
+
+def isnan(input: Any, *, out: Any = None) -> Any:
+    """Whether a value is NaN, elementwise, as bools. No gradient."""
+    if out is None:
+        result = fast.fast_compare(_NE, input, input)
+        if result is not None:
+            return result
+    return _isnan(input, out=out)
+
+
 isinf = _predicate("isinf", cpu.isinf, "Whether a value is infinite")
 isfinite = _predicate("isfinite", cpu.isfinite, "Whether a value is neither infinite nor NaN")
 isposinf = _predicate("isposinf", cpu.isposinf, "Whether a value is plus infinity")
@@ -186,6 +198,9 @@ def allclose(
 
 def equal(input: Any, other: Any) -> bool:
     """Whether two tensors have the same shape and values, as a Python bool."""
+    same = fast.fast_equal(input, other)
+    if same is not None:
+        return same
     need_tensors("equal", input=input, other=other)
     x, y = array_of(input), array_of(other)
     if x.shape != y.shape:

@@ -5,6 +5,7 @@ Everything here is made of recorded operations, so gradients of every order come
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Variable
-from ._matrices import check_bool, check_same_type, check_tensors
+from ..kernels import fast
+from ._matrices import check_bool, check_same_type, check_tensors, mt
 from ._out import write_exact
 from ._shape import array_of, normalize_dim, shape_of
 from .arith import mul
@@ -243,6 +245,42 @@ def _ordered(x: Any, labels: list[int], wanted: list[int]) -> Any:
     return x if labels == wanted else permute(x, [labels.index(n) for n in wanted])
 
 
+@functools.lru_cache(256)
+def _matrix_form(equation: str) -> tuple[int, bool, bool] | None:
+    """For an equation that is a product of (batches of) matrices: the number of dimensions, and
+    whether each operand is transposed. None for others, right or wrong."""
+    left, arrow, result = equation.partition("->")
+    a, _, b = left.partition(",")
+    n = len(a)
+    if not (arrow and n > 1 and n == len(b) == len(result)):
+        return None
+    letters, batch = a + b, a[:-2]
+    rows, columns = result[-2], result[-1]
+    inner = (set(a) & set(b)) - set(result)
+    if (
+        not (letters.isascii() and letters.isalpha() and batch == b[:-2] == result[:-2])
+        or len(inner) != 1
+        or len(set(letters)) != n + 1
+    ):
+        return None
+    (summed,) = inner
+    if {*a[-2:]} != {rows, summed} or {*b[-2:]} != {summed, columns}:
+        return None
+    return n, a[-1] == rows, b[-1] == summed
+
+
+def _matrix_product(equation: str, a: Any, b: Any) -> Any:
+    """`einsum` of tensors that is one call of `matmul`; None for everything else."""
+    form = _matrix_form(equation)
+    if form is None or not (isinstance(a, Variable) and isinstance(b, Variable)):
+        return None
+    ndim, transposed_a, transposed_b = form
+    if a._array.ndim != ndim or b._array.ndim != ndim:
+        return None
+    a, b = (mt(a) if transposed_a else a), (mt(b) if transposed_b else b)
+    return fast.fast_matmul(MatMul, a, b, ndim, ndim)
+
+
 def einsum(*args: Any) -> Any:
     """Sums of products by labels: `einsum("bij,bjk->bik", x, y)` or `einsum(x, [0, 1], y, [1, 2])`.
 
@@ -250,6 +288,10 @@ def einsum(*args: Any) -> Any:
     takes its diagonal; without `->` the result has the labels that occur once, sorted. Operands are
     contracted from left to right by `matmul`. RuntimeError for malformed equations and sizes.
     """
+    if len(args) == 3 and args[0].__class__ is str:
+        result = _matrix_product(*args)
+        if result is not None:
+            return result
     operands, terms, output = _arguments(args)
     labels, most = _operand_labels(operands, terms)
     result_labels = _output_labels(labels, output, most)

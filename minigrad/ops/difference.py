@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..kernels import cpu
 from ._elementwise import write_out
 from ._reduction import constant, renamed
 from ._shape import array_arg, array_of, normalize_dim, whole
@@ -17,12 +18,18 @@ from .join import cat
 __all__ = ["diff"]
 
 
+_LATER, _EARLIER = slice(1, None), slice(None, -1)
+
+
 class Diff(Node):
     """Each element minus the one before it."""
 
     def forward(self, x: Any, dim: int) -> Any:
         self.dim = dim
-        return np.diff(x, axis=dim)
+        if x.dtype.kind != "f":
+            return np.diff(x, axis=dim)
+        at = (slice(None),) * dim
+        return cpu.sub(x[(*at, _LATER)], x[(*at, _EARLIER)])
 
     def backward(self, grad: Any) -> Any:
         """grad[k - 1] - grad[k], with 0 beyond both ends."""

@@ -162,6 +162,10 @@ def operator_rmatmul(input: Any, other: Any) -> Any:
 
 def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """`input @ mat2` of two matrices, (n, m) and (m, p); no broadcasting. Gradients: `matmul`."""
+    if out is None:
+        t = fast.fast_matmul(MatMul, input, mat2, 2, 2)
+        if t is not None:
+            return t
     a, b = check_tensors("mm", input=input, mat2=mat2)
     special = _special("mm", a, b)
     if special is not None:
@@ -172,6 +176,10 @@ def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Products of the matrices of two batches, (b, n, m) and (b, m, p). Gradients: `matmul`."""
+    if out is None:
+        t = fast.fast_matmul(MatMul, input, mat2, 3, 3)
+        if t is not None:
+            return t
     a, b = check_tensors("bmm", input=input, mat2=mat2)
     check_bmm(a, b)
     check_same_type(a, b, "expected scalar type {0} but found {1}")
@@ -180,6 +188,10 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """The product of a matrix (n, m) and a vector (m,). Gradients: `matmul`."""
+    if out is None:
+        t = fast.fast_matmul(MatMul, input, vec, 2, 1)
+        if t is not None:
+            return t
     a, b = check_tensors("mv", input=input, vec=vec)
     special = _special("mv", a, b)
     if special is not None:
@@ -193,6 +205,10 @@ def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
 
     RuntimeError unless both are 1-d, of the same length and dtype.
     """
+    if out is None:
+        t = fast.fast_matmul(MatMul, input, tensor, 1, 1)
+        if t is not None:
+            return t
     check_dot(*check_tensors("dot", input=input, tensor=tensor))
     return _product(input, tensor, out, "dot")
 
@@ -295,6 +311,10 @@ def addmm(
 
     With beta = 0 input is not read. Gradients: beta grad; alpha grad @ mat2^T; alpha mat1^T @ grad.
     """
+    if out is None:
+        t = fast.fast_addmm(AddMatMul, input, mat1, mat2, beta, alpha)
+        if t is not None:
+            return t
     x, a, b = check_tensors("addmm", input=input, mat1=mat1, mat2=mat2)
     special = _special("addmm", a, b)
     if special is not None:

@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._elementwise import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
@@ -187,6 +187,10 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 
 def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
     """The places (count, ndim) of the elements that are not 0; `as_tuple`: one vector each dim."""
+    if out is None and as_tuple is False:
+        result = fast.fast_nonzero(input)
+        if result is not None:
+            return result
     x = array_arg("nonzero", input)
     found = np.atleast_1d(x).nonzero()
     if as_tuple:

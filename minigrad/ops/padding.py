@@ -90,6 +90,21 @@ def _widths(padding: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairs[::-1])
 
 
+def _outwards(padding: Any, ndim: int) -> tuple[int, ...] | None:
+    """The widths of all dimensions in a row, for a list that only widens; None for others."""
+    if (padding.__class__ is not tuple and padding.__class__ is not list) or len(padding) % 2:
+        return None
+    if len(padding) > 2 * ndim:
+        return None
+    for n in padding:
+        if n.__class__ is not int or n < 0:
+            return None
+    flat: tuple[int, ...] = (0, 0) * (ndim - len(padding) // 2)
+    for i in range(len(padding) - 2, -1, -2):
+        flat += (padding[i], padding[i + 1])
+    return flat
+
+
 def _check_border(mode: str, shape: tuple[int, ...], widths: tuple, given: int) -> None:
     ndim = len(shape)
     if given not in (2, 4, 6) or ndim not in (given // 2 + 1, given // 2 + 2):
@@ -143,6 +158,10 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     "circular". RuntimeError or NotImplementedError for widths that the mode does not have.
     """
     x = need_tensor("pad", "input", input)
+    if mode == "constant":
+        outwards = _outwards(pad, x.ndim)
+        if outwards is not None:
+            return apply(ConstantPad, (input,), outwards, _fill_value(value, x.dtype))
     widths = _widths(pad, x.ndim)
     if mode == "constant":
         if any(n + a + b < 0 or max(-a, 0) + max(-b, 0) > n for n, (a, b) in zip(x.shape, widths)):

@@ -67,6 +67,7 @@ class PowScalar(Node):
 
     saves = (0,)
     fresh = True
+    exponent: float
 
     def forward(self, x: Any, exponent: float) -> Any:
         self.exponent = exponent
@@ -84,6 +85,41 @@ class PowScalar(Node):
 
     def name(self) -> str:
         return "PowBackward0"
+
+
+class Cube(PowScalar):
+    """input ^ 3, in one call."""
+
+    exponent = 3.0
+
+
+class Root(PowScalar):
+    """input ^ 0.5, in one call."""
+
+    exponent = 0.5
+
+
+class Inverse(PowScalar):
+    """input ^ -1, in one call."""
+
+    exponent = -1.0
+
+
+class InverseRoot(PowScalar):
+    """input ^ -0.5, in one call."""
+
+    exponent = -0.5
+
+
+_KERNELS: dict[Any, tuple] = {
+    cls.exponent: (cls, fast.spec(kernel, 1, cls.saves, (), False))
+    for cls, kernel in (
+        (Cube, "cube"),
+        (Root, "sqrt"),
+        (Inverse, "reciprocal"),
+        (InverseRoot, "rsqrt"),
+    )
+}
 
 
 class PowNumber(Pow):
@@ -133,8 +169,13 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     if not isinstance(exponent, (Variable, np.ndarray)):
         if exponent == 2 and isinstance(input, Variable) and input._array.dtype.kind == "f":
             return unary(Square, input, out)
-        if out is None and exponent.__class__ is float and exponent not in _SHORTCUTS:
-            result = fast.fast_binary(PowNumber, _POW, input, exponent)
+        if out is None and (exponent.__class__ is float or exponent.__class__ is int):
+            result = None
+            if exponent in _KERNELS:
+                cls, spec = _KERNELS[exponent]
+                result = fast.fast_unary(cls, spec, input)
+            elif exponent.__class__ is float and exponent not in _SHORTCUTS:
+                result = fast.fast_binary(PowNumber, _POW, input, exponent)
             if result is not None:
                 return result
         dtype = result_numpy("pow", input, exponent)

@@ -95,6 +95,8 @@ class Flip(Node):
 def flip(input: Any, *axes: Any, dims: Any = None) -> Any:
     """`input` with the order of the dimensions `dims` reversed (a copy)."""
     x = array_arg("flip", input)
+    if len(axes) == 1 and dims is None and axes[0].__class__ is int and -x.ndim <= axes[0] < x.ndim:
+        return apply(Flip, (input,), (axes[0] % x.ndim,))
     axes = normalize_dims(as_shape(axes if dims is None else (dims,)), x.ndim)
     return apply(Flip, (input,), axes if x.ndim else ())
 
@@ -150,6 +152,8 @@ class Roll(Node):
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """`input` shifted around along `dims`; without `dims`, along the flattened elements."""
     x = array_arg("roll", input)
+    if shifts.__class__ is int and dims.__class__ is int and -x.ndim <= dims < x.ndim:
+        return apply(Roll, (input,), (shifts,), (dims % x.ndim,))
     steps = as_shape((shifts,))
     if dims is None or (isinstance(dims, (tuple, list)) and not dims):
         if not steps:

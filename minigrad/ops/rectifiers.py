@@ -46,7 +46,12 @@ class Relu(Unary):
 
 def relu(input: Any, inplace: bool = False) -> Any:
     """`max(input, 0)`, elementwise; NaN stays NaN."""
-    return write(input, relu) if inplace else unary(Relu, input)
+    if not inplace:
+        return unary(Relu, input)
+    return input if fast.fast_unary_in_place(_RELU, input) else write(input, relu)
+
+
+_RELU = fast.UNARY.index("relu")
 
 
 class Threshold(Node):

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..backend import as_array
-from ..kernels import cpu, reduction
+from ..kernels import cpu, fast, reduction
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._elementwise import to_dtype, type_name, write_out
 from ._reduction import (
@@ -73,6 +73,8 @@ def sum(
     """
     if dtype is None and out is None and not names and (dim is not MISSING or keepdim is False):
         result = _reduce(Sum, _SUM, input, None if dim is MISSING else dim, keepdim, 0.0)
+        if result is None and dim is MISSING:
+            result = fast.fast_count(input)
         if result is not None:
             return result
     if names:

@@ -252,6 +252,9 @@ def scatter(
         result = places.fast_put(Scatter, input, src, dim, index, True, False)
         if result is not None:
             return result
+        result = places.fast_scatter(Scatter, input, src, dim, index, False)
+        if result is not None:
+            return result
     if reduce is None:
         result = _scatter("scatter", input, dim, index, src, False, Scatter)
     else:
@@ -290,6 +293,10 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
         result = places.fast_put(ScatterAdd, input, src, dim, index, True, True)
         if result is not None:
             return result
+        if isinstance(src, Variable):
+            result = places.fast_scatter(ScatterAdd, input, src, dim, index, True)
+            if result is not None:
+                return result
     array_arg("scatter_add", src, 4, "src")
     result = _scatter("scatter_add", input, dim, index, src, True, ScatterAdd)
     return result if out is None else write_exact("scatter_add", out, result, src, index)
