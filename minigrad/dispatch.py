@@ -109,7 +109,7 @@ plain_classes: set[type] = set()
 
 
 def _enter(function: FunctionType, always: bool = False) -> None:
-    if function in _entries:
+    if function in _entries and not always:
         return
     known = exchange(function)
     plain = known.plain

@@ -54,6 +54,7 @@ class Exchange:
         self._casting: CodeType | None = None
         self._overriding: CodeType | None = None
         self.bare, self.plain = self._copy(), self._copy()
+        self.function.__wrapped__ = self.bare  # for `inspect.signature`, whatever the code is now
 
     def _copy(self) -> FunctionType:
         f = self.function
@@ -95,3 +96,9 @@ def exchange(function: FunctionType) -> Exchange:
     if found is None:
         found = _exchanges[function] = Exchange(function)
     return found
+
+
+def code_of(function: Any) -> CodeType:
+    """The code of a function itself, whatever stands before it now."""
+    found = _exchanges.get(function)
+    return (function if found is None else found.bare).__code__

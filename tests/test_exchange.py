@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
 import minigrad as mg
+from minigrad.exchange import code_of, exchange
 from minigrad.func import grad, vmap
 
 
@@ -45,6 +48,19 @@ def test_both_at_once(first: Callable, dtype: mg.dtype, then: Callable) -> None:
     assert first(x).dtype is dtype
     then(x)
     assert mg.mm(x, mg.eye(4)).dtype is mg.float32
-    for _ in range(600):  # idle long enough to be as at first
-        mg.mm(x, mg.eye(4))
-    assert mg.mm.__code__.co_varnames[:2] == ("input", "mat2")
+    assert exchange(mg.mm).plain.__code__ is code_of(mg.mm)
+
+
+@pytest.mark.parametrize("around", [nullcontext, lambda: mg.autocast("cpu")])
+def test_what_a_function_takes_does_not_change(around: Callable) -> None:
+    """Neither NumPy's keywords nor the signature depend on what is exchanged."""
+    x = mg.ones(2, 3)
+
+    def look(row: mg.Tensor) -> mg.Tensor:
+        assert list(inspect.signature(mg.mm).parameters)[:2] == ["input", "mat2"]
+        assert list(inspect.signature(mg.sum).parameters)[:2] == ["input", "dim"]
+        return mg.sum(row, axis=-1, keepdims=True)
+
+    with around():
+        assert vmap(look)(x).tolist() == [[3.0], [3.0]]
+        assert look(x).tolist() == [[3.0], [3.0]]

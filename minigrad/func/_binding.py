@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import dtypes, ops
 from ..autograd.variable import Variable
+from ..exchange import code_of
 from ..ops._elementwise import result_numpy
-from ._batched import RULES, Batched, Level, batched, deepest, flatten, plain, value_at, wrap_all
+from ._batched import RULES, Batched, Level, batched, deepest, flatten, value_at, wrap_all
 
 Rule = Callable[[Callable, tuple, dict], Any]
 
@@ -20,7 +21,7 @@ def bind(function: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
     """The arguments of a call by name; NumPy's names are replaced by PyTorch's."""
     names = _names.get(function)
     if names is None:
-        code = plain(function).__code__
+        code = code_of(function)
         names = _names[function] = code.co_varnames[: code.co_argcount]
     p = dict(zip(names, args))
     for name, value in kwargs.items():

@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import deferred, linalg, native, special
 from ..autograd.variable import Variable
+from ..exchange import code_of
 from ..nn import functional
 from ..ops import _operators
 from ..tensor import Tensor
-from ._batched import RULES, batched, deepest, loop, plain, value_at, wrap_all
+from ._batched import RULES, batched, deepest, loop, value_at, wrap_all
 from ._binding import bind, broadcasting, fold, leading, rule, unfold
 from ._layers import images
 from ._reductions import along
@@ -107,7 +108,7 @@ def _made_of_others(space: dict, module: ModuleType) -> None:
     for function in space.values():
         if not isinstance(function, FunctionType) or function in RULES:
             continue
-        if plain(function).__code__.co_filename == module.__file__:
+        if code_of(function).co_filename == module.__file__:
             RULES[function] = None
 
 

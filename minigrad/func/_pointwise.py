@@ -11,6 +11,7 @@ from ..autograd import engine
 from ..autograd.record import alias
 from ..autograd.variable import Variable
 from ..creation import filled, new
+from ..exchange import code_of
 from ..nn import functional
 from ..ops import _inplace, _operators
 from ..tensor import Tensor
@@ -184,13 +185,13 @@ _BODIES: list[Callable] = [
 RULES.update(dict.fromkeys(_BODIES))
 # Closures that differ by what they close over alone: in-place forms, reflected operators.
 _MADE = {
-    plain(f).__code__
+    code_of(f)
     for f in (
         _inplace.in_place(ops.exp), _inplace.in_place_arithmetic(ops.add),
         _operators.comparing(ops.eq), _operators.reflected(ops.sub), vars(in_place)["exp_"],
     )
 }  # fmt: skip
-_VIEWS = plain(_inplace.in_place_view(ops.t, "t_")).__code__
+_VIEWS = code_of(_inplace.in_place_view(ops.t, "t_"))
 
 
 def _register_made() -> None:
@@ -199,7 +200,7 @@ def _register_made() -> None:
         for function in space.values():
             if not isinstance(function, FunctionType) or function in RULES:
                 continue
-            code = plain(function).__code__
+            code = code_of(function)
             if code in _MADE:
                 RULES[function] = None
             elif code is _VIEWS:

@@ -12,6 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
+from ..exchange import code_of
 from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
@@ -44,7 +45,7 @@ def renamed(op: Any, given: dict[str, Any]) -> Any:
     `given` is its `locals()`: the arguments, among them the unknown keywords as `names`.
     TypeError for others.
     """
-    code = op.__code__
+    code = code_of(op)
     known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     arguments = {name: given[name] for name in known}
     for key, value in given["names"].items():

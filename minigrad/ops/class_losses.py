@@ -148,24 +148,21 @@ def _check_target(x: Any, t: Any) -> None:
     """The shapes of scores (N, C, ...) or (C,) and classes (N, ...) or ()."""
     if x.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
+    batch = t.shape[0] if t.ndim else 0
+    if x.ndim > 1 and x.shape[0] != batch:
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({batch})."
+        )
+    if x.ndim <= 2 and t.ndim > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if t.dtype.kind not in "iu" or t.dtype.itemsize not in (1, 8) or t.dtype.str == "|i1":
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {torch_name(t)}")
     if x.ndim == 1:
-        if t.ndim > 1:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        if t.ndim == 1 and t.shape[0] != 1:
+        if t.ndim == 1 and batch != 1:
             raise ValueError(
-                f"Expected input batch_size (1) to match target batch_size ({t.shape[0]})."
+                f"For 1D input, 1D target must have size 1, but got target size: {batch}"
             )
-        return
-    if x.ndim == 2 and t.ndim > 1:
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if t.ndim == 0 or x.shape[0] != t.shape[0]:
-        raise ValueError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size "
-            f"({t.shape[0] if t.ndim else 1})."
-        )
-    if t.shape[1:] != x.shape[2:]:
+    elif t.shape[1:] != x.shape[2:]:
         raise RuntimeError(
             f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}"
         )

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from ..autograd.variable import Variable
+from ..exchange import code_of
 from ..kernels.cpu import _C
 from ..ops import CATALOGUE
 
@@ -42,7 +43,7 @@ def _names() -> dict[Any, str]:
     """The code of each public operation, and its name."""
     found: dict[Any, str] = {}
     for name, function in CATALOGUE.items():
-        code = getattr(function, "__code__", None)
+        code = code_of(function) if hasattr(function, "__code__") else None
         if code is not None and code.co_filename.startswith(_OPS):
             known = found.get(code)
             if known is None or name == code.co_name:  # `mul`, which is also `multiply`

@@ -135,8 +135,6 @@ def test_samples(info: Any, dtype: str) -> None:
     "info", [i for i in INFOS if i.module_error_inputs_func], ids=lambda info: info.name
 )
 def test_errors(info: Any) -> None:
-    if info.module_cls.__name__ == "LinearCrossEntropyLoss":
-        pytest.xfail("another error class for one of its bad samples")
     options = {"dtype": torch.float64, "requires_grad": False, "training": True}
     for bad in info.module_error_inputs_func(info, device="cpu", **options):
         sample = bad.module_error_input
