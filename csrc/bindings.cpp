@@ -142,8 +142,10 @@ PYBIND11_MODULE(_C, m) {
   mg::init_memory();
   mg::init_threads();
   mg::bind_settings(m);
+  mg::bind_answers(m.ptr());
   mg::bind_attention(m.ptr());
   mg::bind_attributes(m.ptr());
+  mg::bind_blend(m.ptr());
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());
   mg::bind_copy(m.ptr());
@@ -153,14 +155,12 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_draw(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
-  mg::bind_in_place(m.ptr());
-  mg::bind_blend(m.ptr());
-  mg::bind_answers(m.ptr());
-  mg::bind_products(m.ptr());
   mg::bind_engine(m.ptr());
   mg::bind_factor(m.ptr());
   mg::bind_gemm(m.ptr());
   mg::bind_graph(m.ptr());
+  mg::bind_grid_sample(m.ptr());
+  mg::bind_in_place(m.ptr());
   mg::bind_index(m.ptr());
   mg::bind_loss(m.ptr());
   mg::bind_memory(m.ptr());
@@ -170,8 +170,10 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_optim(m.ptr());
   mg::bind_optim_factored(m.ptr());
   mg::bind_overrides(m.ptr());
+  mg::bind_patches(m.ptr());
   mg::bind_pieces(m.ptr());
   mg::bind_pool(m.ptr());
+  mg::bind_products(m.ptr());
   mg::bind_random(m.ptr());
   mg::bind_record(m.ptr());
   mg::bind_reduce(m.ptr());

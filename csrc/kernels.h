@@ -20,11 +20,13 @@
 #include "kernels/elementwise.h"
 #include "kernels/factor.h"
 #include "kernels/gemm.h"
+#include "kernels/grid_sample.h"
 #include "kernels/index.h"
 #include "kernels/loss.h"
 #include "kernels/movement.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
+#include "kernels/patches.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/resample.h"
@@ -45,10 +47,12 @@ struct KernelTable {
   ElementwiseKernels elementwise;
   FactorKernels factor;
   GemmKernels gemm;
+  GridSampleKernels grid_sample;
   IndexKernels index;
   LossKernels loss;
   MovementKernels movement;
   OptimKernels optim;
+  PatchKernels patches;
   PoolKernels pool;
   ReduceKernels reduce;
   ResampleKernels resample;

@@ -166,6 +166,38 @@ def sparse_sampled(
     rows: np.ndarray, columns: np.ndarray, a: np.ndarray, b: np.ndarray, /
 ) -> np.ndarray: ...
 
+# bounds rise (bags + 1); None where an id is no row of the table
+def bag_sums(
+    ids: np.ndarray, bounds: np.ndarray, values: np.ndarray | None, table: np.ndarray, mean: bool, /
+) -> np.ndarray | None: ...
+
+# patches: (N, C, H, W) to (N, C * R * S, P * Q) and back
+_Pair = tuple[int, int]
+
+def im2col(
+    x: np.ndarray, kernel: _Pair, stride: _Pair, padding: _Pair, dilation: _Pair, /
+) -> np.ndarray: ...
+def col2im(
+    columns: np.ndarray,
+    size: _Pair,
+    kernel: _Pair,
+    stride: _Pair,
+    padding: _Pair,
+    dilation: _Pair,
+    /,
+) -> np.ndarray: ...
+
+# grid_sample: x (n, c, h, w), grid (n, p, q, 2)
+def grid_sample(
+    x: np.ndarray, grid: np.ndarray, padding: int, nearest: bool, align: bool, /
+) -> np.ndarray: ...
+def grid_sample_planes(
+    g: np.ndarray, grid: np.ndarray, h: int, w: int, padding: int, nearest: bool, align: bool, /
+) -> np.ndarray: ...
+def grid_sample_points(
+    g: np.ndarray, x: np.ndarray, grid: np.ndarray, padding: int, nearest: bool, align: bool, /
+) -> np.ndarray: ...
+
 # optim: lists of arrays, updated in place; False, nothing done, for layouts that it does not take
 def sgd_step(
     params: list,

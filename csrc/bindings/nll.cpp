@@ -14,10 +14,12 @@ struct Rows {
   int64_t ignored;
 };
 
-bool in_range(const Rows& r) {
+// Whether all the targets are classes; calls for the elements of x (nullptr: none) on the way.
+bool in_range(const Rows& r, const char* x, int64_t bytes) {
   for (int64_t i = 0; i < r.n; ++i) {
     const int64_t t = r.target[i];
     if (t != r.ignored && (t < 0 || t >= r.classes)) return false;
+    if (x && t != r.ignored) __builtin_prefetch(x + (i * r.classes + t) * bytes);
   }
   return true;
 }
@@ -50,7 +52,7 @@ void spread(T* out, const Rows& r, double scale) {
 
 // Reads target, weight and the ignored class; false: NumPy's work, or an error.
 bool read_rows(const char* kernel, PyObject* const* args, DType type, int64_t n, int64_t classes,
-               Rows* rows) {
+               const Array* x, Rows* rows) {
   Array target, weight;
   if (!read_array(kernel, "target", args[0], &target) ||
       !read_optional(kernel, "weight", args[1], &weight) ||
@@ -72,7 +74,8 @@ bool read_rows(const char* kernel, PyObject* const* args, DType type, int64_t n,
     }
     rows->weight = weight.data;
   }
-  return in_range(*rows);
+  const int64_t bytes = type == DType::kFloat32 ? 4 : 8;
+  return in_range(*rows, x ? x->as<const char>() : nullptr, bytes);
 }
 
 // nll(x, target, weight, ignore_index, mean): (loss, sum of the weights), or None.
@@ -86,7 +89,7 @@ PyObject* nll(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   const bool fits =
       x.ndim == 2 && x.contiguous && (x.dtype == DType::kFloat32 || x.dtype == DType::kFloat64);
-  if (!fits || !read_rows("nll", args + 1, x.dtype, x.shape[0], x.shape[1], &rows)) {
+  if (!fits || !read_rows("nll", args + 1, x.dtype, x.shape[0], x.shape[1], &x, &rows)) {
     if (PyErr_Occurred()) return nullptr;
     Py_RETURN_NONE;
   }
@@ -125,7 +128,8 @@ PyObject* nll_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool is_float = grad.dtype == DType::kFloat32;
   const bool fits =
       grad.size == 1 && (is_float || grad.dtype == DType::kFloat64) && target.ndim == 1;
-  if (!fits || !read_rows("nll_backward", args + 1, grad.dtype, target.size, classes, &rows)) {
+  if (!fits ||
+      !read_rows("nll_backward", args + 1, grad.dtype, target.size, classes, nullptr, &rows)) {
     if (PyErr_Occurred()) return nullptr;
     return fail(PyExc_ValueError, "nll_backward: grad, target and weight do not fit");
   }

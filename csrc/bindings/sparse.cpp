@@ -1,4 +1,5 @@
 // _C.sparse_product and _C.sparse_sampled: products of a list of elements with dense matrices.
+// _C.bag_sums: sums of the rows of a table.
 #include "bindings/array.h"
 #include "bindings/families.h"
 #include "kernels.h"
@@ -125,9 +126,58 @@ PyObject* sparse_sampled(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return out;
 }
 
+// bag_sums(ids, bounds, values or None, table, mean): (bags, width); None where an id is no row.
+PyObject* bag_sums(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  const char* kernel = "bag_sums";
+  Array ids, bounds, values, table;
+  bool mean;
+  if (!check_count(kernel, nargs, 5) || !read_array(kernel, "ids", args[0], &ids) ||
+      !read_array(kernel, "bounds", args[1], &bounds) ||
+      !read_optional(kernel, "values", args[2], &values) ||
+      !read_matrix(kernel, "table", args[3], &table) ||
+      !read_bool(kernel, "mean", args[4], &mean) ||
+      !need_dtype(kernel, "ids", ids, DType::kInt64) ||
+      !need_dtype(kernel, "bounds", bounds, DType::kInt64) ||
+      !need_contiguous(kernel, "ids", ids) || !need_contiguous(kernel, "bounds", bounds) ||
+      (values.object && (!need_dtype(kernel, "values", values, table.dtype) ||
+                         !need_contiguous(kernel, "values", values)))) {
+    return nullptr;
+  }
+  const int64_t* at = bounds.as<int64_t>();
+  bool rising = bounds.ndim == 1 && bounds.size >= 1 && at[0] >= 0 &&
+                at[bounds.size - 1] <= ids.size && (!values.object || values.size == ids.size);
+  for (int64_t i = 1; rising && i < bounds.size; ++i) rising = at[i - 1] <= at[i];
+  if (!rising) {
+    return fail(PyExc_ValueError, "%s: bounds %s must rise from 0 to the number of ids %s", kernel,
+                describe(bounds).c_str(), describe(ids).c_str());
+  }
+  if (!within(ids, table.shape[0])) Py_RETURN_NONE;
+  const Bags bags = {ids.as<int64_t>(), at, bounds.size - 1};
+  const npy_intp shape[2] = {static_cast<npy_intp>(bags.count), table.shape[1]};
+  const bool wide = table.dtype == DType::kFloat64;
+  PyObject* out = new_array(PyArray_DescrFromType(wide ? NPY_DOUBLE : NPY_FLOAT), 2, shape);
+  if (!out) return nullptr;
+  void* data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(out));
+  {
+    KernelScope scope(kElement * static_cast<double>(ids.size) *
+                      static_cast<double>(table.shape[1]));
+    const SparseKernels& k = kernels().sparse;
+    if (wide) {
+      k.bag_sums_f64(static_cast<double*>(data), bags,
+                     values.object ? values.as<double>() : nullptr, table.as<double>(),
+                     table.shape[1], mean);
+    } else {
+      k.bag_sums_f32(static_cast<float*>(data), bags, values.object ? values.as<float>() : nullptr,
+                     table.as<float>(), table.shape[1], mean);
+    }
+  }
+  return out;
+}
+
 PyMethodDef kFunctions[] = {
     MG_FAST(sparse_product, "sparse_product(rows, columns, values, x, n): a new matrix (n, width)"),
     MG_FAST(sparse_sampled, "sparse_sampled(rows, columns, a, b): dot products of rows"),
+    MG_FAST(bag_sums, "bag_sums(ids, bounds, values, table, mean): (bags, width), or None"),
     MG_TABLE_END,
 };
 

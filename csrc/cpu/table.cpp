@@ -32,10 +32,12 @@ extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
 extern const FactorKernels kFactor;
 extern const GemmKernels kGemm;
+extern const GridSampleKernels kGridSample;
 extern const IndexKernels kIndex;
 extern const LossKernels kLoss;
 extern const MovementKernels kMovement;
 extern const OptimKernels kOptim;
+extern const PatchKernels kPatches;
 extern const PoolKernels kPool;
 extern const ReduceKernels kReduce;
 extern const ResampleKernels kResample;
@@ -48,9 +50,9 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,  kConv,    kDistance, kDropout, kElementwise,
-      kFactor,    kGemm,      kIndex, kLoss,    kMovement, kOptim,   kPool,
-      kReduce,    kResample,  kRnn,   kRowNorm, kSoftmax,  kSort,    kSparse,
+      kAttention, kBatchNorm,  kCast,  kConv,    kDistance, kDropout, kElementwise, kFactor,
+      kGemm,      kGridSample, kIndex, kLoss,    kMovement, kOptim,   kPatches,     kPool,
+      kReduce,    kResample,   kRnn,   kRowNorm, kSoftmax,  kSort,    kSparse,
   };
   return kTable;
 }

@@ -1,5 +1,6 @@
 // Contract of the sparse family: products of a sparse matrix, given as a list of its elements
-// (row, column, value) in any order and with repetitions, and a dense one.
+// (row, column, value) in any order and with repetitions, and a dense one; and sums of the rows of
+// a table, bag by bag.
 //
 //   shapes       rows, columns, values (count,); dense matrices of `width` columns
 //   layout       everything dense in C order
@@ -20,6 +21,13 @@ struct SparseElements {
   int64_t count;
 };
 
+// Bag b holds the rows ids[bounds[b]] to ids[bounds[b + 1] - 1]; bounds rise (count + 1).
+struct Bags {
+  const int64_t* ids;
+  const int64_t* bounds;
+  int64_t count;
+};
+
 struct SparseKernels {
   // out (n, width) += sum of values[i] * x[columns[i]] at rows[i], x (m, width)
   void (*add_product_f32)(float* out, const SparseElements& at, const float* values, const float* x,
@@ -31,6 +39,12 @@ struct SparseKernels {
                       int64_t width);
   void (*sampled_f64)(double* out, const SparseElements& at, const double* a, const double* b,
                       int64_t width);
+  // out (count, width): for each bag the sum of its rows of table (m, width), each times its value
+  // (nullptr: 1), divided by their number with `mean`; 0 for an empty bag
+  void (*bag_sums_f32)(float* out, const Bags& bags, const float* values, const float* table,
+                       int64_t width, bool mean);
+  void (*bag_sums_f64)(double* out, const Bags& bags, const double* values, const double* table,
+                       int64_t width, bool mean);
 };
 
 }  // namespace mg

@@ -36,8 +36,10 @@ from .maps import copy
 from .movement import *  # noqa: F403
 from .nn import *  # noqa: F403
 from .norm import *  # noqa: F403
+from .patches import *  # noqa: F403
 from .places import *  # noqa: F403
 from .resample import *  # noqa: F403
+from .sampling import *  # noqa: F403
 
 empty = _C.empty
 empty_like = _C.empty_like

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _C, indexing
 
-__all__ = ["sampled", "sparse_product"]
+__all__ = ["bag_sums", "sampled", "sparse_product"]
 
 _COMPILED = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -24,6 +24,16 @@ def sparse_product(rows: Any, columns: Any, values: Any, x: Any, n: int) -> Any:
     out = np.zeros((n, x.shape[1]), x.dtype)
     indexing.add_rows(out, rows, x[columns] * values[:, None])
     return out
+
+
+def bag_sums(ids: Any, bounds: Any, values: Any, table: Any, mean: bool) -> Any:
+    """Sums of values[i] * table[ids[i]], or their means, for i in bounds[b] to bounds[b + 1].
+
+    ids int64, bounds int64 (bags + 1) rising, values None (ones) or as many as ids, table (n, d)
+    float32 or float64: (bags, d). None where an id is no row.
+    """
+    values = None if values is None else np.ascontiguousarray(values)
+    return _C.bag_sums(np.ascontiguousarray(ids), bounds, values, np.ascontiguousarray(table), mean)
 
 
 def sampled(rows: Any, columns: Any, a: Any, b: Any) -> Any:

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..autograd.variable import Node
-from ..kernels import cpu
+from ..autograd.variable import Node, Variable
+from ..kernels import cpu, sparse
 from ._elementwise import to_dtype
 from ._nn import need_tensor, torch_name
 from .arith import div, mul
 from .embeddings import embedding, renormalize
 from .movement import reshape, unsqueeze
+from .reduce import sum
 from .scattering import gather, index_select
 
 __all__ = ["embedding_bag"]
@@ -33,6 +34,78 @@ class BagSum(Node):
     def backward(self, grad: Any) -> Any:
         """For each row the grad of its bag."""
         return embedding(self.bag if isinstance(grad, np.ndarray) else _v.wrap(self.bag), grad)
+
+
+class Bags(Node):
+    """The sums or means of a table's rows, bag by bag: what `sparse.bag_sums` has computed.
+
+    `values` are the samples' constant weights, or None. The table itself is not kept: it may be
+    written to before backward.
+    """
+
+    fresh = True
+
+    def forward(self, table: Any, out: Any, ids: Any, bounds: Any, values: Any, mean: bool) -> Any:
+        self.ids, self.bounds, self.rows, self.mean = ids, bounds, len(table), mean
+        self.values = None if values is None else values.copy()
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """grad of its bag for each row, times the row's weight."""
+        values = self.values
+        bag = _bag_of(self.bounds)
+        if values is None:
+            dtype = grad.dtype if isinstance(grad, np.ndarray) else grad._array.dtype
+            values = np.ones(len(bag), dtype)
+            if self.mean:
+                values = (1 / np.maximum(np.diff(self.bounds), 1)).astype(dtype)[bag]
+        if isinstance(grad, Variable):
+            return _spread(grad, self.ids, bag, _v.wrap(values), self.rows)
+        return sparse.sparse_product(self.ids, bag, values, grad, self.rows)
+
+    def name(self) -> str:
+        return "EmbeddingBagBackward0"
+
+
+class WeightedBags(Node):
+    """`Bags` of sums with weights of the samples that have gradients too."""
+
+    saves = (0, 1)
+    fresh = True
+
+    def forward(self, table: Any, samples: Any, out: Any, ids: Any, bounds: Any) -> Any:
+        self.ids, self.bounds = ids, bounds
+        return out
+
+    def backward(self, grad: Any) -> tuple:
+        """grad of its bag for each row, times the row's weight; and grad . row for the weight."""
+        table, samples = self.saved
+        ids, bag = self.ids, _bag_of(self.bounds)
+        a, b = self.next
+        if isinstance(grad, Variable):
+            given, taken = embedding(_v.wrap(bag), grad), embedding(_v.wrap(ids), table)
+            return (
+                _spread(grad, ids, bag, samples, table._array.shape[0]) if a else None,
+                sum(mul(given, taken), 1) if b else None,
+            )
+        return (
+            sparse.sparse_product(ids, bag, samples, grad, len(table)) if a else None,
+            sparse.sampled(bag, ids, grad, table) if b else None,
+        )
+
+    def name(self) -> str:
+        return "EmbeddingBagBackward0"
+
+
+def _spread(grad: Any, ids: Any, bag: Any, values: Any, rows: int) -> Any:
+    """The table's gradient (rows, d) in differentiable operations."""
+    given = mul(embedding(_v.wrap(bag), grad), unsqueeze(values, 1))
+    return apply(BagSum, (given,), ids, rows)
+
+
+def _bag_of(bounds: Any) -> Any:
+    """The number of the bag of each sample."""
+    return np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
 
 
 def _check_types(ids: Any, offsets: Any, weight: Any, per_sample: Any) -> None:
@@ -180,19 +253,34 @@ def _reduced(
     bags = len(bounds) - 1
     if padding is not None and not -len(table) <= padding < len(table):
         raise RuntimeError("padding_idx must be within the number of embeddings")
-    bag = np.repeat(np.arange(bags), np.diff(bounds))
-    ids = ids[: len(bag)]
-    if samples is not None and len(bag) < samples._array.size:
-        samples = samples[: len(bag)]
+    used = int(bounds[-1]) if bags else 0
+    ids = ids[:used]
+    if samples is not None and used < samples._array.size:
+        samples = samples[:used]
     if padding is not None:
         keep = np.flatnonzero(ids != padding % len(table))
-        ids, bag = ids[keep], bag[keep]
+        ids, bounds = ids[keep], np.searchsorted(keep, bounds)
         if samples is not None:
             samples = index_select(samples, 0, _v.wrap(keep))
+    if bags and mode != "max" and not by_freq and table.dtype in (np.float32, np.float64):
+        ids = ids.astype(np.int64)  # a copy: backward reads them
+        values = None if samples is None else samples._array
+        out = sparse.bag_sums(ids, bounds, values, table, mode == "mean")
+        if out is not None:
+            if samples is not None and samples._fn is not None:
+                return apply(WeightedBags, (weight, samples), out, ids, bounds)
+            return apply(Bags, (weight,), out, ids, bounds, values, mode == "mean")
+    return _composed(weight, ids, _bag_of(bounds), bags, samples, mode, by_freq)
+
+
+def _composed(
+    weight: Any, ids: Any, bag: Any, bags: int, samples: Any, mode: str, by_freq: bool
+) -> Any:
+    """`embedding_bag` of the samples that count, in differentiable operations."""
+    dtype = weight._array.dtype
     rows = embedding(_v.wrap(ids), weight, scale_grad_by_freq=by_freq)
     if mode == "max":
         return _maxima(rows, bag, bags)
-    dtype = table.dtype
     if samples is not None:
         if dtype.itemsize == 2:  # the products are added up before they are rounded
             rows, samples = (to_dtype(x, np.dtype(np.float32)) for x in (rows, samples))
@@ -201,4 +289,4 @@ def _reduced(
     if mode == "sum":
         return to_dtype(total, dtype) if total._array.dtype != dtype else total
     counts = np.maximum(np.bincount(bag, minlength=bags), 1)
-    return div(total, _v.wrap(counts[:, None].astype(table.dtype)))
+    return div(total, _v.wrap(counts[:, None].astype(dtype)))

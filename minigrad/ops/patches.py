@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
+from ..kernels.numpy_patches import blocks_of
 from ._nn import need_tensor, torch_name
 from .movement import reshape
 
@@ -22,16 +23,13 @@ class Im2col(Node):
 
     fresh = True
 
-    def forward(self, x: Any, blocks: Pair, kernel: Pair, geometry: tuple) -> Any:
-        self.size, self.blocks = x.shape[2:], blocks
-        self.kernel, self.geometry = kernel, geometry
-        patches = cpu.im2col(x, blocks, kernel, geometry)
-        n, c = x.shape[:2]
-        return patches.reshape(n, c * kernel[0] * kernel[1], blocks[0] * blocks[1])
+    def forward(self, x: Any, kernel: Pair, geometry: tuple) -> Any:
+        self.terms = (x.shape[2:], kernel, geometry)
+        return cpu.im2col(x, kernel, geometry)
 
     def backward(self, grad: Any) -> Any:
         """Each element of grad, added where it was taken from."""
-        return apply(Col2im, (grad,), self.size, self.blocks, self.kernel, self.geometry)
+        return apply(Col2im, (grad,), *self.terms)
 
 
 class Col2im(Node):
@@ -39,20 +37,19 @@ class Col2im(Node):
 
     fresh = True
 
-    def forward(self, x: Any, size: Pair, blocks: Pair, kernel: Pair, geometry: tuple) -> Any:
-        self.blocks, self.kernel, self.geometry = blocks, kernel, geometry
-        n, rows, _ = x.shape
-        wide = x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
-        columns = wide.reshape(n, rows // (kernel[0] * kernel[1]), *kernel, *blocks)
-        return cpu.col2im(columns, size, geometry).astype(x.dtype, copy=False)
+    def forward(self, x: Any, size: Pair, kernel: Pair, geometry: tuple) -> Any:
+        self.terms = (kernel, geometry)
+        return cpu.col2im(x, size, kernel, geometry)
 
     def backward(self, grad: Any) -> Any:
         """The patches of grad."""
-        return apply(Im2col, (grad,), self.blocks, self.kernel, self.geometry)
+        return apply(Im2col, (grad,), *self.terms)
 
 
 def _pair(name: str, argument: str, value: Any, least: int) -> Pair:
     """Two whole numbers. RuntimeError for another number of them, or smaller ones."""
+    if value.__class__ is int and value >= least:
+        return value, value
     if isinstance(value, (tuple, list)):
         pair = tuple(value) * 2 if len(value) == 1 else tuple(value)
     else:
@@ -78,16 +75,6 @@ def _geometry(
     return kernel, (_pair(name, "stride", stride, 1), pads, steps)
 
 
-def _blocks(size: Any, kernel: Pair, geometry: tuple) -> Pair:
-    """How many patches fit along each dimension."""
-    stride, padding, dilation = geometry
-    a, b = (
-        (size[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) // stride[d] + 1
-        for d in (0, 1)
-    )
-    return a, b
-
-
 def im2col(
     input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Any:
@@ -105,7 +92,7 @@ def im2col(
         )
     if x.dtype.kind in "iu":
         raise NotImplementedError(f"\"im2col_out_cpu\" not implemented for '{torch_name(x)}'")
-    blocks = _blocks(x.shape[-2:], kernel, geometry)
+    blocks = blocks_of(x.shape[-2:], kernel, geometry)
     if min(blocks) < 1:
         raise RuntimeError(
             f"Given input with spatial size {x.shape[-2:]}, kernel_size={kernel}, "
@@ -114,7 +101,7 @@ def im2col(
             "least one."
         )
     batch = input if x.ndim == 4 else reshape(input, (1, *x.shape))
-    columns = apply(Im2col, (batch,), blocks, kernel, geometry)
+    columns = apply(Im2col, (batch,), kernel, geometry)
     if x.ndim == 4:
         return columns
     return reshape(columns, (x.shape[0] * kernel[0] * kernel[1], blocks[0] * blocks[1]))
@@ -147,7 +134,7 @@ def col2im(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
             f"but got input.size(1)={x.shape[-2]} and kernel_size={kernel}."
         )
-    blocks = _blocks(size, kernel, geometry)
+    blocks = blocks_of(size, kernel, geometry)
     if min(blocks) < 1 or x.shape[-1] != blocks[0] * blocks[1]:
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={geometry[2]}, "
@@ -158,5 +145,5 @@ def col2im(
     if x.dtype.kind in "iu":
         raise NotImplementedError(f"\"col2im_out_cpu\" not implemented for '{torch_name(x)}'")
     batch = input if x.ndim == 3 else reshape(input, (1, *x.shape))
-    images = apply(Col2im, (batch,), size, blocks, kernel, geometry)
+    images = apply(Col2im, (batch,), size, kernel, geometry)
     return images if x.ndim == 3 else reshape(images, (x.shape[0] // area, *size))

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..autograd.variable import Node
+from ..autograd.variable import Node, Variable
+from ..kernels import cpu, sampling
 from ._elementwise import to_dtype
-from ._nn import need_tensor, torch_name
+from ._nn import composed_grads, need_tensor, torch_name
 from ._shape import expand
 from .arith import mul, rsub, sub
 from .gathered import gathered_sums
@@ -25,7 +26,36 @@ from .slices import select
 __all__ = ["affine_grid", "grid_sample"]
 
 _MODES = ("bilinear", "nearest", "bicubic")
-_PADDINGS = ("zeros", "border", "reflection")
+_PADDINGS = sampling.PADDINGS
+
+
+class GridSample(Node):
+    """Planes (N, C, H, W) read at points (N, P, Q, 2): `cpu.grid_sample`.
+
+    `how` are the arguments of `_composed`, `terms` those of the kernels.
+    """
+
+    saves = (0, 1)
+    fresh = True
+
+    def forward(self, x: Any, grid: Any, how: tuple, terms: tuple) -> Any:
+        self.how, self.terms = how, terms
+        return cpu.grid_sample(x, grid, terms)
+
+    def backward(self, grad: Any) -> tuple:
+        """Each grad times its weights, at the neighbours; and the sum over channels for points."""
+        x, grid = self.saved
+        if isinstance(grad, Variable):
+            first, second = composed_grads(lambda x, g: _composed(x, g, *self.how), (x, grid), grad)
+            return first, second
+        a, b = self.next
+        return (
+            None if a is None else cpu.grid_sample_planes(grad, grid, x.shape[2:], self.terms),
+            None if b is None else cpu.grid_sample_points(grad, x, grid, self.terms),
+        )
+
+    def name(self) -> str:
+        return "GridSampler2DBackward0"
 
 
 class Placed(Node):
@@ -211,19 +241,29 @@ def grid_sample(
     if dtype.itemsize == 2:
         wide = np.dtype(np.float32)
         input, grid = to_dtype(input, wide), to_dtype(grid, wide)
-    n, c, *spatial = x.shape
-    target = g.shape[1:-1]
+    how = mode, padding_mode, bool(align_corners)
+    if x.ndim == 4 and mode != "bicubic" and sampling.takes(x):
+        terms = _PADDINGS.index(padding_mode), mode == "nearest", how[2]
+        result = apply(GridSample, (input, grid), how, terms)
+    else:
+        result = _composed(input, grid, *how)
+    return result if dtype.itemsize > 2 else to_dtype(result, dtype)
+
+
+def _composed(input: Any, grid: Any, mode: str, padding_mode: str, align: bool) -> Any:
+    """`grid_sample` of checked tensors, in differentiable operations."""
+    n, c, *spatial = input._array.shape
+    target = grid._array.shape[1:-1]
     points = int(np.prod(target))
     rows = reshape(grid, (n, points, len(spatial)))
     # The grid's last coordinate belongs to the image's first dimension.
     each = [
-        _taps(select(rows, 2, len(spatial) - 1 - d), size, mode, padding_mode, bool(align_corners))
+        _taps(select(rows, 2, len(spatial) - 1 - d), size, mode, padding_mode, align)
         for d, size in enumerate(spatial)
     ]
     index, weight = _combined(each, spatial)
     planes = reshape(input, (n, c, int(np.prod(spatial))))
-    result = reshape(gathered_sums(planes, weight, index), (n, c, *target))
-    return result if dtype.itemsize > 2 else to_dtype(result, dtype)
+    return reshape(gathered_sums(planes, weight, index), (n, c, *target))
 
 
 def _combined(each: list, spatial: list[int]) -> tuple[Any, Any]:

@@ -45,10 +45,45 @@ def test_threads_do_not_change_the_result(num_threads: Callable) -> None:
         results.append((
             _C.sparse_product(rows, columns, values, x, 300),
             _C.sparse_sampled(rows, columns, y, x),
+            _C.bag_sums(columns, np.arange(0, 5001, 20), values, x, True),
         ))  # fmt: skip
-    for product, dots in results[1:]:
-        np.testing.assert_array_equal(product, results[0][0])
-        np.testing.assert_array_equal(dots, results[0][1])
+    for result in results[1:]:
+        for got, want in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [0, 1, 7, 8, 16, 31, 49, 64, 65, 200])
+def test_bag_sums(isa: str, dtype: type, width: int) -> None:
+    rng = np.random.default_rng(3)
+    table = rng.standard_normal((11, width)).astype(dtype)
+    ids, bounds = rng.integers(0, 11, 40), np.array([0, 3, 3, 20, 21, 40])
+    values = rng.standard_normal(40).astype(dtype)
+    spans = list(zip(bounds[:-1], bounds[1:], strict=True))
+    for by in (None, values):
+        rows = table[ids] * (1 if by is None else by[:, None])
+        sums = np.array([rows[a:b].sum(0) for a, b in spans])
+        close = {"rtol": 1e-5, "atol": 1e-5}
+        np.testing.assert_allclose(_C.bag_sums(ids, bounds, by, table, False), sums, **close)
+        means = sums / np.array([max(b - a, 1) for a, b in spans])[:, None]
+        got = _C.bag_sums(ids, bounds, by, table, True)
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, means, **close)
+    assert _C.bag_sums(ids[:0], bounds[:1], None, table, True).shape == (0, width)
+    assert not _C.bag_sums(ids[:0], bounds[:3] * 0, None, table, True).any()
+
+
+def test_bag_sums_refuse() -> None:
+    table, ids, bounds = np.ones((4, 2)), np.array([0, 3, 1]), np.array([0, 2, 3])
+    assert _C.bag_sums(ids + 1, bounds, None, table, False) is None
+    assert _C.bag_sums(ids - 1, bounds, None, table, False) is None
+    for bad in (bounds + 1, bounds[::-1].copy(), bounds[:0], bounds - 1):
+        with pytest.raises(ValueError, match="must rise"):
+            _C.bag_sums(ids, bad, None, table, False)
+    with pytest.raises(ValueError, match="must rise"):
+        _C.bag_sums(ids, bounds, np.ones(2), table, False)
+    with pytest.raises(TypeError):
+        _C.bag_sums(ids, bounds, np.ones(3, np.float32), table, False)
 
 
 def test_bad_arguments() -> None:
