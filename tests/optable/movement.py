@@ -1,4 +1,4 @@
-"""Rows of `ops/movement.py`: views in another shape."""
+"""Rows of `ops/movement.py` and `ops/permutation.py`: views in another shape or order."""
 
 from .row import ALL, A, Row
 
