@@ -54,7 +54,7 @@ class Exchange:
         self._casting: CodeType | None = None
         self._overriding: CodeType | None = None
         self.bare, self.plain = self._copy(), self._copy()
-        function.__dict__["__wrapped__"] = self.bare  # for `inspect.signature`, whatever code it has
+        function.__dict__["__wrapped__"] = self.bare  # for `inspect.signature`, whatever code runs
 
     def _copy(self) -> FunctionType:
         f = self.function

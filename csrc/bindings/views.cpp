@@ -1,5 +1,5 @@
 // Views in one call: the same memory in another shape, with its place in the graph, as
-// minigrad/ops/{movement,slices,splits,subscript}.py say in Python. The functions named fast_
+// minigrad/ops/{movement,permutation,slices,splits,subscript}.py say. The functions named fast_
 // return None for what they leave to that code: errors, anything but plain arrays and ints, anomaly
 // detection.
 #include "bindings/views.h"

@@ -10,7 +10,7 @@ from ..autograd.variable import Variable
 from ..ops import _shape
 from ..ops._elementwise import to_dtype
 from ..ops._shape import as_shape, normalize_dim
-from ..ops.movement import matrix_transpose, reversed_dims
+from ..ops.permutation import matrix_transpose, reversed_dims
 from ._batched import RULES, Batched, batched, deepest, is_at, loop, value_at, wrap_all
 from ._binding import bind, broadcasting, rule, shifted
 

@@ -20,7 +20,8 @@ from ..ops._singular import singular_values
 from ..ops.arith import div, mul
 from ..ops.extrema import nan_to_num
 from ..ops.maxima import amax, amin
-from ..ops.movement import permute, reshape
+from ..ops.movement import reshape
+from ..ops.permutation import permute
 from ..ops.reduce import sum as sum_
 from ._checks import check_float, check_matrix, matrix, written
 from .systems import inv_ex, limit_of

@@ -16,7 +16,8 @@ from ..ops._matrices import check_tensors, mt, size_text
 from ..ops._shape import array_of, normalize_dim, shape_of, sum_to
 from ..ops.arith import add, mul, neg, sub
 from ..ops.linalg import matmul
-from ..ops.movement import movedim, reshape
+from ..ops.movement import reshape
+from ..ops.permutation import movedim
 from ..ops.products import Inverse
 from ..ops.reduce import sum as sum_
 from ..ops.slices import narrow

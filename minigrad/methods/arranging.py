@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops import assign, movement, subscript
+from ..ops import assign, permutation, subscript
 from ..ops._inplace import in_place, in_place_view
 from ..ops.linalg import operator_matmul, operator_rmatmul
 
@@ -42,10 +42,10 @@ class Arranging:
 
     # -- movement ----------------------------------------------------------------------------------
 
-    T = property(movement.reversed_dims)
-    mT = mH = property(movement.matrix_transpose)
+    T = property(permutation.reversed_dims)
+    mT = mH = property(permutation.matrix_transpose)
     adjoint = ops.adjoint
-    H = property(movement.hermitian)
+    H = property(permutation.hermitian)
     reshape = ops.reshape
     reshape_as = ops.reshape_as
     view = ops.view

@@ -44,6 +44,7 @@ from . import (
     padding,
     pairs,
     patches,
+    permutation,
     places,
     pool,
     pool_volumes,
@@ -112,6 +113,7 @@ from .norms import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .pairs import *  # noqa: F403
 from .patches import *  # noqa: F403
+from .permutation import *  # noqa: F403
 from .places import *  # noqa: F403
 from .pool import *  # noqa: F403
 from .pool_volumes import *  # noqa: F403
@@ -181,6 +183,7 @@ FAMILIES = (
     padding,
     pairs,
     patches,
+    permutation,
     places,
     pool,
     pool_volumes,

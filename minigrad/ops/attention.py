@@ -16,7 +16,8 @@ from ._shape import broadcast_error, expand
 from .arith import add, div, mul, sub
 from .dropouts import Noise
 from .linalg import matmul
-from .movement import reshape, transpose
+from .movement import reshape
+from .permutation import transpose
 from .reduce import sum
 from .unary import exp
 

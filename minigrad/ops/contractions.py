@@ -19,7 +19,8 @@ from ._out import write_exact
 from ._shape import array_of, normalize_dim, shape_of
 from .arith import mul
 from .linalg import MatMul
-from .movement import movedim, permute, reshape, squeeze
+from .movement import reshape, squeeze
+from .permutation import movedim, permute
 from .reduce import sum as sum_
 from .slices import diagonal
 

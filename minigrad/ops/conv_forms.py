@@ -7,7 +7,7 @@ from typing import Any
 from . import conv
 from ._shape import array_arg
 from .arith import add
-from .movement import permute
+from .permutation import permute
 
 __all__ = ["conv_tbc", "convolution"]
 

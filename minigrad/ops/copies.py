@@ -10,7 +10,8 @@ from typing import Any
 from ..autograd.record import apply, apply_view
 from ._elementwise import write_out
 from ._shape import array_arg, broadcast_error, normalize_dim
-from .movement import expand, permute, squeeze, t, transpose, unsqueeze, view
+from .movement import expand, squeeze, unsqueeze, view
+from .permutation import permute, t, transpose
 from .rearrange import Clone
 from .restride import as_strided
 from .sets import Underived

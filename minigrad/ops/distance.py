@@ -18,8 +18,9 @@ from .arith import add, div, mul, neg, sub
 from .extrema import clamp
 from .index import take_at
 from .linalg import matmul
-from .movement import reshape, transpose
+from .movement import reshape
 from .norms import norm
+from .permutation import transpose
 from .power import pow
 from .reduce import sum
 

@@ -11,7 +11,8 @@ from ._shape import array_arg, array_of
 from .arith import div, mul, sub
 from .extrema import clamp
 from .linalg import matmul
-from .movement import reshape, squeeze, transpose
+from .movement import reshape, squeeze
+from .permutation import transpose
 from .rearrange import diag
 from .reduce import sum
 from .unary import sqrt

@@ -26,7 +26,8 @@ from ._reduction import (
 from ._shape import all_or, array_arg, array_of, normalize_dim, whole
 from ._singular import nuclear
 from .arith import add, div, mul
-from .movement import permute, reshape
+from .movement import reshape
+from .permutation import permute
 from .power import pow
 from .rounding import abs
 

@@ -13,7 +13,8 @@ from ..kernels import cpu
 from ._nn import need_tensor
 from ._shape import array_of, shape_of
 from .assign import number_for
-from .movement import permute, reshape
+from .movement import reshape
+from .permutation import permute
 from .rearrange import clone
 
 __all__ = ["channel_shuffle", "constant_pad_nd", "pad", "pixel_shuffle", "pixel_unshuffle"]

@@ -21,7 +21,8 @@ from .arith import add, mul, neg, sub
 from .compare import where
 from .join import cat
 from .linalg import linear, matmul
-from .movement import permute, reshape
+from .movement import reshape
+from .permutation import permute
 from .rearrange import flip, roll
 from .reduce import sum as sum_
 from .scan import cumprod

@@ -11,7 +11,8 @@ from ..autograd.variable import Variable
 from ._reduction import check_flag, constant, finish, is_float, one_dim, renamed, take_along
 from ._shape import array_arg, array_of
 from .arith import add, mul, sub
-from .movement import movedim, reshape
+from .movement import reshape
+from .permutation import movedim
 from .sorting import sort
 
 __all__ = ["quantile", "nanquantile"]

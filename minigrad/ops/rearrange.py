@@ -14,7 +14,8 @@ from ..kernels import cpu, fast
 from ._elementwise import write_out
 from ._out import write_exact
 from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
-from .movement import reshape, transpose
+from .movement import reshape
+from .permutation import transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
 
 __all__ = [

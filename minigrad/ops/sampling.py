@@ -20,7 +20,8 @@ from .arith import mul, rsub, sub
 from .gathered import gathered_sums
 from .join import stack
 from .linalg import matmul
-from .movement import reshape, transpose
+from .movement import reshape
+from .permutation import transpose
 from .slices import select
 
 __all__ = ["affine_grid", "grid_sample"]
