@@ -25,7 +25,7 @@ from .kernels.fast import (
     fast_size,
     fast_stride,
 )
-from .ops._elementwise import write_out
+from .ops._operands import write_out
 from .ops._shape import memory_order, need_tensor, normalize_dim
 from .size import Size
 

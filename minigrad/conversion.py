@@ -17,9 +17,10 @@ from .autograd import variable as _v
 from .autograd.record import apply
 from .autograd.variable import Leaf, Variable, is_float
 from .backend import CPU, address_of, as_device, device, device_of, owner_of
+from .dtypes import type_name
 from .kernels import fast
 from .ops import unbind
-from .ops._elementwise import To, to_dtype, type_name
+from .ops._operands import To, to_dtype
 from .ops._shape import need_tensor
 from .ops.rearrange import contiguous, flip
 

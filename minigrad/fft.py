@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .creation.data import tensor
-from .ops._elementwise import write_out
+from .ops._operands import write_out
 from .ops._shape import array_arg, normalize_dim
 from .ops.rearrange import roll
 

@@ -17,9 +17,9 @@ import numpy as np
 from . import dtypes
 from .autograd import inplace
 from .autograd.variable import Variable, is_float
+from .dtypes import type_name
 from .generator import Generator, chosen
 from .kernels.fast import fast_normal, fast_uniform
-from .ops._elementwise import type_name
 
 _F64 = np.dtype(np.float64)
 

@@ -8,7 +8,7 @@ from . import dtypes
 from .autograd.variable import Variable
 from .backend import CPU, as_device
 from .ops import _shape
-from .ops._elementwise import result_numpy
+from .ops._operands import result_numpy
 from .size import Size
 
 __all__ = [

@@ -9,9 +9,9 @@ import numpy as np
 from . import dtypes, fills
 from .autograd import variable as _v
 from .autograd.variable import is_float
+from .dtypes import type_name
 from .generator import chosen
 from .kernels import cpu
-from .ops._elementwise import type_name
 from .ops._shape import broadcast_error, need_tensor
 
 __all__ = ["binomial", "poisson"]

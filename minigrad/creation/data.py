@@ -13,7 +13,7 @@ from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import as_device
 from ..kernels.fast import fast_from_numpy, fast_tensor
-from ..ops._elementwise import to_dtype
+from ..ops._operands import to_dtype
 from ..ops._shape import need_tensor
 from ..ops.rearrange import clone
 from ._common import check_dtype, fill_from, finish, number

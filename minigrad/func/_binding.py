@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes, ops
 from ..autograd.variable import Variable
 from ..exchange import code_of
-from ..ops._elementwise import result_numpy
+from ..ops._operands import result_numpy
 from ._batched import RULES, Batched, Level, batched, deepest, flatten, value_at, wrap_all
 
 Rule = Callable[[Callable, tuple, dict], Any]

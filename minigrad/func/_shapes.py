@@ -8,7 +8,7 @@ from typing import Any
 from .. import ops
 from ..autograd.variable import Variable
 from ..ops import _shape
-from ..ops._elementwise import to_dtype
+from ..ops._operands import to_dtype
 from ..ops._shape import as_shape, normalize_dim
 from ..ops.permutation import matrix_transpose, reversed_dims
 from ._batched import RULES, Batched, batched, deepest, is_at, loop, value_at, wrap_all

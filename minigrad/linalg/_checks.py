@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ops._elementwise import write_out
 from ..ops._lapack import LinAlgError as LinAlgError
 from ..ops._lapack import failed as failed
 from ..ops._matrices import check_tensors, scalar_type
+from ..ops._operands import write_out
 from ..ops._shape import array_of, broadcast_error
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

@@ -10,8 +10,8 @@ import numpy as np
 from .. import return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node
-from ..ops._elementwise import zeros_of
 from ..ops._matrices import mt
+from ..ops._operands import zeros_of
 from ..ops._reduction import constant
 from ..ops._shape import array_of, shape_of
 from ..ops._singular import Svd

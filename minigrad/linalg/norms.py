@@ -10,10 +10,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..ops import norms
-from ..ops._elementwise import to_dtype
 from ..ops._lapack import eigh as _eigh
 from ..ops._lapack import svdvals as _svdvals
 from ..ops._matrices import check_tensors
+from ..ops._operands import to_dtype
 from ..ops._reduction import kept_shape
 from ..ops._shape import array_of, normalize_dim, shape_of
 from ..ops._singular import singular_values

@@ -10,8 +10,8 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..ops import products
-from ..ops._elementwise import converted
 from ..ops._matrices import check_tensors, mt, scalar_type
+from ..ops._operands import converted
 from ..ops._reduction import constant
 from ..ops._shape import expand, normalize_dim, shape_of
 from ..ops.arith import mul

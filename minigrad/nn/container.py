@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..autograd.variable import Variable
-from ..ops._elementwise import type_name
+from ..dtypes import type_name
 from .module import Module, indent
 from .parameter import Parameter
 

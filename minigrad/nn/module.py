@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd.variable import Variable
-from ..ops._elementwise import type_name
+from ..dtypes import type_name
 from ._calls import call_with_hooks
 from ._changes import Changes
 from ._hooks import HasHooks, global_hooks, registration_hooks

@@ -10,8 +10,9 @@ from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
 from ..autograd.variable import INFERENCE, Leaf, Variable, cell_of
+from ..dtypes import type_name
 from ..kernels import fast
-from ._elementwise import to_dtype, type_name
+from ._operands import to_dtype
 
 _LIMITS = (float, int, None.__class__)
 

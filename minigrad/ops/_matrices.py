@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply_view
 from ..autograd.variable import Node, Variable
-from ._elementwise import type_name
+from ..dtypes import type_name
 from ._shape import broadcast_error, shape_of
 
 _CXX = {

@@ -11,7 +11,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd import api
 from ..autograd.variable import Node, Variable
-from ._elementwise import to_dtype, type_name
+from ..dtypes import type_name
+from ._operands import to_dtype
 from .movement import reshape
 from .reduce import mean, sum
 

@@ -9,7 +9,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd import inplace
 from ..autograd.variable import Variable
-from ._elementwise import type_name, write_out
+from ..dtypes import type_name
+from ._operands import write_out
 from ._shape import array_of
 
 

@@ -16,7 +16,7 @@ from ..exchange import code_of
 from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
-from ._elementwise import to_dtype, write_out
+from ._operands import to_dtype, write_out
 from ._shape import array_of, expand, normalize_dim, shape_of
 from .arith import div, mul
 from .movement import reshape

@@ -14,8 +14,9 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import Unary, number, only_floats, unary, with_numbers, write_out
+from ._elementwise import Unary, unary, with_numbers
 from ._inplace import write
+from ._operands import number, only_floats, write_out
 from ._shape import array_of, normalize_dim
 from .arith import add, div, mul, neg, sub
 from .compare import gt, logical_or, lt, where

@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.variable import Variable
-from ._elementwise import (
-    Binary,
-    Unary,
-    binary,
+from ._elementwise import Binary, Unary, binary, unary
+from ._operands import (
     need_one_tensor,
     not_a_tensor,
     operand,
     result_numpy,
     to_dtype,
-    unary,
     write_out,
     zeros_of,
 )

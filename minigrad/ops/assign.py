@@ -11,8 +11,9 @@ from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
 from ..autograd.variable import Node, Variable, next_seq
+from ..dtypes import type_name
 from ..kernels import cpu, fast
-from ._elementwise import operand, to_dtype, type_name
+from ._operands import operand, to_dtype
 from ._shape import array_of, sum_to
 from .movement import reshape
 from .restride import as_strided

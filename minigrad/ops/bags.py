@@ -11,8 +11,8 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, sparse
-from ._elementwise import to_dtype
 from ._nn import need_tensor, torch_name
+from ._operands import to_dtype
 from .arith import div, mul
 from .embeddings import embedding, renormalize
 from .movement import reshape, unsqueeze

@@ -12,14 +12,7 @@ from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
-from ._elementwise import (
-    converted,
-    misfit,
-    not_a_tensor,
-    number,
-    result_numpy,
-    write_out,
-)
+from ._operands import converted, misfit, not_a_tensor, number, result_numpy, write_out
 from ._shape import array_of, sum_to
 from .arith import div, mul, neg, sub
 

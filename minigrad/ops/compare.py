@@ -11,7 +11,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable, wrap
 from ..backend import as_array
 from ..kernels import cpu, fast
-from ._elementwise import (
+from ._elementwise import unrecorded
+from ._operands import (
     misfit,
     need_one_tensor,
     need_tensors,
@@ -20,7 +21,6 @@ from ._elementwise import (
     operand,
     operand_array,
     result_numpy,
-    unrecorded,
     write_out,
 )
 from ._shape import array_of, sum_to

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..dtypes import type_name
 from ..kernels import cpu
-from ._elementwise import type_name
 from ._nn import public
 from ._shape import array_arg
 from .reduce import sum

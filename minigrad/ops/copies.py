@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.record import apply, apply_view
-from ._elementwise import write_out
+from ._operands import write_out
 from ._shape import array_arg, broadcast_error, normalize_dim
 from .movement import expand, squeeze, unsqueeze, view
 from .permutation import permute, t, transpose

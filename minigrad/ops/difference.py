@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
-from ._elementwise import write_out
+from ._operands import write_out
 from ._reduction import constant, renamed
 from ._shape import array_arg, array_of, normalize_dim, whole
 from .arith import add

@@ -9,9 +9,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..dtypes import type_name
 from ..kernels import distance as kernels
-from ._elementwise import result_numpy, to_dtype, type_name
 from ._nn import need_tensor, torch_name
+from ._operands import result_numpy, to_dtype
 from ._reduction import constant, fill
 from ._shape import array_of, broadcast_error, expand, normalize_dim, shape_of
 from .arith import add, div, mul, neg, sub

@@ -13,7 +13,8 @@ from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
 from ..kernels._quiet import unsupported
-from ._elementwise import Binary, binary, converted, misfit, not_a_tensor, result_numpy, write_out
+from ._elementwise import Binary, binary
+from ._operands import converted, misfit, not_a_tensor, result_numpy, write_out
 from ._shape import array_of, sum_to
 from .arith import mul
 from .compare import eq, ge, gt, isnan, logical_not, logical_or, lt, where

@@ -9,8 +9,9 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Variable
+from ..dtypes import type_name
 from ..kernels.cpu import widened
-from ._elementwise import type_name, write_out
+from ._operands import write_out
 from ._reduction import constant, is_float
 from ._shape import array_arg, whole
 from .sets import Underived

@@ -10,9 +10,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..dtypes import type_name
 from ..kernels import cpu, places
 from ..kernels.indexing import add_rows
-from ._elementwise import to_dtype, type_name
+from ._operands import to_dtype
 from ._shape import array_arg, array_of, shape_of, sum_to
 
 __all__ = ["index_put"]

@@ -12,7 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Variable
 from ..kernels import places
-from ._elementwise import to_dtype, write_out
+from ._operands import to_dtype, write_out
 from ._out import check_apart
 from ._shape import array_arg, normalize_dim
 from .grids import atleast_1d, atleast_2d, atleast_3d, meshgrid, several

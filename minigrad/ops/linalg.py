@@ -16,7 +16,6 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import to_dtype
 from ._matrices import (
     check_addmv,
     check_bmm,
@@ -33,6 +32,7 @@ from ._matrices import (
     mt,
     size_text,
 )
+from ._operands import to_dtype
 from ._out import write_exact
 from ._shape import SumTo, array_of, other_layout, shape_of, sum_to
 from .arith import add, mul

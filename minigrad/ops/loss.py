@@ -12,7 +12,6 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
 from ..kernels.fast import fast_pair_loss
-from ._elementwise import result_numpy, to_dtype
 from ._nn import (
     composed_grads,
     need_float,
@@ -22,6 +21,7 @@ from ._nn import (
     reduction_of,
     torch_name,
 )
+from ._operands import result_numpy, to_dtype
 from ._shape import broadcast_error, expand, shape_of
 from .activation import logsigmoid
 from .arith import add, div, mul, neg, sub

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.variable import wrap as constant
-from ._elementwise import to_dtype
 from ._nn import REDUCTIONS, need_float, need_tensor, reduced, reduction_of, torch_name
+from ._operands import to_dtype
 from ._shape import broadcast_error
 from .activation import logsigmoid
 from .arith import add, div, mul, neg, sub

@@ -12,7 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import operand
+from ._operands import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, broadcast_error, expand, sum_to
 from .assign import number_for

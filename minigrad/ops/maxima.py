@@ -9,10 +9,10 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..dtypes import type_name
 from ..kernels import cpu, reduction
 from ..kernels._quiet import quiet
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
-from ._elementwise import type_name
 from ._reduction import (
     MISSING,
     Chosen,

@@ -11,7 +11,7 @@ from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels.cpu import widened
-from ._elementwise import operand_array, result_numpy, write_out
+from ._operands import operand_array, result_numpy, write_out
 from ._reduction import constant, finish
 from ._shape import array_arg, array_of, whole
 from .arith import div

@@ -6,7 +6,8 @@ import warnings
 from typing import Any
 
 from .. import dtypes
-from ._elementwise import operand, type_name
+from ..dtypes import type_name
+from ._operands import operand
 from ._shape import array_arg, array_of
 from .arith import div, mul, sub
 from .extrema import clamp

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable
-from ._elementwise import to_dtype, write_out
+from ._operands import to_dtype, write_out
 from ._shape import array_arg, array_of
 from .arith import add, mul
 from .channel_norm import batch_norm, group_norm

@@ -12,8 +12,8 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ._elementwise import to_dtype, write_out
 from ._nn import composed_grads, like, need_float, need_same_params, need_tensor, torch_name
+from ._operands import to_dtype, write_out
 from ._shape import normalize_dim, shape_of, sum_to
 from .arith import add, div, mul, sub
 from .extrema import clamp_min

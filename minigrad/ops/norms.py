@@ -9,10 +9,11 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..dtypes import type_name
 from ..kernels import cpu, reduction
 from ..kernels._quiet import quiet
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
-from ._elementwise import type_name, write_out
+from ._operands import write_out
 from ._reduction import (
     check_flag,
     constant,

@@ -9,17 +9,8 @@ import numpy as np
 from ..autograd.variable import Variable
 from ..kernels import cpu
 from ..kernels._quiet import unsupported
-from ._elementwise import (
-    Binary,
-    binary,
-    need_one_tensor,
-    need_tensors,
-    not_a_tensor,
-    operand,
-    result_numpy,
-    unrecorded,
-    zeros_of,
-)
+from ._elementwise import Binary, binary, unrecorded
+from ._operands import need_one_tensor, need_tensors, not_a_tensor, operand, result_numpy, zeros_of
 from ._shape import array_of
 from .arith import add, div, mul, neg, sub
 from .compare import eq, le, logical_and, where

@@ -11,9 +11,10 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..dtypes import type_name
 from ..kernels import cpu, places
 from ..kernels.indexing import grid
-from ._elementwise import operand, type_name
+from ._operands import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, normalize_dim
 from .arith import mul

@@ -16,8 +16,8 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
-from ._elementwise import write_out
 from ._nn import public, torch_name
+from ._operands import write_out
 from ._shape import array_arg
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]

@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
-from ._elementwise import write_out
+from ._operands import write_out
 from ._shape import array_arg
 from .pool import MaxPool, Window, need_type, output_size
 

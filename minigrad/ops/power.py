@@ -11,7 +11,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
-from ._elementwise import Binary, Unary, binary, converted, result_numpy, unary, write_out, zeros_of
+from ._elementwise import Binary, Unary, binary, unary
+from ._operands import converted, result_numpy, write_out, zeros_of
 from .arith import mul, sub
 from .assign import number_for
 from .compare import eq, ge, logical_and, where

@@ -13,8 +13,8 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from . import _lapack
-from ._elementwise import operand, write_out
 from ._matrices import check_bool, check_same_type, check_tensors, mt
+from ._operands import operand, write_out
 from ._reduction import constant
 from ._shape import array_arg, array_of, broadcast_error, expand, normalize_dim, whole
 from .arith import add, mul, neg, sub

@@ -11,7 +11,7 @@ from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..backend import as_array, channels_last, channels_last_3d, contiguous_format
 from ..kernels import cpu, fast
-from ._elementwise import write_out
+from ._operands import write_out
 from ._out import write_exact
 from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
 from .movement import reshape

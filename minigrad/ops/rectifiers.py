@@ -14,8 +14,9 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
-from ._elementwise import Unary, not_a_tensor, number, only_floats, unary, with_numbers
+from ._elementwise import Unary, unary, with_numbers
 from ._inplace import write
+from ._operands import not_a_tensor, number, only_floats
 from ._shape import array_of, sum_to
 from .arith import add, div, mul
 from .compare import gt, le, logical_and, lt, where

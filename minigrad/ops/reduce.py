@@ -10,9 +10,10 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..backend import as_array
+from ..dtypes import type_name
 from ..kernels import cpu, fast, reduction
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
-from ._elementwise import to_dtype, type_name, write_out
+from ._operands import to_dtype, write_out
 from ._reduction import (
     MISSING,
     check_flag,

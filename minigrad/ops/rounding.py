@@ -11,7 +11,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
-from ._elementwise import Unary, floating, not_a_tensor, unary, write_out, zeros_of
+from ._elementwise import Unary, unary
+from ._operands import floating, not_a_tensor, write_out, zeros_of
 from ._shape import array_of
 from .arith import mul
 

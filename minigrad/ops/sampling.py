@@ -13,8 +13,8 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, sampling
-from ._elementwise import to_dtype
 from ._nn import composed_grads, need_tensor, torch_name
+from ._operands import to_dtype
 from ._shape import expand
 from .arith import mul, rsub, sub
 from .gathered import gathered_sums

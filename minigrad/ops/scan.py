@@ -9,10 +9,11 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..dtypes import type_name
 from ..kernels import reduction
 from ..kernels._quiet import quiet, unsupported
 from ..kernels.cpu import widened
-from ._elementwise import to_dtype, type_name, write_out
+from ._operands import to_dtype, write_out
 from ._reduction import (
     MISSING,
     constant,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
-from ._elementwise import write_out
+from ._operands import write_out
 from ._shape import array_arg, array_of, normalize_dim
 from .assign import fill_
 from .movement import reshape

@@ -11,7 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, places
 from ..kernels.indexing import grid
-from ._elementwise import operand
+from ._operands import operand
 from ._out import write_exact
 from ._shape import array_arg, array_of, normalize_dim, sum_to
 from .index import Index, saving, take_at

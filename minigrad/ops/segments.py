@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.record import apply
-from ._elementwise import type_name
+from ..dtypes import type_name
 from ._out import write_exact
 from ._reduction import constant
 from ._shape import array_arg, array_of, normalize_dim, whole

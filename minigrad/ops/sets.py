@@ -9,9 +9,9 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..dtypes import type_name
 from ..kernels import sorting
 from ..kernels.cpu import widened
-from ._elementwise import type_name
 from ._reduction import check_flag, constant, finish, is_float
 from ._shape import array_arg, array_of, normalize_dim, whole
 

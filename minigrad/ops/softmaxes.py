@@ -8,8 +8,8 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
-from ._elementwise import to_dtype, write_out
 from ._nn import need_float, need_tensor
+from ._operands import to_dtype, write_out
 from ._shape import normalize_dim
 from .arith import mul, neg, sub
 from .movement import reshape

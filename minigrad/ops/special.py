@@ -12,7 +12,8 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
-from ._elementwise import Unary, floating, unary, write_out
+from ._elementwise import Unary, unary
+from ._operands import floating, write_out
 from .arith import add, div, mul, neg, sub
 from .compare import gt, logical_or, lt, where
 from .unary import exp

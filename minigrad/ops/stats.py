@@ -11,7 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu, reduction
 from ..kernels.reduction import SAVES_INPUT, SAVES_MEAN, SAVES_OUTPUT, kind
-from ._elementwise import write_out
+from ._operands import write_out
 from ._reduction import (
     check_flag,
     divided,

@@ -17,7 +17,7 @@ from ..autograd import inplace, modes, record
 from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
 from ..kernels import fast, places
-from ._elementwise import to_dtype
+from ._operands import to_dtype
 from ._shape import array_of
 from .assign import as_values, without_leading_ones, write_values
 from .index import (

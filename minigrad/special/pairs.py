@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels import gamma_integrals
-from ..ops._elementwise import Binary, binary, floating, need_one_tensor, need_tensors, write_out
+from ..ops._elementwise import Binary, binary
+from ..ops._operands import floating, need_one_tensor, need_tensors, write_out
 from ..ops._shape import array_of
 from ..ops.arith import add, div, mul, neg, sub
 from ..ops.compare import eq, le, logical_and, where

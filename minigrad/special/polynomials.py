@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..kernels.orthogonal import POLYNOMIALS
-from ..ops._elementwise import Binary, binary, need_one_tensor
+from ..ops._elementwise import Binary, binary
+from ..ops._operands import need_one_tensor
 
 __all__ = list(POLYNOMIALS)
 
