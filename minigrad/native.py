@@ -1,6 +1,8 @@
 """Functions of `torch` whose arguments or results are not those of `nn.functional` of that name.
 
 They are what PyTorch's layers call; more arguments have no default, and reductions are numbers.
+The default of these numbers is what PyTorch's argument parser makes of its "at::Reduction::Mean":
+0, no reduction.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ from typing import Any
 from . import ops
 from .autograd.inplace import bump, check_writable
 from .ops._inplace import in_place
+from .ops._nn import reduced
 from .ops._shape import array_arg
 from .ops.embeddings import renormalize
 
 __all__ = [
     "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm",
     "batch_norm_update_stats", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
-    "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "embedding_renorm_",
+    "ctc_loss", "cudnn_is_acceptable", "dropout", "dropout_", "embedding", "embedding_renorm_",
     "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_",
-    "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "group_norm",
+    "flip", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "group_norm",
     "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
     "max_pool1d", "max_pool1d_with_indices", "mkldnn_convolution",
     "poisson_nll_loss", "triplet_margin_loss",
@@ -238,48 +241,83 @@ def cudnn_is_acceptable(tensor: Any) -> bool:
     return False
 
 
-# -- losses, whose reduction is a number: none, mean, sum ------------------------------------------
+def flip(input: Any, dims: Any) -> Any:
+    """`Tensor.flip` with the dimensions in a tuple. TypeError for a number."""
+    if not isinstance(dims, (tuple, list)):
+        kind = dims.__class__.__name__
+        raise TypeError(f"flip(): argument 'dims' (position 2) must be tuple of ints, not {kind}")
+    return ops.flip(input, dims=dims)
 
-_REDUCTIONS = ("none", "mean", "sum")
+
+# -- losses, whose reduction is a number: mean, sum, any other none --------------------------------
 
 
-def _named(reduction: int) -> str:
-    if reduction not in (0, 1, 2):
-        raise ValueError(f"given a reduction of {reduction!r}; needed: 0 (none), 1 (mean), 2 (sum)")
-    return _REDUCTIONS[reduction]
+def _named(function: str, reduction: int) -> str:
+    if reduction.__class__ is bool or not isinstance(reduction, int):
+        raise TypeError(
+            f"{function}(): argument 'reduction' must be int, not {reduction.__class__.__name__}"
+        )
+    return {1: "mean", 2: "sum"}.get(reduction, "none")
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+    input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 0
 ) -> Any:
     """`nn.functional.binary_cross_entropy_with_logits`, `reduction` being a number."""
     return ops.binary_cross_entropy_with_logits(
-        input, target, weight, pos_weight=pos_weight, reduction=_named(reduction)
+        input,
+        target,
+        weight,
+        pos_weight=pos_weight,
+        reduction=_named("binary_cross_entropy_with_logits", reduction),
     )
 
 
 def cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 0
 ) -> Any:
     """`nn.functional.cosine_embedding_loss`, `reduction` being a number."""
-    return ops.cosine_embedding_loss(input1, input2, target, margin, reduction=_named(reduction))
+    return ops.cosine_embedding_loss(
+        input1, input2, target, margin, reduction=_named("cosine_embedding_loss", reduction)
+    )
 
 
-def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: int = 1) -> Any:
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: int = 0,
+    zero_infinity: bool = False,
+) -> Any:
+    """`nn.functional.ctc_loss`, `reduction` being a number."""
+    return ops.ctc_loss(
+        log_probs, targets, input_lengths, target_lengths, blank,
+        _named("ctc_loss", reduction), zero_infinity,
+    )  # fmt: skip
+
+
+def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: int = 0) -> Any:
     """`nn.functional.hinge_embedding_loss`, `reduction` being a number."""
-    return ops.hinge_embedding_loss(input, target, margin, reduction=_named(reduction))
+    return ops.hinge_embedding_loss(
+        input, target, margin, reduction=_named("hinge_embedding_loss", reduction)
+    )
 
 
-def kl_div(input: Any, target: Any, reduction: int = 1, *, log_target: bool = False) -> Any:
+def kl_div(input: Any, target: Any, reduction: int = 0, *, log_target: bool = False) -> Any:
     """`nn.functional.kl_div`, `reduction` being a number."""
-    return ops.kl_div(input, target, reduction=_named(reduction), log_target=log_target)
+    name = _named("kl_div", reduction)  # here "mean" is no surprise to warn of
+    return reduced(ops.kl_div(input, target, reduction="none", log_target=log_target), name)
 
 
 def margin_ranking_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 0
 ) -> Any:
     """`nn.functional.margin_ranking_loss`, `reduction` being a number."""
-    return ops.margin_ranking_loss(input1, input2, target, margin, reduction=_named(reduction))
+    return ops.margin_ranking_loss(
+        input1, input2, target, margin, reduction=_named("margin_ranking_loss", reduction)
+    )
 
 
 def poisson_nll_loss(
@@ -287,7 +325,7 @@ def poisson_nll_loss(
 ) -> Any:
     """`nn.functional.poisson_nll_loss`, `reduction` being a number."""
     return ops.poisson_nll_loss(
-        input, target, log_input, full, eps=eps, reduction=_named(reduction)
+        input, target, log_input, full, eps=eps, reduction=_named("poisson_nll_loss", reduction)
     )
 
 
@@ -299,9 +337,16 @@ def triplet_margin_loss(
     p: float = 2,
     eps: float = 1e-6,
     swap: bool = False,
-    reduction: int = 1,
+    reduction: int = 0,
 ) -> Any:
     """`nn.functional.triplet_margin_loss`, `reduction` being a number."""
     return ops.triplet_margin_loss(
-        anchor, positive, negative, margin, p, eps, swap, reduction=_named(reduction)
+        anchor,
+        positive,
+        negative,
+        margin,
+        p,
+        eps,
+        swap,
+        reduction=_named("triplet_margin_loss", reduction),
     )

@@ -98,3 +98,21 @@ def test_gumbel_softmax(hard: bool) -> None:
     y.backward(mg.Tensor._from_array(weight))
     expected.backward(torch.from_numpy(weight))
     np.testing.assert_allclose(x.grad._array, z.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_that_cannot_be(mode: str) -> None:
+    for lib in (mg, torch):
+        f, table = lib.nn.functional.embedding_bag, lib.zeros(4, 3)
+        for ids, offsets in (
+            ([0, 7], [0]), ([0, -1], [0]), ([0, 1], [1]), ([0, 1], [0, 5]),
+            ([[0, 1], [9, 2]], None), ([[], []], None),
+        ):  # fmt: skip
+            given = lib.tensor(ids, dtype=lib.int64)
+            starts = None if offsets is None else lib.tensor(offsets)
+            with pytest.raises(RuntimeError):
+                f(given, table, starts, mode=mode)
+    with pytest.raises(RuntimeError, match="must not fall"):  # PyTorch reads outside
+        mg.nn.functional.embedding_bag(
+            mg.tensor([0, 1, 2, 3]), mg.zeros(4, 3), mg.tensor([0, 3, 1]), mode=mode
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -66,6 +67,13 @@ def divergence(lib: Any) -> tuple:
     return lib.kl_div(a, y.detach(), 2, log_target=True), [a], []
 
 
+def aligned(lib: Any, **options: Any) -> tuple:
+    (a,) = arrays(lib, (5, 2, 4))
+    lengths = (lib.tensor([5, 4]), lib.tensor([2, 2]))
+    targets = lib.tensor([[1, 2], [2, 3]])
+    return lib.ctc_loss(a.log_softmax(2), targets, *lengths, **options), [a], []
+
+
 def logits(lib: Any) -> tuple:
     a, y = arrays(lib, (3, 4), (3, 4))
     return lib.binary_cross_entropy_with_logits(a, y.detach(), None, y.detach() ** 2, 2), [a], []
@@ -110,6 +118,10 @@ CALLS = {
     "margin_ranking_loss": ranked,
     "hinge_embedding_loss": hinged,
     "kl_div": divergence,
+    "ctc_loss": aligned,
+    "ctc_loss-mean": functools.partial(aligned, reduction=1),
+    "ctc_loss-sum": functools.partial(aligned, reduction=2, zero_infinity=True),
+    "flip": with_arrays("flip", [(3, 4)], (0, -1)),
     "binary_cross_entropy_with_logits": logits,
     "poisson_nll_loss": counts,
     "triplet_margin_loss": with_arrays("triplet_margin_loss", [(3, 4)] * 3, 1.0, 2, 1e-6, False, 0),
@@ -187,12 +199,33 @@ def test_dropouts_in_place_and_bad(name: str) -> None:
             getattr(lib, name)(x, 0.5)
 
 
+def test_reductions() -> None:
+    """Without a number PyTorch's parser takes 0, and every number but 1 and 2 is none."""
+    for name in ("cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss", "kl_div",
+                 "binary_cross_entropy_with_logits", "hinge_embedding_loss"):  # fmt: skip
+        for options in ({}, *({"reduction": r} for r in (0, 1, 2, 3, -1))):
+            results = []
+            for lib in (mg, torch):
+                a, b = (lib.linspace(0.1, end, 6).reshape(2, 3) for end in (0.9, 0.4))
+                y = lib.tensor([1.0, -1.0])
+                given = {
+                    "cosine_embedding_loss": (a, b, y),
+                    "hinge_embedding_loss": (a[:, 0], y),
+                    "margin_ranking_loss": (a[:, 0], b[:, 0], y),
+                    "triplet_margin_loss": (a, b, b * a),
+                }.get(name, (a, b))
+                results.append(getattr(lib, name)(*given, **options).numpy())
+            np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6, strict=True)
+
+
 def test_wrong_sizes() -> None:
     for lib in (mg, torch):
         with pytest.raises(RuntimeError):
             lib.native_group_norm(lib.ones(2, 4, 3), None, None, 2, 4, 2, 2, 1e-5)
-    with pytest.raises(ValueError, match=r"needed: 0 \(none\)"):
-        mg.kl_div(mg.ones(2), mg.ones(2), 7)
+        with pytest.raises(TypeError, match=r"'reduction' (\(position 3\) )?must be int, not str"):
+            lib.kl_div(lib.ones(2), lib.ones(2), "mean")
+        with pytest.raises(TypeError, match="must be tuple of ints, not int"):
+            lib.flip(lib.ones(2, 2), 0)
 
 
 def test_of_other_libraries() -> None:

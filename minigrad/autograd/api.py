@@ -39,7 +39,9 @@ def _roots(tensors: tuple, grads: tuple, create_graph: bool) -> list[tuple[Node,
     roots = []
     for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
         if not isinstance(t, Variable):
-            raise TypeError(f"backward: element {i} is a {t.__class__.__name__}; needed: a tensor")
+            raise AssertionError(
+                f"Expected output to be a torch.Tensor, but element {i} is a {t.__class__.__name__}"
+            )
         fn = t._fn
         if fn is None:
             raise RuntimeError(
@@ -95,9 +97,9 @@ def backward(
     if inputs is not None:
         inputs = _as_tuple(inputs)
         if not inputs:
-            raise RuntimeError("'inputs' argument to backward cannot be empty.")
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         wanted = {}
-        for t in _checked("backward", inputs):
+        for t in _checked(inputs):
             retain_grad(t)
             wanted[t._fn] = None
     before = modes.set_recording(create_graph)
@@ -107,11 +109,11 @@ def backward(
         modes.set_recording(before)
 
 
-def _checked(function: str, inputs: tuple) -> tuple:
-    for i, t in enumerate(inputs):
+def _checked(inputs: tuple) -> tuple:
+    for t in inputs:
         if not isinstance(t, Variable):
-            raise TypeError(
-                f"{function}: inputs[{i}] is a {t.__class__.__name__}; needed: a tensor"
+            raise RuntimeError(
+                f"all inputs have to be Tensors or GradientEdges, but got {t.__class__.__name__}"
             )
     return inputs
 
@@ -171,7 +173,7 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
             "allow_unused=False."
         )
-    outputs = _as_tuple(outputs)
+    outputs = (outputs,) if isinstance(outputs, Variable) else tuple(outputs)
     # Any iterable of tensors, as PyTorch: the values of a dict of parameters, a generator.
     inputs = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
     if is_grads_batched:
@@ -182,7 +184,7 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     roots = _roots(outputs, _as_tuple(grad_outputs), create_graph)
     wanted: dict[Node, Any] = {}
-    for t in _checked("grad", inputs):
+    for t in _checked(inputs):
         if t._fn is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
         wanted[t._fn] = None

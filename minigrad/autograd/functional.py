@@ -62,6 +62,17 @@ def _finished(tensors: tuple, create_graph: bool) -> tuple:
     return tensors if create_graph else tuple(wrap(t._array) for t in tensors)
 
 
+def _dependent(products: tuple, create_graph: bool, strict: bool) -> tuple:
+    """Products with a graph, which `strict` mode wants to depend on the inputs."""
+    for i, t in enumerate(products):
+        if strict and create_graph and t._fn is None:
+            raise RuntimeError(
+                f"The jacobian of the user-provided function is independent of input {i}. This is "
+                "not allowed in strict mode when create_graph=True."
+            )
+    return products
+
+
 def _call(function: str, func: Callable, inputs: tuple) -> tuple[bool, tuple]:
     return _as_tuple(func(*inputs), "outputs of the user-provided function", function)
 
@@ -71,7 +82,7 @@ def _connected(outputs: tuple, strict: bool, function: str) -> None:
         if strict and t._fn is None:
             raise RuntimeError(
                 f"Output {i} of the user-provided function does not require gradients. The outputs "
-                f"must be computed in a differentiable manner from the input when running in "
+                "must be computed in a differentiable manner from the input when running in "
                 f"strict mode ({function})."
             )
 
@@ -128,7 +139,8 @@ def vjp(
         _connected(outputs, strict, "vjp")
         vectors = _vectors(v, outputs, out_tuple, "vjp")
         grads = _grad(outputs, points, vectors, create_graph)
-        grads = _finished(_filled(grads, points, strict, "vjp"), create_graph)
+        grads = _dependent(_filled(grads, points, strict, "vjp"), create_graph, strict)
+        grads = _finished(grads, create_graph)
         outputs = _finished(outputs, create_graph)
     finally:
         modes.set_recording(before)
@@ -150,7 +162,7 @@ def jvp(
         grads = _filled(_grad(outputs, points, weights, True), points, strict, "jvp")
         products = _grad(grads, weights, vectors, create_graph)
         products = _filled(products, outputs, strict, "jvp")
-        products = _finished(products, create_graph)
+        products = _finished(_dependent(products, create_graph, strict), create_graph)
         outputs = _finished(outputs, create_graph)
     finally:
         modes.set_recording(before)
@@ -174,16 +186,32 @@ def jacobian(
         raise AssertionError(
             f"jacobian: strategy={strategy!r} was given; needed: 'forward-mode' or 'reverse-mode'"
         )
-    if strategy == "forward-mode" and not vectorize:
-        raise NotImplementedError(
-            "jacobian: strategy='forward-mode' is only supported with vectorize=True"
-        )
+    if strategy == "forward-mode":
+        if create_graph:
+            raise NotImplementedError(
+                'jacobian: `create_graph=True` and `strategy="forward-mode"` are not supported '
+                'together. Please either set `create_graph=False` or `strategy="reverse-mode"`.'
+            )
+        if strict:
+            raise RuntimeError(
+                'jacobian: `strict=True` and `strategy="forward-mode"` are not supported '
+                'together. Please either set `strict=False` or `strategy="reverse-mode"`.'
+            )
+        if not vectorize:
+            raise NotImplementedError(
+                "jacobian: strategy='forward-mode' is only supported with vectorize=True"
+            )
     before = modes.set_recording(True)
     try:
         in_tuple, given = _as_tuple(inputs, "inputs", "jacobian")
         points = _prepared(given, create_graph)
         out_tuple, outputs = _call("jacobian", func, points)
         _connected(outputs, strict, "jacobian")
+        if strict and vectorize:
+            raise RuntimeError(
+                "jacobian: `strict=True` and `vectorized=True` are not supported together. Please "
+                "either set `strict=False` or `vectorize=False`."
+            )
         result = tuple(_rows_of(o, points, create_graph, strict) for o in outputs)
     finally:
         modes.set_recording(before)
@@ -198,7 +226,7 @@ def _rows_of(output: Variable, points: tuple, create_graph: bool, strict: bool) 
         weight = _zeros_like(output)
         weight._array[index] = 1
         grads = _grad((output,), points, (weight,), create_graph)
-        grads = _filled(grads, points, strict, "jacobian")
+        grads = _dependent(_filled(grads, points, strict, "jacobian"), create_graph, strict)
         for row, g in zip(rows, grads, strict=True):
             row.append(g)
     shaped = []
@@ -212,7 +240,7 @@ def _rows_of(output: Variable, points: tuple, create_graph: bool, strict: bool) 
     return _finished(tuple(shaped), create_graph)
 
 
-def _scalar(function: str, func: Callable) -> Callable:
+def _scalar(function: str, func: Callable, strict: bool = False) -> Callable:
     def checked(*args: Any) -> Any:
         is_tuple, outputs = _call(function, func, args)
         if is_tuple:
@@ -222,7 +250,8 @@ def _scalar(function: str, func: Callable) -> Callable:
                 f"The Tensor returned by the function given to {function} should contain a single "
                 f"element; given shape {list(outputs[0]._array.shape)}"
             )
-        return outputs[0].reshape(())
+        _connected(outputs, strict, function)
+        return outputs[0].reshape(()) if outputs[0]._array.ndim else outputs[0]
 
     return checked
 
@@ -245,11 +274,16 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """Second derivatives of a function of one value, shaped (*input shape, *input shape)."""
+    if outer_jacobian_strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError(
+            f"hessian: outer_jacobian_strategy={outer_jacobian_strategy!r} was given; needed: "
+            "'forward-mode' or 'reverse-mode'"
+        )
     in_tuple, _ = _as_tuple(inputs, "inputs", "hessian")
-    value = _scalar("hessian", func)
+    value = _scalar("hessian", func, strict)
 
     def gradients(*points: Any) -> Any:
-        first = jacobian(value, points, create_graph=True, strict=strict)
+        first = jacobian(value, points, create_graph=True)
         _independent(first, strict, "hessian")
         return first if in_tuple else first[0]
 

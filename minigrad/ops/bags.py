@@ -140,10 +140,22 @@ def _bounds(offsets: Any, count: int, last: bool) -> Any:
         )
     if len(offsets) and offsets[-1] > count:
         raise RuntimeError(
-            f"offsets[-1] can not be greater than input's length({count}) but got offsets[-1] of "
+            f"offsets[-1] can not be greater than input's length {count} but got offsets[-1] of "
             f"{offsets[-1]}"
         )
     return offsets.astype(np.int64) if last else np.append(offsets, count).astype(np.int64)
+
+
+def _raise_outside(ids: Any, bounds: Any, rows: int) -> None:
+    """RuntimeError for offsets that fall and numbers that no row has, which kernels have met."""
+    if (bounds[1:] < bounds[:-1]).any():  # PyTorch reads memory that is not there
+        raise RuntimeError(f"offsets must not fall, but bags start and end at {bounds.tolist()}")
+    outside = (ids < 0) | (ids >= rows)
+    if outside.any():
+        at = int(outside.argmax())
+        raise RuntimeError(
+            f"Index {at} of input takes value {ids[at]} which is not in the valid range [0, {rows})"
+        )
 
 
 def _maxima(rows: Any, bag: Any, bags: int) -> Any:
@@ -172,6 +184,8 @@ def _flat(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any]:
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
                 f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
+        if not ids.shape[1]:
+            raise RuntimeError("step must be nonzero")
         starts = np.arange(ids.shape[0], dtype=ids.dtype) * ids.shape[1]
         flat = None if per_sample is None else reshape(per_sample, (ids.size,))
         return ids.reshape(-1), starts, flat
@@ -242,7 +256,11 @@ def embedding_bag(
         )
     _check_types(ids, starts, table, None if samples is None else samples._array)
     bounds = _bounds(starts, len(ids), include_last_offset and given.ndim == 1)
-    return _reduced(weight, ids, bounds, samples, mode, scale_grad_by_freq, padding_idx)
+    try:
+        return _reduced(weight, ids, bounds, samples, mode, scale_grad_by_freq, padding_idx)
+    except (IndexError, ValueError):
+        _raise_outside(ids, bounds, len(table))
+        raise
 
 
 def _reduced(

@@ -189,3 +189,74 @@ def test_functions_of_one_element_of_any_shape() -> None:
     assert j.tolist() == [[2, 0], [0, 2]]
     with pytest.raises(NotImplementedError, match="vectorize=True"):
         functional.jacobian(lambda a: a, mg.ones(2), strategy="forward-mode")
+
+
+REFUSED = {
+    "strict and vectorize": ("square", {"strict": True, "vectorize": True}, RuntimeError),
+    "forward": ("square", {"strategy": "forward-mode"}, NotImplementedError),
+    "forward and create_graph": (
+        "square",
+        {"strategy": "forward-mode", "create_graph": True, "vectorize": True},
+        NotImplementedError,
+    ),
+    "forward and strict": (
+        "square",
+        {"strategy": "forward-mode", "strict": True, "vectorize": True},
+        RuntimeError,
+    ),
+    "a constant Jacobian": ("twice", {"strict": True, "create_graph": True}, RuntimeError),
+    "strategy": ("square", {"strategy": "sideways"}, AssertionError),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_options_that_do_not_go_together(name: str) -> None:
+    f, options, error = REFUSED[name]
+    torch = pytest.importorskip("torch")
+    for m in (torch, mg):
+        function = {"square": lambda a: a * a, "twice": lambda a: a * 2}[f]
+        with pytest.raises(error):
+            m.autograd.functional.jacobian(function, m.ones(2), **options)
+        outer = {k.replace("strategy", "outer_jacobian_strategy"): v for k, v in options.items()}
+        if f == "square":
+            with pytest.raises(error):
+                m.autograd.functional.hessian(lambda a: (a**3).sum(), m.ones(2), **outer)
+        else:
+            for product in (m.autograd.functional.vjp, m.autograd.functional.jvp):
+                with pytest.raises(error, match="The jacobian of the user-provided function is"):
+                    product(function, m.ones(2), m.ones(2), **options)
+
+
+def test_strict_hessian_of_what_depends_on_one_input() -> None:
+    torch = pytest.importorskip("torch")
+    for m in (torch, mg):
+        with pytest.raises(RuntimeError, match="with respect to input 1 is independent of the"):
+            m.autograd.functional.hessian(
+                lambda a, b: (a * a).sum(), (m.ones(2), m.ones(2)), strict=True
+            )
+
+
+def test_arguments_of_grad_and_backward() -> None:
+    torch = pytest.importorskip("torch")
+    for m in (torch, mg):
+
+        def loss(x: Any) -> Any:
+            return (x * x).sum()
+
+        x = m.ones(2, requires_grad=True)
+        for wrong in (1, "x", None):
+            with pytest.raises(RuntimeError, match="all inputs have to be Tensors"):
+                m.autograd.grad(loss(x), [x, wrong])
+        with pytest.raises(RuntimeError, match="all inputs have to be Tensors"):
+            m.autograd.backward(loss(x), inputs=[1])
+        with pytest.raises(RuntimeError, match=r"argument to `backward\(\)` cannot be empty"):
+            loss(x).backward(inputs=[])
+        with pytest.raises(AssertionError):
+            m.autograd.grad([1.0], [x])
+        with pytest.raises(AssertionError):
+            m.autograd.backward([1.0])
+        for wrong in (1.0, None):
+            with pytest.raises(TypeError, match="is not iterable"):
+                m.autograd.grad(wrong, [x])
+        with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'nothing'"):
+            x.nothing  # noqa: B018

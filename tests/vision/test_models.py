@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -113,11 +115,23 @@ def test_initialisation_of_a_seed() -> None:
 def test_options() -> None:
     with pytest.raises(ValueError, match="no trained weights"):
         models.resnet18(weights="DEFAULT")
-    with pytest.raises(ValueError, match="no trained weights"):
+    with (
+        pytest.warns(UserWarning, match="'pretrained' is deprecated since 0.13"),
+        pytest.raises(ValueError, match="no trained weights"),
+    ):
         models.vgg16(pretrained=True)
-    assert (
-        models.resnet18(pretrained=False, zero_init_residual=True).layer1[0].bn2.weight == 0
-    ).all()
+    with pytest.warns(UserWarning, match="equivalent to passing `weights=None`"):
+        made = models.resnet18(pretrained=False, zero_init_residual=True)
+    assert (made.layer1[0].bn2.weight == 0).all()
+    with pytest.warns(UserWarning, match="Using 'weights' as positional"):
+        assert isinstance(models.squeezenet1_1(False), models.SqueezeNet)
+    with pytest.warns(UserWarning, match="Using 'weights' and 'progress' as positional"):
+        assert isinstance(models.mobilenet_v2(None, False), models.MobileNetV2)
+    with pytest.raises(TypeError):
+        models.alexnet(None, weights=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        models.squeezenet1_1(weights=None, progress=False)
     dilated = models.ResNet(
         models.resnet.Bottleneck, [1, 1, 1, 1], replace_stride_with_dilation=[False, True, True]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import nn, ops
-from ._common import no_weights
+from ._common import no_weights, takes_pretrained
 
 
 class AlexNet(nn.Module):
@@ -43,7 +43,8 @@ class AlexNet(nn.Module):
         return self.classifier(ops.flatten(self.avgpool(self.features(x)), 1))
 
 
+@takes_pretrained
 def alexnet(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> AlexNet:
     """AlexNet. ValueError if trained weights are asked for."""
-    no_weights("alexnet", weights, kwargs)
+    no_weights("alexnet", weights)
     return AlexNet(**kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import nn, ops
-from ._common import initialise, no_weights
+from ._common import initialise, no_weights, takes_pretrained
 
 # Expansion, channels, blocks and stride of each stage.
 _STAGES = [
@@ -111,7 +111,8 @@ class MobileNetV2(nn.Module):
         return self.classifier(ops.flatten(x, 1))
 
 
+@takes_pretrained
 def mobilenet_v2(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> MobileNetV2:
     """MobileNetV2. ValueError if trained weights are asked for."""
-    no_weights("mobilenet_v2", weights, kwargs)
+    no_weights("mobilenet_v2", weights)
     return MobileNetV2(**kwargs)

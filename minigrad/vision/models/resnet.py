@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import nn, ops
 from ...nn import init
-from ._common import initialise, no_weights
+from ._common import initialise, no_weights, takes_pretrained
 
 
 def conv3x3(
@@ -166,12 +166,12 @@ class ResNet(nn.Module):
 
 def _builder(name: str, block: Any, layers: list[int], **fixed: Any) -> Callable[..., ResNet]:
     def build(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> ResNet:
-        no_weights(name, weights, kwargs)
+        no_weights(name, weights)
         return ResNet(block, layers, **{**fixed, **kwargs})
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = f"{name}: `ResNet` of {block.__name__} with {layers} blocks a stage."
-    return build
+    return takes_pretrained(build)
 
 
 resnet18 = _builder("resnet18", BasicBlock, [2, 2, 2, 2])

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import nn, ops
 from ...nn import init
-from ._common import no_weights
+from ._common import no_weights, takes_pretrained
 
 
 class Fire(nn.Module):
@@ -73,13 +73,15 @@ class SqueezeNet(nn.Module):
         return ops.flatten(self.classifier(self.features(x)), 1)
 
 
+@takes_pretrained
 def squeezenet1_0(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> SqueezeNet:
     """SqueezeNet 1.0. ValueError if trained weights are asked for."""
-    no_weights("squeezenet1_0", weights, kwargs)
+    no_weights("squeezenet1_0", weights)
     return SqueezeNet("1_0", **kwargs)
 
 
+@takes_pretrained
 def squeezenet1_1(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> SqueezeNet:
     """SqueezeNet 1.1, with less work. ValueError if trained weights are asked for."""
-    no_weights("squeezenet1_1", weights, kwargs)
+    no_weights("squeezenet1_1", weights)
     return SqueezeNet("1_1", **kwargs)

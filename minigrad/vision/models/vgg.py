@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import nn, ops
-from ._common import initialise, no_weights
+from ._common import initialise, no_weights, takes_pretrained
 
 # Channels of the convolutions; "M" stands for a pool.
 _PLANS: dict[int, list] = {
@@ -68,12 +68,12 @@ def _builder(depth: int, batch_norm: bool) -> Callable[..., VGG]:
     name = f"vgg{depth}_bn" if batch_norm else f"vgg{depth}"
 
     def build(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> VGG:
-        no_weights(name, weights, kwargs)
+        no_weights(name, weights)
         return VGG(make_layers(_PLANS[depth], batch_norm), **kwargs)
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = f"{name}: `VGG` of {depth} layers{' with batch norm' if batch_norm else ''}."
-    return build
+    return takes_pretrained(build)
 
 
 vgg11, vgg11_bn = _builder(11, False), _builder(11, True)
