@@ -14,12 +14,11 @@ struct Rows {
   int64_t ignored;
 };
 
-// Whether all the targets are classes; calls for the elements of x (nullptr: none) on the way.
-bool in_range(const Rows& r, const char* x, int64_t bytes) {
+bool is_class(const Rows& r, int64_t target) { return target >= 0 && target < r.classes; }
+
+bool in_range(const Rows& r) {
   for (int64_t i = 0; i < r.n; ++i) {
-    const int64_t t = r.target[i];
-    if (t != r.ignored && (t < 0 || t >= r.classes)) return false;
-    if (x && t != r.ignored) __builtin_prefetch(x + (i * r.classes + t) * bytes);
+    if (!is_class(r, r.target[i]) && r.target[i] != r.ignored) return false;
   }
   return true;
 }
@@ -30,16 +29,22 @@ double weight_of(const Rows& r, int64_t target) {
   return r.weight ? static_cast<double>(static_cast<const T*>(r.weight)[target]) : 1;
 }
 
+// The sums of weight times -x and of the weights; false if a target is no class. One pass: the
+// elements of x lie far apart, and their loads overlap only if nothing stands between them.
 template <class T>
-double total_loss(const T* x, const Rows& r, double* weights) {
-  double sum = 0;
-  for (int64_t i = 0; i < r.n; ++i) {
-    if (r.target[i] == r.ignored) continue;
-    const double w = weight_of<T>(r, r.target[i]);
-    sum -= w * static_cast<double>(x[i * r.classes + r.target[i]]);
-    *weights += w;
+bool total_loss(const T* x, const Rows& r, double* sum, double* weights) {
+  double s = 0, total = 0;
+  for (int64_t i = 0; i < r.n; ++i, x += r.classes) {
+    const int64_t t = r.target[i];
+    if (t == r.ignored) continue;
+    if (!is_class(r, t)) return false;
+    const double w = r.weight ? static_cast<double>(static_cast<const T*>(r.weight)[t]) : 1;
+    s -= w * static_cast<double>(x[t]);
+    total += w;
   }
-  return sum;
+  *sum = s;
+  *weights = total;
+  return true;
 }
 
 template <class T>
@@ -52,7 +57,7 @@ void spread(T* out, const Rows& r, double scale) {
 
 // Reads target, weight and the ignored class; false: NumPy's work, or an error.
 bool read_rows(const char* kernel, PyObject* const* args, DType type, int64_t n, int64_t classes,
-               const Array* x, Rows* rows) {
+               Rows* rows) {
   Array target, weight;
   if (!read_array(kernel, "target", args[0], &target) ||
       !read_optional(kernel, "weight", args[1], &weight) ||
@@ -74,8 +79,7 @@ bool read_rows(const char* kernel, PyObject* const* args, DType type, int64_t n,
     }
     rows->weight = weight.data;
   }
-  const int64_t bytes = type == DType::kFloat32 ? 4 : 8;
-  return in_range(*rows, x ? x->as<const char>() : nullptr, bytes);
+  return true;
 }
 
 // nll(x, target, weight, ignore_index, mean): (loss, sum of the weights), or None.
@@ -89,14 +93,16 @@ PyObject* nll(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   const bool fits =
       x.ndim == 2 && x.contiguous && (x.dtype == DType::kFloat32 || x.dtype == DType::kFloat64);
-  if (!fits || !read_rows("nll", args + 1, x.dtype, x.shape[0], x.shape[1], &x, &rows)) {
+  if (!fits || !read_rows("nll", args + 1, x.dtype, x.shape[0], x.shape[1], &rows)) {
     if (PyErr_Occurred()) return nullptr;
     Py_RETURN_NONE;
   }
-  double weights = 0;
+  double sum, weights;
   const bool is_float = x.dtype == DType::kFloat32;
-  double sum = is_float ? total_loss(x.as<const float>(), rows, &weights)
-                        : total_loss(x.as<const double>(), rows, &weights);
+  if (!(is_float ? total_loss(x.as<const float>(), rows, &sum, &weights)
+                 : total_loss(x.as<const double>(), rows, &sum, &weights))) {
+    Py_RETURN_NONE;  // who calls finds the target and names it
+  }
   if (mean) sum /= weights;
   PyArray_Descr* descr = PyArray_DESCR(x.object);
   Py_INCREF(descr);
@@ -128,8 +134,8 @@ PyObject* nll_backward(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool is_float = grad.dtype == DType::kFloat32;
   const bool fits =
       grad.size == 1 && (is_float || grad.dtype == DType::kFloat64) && target.ndim == 1;
-  if (!fits ||
-      !read_rows("nll_backward", args + 1, grad.dtype, target.size, classes, nullptr, &rows)) {
+  if (!fits || !read_rows("nll_backward", args + 1, grad.dtype, target.size, classes, &rows) ||
+      !in_range(rows)) {
     if (PyErr_Occurred()) return nullptr;
     return fail(PyExc_ValueError, "nll_backward: grad, target and weight do not fit");
   }

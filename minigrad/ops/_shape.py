@@ -132,7 +132,9 @@ def normalize_dim(dim: Any, ndim: int, name: str = "dim") -> int:
 def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     """One or several dimensions counted from the front. RuntimeError for one named twice."""
     given: Sequence = dims if isinstance(dims, (tuple, list)) else (dims,)
-    result = tuple(normalize_dim(d, ndim) for d in given)
+    if len(given) == 1:
+        return (normalize_dim(given[0], ndim),)
+    result = tuple([normalize_dim(d, ndim) for d in given])
     if len(set(result)) != len(result):
         twice = next(d for d in result if result.count(d) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
