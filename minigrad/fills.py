@@ -20,6 +20,7 @@ from .autograd.variable import Variable, is_float
 from .dtypes import type_name
 from .generator import Generator, chosen
 from .kernels.fast import fast_normal, fast_uniform
+from .kernels.streams import fused
 
 _F64 = np.dtype(np.float64)
 
@@ -43,37 +44,20 @@ def fill_uniform(array: np.ndarray, lo: float, hi: float, generator: Generator) 
     if dtype.kind not in "fV":
         raise unsupported("check_uniform_bounds", dtype)
     target = in_memory_order(array)
-    if dtype == _F64:
-        u = generator.uniform64(target.shape)
-        if lo != 0 or hi != 1:
-            u = _fused(u, hi - lo, lo)
-    else:
-        u = generator.uniform32(target.shape)
-        if lo != 0 or hi != 1:
-            # One rounding, as a fused multiply-add: the product is exact in float64.
-            a, b = np.float32(lo), np.float32(hi)
-            u = (u * np.float64(b - a) + np.float64(a)).astype(np.float32)
-    values = np.asarray(u.astype(dtype, copy=False))
-    if dtype.itemsize == 2 or lo != 0 or hi != 1:
-        # Rounding may reach the open end: PyTorch gives the other one then.
-        values[values == dtype.type(hi)] = dtype.type(lo)
+    if dtype.itemsize >= 4:
+        if target.flags.c_contiguous:
+            generator.fill("uniform", target, lo, hi)
+        else:
+            values = np.empty(target.shape, dtype)
+            generator.fill("uniform", values, lo, hi)
+            target[...] = values
+        return
+    values = np.empty(target.shape, np.float32)
+    generator.fill("uniform", values, lo, hi)
+    values = values.astype(dtype)
+    # Rounding may reach the open end: PyTorch gives the other one then.
+    values[values == dtype.type(hi)] = dtype.type(lo)
     target[...] = values
-
-
-def _fused(x: np.ndarray, y: float, z: float) -> np.ndarray:
-    """x * y + z with one rounding, by Dekker's exact product and Knuth's exact sum."""
-    split = 134217729.0  # 2**27 + 1
-    product = x * y
-    t = split * x
-    high_x = t - (t - x)
-    low_x = x - high_x
-    s = split * y
-    high_y = s - (s - y)
-    low_y = y - high_y
-    error = ((high_x * high_y - product) + high_x * low_y + low_x * high_y) + low_x * low_y
-    total = product + z
-    back = total - product
-    return total + ((product - (total - back)) + (z - back) + error)
 
 
 def fill_normal(array: np.ndarray, mean: float, std: float, generator: Generator) -> None:
@@ -84,18 +68,20 @@ def fill_normal(array: np.ndarray, mean: float, std: float, generator: Generator
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     if array.size >= 16 and array.flags.c_contiguous:
-        values = generator.normal_fill(array.size, dtype)
-        if mean != 0 or std != 1:
-            if dtype == _F64:
-                values = _fused(values, std, mean)
-            else:
-                values = values * np.float64(np.float32(std)) + np.float64(np.float32(mean))
-                values = values.astype(np.float32)
+        if dtype.itemsize >= 4:
+            generator.fill("normal", array, mean, std)
+            return
+        # Of these nothing is drawn for a block that is not full but the last 16.
+        values = np.empty(array.size, np.float32)
+        full = array.size // 16 * 16
+        generator.fill("normal", values[:full], mean, std)
+        if full != array.size:
+            generator.fill("normal", values[-16:], mean, std)
         array[...] = values.reshape(array.shape)
         return
     target = in_memory_order(array)
     values = generator.normals(array.size)
-    target[...] = _fused(values, std, mean).reshape(target.shape)
+    target[...] = fused(values, std, mean).reshape(target.shape)
 
 
 _LARGEST_EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24, "float64": 2**53}
@@ -125,14 +111,31 @@ def fill_integers(
     _check_bounds(dtype, kind, low, high)
     if high is None:  # up to the largest number, included
         high = (_LARGEST_EXACT.get(kind) or (1 if kind == "bool" else int(np.iinfo(dtype).max))) + 1
+    if kind in _LARGEST_EXACT:
+        low, high = _held(dtype, kind, low, high)
     span = high - low
-    if span >= 2**28:  # so that the remainder stays nearly uniform
-        raw = generator.raw64(target.shape)
-        offset = (raw % np.uint64(span) if span < 2**64 else raw).view(np.int64)
-    else:
-        offset = (generator.raw32(target.shape) % np.uint32(span)).astype(np.int64)
+    if span < 2**28:
+        whole = kind == "int64" and target.flags.c_contiguous
+        values = target if whole else np.empty(target.shape, np.int64)
+        generator.integers(values, low, span)
+        if not whole:
+            target[...] = values
+        return
+    raw = generator.raw64(target.shape)  # so that the remainder stays nearly uniform
+    offset = (raw % np.uint64(span) if span < 2**64 else raw).view(np.int64)
     with np.errstate(over="ignore"):
         target[...] = offset + np.int64(low)
+
+
+def _held(dtype: np.dtype, kind: str, low: int, high: int) -> tuple[int, int]:
+    """The bounds, moved inwards by PyTorch's rule where rounding would reach beyond them."""
+    digits = _LARGEST_EXACT[kind].bit_length() - 1
+    first, last = int(dtype.type(low + 1)), int(dtype.type(high - 1))
+    if first < low:
+        low = first + (1 << (abs(low + 1).bit_length() - digits))
+    if last >= high:
+        high = last - (1 << (abs(high - 1).bit_length() - digits))
+    return low, high
 
 
 def _check_bounds(dtype: np.dtype, kind: str, low: int, high: int | None) -> None:
@@ -276,7 +279,7 @@ def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: An
         if not is_float(array):
             raise unsupported("log_normal_cpu", array.dtype)
         target = in_memory_order(array)
-        target[...] = np.exp(_fused(g.normals(array.size), std, mean)).reshape(target.shape)
+        target[...] = np.exp(fused(g.normals(array.size), std, mean)).reshape(target.shape)
 
     _filling("log_normal_", fill, self)
     return self

@@ -210,23 +210,23 @@ class Generator:
                 self._normal = float(values[n])
             return values[:n]
 
-    def normal_fill(self, n: int, dtype: np.dtype) -> np.ndarray:
-        """`n` >= 16 normals of a dtype (of 16-bit types in float32), made in blocks of 16."""
-        draw = self.uniform64 if dtype == np.float64 else self.uniform32
-        with self._lock:
-            if dtype.itemsize == 2:  # these draw nothing for a block that is not full
-                out = np.empty(n, np.float32)
-                full = n // 16 * 16
-                out[:full] = draw(full)
-            else:
-                out = draw(n)
-                full = n // 16 * 16
-            cpu.normal_blocks(out[:full])
-            if full != n:
-                last = draw(16)
-                cpu.normal_blocks(last)
-                out[n - 16 :] = last
-            return out
+    def fill(self, distribution: str, out: np.ndarray, first: float, second: float) -> None:
+        """Fills `out`, contiguous and of float32 or float64.
+
+        "uniform" in [first, second); "normal" of mean `first` and standard deviation `second`,
+        made in blocks of 16, of which there must be one at least.
+        """
+        if out.size:
+            with self._lock:
+                kernel = cpu.normal_fill if distribution == "normal" else cpu.uniform_fill
+                kernel(self._engine(), out, first, second)
+
+    def integers(self, out: np.ndarray, low: int, span: int) -> np.ndarray:
+        """Fills `out`, contiguous int64, with low + an output of the engine % span; returns it."""
+        if out.size:
+            with self._lock:
+                cpu.integers(self._engine(), out, low, span)
+        return out
 
     def permutation(self, n: int) -> np.ndarray:
         """The numbers below `n` in random order, int64."""

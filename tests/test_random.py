@@ -82,6 +82,28 @@ def test_uniform_bounds(dtype: str) -> None:
              dtype=dtype)  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_uniform_and_normal_to_the_last_bit(dtype: str) -> None:
+    """Also in large tensors, whose pieces are drawn one after the other, and of tiny numbers."""
+    for n in (1000, 1023, 1040, 70_003):
+        for a, b in ((-0.1, 0.2), (0.0, 1e-39), (5, 5), (-0.0883883, 0.0883883)):
+            same(lambda m, n=n, a=a, b=b: m.empty(n, dtype=getattr(m, dtype)).uniform_(a, b))
+        for a, b in ((0, 0.01), (3.3, 0.02), (0.0, 1e-40)):
+            same(lambda m, n=n, a=a, b=b: m.empty(n, dtype=getattr(m, dtype)).normal_(a, b))
+    same(lambda m: m.empty(30, 40, dtype=getattr(m, dtype)).t().uniform_(-1, 3))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bounds"),
+    [("float32", (-5, 2**27)), ("float32", (2**26 + 3, 2**27 + 5)), ("float32", (-(2**27) - 3, 7)),
+     ("float32", (-(2**24) - 1, 2**24 + 1)), ("bfloat16", (-300, 300)), ("float16", (-2049, 2050)),
+     ("float64", (0, 2**53 + 1)), ("float64", (5, 2**60))],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.*out of bounds")
+def test_integers_that_a_float_cannot_hold(dtype: str, bounds: tuple) -> None:
+    same(lambda m: m.empty(100, dtype=getattr(m, dtype)).random_(*bounds))
+
+
 def _strided(m: Any, dtype: str = "float32") -> Any:
     return m.empty_strided((10, 6), (1, 30), dtype=getattr(m, dtype))
 

@@ -26,6 +26,7 @@ GROUPS = (
     "loss",
     "pool",
     "interpolation",
+    "random",
     "dropout",
     "attention",
     "recurrent",

@@ -74,24 +74,34 @@ bool need_planes(const char* kernel, const char* name, const Array& array, int s
 bool need_same_shape(const char* kernel, const char* name, const Array& array,
                      const char* other_name, const Array& other);
 
+// Python's lock handed over, if `wanted`, as long as this lives.
+class Unlocked {
+ public:
+  explicit Unlocked(bool wanted) : state_(wanted ? PyEval_SaveThread() : nullptr) {}
+  // Python ends daemon threads here at exit, by unwinding: noexcept would end the process instead.
+  ~Unlocked() noexcept(false) {
+    if (state_) PyEval_RestoreThread(state_);
+  }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
 // Open around every kernel call: flushes denormals, and lets other Python threads run if the call
 // is long enough to pay for handing over the interpreter lock. `nanoseconds`: a rough estimate of
 // the work on one thread. Between construction and destruction no Python object may be touched.
 class KernelScope {
  public:
-  explicit KernelScope(double nanoseconds)
-      : state_(unlocks(nanoseconds) ? PyEval_SaveThread() : nullptr) {}
-  // Python ends daemon threads here at exit, by unwinding: noexcept would end the process instead.
-  ~KernelScope() noexcept(false) {
-    if (state_) PyEval_RestoreThread(state_);
-  }
+  explicit KernelScope(double nanoseconds) : unlocked_(unlocks(nanoseconds)) {}
   KernelScope(const KernelScope&) = delete;
   KernelScope& operator=(const KernelScope&) = delete;
   // Whether the lock is handed over for so much work.
   static bool unlocks(double nanoseconds) { return nanoseconds > 50e3; }
 
  private:
-  PyThreadState* state_;
+  Unlocked unlocked_;
   DenormalGuard guard_;
 };
 

@@ -82,22 +82,14 @@ class Stream {
   bool locked_ = false;
 };
 
-void draw_uniform(uint32_t* state, float* out, npy_intp n) { stream_uniform32(state, out, n); }
-void draw_uniform(uint32_t* state, double* out, npy_intp n) { stream_uniform64(state, out, n); }
-
 template <class T>
-bool draw_normal(Stream& stream, T* out, npy_intp n) {
-  if (n < 16) {
-    return stream.normals(n, [&](npy_intp i, double value) { out[i] = static_cast<T>(value); });
+bool draw_normal(Stream& stream, T* out, npy_intp n, double mean, double std) {
+  if (n >= 16) {
+    stream_normal(stream.state, out, n, mean, std);
+    return true;
   }
-  draw_uniform(stream.state, out, n);
-  stream_normal_blocks(out, n / 16);
-  if (n % 16) {  // the last 16 are drawn anew
-    T* last = out + n - 16;
-    draw_uniform(stream.state, last, 16);
-    stream_normal_blocks(last, 1);
-  }
-  return true;
+  return stream.normals(
+      n, [&](npy_intp i, double value) { out[i] = static_cast<T>(std::fma(value, std, mean)); });
 }
 
 bool is_wide(PyArrayObject* x) { return PyArray_ITEMSIZE(x) == 8; }
@@ -106,17 +98,22 @@ T* data_of(PyArrayObject* x) {
   return static_cast<T*>(PyArray_DATA(x));
 }
 
-// `x` of float32 or float64, filled with uniform or normal numbers; false with an error set.
-bool draw(Stream& stream, bool normal, PyArrayObject* x) {
+// `x` of float32 or float64, filled with numbers in [x0, x1), or normal ones of mean x0 and
+// standard deviation x1; false with an error set.
+bool draw(Stream& stream, bool normal, PyArrayObject* x, double x0, double x1) {
   const npy_intp n = PyArray_SIZE(x);
+  const bool wide = is_wide(x);
+  // Fewer than 16 normals, of which one may be kept for the next call, never get so far. Denormal
+  // numbers are kept, as PyTorch's are.
+  Unlocked scope(KernelScope::unlocks((wide ? 10.0 : 1.5) * static_cast<double>(n)));
   if (normal) {
-    return is_wide(x) ? draw_normal(stream, data_of<double>(x), n)
-                      : draw_normal(stream, data_of<float>(x), n);
+    return wide ? draw_normal(stream, data_of<double>(x), n, x0, x1)
+                : draw_normal(stream, data_of<float>(x), n, x0, x1);
   }
-  if (is_wide(x)) {
-    stream_uniform64(stream.state, data_of<double>(x), n);
+  if (wide) {
+    stream_uniform(stream.state, data_of<double>(x), n, x0, x1);
   } else {
-    stream_uniform32(stream.state, data_of<float>(x), n);
+    stream_uniform(stream.state, data_of<float>(x), n, x0, x1);
   }
   return true;
 }
@@ -167,7 +164,7 @@ PyObject* tensor_of(PyArrayObject* x, bool drawn) {
 
 PyObject* drawn(Stream& stream, bool normal, DType dtype, int ndim, const npy_intp* shape) {
   PyArrayObject* x = array_of(dtype, ndim, shape);
-  return x ? tensor_of(x, draw(stream, normal, x)) : nullptr;
+  return x ? tensor_of(x, draw(stream, normal, x, 0, 1)) : nullptr;
 }
 
 // fast_draw(normal, size, options): rand (normal False) or randn.
@@ -271,11 +268,10 @@ bool all_between(PyArrayObject* x, T least, T most) {
                      [=](T v) { return v >= least && v <= most; });
 }
 
-// The small array in C order of a float32 or float64 tensor; nullptr for any other object.
-PyArrayObject* small_real(PyObject* input) {
+// The array in C order of a float32 or float64 tensor; nullptr for any other object.
+PyArrayObject* plain_real(PyObject* input) {
   PyArrayObject* x = plain_array(input);
-  return x && PyArray_ISCARRAY_RO(x) && PyArray_SIZE(x) <= kSmallTensor &&
-                 is_real(dtype_of(PyArray_DESCR(x))) && g_types.size
+  return x && PyArray_ISCARRAY_RO(x) && is_real(dtype_of(PyArray_DESCR(x))) && g_types.size
              ? x
              : nullptr;
 }
@@ -283,7 +279,7 @@ PyArrayObject* small_real(PyObject* input) {
 template <class T>
 void below(Stream& stream, PyArrayObject* chance, PyArrayObject* out) {
   const npy_intp n = PyArray_SIZE(chance);
-  draw_uniform(stream.state, data_of<T>(out), n);
+  stream_uniform(stream.state, data_of<T>(out), n, 0, 1);
   for (npy_intp i = 0; i < n; ++i) {
     T& value = data_of<T>(out)[i];
     value = value < data_of<T>(chance)[i] ? T(1) : T(0);
@@ -293,8 +289,9 @@ void below(Stream& stream, PyArrayObject* chance, PyArrayObject* out) {
 // fast_bernoulli(input, generator): 1 with the probabilities in input.
 PyObject* fast_bernoulli(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("fast_bernoulli", nargs, 2)) return nullptr;
-  PyArrayObject* p = small_real(args[0]);
-  if (!p || !(is_wide(p) ? all_between(p, 0.0, 1.0) : all_between(p, 0.0f, 1.0f))) {
+  PyArrayObject* p = plain_real(args[0]);
+  if (!p || PyArray_SIZE(p) > kSmallTensor ||
+      !(is_wide(p) ? all_between(p, 0.0, 1.0) : all_between(p, 0.0f, 1.0f))) {
     return new_none();
   }
   Stream stream(args[1]);
@@ -311,81 +308,29 @@ PyObject* fast_bernoulli(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 // ---- in place ----
 
-// The array of a tensor outside the graph, small and of float32 or float64.
-PyArrayObject* small_target(PyObject* target) {
-  return may_write(target, Py_None) ? small_real(target) : nullptr;
-}
-
-PyObject* written(PyObject* target, bool ok) {
-  if (!ok || !cell_of(target) || !note_write(target)) return nullptr;
+// Fills a tensor outside the graph, of float32 or float64, of any size: whether it was done.
+PyObject* fill(bool normal, PyObject* const* args) {
+  PyArrayObject* x = may_write(args[0], Py_None) ? plain_real(args[0]) : nullptr;
+  double x0, x1;
+  if (!x || !plain_number(args[1], &x0) || !plain_number(args[2], &x1) || !std::isfinite(x0) ||
+      !std::isfinite(x1) || (normal ? x1 < 0 : x0 > x1)) {
+    Py_RETURN_FALSE;
+  }
+  Stream stream(args[3]);
+  if (!stream.state) Py_RETURN_FALSE;
+  Keep keep(true, {args[0], reinterpret_cast<PyObject*>(x)});
+  if (!draw(stream, normal, x, x0, x1) || !cell_of(args[0]) || !note_write(args[0])) return nullptr;
   Py_RETURN_TRUE;
 }
 
 // fast_uniform(target, low, high, generator): whether it was done.
 PyObject* fast_uniform(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_uniform", nargs, 4)) return nullptr;
-  PyArrayObject* x = small_target(args[0]);
-  double low, high;
-  if (!x || !plain_number(args[1], &low) || !plain_number(args[2], &high) || !std::isfinite(low) ||
-      !std::isfinite(high) || low > high) {
-    Py_RETURN_FALSE;
-  }
-  Stream stream(args[3]);
-  if (!stream.state) Py_RETURN_FALSE;
-  draw(stream, false, x);
-  if (low != 0 || high != 1) {
-    for (npy_intp i = 0, n = PyArray_SIZE(x); i < n; ++i) {
-      if (is_wide(x)) {
-        double& u = data_of<double>(x)[i];
-        u = std::fma(u, high - low, low);
-        if (u == high) u = low;  // rounding may reach the open end
-      } else {
-        float& u = data_of<float>(x)[i];
-        const float a = static_cast<float>(low), b = static_cast<float>(high);
-        u = static_cast<float>(static_cast<double>(u) * static_cast<double>(b - a) +
-                               static_cast<double>(a));
-        if (u == b) u = a;
-      }
-    }
-  }
-  return written(args[0], true);
+  return check_count("fast_uniform", nargs, 4) ? fill(false, args) : nullptr;
 }
 
 // fast_normal(target, mean, std, generator): whether it was done.
 PyObject* fast_normal(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_normal", nargs, 4)) return nullptr;
-  PyArrayObject* x = small_target(args[0]);
-  double mean, std;
-  if (!x || !plain_number(args[1], &mean) || !plain_number(args[2], &std) || !std::isfinite(mean) ||
-      !std::isfinite(std) || std < 0) {
-    Py_RETURN_FALSE;
-  }
-  Stream stream(args[3]);
-  if (!stream.state) Py_RETURN_FALSE;
-  const npy_intp n = PyArray_SIZE(x);
-  if (n < 16) {
-    return written(args[0], stream.normals(n, [&](npy_intp i, double value) {
-      value = std::fma(value, std, mean);
-      if (is_wide(x)) {
-        data_of<double>(x)[i] = value;
-      } else {
-        data_of<float>(x)[i] = static_cast<float>(value);
-      }
-    }));
-  }
-  draw(stream, true, x);
-  if (mean != 0 || std != 1) {
-    const double scale = static_cast<float>(std), shift = static_cast<float>(mean);
-    for (npy_intp i = 0; i < n; ++i) {
-      if (is_wide(x)) {
-        data_of<double>(x)[i] = std::fma(data_of<double>(x)[i], std, mean);
-      } else {
-        float& value = data_of<float>(x)[i];
-        value = static_cast<float>(static_cast<double>(value) * scale + shift);
-      }
-    }
-  }
-  return written(args[0], true);
+  return check_count("fast_normal", nargs, 4) ? fill(true, args) : nullptr;
 }
 
 // bind_generator(cls, default): the class of generators and the one that functions take by default.

@@ -1,4 +1,5 @@
-// _C.mt_seed, draw32, draw64, uniform32, uniform64, normal_blocks and shuffle: the random stream.
+// _C.mt_seed, draw32, draw64, uniform32, uniform64, uniform_fill, normal_fill, integers and
+// shuffle: the random stream.
 // The caller sees to it that two threads do not draw from one state at a time.
 #include "bindings/array.h"
 #include "bindings/families.h"
@@ -94,29 +95,67 @@ PyObject* shuffle(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return run<int64_t>("shuffle", 6, args, nargs, stream_shuffle);
 }
 
-PyObject* normal_blocks(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  const char* kernel = "normal_blocks";
-  Array data;
-  if (!check_count(kernel, nargs, 1) || !read_array(kernel, "data", args[0], &data) ||
-      !need_contiguous(kernel, "data", data) || !need_writeable(kernel, "data", data)) {
+// Reads (state, out, x, y), out of float32 or float64, and runs `fill(state, data, n, x, y)`.
+template <class Fill>
+PyObject* run_real(const char* kernel, double ns, double wide_ns, PyObject* const* args,
+                   Py_ssize_t nargs, int64_t least, Fill fill) {
+  Array state, out;
+  double x, y;
+  if (!check_count(kernel, nargs, 4) || !read_state(kernel, args[0], &state) ||
+      !read_array(kernel, "out", args[1], &out) || !need_contiguous(kernel, "out", out) ||
+      !need_writeable(kernel, "out", out) || !read_double(kernel, "third", args[2], &x) ||
+      !read_double(kernel, "fourth", args[3], &y)) {
     return nullptr;
   }
-  if (data.dtype != DType::kFloat32 && data.dtype != DType::kFloat64) {
-    return fail(PyExc_TypeError, "%s: data is %s; it must be float32 or float64", kernel,
-                describe(data).c_str());
+  if (out.dtype != DType::kFloat32 && out.dtype != DType::kFloat64) {
+    return fail(PyExc_TypeError, "%s: out is %s; it must be float32 or float64", kernel,
+                describe(out).c_str());
   }
-  if (data.size % 16) {
-    return fail(PyExc_ValueError, "%s: data is %s; it must have a multiple of 16 elements", kernel,
-                describe(data).c_str());
+  if (out.size < least) {
+    return fail(PyExc_ValueError, "%s: out is %s; it must have at least %d elements", kernel,
+                describe(out).c_str(), static_cast<int>(least));
+  }
+  const bool wide = out.dtype == DType::kFloat64;
+  {
+    // Denormal numbers are kept, as PyTorch's are.
+    Unlocked scope(KernelScope::unlocks((wide ? wide_ns : ns) * static_cast<double>(out.size)));
+    if (wide) {
+      fill(state.as<uint32_t>(), out.as<double>(), out.size, x, y);
+    } else {
+      fill(state.as<uint32_t>(), out.as<float>(), out.size, x, y);
+    }
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* uniform_fill(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return run_real("uniform_fill", 1, 2.5, args, nargs, 0,
+                  [](auto... values) { stream_uniform(values...); });
+}
+
+PyObject* normal_fill(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  return run_real("normal_fill", 2, 20, args, nargs, 16,
+                  [](auto... values) { stream_normal(values...); });
+}
+
+PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  const char* kernel = "integers";
+  Array state, out;
+  int64_t low, span;
+  if (!check_count(kernel, nargs, 4) || !read_state(kernel, args[0], &state) ||
+      !read_array(kernel, "out", args[1], &out) || !need_dtype(kernel, "out", out, DType::kInt64) ||
+      !need_contiguous(kernel, "out", out) || !need_writeable(kernel, "out", out) ||
+      !read_int(kernel, "low", args[2], &low) || !read_int(kernel, "span", args[3], &span)) {
+    return nullptr;
+  }
+  if (span < 1 || span >= int64_t{1} << 32 || low > INT64_MAX - span) {
+    return fail(PyExc_ValueError, "%s: span must be from 1 to 2^32 - 1, low + span an int64",
+                kernel);
   }
   {
-    const bool wide = data.dtype == DType::kFloat64;
-    KernelScope scope((wide ? 20.0 : 3.0) * static_cast<double>(data.size));
-    if (wide) {
-      stream_normal_blocks(data.as<double>(), data.size / 16);
-    } else {
-      stream_normal_blocks(data.as<float>(), data.size / 16);
-    }
+    KernelScope scope(1.5 * static_cast<double>(out.size));
+    stream_integers(state.as<uint32_t>(), out.as<int64_t>(), out.size, low,
+                    static_cast<uint32_t>(span));
   }
   Py_RETURN_NONE;
 }
@@ -127,7 +166,9 @@ PyMethodDef g_functions[] = {
     MG_FAST(draw64, "draw64(state, out): pairs of outputs, uint64"),
     MG_FAST(uniform32, "uniform32(state, out): float32 in [0, 1)"),
     MG_FAST(uniform64, "uniform64(state, out): float64 in [0, 1)"),
-    MG_FAST(normal_blocks, "normal_blocks(data): uniforms to normals in blocks of 16, in place"),
+    MG_FAST(uniform_fill, "uniform_fill(state, out, low, high): in [low, high)"),
+    MG_FAST(normal_fill, "normal_fill(state, out, mean, std): normals, at least 16"),
+    MG_FAST(integers, "integers(state, out, low, span): int64, low + output % span"),
     MG_FAST(shuffle, "shuffle(state, out): a random permutation of int64 values, in place"),
     MG_TABLE_END};
 

@@ -72,6 +72,24 @@ def _fma(a: Any, b: Any, c: Any) -> np.ndarray:
     return result.astype(np.float32)
 
 
+def fused(x: np.ndarray, y: Any, z: Any) -> np.ndarray:
+    """x * y + z with one rounding, by Dekker's exact product and Knuth's exact sum."""
+    if x.dtype == np.float32:
+        return _fma(x, y, z)
+    split = 134217729.0  # 2**27 + 1
+    product = x * y
+    t = split * x
+    high_x = t - (t - x)
+    low_x = x - high_x
+    s = split * y
+    high_y = s - (s - y)
+    low_y = y - high_y
+    error = ((high_x * high_y - product) + high_x * low_y + low_x * high_y) + low_x * low_y
+    total = product + z
+    back = total - product
+    return total + ((product - (total - back)) + (z - back) + error)
+
+
 def _polynomial(x: np.ndarray, coefficients: tuple) -> np.ndarray:
     y = np.full_like(x, coefficients[0])
     for c in coefficients[1:]:
@@ -130,6 +148,35 @@ def normal_blocks(u: np.ndarray) -> np.ndarray:
         radius = np.sqrt(-2 * _each(math.log, 1 - u[:, :8]))
         sin, cos = _each(math.sin, angle), _each(math.cos, angle)
     return np.concatenate((radius * cos, radius * sin), axis=1)
+
+
+def uniform_fill(state: np.ndarray, out: np.ndarray, low: float, high: float) -> None:
+    """Fills `out` with low + u * (high - low), u uniform; what rounds to `high` becomes `low`."""
+    (uniform32 if out.dtype == np.float32 else uniform64)(state, out)
+    if low != 0 or high != 1:
+        a, b = out.dtype.type(low), out.dtype.type(high)
+        values = fused(out, b - a, a)
+        out[...] = np.where(values == b, a, values)
+
+
+def normal_fill(state: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
+    """Fills `out`, of 16 elements or more, with normals; the last 16 are drawn anew if need be."""
+    draw = uniform32 if out.dtype == np.float32 else uniform64
+    draw(state, out)
+    flat, kind = out.reshape(-1), out.dtype.type
+    full = flat[: flat.size // 16 * 16].reshape(-1, 16)
+    full[...] = fused(normal_blocks(full), kind(std), kind(mean))
+    if flat.size % 16:
+        last = np.empty((1, 16), out.dtype)
+        draw(state, last)
+        flat[-16:] = fused(normal_blocks(last), kind(std), kind(mean))[0]
+
+
+def integers(state: np.ndarray, out: np.ndarray, low: int, span: int) -> None:
+    """Fills `out` (int64) with low + output % span."""
+    raw = np.empty(out.shape, np.uint32)
+    draw32(state, raw)
+    np.add((raw % np.uint32(span)).astype(np.int64), low, out=out)
 
 
 def normal_pairs(u: np.ndarray) -> np.ndarray:

@@ -83,7 +83,11 @@ CALLS = {
     "draw32": lambda: [zeros(625, dtype=np.uint32), zeros(700, dtype=np.uint32)],
     "uniform64": lambda: [zeros(625, dtype=np.uint32), zeros(700, dtype=np.float64)],
     "shuffle": lambda: [zeros(625, dtype=np.uint32), np.arange(9)],
-    "normal_blocks": lambda: [zeros(32)],
+    "uniform_fill": lambda: [zeros(625, dtype=np.uint32), zeros(32), -1.0, 1.0],
+    "integers": lambda: [
+        zeros(625, dtype=np.uint32), zeros(700, dtype=np.int64), 5, 7,
+    ],
+    "normal_fill": lambda: [zeros(625, dtype=np.uint32), zeros(32), 0.0, 1.0],
     "expand": lambda: [zeros(3, 1), (2, 3, 4)],
     "sgd_step": lambda: [one(), one(), one(), 0.1, 0.9, 0.0, 0.0, False, False, False],
     "adam_step": lambda: [

@@ -38,18 +38,42 @@ def test_fills(name: str, dtype: str, used: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_normal_blocks(dtype: str) -> None:
-    for n in (0, 1, 2, 1000):
-        state = states(n, 0)[0]
-        u = np.empty((n, 16), dtype)
-        (cpu.uniform32 if dtype == "float32" else cpu.uniform64)(state, u)
-        expected = streams.normal_blocks(u)
-        cpu.normal_blocks(u)
-        np.testing.assert_array_equal(u, expected)
-    ends = np.array([[0, 1 - 2.0**-24]], dtype).repeat(8, axis=1)
-    expected = streams.normal_blocks(ends)
-    cpu.normal_blocks(ends)
-    np.testing.assert_array_equal(ends, expected)
+@pytest.mark.parametrize("used", [0, 624])
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("uniform_fill", (0, 1)), ("uniform_fill", (-0.3, 0.7)), ("uniform_fill", (2.0, 2.0)),
+     ("normal_fill", (0, 1)), ("normal_fill", (-3.3, 0.01)), ("normal_fill", (0, 0))],
+)  # fmt: skip
+def test_distributions(name: str, numbers: tuple, used: int, dtype: str) -> None:
+    for n in SIZES + (1023, 1024, 1025, 1040, 5000):
+        if name == "normal_fill" and n < 16:
+            continue
+        a, b = states(n, used)
+        x, y = np.empty(n, dtype), np.empty(n, dtype)
+        getattr(cpu, name)(a, x, *numbers)
+        getattr(streams, name)(b, y, *numbers)
+        np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("span", [1, 2, 3, 10, 1000, 2**16, 2**28 - 1, 2**31 + 11, 2**32 - 1])
+def test_integers(span: int) -> None:
+    for n in SIZES:
+        a, b = states(n, 600)
+        x, y = np.empty(n, np.int64), np.empty(n, np.int64)
+        cpu.integers(a, x, -5, span)
+        streams.integers(b, y, -5, span)
+        np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(a, b)
+
+
+def test_denormal_numbers_are_kept() -> None:
+    state = states(3, 0)[0]
+    x = np.empty(100_000, np.float32)
+    cpu.uniform_fill(state, x, 0, 1e-40)
+    assert np.count_nonzero(x) > 90_000
+    cpu.normal_fill(state, x, 0, 1e-40)
+    assert np.count_nonzero(x) > 90_000
 
 
 def test_wrong_arguments() -> None:
@@ -60,5 +84,10 @@ def test_wrong_arguments() -> None:
     for bad in (np.empty(3), np.empty(6, np.float32)[::2], 3):
         with pytest.raises((TypeError, ValueError), match="uniform32: out"):
             cpu.uniform32(state, bad)
-    with pytest.raises(ValueError, match="multiple of 16"):
-        cpu.normal_blocks(np.empty(17, np.float32))
+    with pytest.raises(ValueError, match="at least 16"):
+        cpu.normal_fill(state, np.empty(15, np.float32), 0, 1)
+    for span in (0, -1, 2**32):
+        with pytest.raises(ValueError, match="span"):
+            cpu.integers(state, np.empty(3, np.int64), 0, span)
+    with pytest.raises(TypeError, match="float32 or float64"):
+        cpu.uniform_fill(state, np.empty(15, np.int32), 0, 1)
