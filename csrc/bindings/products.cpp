@@ -1,6 +1,6 @@
 // Products of matrices recorded in one call: the product, its tensor and its node, for tensors of
-// floats. Everything else returns None, and minigrad/ops/linalg.py, which says what happens here,
-// does it.
+// floats. Everything else returns None, and minigrad/ops/{linalg,added_products}.py, which say what
+// happens here, do it.
 #include "bindings/families.h"
 #include "bindings/gemm.h"
 #include "bindings/graph.h"

@@ -11,12 +11,13 @@ from .. import dispatch, ops
 from ..autograd.variable import Variable
 from ..tensor import Tensor
 from ..utils import _pytree as pytree
-from . import _layers, _libraries, _pointwise, _products, _random, _reductions
+from . import _layers, _libraries, _places, _pointwise, _products, _random, _reductions
 from ._batched import Batched, Level, batched, is_at, state
 
 _RULES = (
     _layers,
     _libraries,
+    _places,
     _pointwise,
     _products,
     _random,

@@ -6,6 +6,7 @@
 from . import (
     activation,
     adaptive,
+    added_products,
     arith,
     attention,
     bags,
@@ -75,6 +76,7 @@ from . import (
 )
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
+from .added_products import *  # noqa: F403
 from .arith import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .bags import *  # noqa: F403
@@ -145,6 +147,7 @@ from .unary import *  # noqa: F403
 FAMILIES = (
     activation,
     adaptive,
+    added_products,
     arith,
     attention,
     bags,

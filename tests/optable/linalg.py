@@ -1,4 +1,4 @@
-"""Rows of `ops/linalg.py`, `ops/contractions.py` and `ops/products.py`."""
+"""Rows of `ops/linalg.py`, `added_products.py`, `contractions.py` and `products.py`."""
 
 from .row import ALL_INTS, FLOATS, HALVES, A, Row
 
