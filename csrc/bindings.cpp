@@ -183,5 +183,6 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_softmax(m.ptr());
   mg::bind_sort(m.ptr());
   mg::bind_sparse(m.ptr());
+  mg::bind_view_index(m.ptr());
   mg::bind_views(m.ptr());
 }

@@ -47,6 +47,7 @@ void bind_samplers(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_sort(PyObject* module);
 void bind_sparse(PyObject* module);
+void bind_view_index(PyObject* module);
 void bind_views(PyObject* module);
 
 }  // namespace mg

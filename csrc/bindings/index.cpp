@@ -1,10 +1,10 @@
-// Elements at numbered places of arrays: shapes and strides to the walk of the kernels, with every
-// check before anything is written. Where a function returns None, NumPy does it, or says what is
-// wrong.
+// Elements at numbered places of arrays, with every check before anything is written. Where a
+// function returns None, NumPy does it, or says what is wrong.
 #include "bindings/index.h"
 
 #include "bindings/families.h"
 #include "bindings/graph.h"
+#include "bindings/index_plan.h"
 #include "bindings/walk.h"
 #include "kernels.h"
 
@@ -13,158 +13,14 @@ namespace {
 
 constexpr double kEach = 0.5;  // nanoseconds for an element, roughly
 
-// The walk over the elements that an index names, before its dimensions are merged.
-struct Plan {
-  Plan() = default;
-  ~Plan() { Py_XDECREF(index); }
-  Plan(const Plan&) = delete;
-  Plan& operator=(const Plan&) = delete;
-  Places places;
-  PyArrayObject* index = nullptr;  // int64; owned
-  int ndim;
-  npy_intp shape[NPY_MAXDIMS];
-  int64_t table[NPY_MAXDIMS], at[NPY_MAXDIMS], other[NPY_MAXDIMS];
-  bool along[NPY_MAXDIMS];
-};
-
-bool has_item(PyArrayObject* x) {
-  const npy_intp item = PyArray_ITEMSIZE(x);
-  return (item == 1 || item == 2 || item == 4 || item == 8) &&
-         !PyDataType_REFCHK(PyArray_DESCR(x)) && PyArray_ISALIGNED(x) && PyArray_ISNOTSWAPPED(x);
-}
-
-// The stride of a dimension in elements; false if it is no whole number of them.
-bool read_stride(PyArrayObject* x, int d, int64_t* stride) {
-  const npy_intp bytes = PyArray_STRIDE(x, d), item = PyArray_ITEMSIZE(x);
-  *stride = bytes / item;
-  return bytes % item == 0;
-}
-
-bool read_index(PyArrayObject* given, Plan* plan) {
-  switch (dtype_of(PyArray_DESCR(given))) {
-    case DType::kInt64:
-      Py_INCREF(given);
-      plan->index = given;
-      break;
-    case DType::kInt32:
-      plan->index = reinterpret_cast<PyArrayObject*>(PyArray_Cast(given, NPY_INT64));
-      if (!plan->index) return false;
-      break;
-    default:
-      return false;
-  }
-  return PyArray_ISALIGNED(plan->index) && PyArray_ISNOTSWAPPED(plan->index);
-}
-
-bool add_dim(Plan* plan, npy_intp extent, int64_t table, int64_t index, bool along) {
-  if (plan->ndim == NPY_MAXDIMS) return false;
-  const int d = plan->ndim++;
-  plan->shape[d] = extent;
-  plan->table[d] = table;
-  plan->at[d] = index;
-  plan->along[d] = along;
-  return true;
-}
-
-// Fills all but `other` and the merged walk. False: NumPy's work, or an error.
-bool plan_places(PyArrayObject* table, int64_t dim, PyArrayObject* index, Form form, Plan* plan) {
-  const int n = PyArray_NDIM(table), m = PyArray_NDIM(index);
-  if (n == 0 || m == 0 || !has_item(table) || (form == Form::kAlong && n != m)) return false;
-  if (dim < -n || dim >= n) return false;
-  const int at = static_cast<int>(dim < 0 ? dim + n : dim);
-  if (!read_index(index, plan)) return false;
-  plan->ndim = 0;
-  for (int d = 0; d < n; ++d) {
-    int64_t stride, step;
-    if (!read_stride(table, d, &stride)) return false;
-    const npy_intp extent = PyArray_DIM(table, d);
-    if (d == at) {
-      plan->places.step = stride;
-      plan->places.count = extent;
-    }
-    if (form == Form::kAlong) {
-      const npy_intp covered = PyArray_DIM(plan->index, d);
-      if (!read_stride(plan->index, d, &step) || (d != at && covered > extent)) return false;
-      if (!add_dim(plan, covered, d == at ? 0 : stride, step, d == at)) return false;
-    } else if (d == at) {
-      for (int k = 0; k < m; ++k) {
-        if (!read_stride(plan->index, k, &step) ||
-            !add_dim(plan, PyArray_DIM(plan->index, k), 0, step, true)) {
-          return false;
-        }
-      }
-    } else if (!add_dim(plan, extent, stride, 0, false)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-void dense_other(Plan* plan) {
-  int64_t stride = 1;
-  for (int d = plan->ndim - 1; d >= 0; --d) {
-    plan->other[d] = stride;
-    stride *= plan->shape[d];
-  }
-}
-
-// The strides of values that broadcast to the places, or (kAlong) cover them. Leading ones more
-// than there are dimensions are refused.
-bool other_of(PyArrayObject* values, Form form, Plan* plan) {
-  const int n = PyArray_NDIM(values), skip = plan->ndim - n;
-  if (skip < 0 || !has_item(values)) return false;
-  if (form == Form::kAlong && skip != 0 && n != 0) return false;
-  for (int d = 0; d < plan->ndim; ++d) {
-    plan->other[d] = 0;
-    if (d < skip) continue;
-    const npy_intp extent = PyArray_DIM(values, d - skip);
-    const bool covers = form == Form::kAlong ? extent >= plan->shape[d] : extent == plan->shape[d];
-    if (!covers && (form == Form::kAlong || extent != 1)) return false;
-    if (covers && !read_stride(values, d - skip, &plan->other[d])) return false;
-  }
-  return true;
-}
-
-// Merges neighbouring dimensions. False if more are left than a walk has.
-bool merge(Plan* plan) {
-  Places& p = plan->places;
-  p.ndim = 0;
-  p.size = 1;
-  p.skip = -1;
-  for (int d = 0; d < plan->ndim; ++d) {
-    const int64_t extent = plan->shape[d];
-    p.size *= extent;
-    if (extent == 1) continue;
-    const int last = p.ndim - 1;
-    const bool joins =
-        p.ndim > 0 && p.along[last] == plan->along[d] && p.table[last] == plan->table[d] * extent &&
-        p.index[last] == plan->at[d] * extent && p.other[last] == plan->other[d] * extent;
-    if (!joins && p.ndim == kWalkDims) return false;
-    const int to = joins ? last : p.ndim++;
-    p.shape[to] = joins ? p.shape[to] * extent : extent;
-    p.table[to] = plan->table[d];
-    p.index[to] = plan->at[d];
-    p.other[to] = plan->other[d];
-    p.along[to] = plan->along[d];
-  }
-  if (p.ndim == 0) {  // one element
-    p.ndim = 1;
-    p.shape[0] = 1;
-    p.table[0] = p.other[0] = 1;
-    p.index[0] = 0;
-    p.along[0] = false;
-  }
-  return true;
-}
-
-const int64_t* index_data(const Plan& plan) {
+const int64_t* index_data(const IndexPlan& plan) {
   return static_cast<const int64_t*>(PyArray_DATA(plan.index));
 }
 
 double work_of(const Places& places) { return kEach * static_cast<double>(places.size); }
 
 // Whether the numbers are in range. An index that names nothing is left to NumPy.
-bool in_range(const Plan& plan, bool wrap) {
+bool in_range(const IndexPlan& plan, bool wrap) {
   const Places& p = plan.places;
   return p.size > 0 && kernels().index.valid(index_data(plan), p, wrap ? -p.count : 0);
 }
@@ -232,7 +88,8 @@ bool overlap(PyArrayObject* a, PyArrayObject* b) {
   return low[0] < high[1] && low[1] < high[0];
 }
 
-void run_put(PyArrayObject* out, const Plan& plan, PyArrayObject* values, bool add, AddType type) {
+void run_put(PyArrayObject* out, const IndexPlan& plan, PyArrayObject* values, bool add,
+             AddType type) {
   const IndexKernels& k = kernels().index;
   KernelScope scope(work_of(plan.places));
   if (add) {
@@ -246,10 +103,10 @@ void run_put(PyArrayObject* out, const Plan& plan, PyArrayObject* values, bool a
 }  // namespace
 
 PyObject* take_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, Form form, bool wrap) {
-  Plan plan;
+  IndexPlan plan;
   if (!plan_places(x, dim, index, form, &plan)) return nullptr;
   dense_other(&plan);
-  if (!merge(&plan) || !in_range(plan, wrap)) return nullptr;
+  if (!merge_places(&plan) || !in_range(plan, wrap)) return nullptr;
   PyArray_Descr* descr = PyArray_DESCR(x);
   Py_INCREF(descr);
   PyObject* out = new_array(descr, plan.ndim, plan.shape);
@@ -276,9 +133,9 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
   PyObject* result = new_array(descr, ndim, shape);
   if (!result) return nullptr;
   PyArrayObject* out = reinterpret_cast<PyArrayObject*>(result);
-  Plan plan;
+  IndexPlan plan;
   bool good = plan_places(out, dim, index, form, &plan) && other_of(values, form, &plan) &&
-              merge(&plan) && in_range(plan, wrap);
+              merge_places(&plan) && in_range(plan, wrap);
   plan.places.skip = skip;
   good = good && (skip < 0 || plan.places.index[plan.places.ndim - 1] == 0);
   if (!good) {
@@ -297,7 +154,7 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
 int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObject* values,
                  bool wrap) {
   if (!PyArray_ISWRITEABLE(x) || !same_type(x, values)) return 0;
-  Plan plan;
+  IndexPlan plan;
   if (!plan_places(x, dim, index, Form::kRows, &plan) || !other_of(values, Form::kRows, &plan)) {
     return PyErr_Occurred() ? -1 : 0;
   }
@@ -306,7 +163,7 @@ int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObj
     if (PyArray_STRIDE(x, d) == 0 && PyArray_DIM(x, d) > 1) return 0;
   }
   if (overlap(x, values) || overlap(x, plan.index)) return 0;
-  if (!merge(&plan) || !in_range(plan, wrap)) return 0;
+  if (!merge_places(&plan) || !in_range(plan, wrap)) return 0;
   run_put(x, plan, values, false, AddType::kCount);
   return 1;
 }

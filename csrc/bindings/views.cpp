@@ -1,7 +1,6 @@
 // Views in one call: the same memory in another shape, with its place in the graph, as
-// minigrad/ops/{movement,permutation,slices,splits,subscript}.py say. The functions named fast_
-// return None for what they leave to that code: errors, anything but plain arrays and ints, anomaly
-// detection.
+// minigrad/ops/{movement,permutation}.py say in Python. The functions named fast_ return None for
+// what they leave to that code: errors, anything but plain arrays and ints, anomaly detection.
 #include "bindings/views.h"
 
 #include "bindings/families.h"
@@ -10,9 +9,8 @@ namespace mg {
 namespace {
 
 struct Names {
-  PyObject *shape, *at, *dims, *variant;
+  PyObject *shape, *dims, *variant;
 } n;
-PyObject* g_full;  // slice(None)
 
 }  // namespace
 
@@ -54,15 +52,6 @@ PyObject* view_array(PyArrayObject* x, const Dims& d) {
   return view;
 }
 
-PyObject* slice_of(npy_intp begin, npy_intp end) {
-  PyObject* first = PyLong_FromSsize_t(begin);
-  PyObject* last = PyLong_FromSsize_t(end);
-  PyObject* part = first && last ? PySlice_New(first, last, nullptr) : nullptr;
-  Py_XDECREF(first);
-  Py_XDECREF(last);
-  return part;
-}
-
 PyObject* tuple_of(const npy_intp* values, int count) {
   PyObject* tuple = PyTuple_New(count);
   for (int i = 0; tuple && i < count; ++i) {
@@ -79,19 +68,8 @@ bool set_attribute(PyObject* object, PyObject* name, PyObject* value) {
   return ok;
 }
 
-Py_ssize_t items_at(int dim, PyObject* part, PyObject** items) {
-  for (int i = 0; i < dim; ++i) items[i] = g_full;
-  items[dim] = part;
-  return dim + 1;
-}
-
-namespace {
-
-// The tensor for `d`, what forward of class `cls` would make and keep. `argument` (its reference is
-// taken) is what forward gets, and the node keeps it under `name` if that is given; `more`
-// (borrowed) is the variant that Squeeze gets besides.
-PyObject* finish(PyObject* cls, PyObject* input, PyArrayObject* x, const Dims& d,
-                 PyObject* argument, PyObject* name, PyObject* more = nullptr) {
+PyObject* finish_view(PyObject* cls, PyObject* input, PyArrayObject* x, const Dims& d,
+                      PyObject* argument, PyObject* name, PyObject* more) {
   if (!argument) return nullptr;
   PyObject* fn = t_recording ? slot(input, g.fn) : Py_None;
   PyObject* node = nullptr;
@@ -115,151 +93,7 @@ PyObject* finish(PyObject* cls, PyObject* input, PyArrayObject* x, const Dims& d
   return out;
 }
 
-// ---- indices: ints, slices, None and ... ----
-
-bool plain_slice(PyObject* object) {
-  PySliceObject* s = reinterpret_cast<PySliceObject*>(object);
-  for (PyObject* end : {s->start, s->stop, s->step}) {
-    if (end != Py_None && !PyLong_CheckExact(end)) return false;
-  }
-  return true;
-}
-
-// What classes a view by an index may have: of ints, of slices, of new dimensions, of the whole.
-struct IndexClasses {
-  PyObject *select, *slice, *unsqueeze, *alias;
-};
-
-// Takes an index apart; the node's class, or nullptr (with no error set) where Python has to.
-PyObject* read_index(PyArrayObject* x, PyObject* const* items, Py_ssize_t count,
-                     const IndexClasses& classes, Dims* d, bool* has_ellipsis) {
-  const int ndim = PyArray_NDIM(x);
-  const npy_intp *shape = PyArray_DIMS(x), *strides = PyArray_STRIDES(x);
-  int named = 0;
-  *has_ellipsis = false;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    named += items[i] != Py_None && items[i] != Py_Ellipsis;
-    if (items[i] == Py_Ellipsis) {
-      if (*has_ellipsis) return nullptr;
-      *has_ellipsis = true;
-    }
-  }
-  if (named > ndim || ndim + count > kMaxDims) return nullptr;
-  PyObject* cls = nullptr;
-  d->data = PyArray_BYTES(x);
-  int at = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* item = items[i];
-    Py_ssize_t place;
-    if (item == Py_None) {
-      d->add(1, 0);
-      cls = cls && cls != classes.unsqueeze ? classes.slice : classes.unsqueeze;
-    } else if (item == Py_Ellipsis) {
-      if (!cls && i + 1 == count) cls = classes.alias;
-      for (const int end = at + ndim - named; at < end; ++at) d->add(shape[at], strides[at]);
-    } else if (PySlice_Check(item)) {
-      Py_ssize_t start, stop, step;
-      if (!plain_slice(item) || PySlice_Unpack(item, &start, &stop, &step) < 0) {
-        PyErr_Clear();
-        return nullptr;
-      }
-      if (step < 1) return nullptr;
-      const Py_ssize_t length = PySlice_AdjustIndices(shape[at], &start, &stop, step);
-      if (length) d->data += start * strides[at];
-      d->add(length, strides[at] * step);
-      ++at;
-      cls = classes.slice;
-    } else if (plain_int(item, &place)) {
-      if (place < 0) place += shape[at];
-      if (place < 0 || place >= shape[at]) return nullptr;
-      d->data += place * strides[at];
-      ++at;
-      cls = classes.select;
-    } else {
-      return nullptr;
-    }
-  }
-  for (; at < ndim; ++at) d->add(shape[at], strides[at]);
-  return cls ? cls : classes.alias;
-}
-
-PyObject* view_by_index(const IndexClasses& classes, PyObject* input, PyObject* const* items,
-                        Py_ssize_t count) {
-  PyArrayObject* x = plain_array(input);
-  Dims d;
-  bool has_ellipsis;
-  PyObject* cls = x ? read_index(x, items, count, classes, &d, &has_ellipsis) : nullptr;
-  if (!cls) return new_none();
-  // The index as NumPy takes it: with ... it gives an array even where no dimension is left.
-  PyObject* key = PyTuple_New(count + !has_ellipsis);
-  if (!key) return nullptr;
-  for (Py_ssize_t i = 0; i < count + !has_ellipsis; ++i) {
-    PyObject* item = i < count ? items[i] : Py_Ellipsis;
-    Py_INCREF(item);
-    PyTuple_SET_ITEM(key, i, item);
-  }
-  return finish(cls, input, x, d, key, cls == classes.unsqueeze ? nullptr : n.at);
-}
-
-// fast_index(select, slice, unsqueeze, alias, input, index): the classes, then input[index].
-PyObject* fast_index(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_index", nargs, 6)) return nullptr;
-  const IndexClasses classes = {args[0], args[1], args[2], args[3]};
-  if (PyTuple_CheckExact(args[5])) {
-    PyObject* const* items = &PyTuple_GET_ITEM(args[5], 0);
-    return view_by_index(classes, args[4], items, PyTuple_GET_SIZE(args[5]));
-  }
-  return view_by_index(classes, args[4], args + 5, 1);
-}
-
-// fast_unsqueeze(cls, input, dim)
-PyObject* fast_unsqueeze(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_unsqueeze", nargs, 3)) return nullptr;
-  PyArrayObject* x = plain_array(args[1]);
-  int dim;
-  if (!x || !plain_dim(args[2], PyArray_NDIM(x) + 1, &dim)) return new_none();
-  PyObject* items[kMaxDims];
-  const IndexClasses classes = {nullptr, args[0], args[0], nullptr};
-  return view_by_index(classes, args[1], items, items_at(dim, Py_None, items));
-}
-
-// fast_select(cls, input, dim, index)
-PyObject* fast_select(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_select", nargs, 4)) return nullptr;
-  PyArrayObject* x = plain_array(args[1]);
-  int dim;
-  if (!x || !PyArray_NDIM(x) || !plain_dim(args[2], PyArray_NDIM(x), &dim) ||
-      !PyLong_CheckExact(args[3])) {
-    return new_none();
-  }
-  PyObject* items[kMaxDims];
-  const IndexClasses classes = {args[0], nullptr, nullptr, nullptr};
-  return view_by_index(classes, args[1], items, items_at(dim, args[3], items));
-}
-
-// fast_narrow(cls, input, dim, start, length)
-PyObject* fast_narrow(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("fast_narrow", nargs, 5)) return nullptr;
-  PyArrayObject* x = plain_array(args[1]);
-  int dim;
-  Py_ssize_t start, length;
-  if (!x || !PyArray_NDIM(x) || !plain_dim(args[2], PyArray_NDIM(x), &dim) ||
-      !plain_int(args[3], &start) || !plain_int(args[4], &length)) {
-    return new_none();
-  }
-  const npy_intp extent = PyArray_DIM(x, dim);
-  if (start < 0) start += extent;
-  if (start < 0 || length < 0 || start > extent || length > extent - start) return new_none();
-  PyObject* part = slice_of(start, start + length);
-  if (!part) return nullptr;
-  PyObject* items[kMaxDims];
-  const IndexClasses classes = {nullptr, args[0], nullptr, nullptr};
-  PyObject* out = view_by_index(classes, args[1], items, items_at(dim, part, items));
-  Py_DECREF(part);
-  return out;
-}
-
-// ---- other shapes ----
+namespace {
 
 // The sizes in f(2, 3), f((2, 3)) or f([2, 3]), given as a tuple of arguments; -1 if other objects.
 int read_sizes(PyObject* arguments, npy_intp* sizes) {
@@ -286,7 +120,7 @@ PyObject* reshaped(PyObject* cls, PyObject* input, PyArrayObject* x, Dims* d) {
     if (d->shape[i]) stride *= d->shape[i];
   }
   d->data = PyArray_BYTES(x);
-  return finish(cls, input, x, *d, tuple_of(d->shape, d->ndim), nullptr);
+  return finish_view(cls, input, x, *d, tuple_of(d->shape, d->ndim), nullptr);
 }
 
 // fast_view(cls, input, sizes): a C-contiguous tensor in another shape, in which one size may be
@@ -344,7 +178,7 @@ PyObject* permuted(PyObject* cls, PyObject* input, PyArrayObject* x, const npy_i
     d.add(PyArray_DIM(x, static_cast<int>(order[i])),
           PyArray_STRIDE(x, static_cast<int>(order[i])));
   }
-  return finish(cls, input, x, d, tuple_of(order, d.ndim), n.dims);
+  return finish_view(cls, input, x, d, tuple_of(order, d.ndim), n.dims);
 }
 
 // fast_permute(cls, input, dims): dims as the sizes of fast_view.
@@ -397,8 +231,8 @@ PyObject* fast_squeeze(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     if (i != dim || PyArray_DIM(x, i) != 1) d.add(PyArray_DIM(x, i), PyArray_STRIDE(x, i));
   }
   PyObject* variant = PyLong_FromLong(1);
-  PyObject* out = variant ? finish(args[0], args[1], x, d, tuple_of(&at, d.ndim < PyArray_NDIM(x)),
-                                   nullptr, variant)
+  PyObject* out = variant ? finish_view(args[0], args[1], x, d,
+                                        tuple_of(&at, d.ndim < PyArray_NDIM(x)), nullptr, variant)
                           : nullptr;
   Py_XDECREF(variant);
   return out;
@@ -422,7 +256,7 @@ PyObject* fast_expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   if (same) return new_none();  // its gradient is passed on as it is: Python says so
   d.data = PyArray_BYTES(x);
-  return finish(args[0], args[1], x, d, tuple_of(d.shape, d.ndim), nullptr);
+  return finish_view(args[0], args[1], x, d, tuple_of(d.shape, d.ndim), nullptr);
 }
 
 // expand(x, shape): x seen with a shape that it broadcasts to; the repeated dimensions have stride
@@ -457,13 +291,9 @@ PyMethodDef kFunctions[] = {
     MG_FAST(expand, "expand(x, shape): a view that repeats dimensions of size 1"),
     MG_FAST(fast_expand, "fast_expand(cls, input, sizes): the same, recorded"),
     MG_FAST(fast_flatten, "fast_flatten(cls, input, start_dim, end_dim): dimensions merged"),
-    MG_FAST(fast_index, "fast_index(select, slice, unsqueeze, alias, input, index): a view"),
-    MG_FAST(fast_narrow, "fast_narrow(cls, input, dim, start, length): a part of a dimension"),
     MG_FAST(fast_permute, "fast_permute(cls, input, dims): dimensions in another order"),
-    MG_FAST(fast_select, "fast_select(cls, input, dim, index): one place of a dimension"),
     MG_FAST(fast_squeeze, "fast_squeeze(cls, input, dim): a dimension of size 1 left out"),
     MG_FAST(fast_transpose, "fast_transpose(cls, input, dim0, dim1): two dimensions exchanged"),
-    MG_FAST(fast_unsqueeze, "fast_unsqueeze(cls, input, dim): a new dimension of size 1"),
     MG_FAST(fast_view, "fast_view(cls, input, sizes): contiguous memory in another shape"),
     MG_TABLE_END,
 };
@@ -475,9 +305,8 @@ void bind_views(PyObject* module) {
   const struct {
     PyObject** name;
     const char* text;
-  } names[] = {{&n.shape, "shape"}, {&n.at, "at"}, {&n.dims, "dims"}, {&n.variant, "variant"}};
+  } names[] = {{&n.shape, "shape"}, {&n.dims, "dims"}, {&n.variant, "variant"}};
   for (const auto& each : names) *each.name = PyUnicode_InternFromString(each.text);
-  g_full = PySlice_New(nullptr, nullptr, nullptr);
 }
 
 }  // namespace mg

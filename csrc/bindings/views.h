@@ -35,4 +35,10 @@ bool set_attribute(PyObject* object, PyObject* name, PyObject* value);
 // The index [:, ..., :, part] for dimension `dim`; `items` has room for kMaxDims.
 Py_ssize_t items_at(int dim, PyObject* part, PyObject** items);
 
+// The tensor for `d`, what forward of class `cls` would make and keep. `argument` (its reference is
+// taken) is what forward gets, and the node keeps it under `name` if that is given; `more`
+// (borrowed) is the variant that Squeeze gets besides.
+PyObject* finish_view(PyObject* cls, PyObject* input, PyArrayObject* x, const Dims& d,
+                      PyObject* argument, PyObject* name, PyObject* more = nullptr);
+
 }  // namespace mg
