@@ -21,6 +21,7 @@ from .dtypes import type_name
 from .generator import Generator, chosen
 from .kernels.fast import fast_normal, fast_uniform
 from .kernels.streams import fused
+from .ops.assign import note_overwritten
 
 _F64 = np.dtype(np.float64)
 
@@ -202,9 +203,7 @@ def _filling(name: str, fill: Callable, t: Any) -> None:
     inplace.check_writable(t)
     with np.errstate(all="ignore"):
         fill(t._array)
-    inplace.bump(t)
-    if t._fn is not None or t._view is not None:
-        inplace.rebase(t, None)
+    note_overwritten(t, None, t._array.shape, t._array.dtype)
 
 
 def uniform_(

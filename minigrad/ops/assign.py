@@ -59,14 +59,21 @@ def write_values(target: Any, source: Any) -> None:
             f"number of dimensions in the tensor ({len(shape)})"
         )
     array[...] = values if values.dtype == array.dtype else cpu.astype(values, array.dtype)
+    note_overwritten(target, source._fn, shape, values.dtype)
+
+
+def note_overwritten(target: Any, g: Node | None, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Tells the graph that values of a shape and type, made by the node `g`, replaced target's."""
     inplace.bump(target)
-    f, g = target._fn, source._fn
-    if (f is None and g is None) or not modes.is_grad_enabled() or array.dtype.kind not in "fV":
+    f = target._fn
+    if (f is None and g is None) or not modes.is_grad_enabled():
+        return
+    if target._array.dtype.kind not in "fV":
         return
     node = CopyBackwards()
     # Over a view, the parent's CopySlices is what takes the old values out of the graph.
     node.next = (f if target._view is None else None, g)
-    node.shape, node.dtype = shape, values.dtype
+    node.shape, node.dtype = shape, dtype
     node.seq = next_seq()
     node.saved = node.cells = node.hooks = None
     if modes.watched:
