@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from .autograd.row_grads import set_sparse_class
+
 _LINALG = {
     "approximate": ("lobpcg", "pca_lowrank", "svd_lowrank"),
     "determinants": ("det=torch_det", "logdet", "slogdet=torch_slogdet"),
@@ -98,3 +100,10 @@ def deferred(name: str) -> Callable:
     place = ".".join(NAMES.get(name) or METHODS[name])
     function.__doc__ = f"`minigrad.{place}`, loaded when first called."
     return function
+
+
+def _sparse_tensor(*parts: Any) -> Any:
+    return importlib.import_module(f"{__package__}.sparse.tensor").make(*parts)
+
+
+set_sparse_class(_sparse_tensor)

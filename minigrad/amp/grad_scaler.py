@@ -116,7 +116,8 @@ class GradScaler:
                 if not allow_fp16 and grad.dtype is dtypes.float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 with no_grad():
-                    finite = bool(ops.all(ops.isfinite(grad)))
+                    values = grad._values() if grad.is_sparse else grad
+                    finite = bool(ops.all(ops.isfinite(values)))
                     if factor != 1.0:
                         grad.mul_(factor)
                 found = max(found or 0.0, 0.0 if finite else 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 from ..backend import namespace
 from . import engine, modes
 from .record import apply
+from .row_grads import as_tensor
 from .variable import Node, Variable, retain_grad, set_requires_grad, wrap
 
 _CYCLE_WARNING = (
@@ -215,6 +216,6 @@ def grad(
             # Results never share memory with each other or with what the caller passed in.
             shared = g.base is not None or id(g) in given or id(g) in seen
             seen.add(id(g))
-            g = wrap(g.copy() if shared else g)
+            g = as_tensor(g.copy() if shared else g)
         results.append(g)
     return tuple(results)

@@ -16,9 +16,10 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..kernels import fast
-from . import modes
+from . import modes, row_grads
 from . import variable as _v
 from .record import traces
+from .row_grads import RowGrad, as_array, as_tensor, elements, is_sparse, total
 from .saving import with_tensors
 from .variable import RELEASED, Leaf, Node, Variable
 
@@ -133,7 +134,7 @@ def run(
                     owned.add(to)
                 heappush(heap, (to.seq, to))
             elif create_graph:
-                pending[to] = pending[to] + g
+                pending[to] = total(pending[to], g)
             elif to not in owned:
                 pending[to] = fast.sum_arrays(pending[to], g)
                 owned.add(to)
@@ -214,7 +215,9 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool =
     with _accumulate_lock:
         before = variable._grad
         if create_graph:
-            variable._grad = grad if before is None else before + grad
+            variable._grad = grad if before is None else total(before, grad)
+        elif grad.__class__ is RowGrad or is_sparse(before):
+            row_grads.accumulate(variable, grad)
         elif before is None:
             variable._grad = _v.wrap(grad if owned else grad.copy())
         elif before._fn is not None:
@@ -232,7 +235,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
     # Kept gradients are what the tensor's hooks have made of them, and the node's hooks come last.
     for kind, hook in sorted(node.hooks.values(), key=lambda pair: _HOOK_ORDER[pair[0]]):
         if kind == "tensor":
-            given = grad if create_graph else _v.wrap(grad)
+            given = as_tensor(grad)
             result = hook(given)
             if result is not None:
                 if not isinstance(result, Variable):
@@ -240,7 +243,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                         f"expected Variable, but hook returned '{result.__class__.__name__}'"
                     )
                 _check_hook(hook, given._array, result._array)
-                grad = result if create_graph else result._array
+                grad = result if create_graph else as_array(result)
         elif kind == "retain":
             variable = hook()
             if variable is not None:
@@ -253,10 +256,10 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                     variable._grad._array += grad
         elif kind == "node_pre":
             grads = grad if isinstance(grad, list) else [grad]
-            given = tuple(_as_tensor(g) for g in grads)
+            given = tuple(as_tensor(g) for g in grads)
             result = hook(given)
             if result is not None:
-                values = [r if create_graph else r._array for r in _as_tuple(result)]
+                values = [r if create_graph else as_array(r) for r in _as_tuple(result)]
                 grad = values if isinstance(grad, list) else values[0]
     return grad
 
@@ -280,16 +283,14 @@ def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool = Fals
     for kind, hook in list(node.hooks.values()):
         if kind != "node":
             continue
-        inputs = tuple(_as_tensor(g) for g in _as_tuple(grads))
-        outputs = tuple(_as_tensor(g) for g in (grad if isinstance(grad, list) else [grad]))
+        inputs = tuple(as_tensor(g) for g in _as_tuple(grads))
+        outputs = tuple(as_tensor(g) for g in (grad if isinstance(grad, list) else [grad]))
         result = hook(inputs, outputs)
         if result is not None:
-            grads = tuple(r if create_graph or r is None else r._array for r in _as_tuple(result))
+            grads = tuple(
+                r if create_graph or r is None else as_array(r) for r in _as_tuple(result)
+            )
     return grads
-
-
-def _as_tensor(grad: Any) -> Any:
-    return grad if grad is None or isinstance(grad, Variable) else _v.wrap(grad)
 
 
 def _as_tuple(value: Any) -> tuple:
@@ -357,7 +358,7 @@ def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
         modes.state.running = before
     if modes.anomaly_check_nan:
         for i, g in enumerate(_as_tuple(grads)):
-            array = g._array if isinstance(g, Variable) else g
+            array = elements(g)
             if array is not None and bool((array != array).any()):
                 _warn_where(node)
                 raise RuntimeError(

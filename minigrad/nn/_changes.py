@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd import modes
+from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Variable, is_float, wrap
 from ..backend import as_device, device, ndarray
 from ..creation import empty_like
@@ -136,6 +137,8 @@ def clear_grad(p: Any, set_to_none: bool) -> None:
     grad = p._grad
     if set_to_none or grad is None:
         p._grad = None
+    elif is_sparse(grad):
+        grad.detach_().zero_()
     elif grad._fn is not None:  # still in a graph: that graph keeps the old values
         array = grad._array.copy()
         array.fill(0)

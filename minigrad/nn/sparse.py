@@ -17,7 +17,7 @@ class Embedding(Module):
     """Rows of `weight` (num_embeddings, embedding_dim) chosen by integer indices.
 
     The row `padding_idx` starts at 0 and gets no gradient. With `max_norm` rows that are longer
-    are rescaled when they are used. `sparse` gradients are not supported: NotImplementedError.
+    are rescaled when they are used. `sparse`: the gradient is a sparse tensor.
     """
 
     def __init__(
@@ -35,10 +35,6 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if sparse:
-            raise NotImplementedError(
-                "Embedding: sparse=True was asked for; needed: False, there are no sparse gradients"
-            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         if padding_idx is not None:
@@ -86,6 +82,8 @@ class Embedding(Module):
             text += f", norm_type={self.norm_type}"
         if self.scale_grad_by_freq is not False:
             text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        if self.sparse is not False:
+            text += ", sparse=True"
         return text
 
     @classmethod
@@ -119,7 +117,7 @@ class Embedding(Module):
 class EmbeddingBag(Module):
     """The sum, mean or maximum (`mode`) of the rows of `weight` in each bag; see `embedding_bag`.
 
-    `sparse` gradients are not supported: NotImplementedError.
+    `sparse`: the gradient is a sparse tensor.
     """
 
     def __init__(
@@ -138,10 +136,6 @@ class EmbeddingBag(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if sparse:
-            raise NotImplementedError(
-                "EmbeddingBag: sparse=True was asked for; needed: False, its gradients are dense"
-            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.max_norm = max_norm

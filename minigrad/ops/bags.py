@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd import variable as _v
 from ..autograd.record import apply
+from ..autograd.row_grads import goes_to_leaf, row_grad
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, sparse
 from ._nn import need_tensor, torch_name
@@ -45,8 +46,11 @@ class Bags(Node):
 
     fresh = True
 
-    def forward(self, table: Any, out: Any, ids: Any, bounds: Any, values: Any, mean: bool) -> Any:
+    def forward(
+        self, table: Any, out: Any, ids: Any, bounds: Any, values: Any, mean: bool, sparse: bool
+    ) -> Any:
         self.ids, self.bounds, self.rows, self.mean = ids, bounds, len(table), mean
+        self.sparse = sparse
         self.values = None if values is None else values.copy()
         return out
 
@@ -59,6 +63,8 @@ class Bags(Node):
             values = np.ones(len(bag), dtype)
             if self.mean:
                 values = (1 / np.maximum(np.diff(self.bounds), 1)).astype(dtype)[bag]
+        if self.sparse and goes_to_leaf(self):
+            return _taken_rows(grad, self.ids, bag, values, self.rows)
         if isinstance(grad, Variable):
             return _spread(grad, self.ids, bag, _v.wrap(values), self.rows)
         return sparse.sparse_product(self.ids, bag, values, grad, self.rows)
@@ -73,8 +79,10 @@ class WeightedBags(Node):
     saves = (0, 1)
     fresh = True
 
-    def forward(self, table: Any, samples: Any, out: Any, ids: Any, bounds: Any) -> Any:
-        self.ids, self.bounds = ids, bounds
+    def forward(
+        self, table: Any, samples: Any, out: Any, ids: Any, bounds: Any, sparse: bool
+    ) -> Any:
+        self.ids, self.bounds, self.sparse = ids, bounds, sparse
         return out
 
     def backward(self, grad: Any) -> tuple:
@@ -82,16 +90,17 @@ class WeightedBags(Node):
         table, samples = self.saved
         ids, bag = self.ids, _bag_of(self.bounds)
         a, b = self.next
+        first = None
+        if a and self.sparse and goes_to_leaf(self):
+            first = _taken_rows(grad, ids, bag, samples, table.shape[0])
         if isinstance(grad, Variable):
             given, taken = embedding(_v.wrap(bag), grad), embedding(_v.wrap(ids), table)
-            return (
-                _spread(grad, ids, bag, samples, table._array.shape[0]) if a else None,
-                sum(mul(given, taken), 1) if b else None,
-            )
-        return (
-            sparse.sparse_product(ids, bag, samples, grad, len(table)) if a else None,
-            sparse.sampled(bag, ids, grad, table) if b else None,
-        )
+            if a and first is None:
+                first = _spread(grad, ids, bag, samples, table._array.shape[0])
+            return first, sum(mul(given, taken), 1) if b else None
+        if a and first is None:
+            first = sparse.sparse_product(ids, bag, samples, grad, len(table))
+        return first, sparse.sampled(bag, ids, grad, table) if b else None
 
     def name(self) -> str:
         return "EmbeddingBagBackward0"
@@ -101,6 +110,15 @@ def _spread(grad: Any, ids: Any, bag: Any, values: Any, rows: int) -> Any:
     """The table's gradient (rows, d) in differentiable operations."""
     given = mul(embedding(_v.wrap(bag), grad), unsqueeze(values, 1))
     return apply(BagSum, (given,), ids, rows)
+
+
+def _taken_rows(grad: Any, ids: Any, bag: Any, values: Any, rows: int) -> Any:
+    """The table's gradient as the rows that were taken: grad of the bag times the row's weight."""
+    shape = (rows, grad.shape[1])
+    if isinstance(grad, Variable):
+        factors = values if isinstance(values, Variable) else _v.wrap(values)
+        return row_grad(ids, mul(embedding(_v.wrap(bag), grad), unsqueeze(factors, 1)), shape)
+    return row_grad(ids, grad[bag] * values[:, None], shape)
 
 
 def _bag_of(bounds: Any) -> Any:
@@ -216,7 +234,7 @@ def embedding_bag(
     `input` (bags, N) holds the numbers of the rows of each bag; or (M,), with `offsets` (bags,)
     telling where each bag starts. Rows numbered `padding_idx` do not count. `per_sample_weights`,
     of the input's shape, scale the rows of a sum. ValueError or RuntimeError for arguments that do
-    not fit together; sparse gradients are refused.
+    not fit together. `sparse`: the gradient of a leaf is a sparse tensor.
     """
     table = need_tensor("embedding_bag", "weight", weight)
     if table.dtype == np.int64 and need_tensor("embedding_bag", "input", input).dtype.kind == "f":
@@ -242,11 +260,6 @@ def embedding_bag(
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
         raise ValueError("max mode does not support sparse weights")
-    if sparse and weight.requires_grad:
-        raise RuntimeError(
-            "embedding_bag: given sparse=True; minigrad has dense gradients only here: needed "
-            "sparse=False"
-        )
     if max_norm is not None:
         renormalize(weight, ids, max_norm, norm_type)
     if samples is not None and mode != "sum":
@@ -257,16 +270,18 @@ def embedding_bag(
     _check_types(ids, starts, table, None if samples is None else samples._array)
     bounds = _bounds(starts, len(ids), include_last_offset and given.ndim == 1)
     try:
-        return _reduced(weight, ids, bounds, samples, mode, scale_grad_by_freq, padding_idx)
+        form = (mode, scale_grad_by_freq, sparse)
+        return _reduced(weight, ids, bounds, samples, form, padding_idx)
     except (IndexError, ValueError):
         _raise_outside(ids, bounds, len(table))
         raise
 
 
 def _reduced(
-    weight: Any, ids: Any, bounds: Any, samples: Any, mode: str, by_freq: bool, padding: int | None
+    weight: Any, ids: Any, bounds: Any, samples: Any, form: tuple, padding: int | None
 ) -> Any:
     """`embedding_bag` of checked arguments: bag b holds ids[bounds[b] : bounds[b + 1]]."""
+    mode, by_freq, as_sparse = form
     table = weight._array
     bags = len(bounds) - 1
     if padding is not None and not -len(table) <= padding < len(table):
@@ -286,17 +301,16 @@ def _reduced(
         out = sparse.bag_sums(ids, bounds, values, table, mode == "mean")
         if out is not None:
             if samples is not None and samples._fn is not None:
-                return apply(WeightedBags, (weight, samples), out, ids, bounds)
-            return apply(Bags, (weight,), out, ids, bounds, values, mode == "mean")
-    return _composed(weight, ids, _bag_of(bounds), bags, samples, mode, by_freq)
+                return apply(WeightedBags, (weight, samples), out, ids, bounds, as_sparse)
+            return apply(Bags, (weight,), out, ids, bounds, values, mode == "mean", as_sparse)
+    return _composed(weight, ids, _bag_of(bounds), bags, samples, form)
 
 
-def _composed(
-    weight: Any, ids: Any, bag: Any, bags: int, samples: Any, mode: str, by_freq: bool
-) -> Any:
+def _composed(weight: Any, ids: Any, bag: Any, bags: int, samples: Any, form: tuple) -> Any:
     """`embedding_bag` of the samples that count, in differentiable operations."""
+    mode, by_freq, as_sparse = form
     dtype = weight._array.dtype
-    rows = embedding(_v.wrap(ids), weight, scale_grad_by_freq=by_freq)
+    rows = embedding(_v.wrap(ids), weight, scale_grad_by_freq=by_freq, sparse=as_sparse)
     if mode == "max":
         return _maxima(rows, bag, bags)
     if samples is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import inplace
 from ..autograd import variable as _v
 from ..autograd.record import apply
+from ..autograd.row_grads import goes_to_leaf, row_grad
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, places
 from ._nn import need_tensor, torch_name
@@ -29,6 +30,29 @@ class Embedding(Node):
     def backward(self, grad: Any) -> Any:
         """For each row the sum of grad where it was taken; none for the padding row."""
         return apply(EmbeddingBackward, (grad,), self)
+
+
+class SparseEmbedding(Embedding):
+    """`Embedding` whose gradient holds the rows that were taken, if it is that of a leaf."""
+
+    def backward(self, grad: Any) -> Any:
+        """grad's rows where they were taken, those of the padding row left out."""
+        if self.by_frequency:
+            raise RuntimeError(
+                "embedding_backward: scale_grad_by_freq not supported with sparse gradients"
+            )
+        if not goes_to_leaf(self):
+            return super().backward(grad)
+        ids, width = self.ids.reshape(-1), grad.shape[-1]
+        values = grad.reshape(ids.size, width)
+        if self.padding_idx >= 0:
+            kept = np.flatnonzero(ids != self.padding_idx)
+            ids = ids[kept]
+            values = values[kept if isinstance(values, np.ndarray) else _v.wrap(kept)]
+        return row_grad(ids, values, (self.rows, width))
+
+    def name(self) -> str:
+        return "EmbeddingBackward0"
 
 
 class EmbeddingBackward(Node):
@@ -112,7 +136,8 @@ def embedding(
     """The rows of `weight` (n, d) numbered by `input`: shape (*input.shape, d).
 
     The row `padding_idx` gets no gradient. `max_norm` first shortens, in place, the rows taken.
-    IndexError for a number out of range; RuntimeError for indices that are not int32 or int64.
+    `sparse`: the gradient of a leaf is a sparse tensor. IndexError for a number out of range;
+    RuntimeError for indices that are not int32 or int64.
     """
     if (padding_idx is None or padding_idx >= 0) and max_norm is None and not sparse:
         padding = -1 if padding_idx is None else padding_idx
@@ -123,10 +148,6 @@ def embedding(
     ids = need_tensor("embedding", "indices", input)
     if table.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if sparse and weight._fn is not None:
-        raise RuntimeError(
-            "embedding: given sparse=True; minigrad has dense gradients only: needed sparse=False"
-        )
     rows = table.shape[0]
     if padding_idx is None:
         padding_idx = -1
@@ -139,7 +160,8 @@ def embedding(
         renormalize(weight, ids, max_norm, norm_type)
     if isinstance(input, Variable):
         ids = ids.copy()  # backward reads them: a later write to the input must not change them
-    return apply(Embedding, (weight,), ids, padding_idx, scale_grad_by_freq)
+    node = SparseEmbedding if sparse else Embedding
+    return apply(node, (weight,), ids, padding_idx, scale_grad_by_freq)
 
 
 def one_hot(input: Any, num_classes: int = -1) -> Any:

@@ -60,7 +60,7 @@ class Adagrad(Optimizer):
             for p in group["params"]:
                 self._start(self.state[p], p, group)
 
-    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+    def _dense_grad(self, p: Any, grad: Any, group: dict[str, Any]) -> Any:
         if group["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense()

@@ -104,7 +104,7 @@ class Adam(Optimizer):
             group["maximize"],
         )
 
-    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
+    def _dense_grad(self, p: Any, grad: Any, group: dict[str, Any]) -> Any:
         raise RuntimeError(
             "Adam does not support sparse gradients, please consider SparseAdam instead"
         )

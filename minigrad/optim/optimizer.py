@@ -14,6 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd import modes
 from ..autograd import variable as _v
+from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
 from ..tensor import Tensor
 from ._hooks import Hooked, with_hooks
@@ -187,15 +188,17 @@ class Optimizer(Hooked):
             if cell is not None:
                 cell[0] = seq
                 cell[1] += 1
+            if grad.__class__ is not Tensor and grad.is_sparse:
+                grad = self._dense_grad(p, grad, group)
+                if grad is None:
+                    continue
             tensors.append(p)
             params.append(p._array)
-            if grad.__class__ is not Tensor and grad.is_sparse:
-                grad = self._dense_grad(grad, group)
             grads.append(grad._array)
         return tensors, params, grads
 
-    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
-        """A sparse gradient as a dense one, where that makes no difference."""
+    def _dense_grad(self, p: Any, grad: Any, group: dict[str, Any]) -> Any:
+        """A sparse gradient as a dense one, where that makes no difference; None: step is made."""
         raise RuntimeError(f"{self.__class__.__name__} does not support sparse gradients")
 
     def _arrays(self, tensors: list, group: dict[str, Any], *names: str) -> list[list]:
@@ -227,6 +230,8 @@ class Optimizer(Hooked):
                 if grad._fn is not None and grad._fn.__class__ is not Leaf:
                     # Still in a graph, which keeps the old values.
                     p._grad = zeros_like(grad)
+                elif is_sparse(grad):
+                    grad.detach_().zero_()
                 else:
                     grad._fn = None
                     grad._array.fill(0)

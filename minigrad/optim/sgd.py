@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import variable as _v
+from ..autograd.row_grads import RowGrad, as_array
 from ..kernels import cpu
 from .optimizer import Optimizer, check_fused, check_lr, check_not_negative, number
 
@@ -61,8 +62,21 @@ class SGD(Optimizer):
             "fused": False,
         }
 
-    def _dense_grad(self, grad: Any, group: dict[str, Any]) -> Any:
-        return grad.to_dense()
+    def _dense_grad(self, p: Any, grad: Any, group: dict[str, Any]) -> Any:
+        if group["fused"]:
+            raise RuntimeError("`_fused_sgd` does not support sparse gradients")
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                "SGD: weight_decay is not compatible with sparse gradients: add(sparse, dense) is "
+                "not supported"
+            )
+        rows = as_array(grad)
+        if group["momentum"] != 0 or rows.__class__ is not RowGrad:
+            return grad.to_dense()
+        rate = number(group["lr"])  # without momentum the other rows do not change
+        rows.values = rows.values * rows.dtype.type(rate if group["maximize"] else -rate)
+        rows.add_to(p._array)
+        return None
 
     def _step_group(self, group: dict[str, Any]) -> None:
         tensors, params, grads = self._gather(group)

@@ -233,10 +233,83 @@ def _row(self: Any, index: Any) -> Any:
     return make(chosen._places[1:, at], data, tuple(self.shape[1:]), True)
 
 
+# -- in place --------------------------------------------------------------------------------------
+
+
+def _become(self: Any, other: Any) -> Any:
+    """Takes the places and values of a sparse tensor of the same shape and dtype."""
+    _same_shape("in-place operation", self, other)
+    values = other._data
+    if values._array.dtype != self._array.dtype:
+        values = values.to(self.dtype)
+    if self.requires_grad and self.is_leaf and _v.modes.state.recording:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    self._places, self._data, self._coalesced = other._places, values, other._coalesced
+    return self
+
+
+def _in_place(function: Callable) -> Callable:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = function(self, *args, **kwargs)
+        if not is_sparse(result):
+            raise RuntimeError("in-place operation: a sparse tensor cannot become a dense one")
+        return _become(self, result)
+
+    name = function.__name__.strip("_") + "_"
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{name[:-1]}`, in place."
+    return method
+
+
+def _copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
+    """Takes over another sparse tensor's places and a copy of its values."""
+    if not is_sparse(src):
+        raise RuntimeError("copy_() between dense and sparse Tensors is not implemented!")
+    return _become(self, src.clone())
+
+
+def _zero_(self: Any) -> Any:
+    """Forgets all places."""
+    values = _v.wrap(np.zeros((0, *self._data.shape[1:]), self._array.dtype))
+    return _become(
+        self, make(self._places[:, :0].copy(), values, tuple(self.shape), True, self.layout)
+    )
+
+
+def _detach_(self: Any) -> Any:
+    """Takes the values out of the graph."""
+    self._data = self._data.detach()
+    return self
+
+
+def _norm(self: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False,
+          dtype: Any = None) -> Any:  # fmt: skip
+    """The norm of all elements."""
+    if dim is not None or keepdim:
+        raise NotImplementedError("norm: of a sparse tensor without dim and keepdim only")
+    return ops.norm(self.coalesce()._data, p, dtype=dtype)
+
+
 for _name in ("to", "float", "double", "half", "bfloat16", "long", "int", "cpu", "cuda", "type",
               "type_as", "detach", "clone"):  # fmt: skip
     setattr(SparseTensor, _name, _converted(_name))
-for _name in ("abs", "ceil", "expm1", "floor", "log1p", "relu", "sign", "sin", "sqrt", "tanh"):
+SparseTensor.data = property(SparseTensor.detach)  # type: ignore[assignment]
+for _name in (
+    "abs",
+    "ceil",
+    "expm1",
+    "floor",
+    "isinf",
+    "isnan",
+    "log1p",
+    "relu",
+    "sign",
+    "sin",
+    "sqrt",
+    "tanh",
+):
     Absent.operations[_name] = _keeping_zeros(_name)
     setattr(SparseTensor, _name, Absent.operations[_name])
 for _names, _method in {
@@ -247,6 +320,15 @@ for _names, _method in {
     ("mul", "multiply", "__mul__", "__rmul__"): _mul,
     ("div", "true_divide", "__truediv__"): _div,
     ("neg", "negative", "__neg__"): _neg,
+    ("add_", "__iadd__"): _in_place(_add),
+    ("sub_", "__isub__"): _in_place(_sub),
+    ("mul_", "__imul__"): _in_place(_mul),
+    ("div_", "__itruediv__"): _in_place(_div),
+    ("neg_",): _in_place(_neg),
+    ("copy_",): _copy_,
+    ("detach_",): _detach_,
+    ("norm",): _norm,
+    ("zero_",): _zero_,
     ("pow", "__pow__"): _pow,
     ("matmul", "mm", "mv", "__matmul__"): matmul,
     ("transpose", "swapaxes"): transpose,

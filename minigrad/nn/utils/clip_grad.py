@@ -12,6 +12,7 @@ import numpy as np
 from ... import dtypes
 from ...autograd import variable as _v
 from ...autograd.inplace import bump
+from ...autograd.row_grads import is_sparse
 from ...autograd.variable import Variable
 from ...kernels import cpu
 from ...kernels.numpy_optim_more import norm as numpy_norm
@@ -19,6 +20,13 @@ from ...kernels.numpy_optim_more import norm as numpy_norm
 
 def _as_list(tensors: Any) -> list:
     return [tensors] if isinstance(tensors, Variable) else list(tensors)
+
+
+def _dense(grad: Any) -> Any:
+    """A gradient's array. NotImplementedError for sparse ones, as in PyTorch."""
+    if is_sparse(grad):
+        raise NotImplementedError("gradients are clipped only if they are dense; one is sparse")
+    return grad._array
 
 
 def get_total_norm(
@@ -31,7 +39,7 @@ def get_total_norm(
 
     RuntimeError if it is infinite or NaN and `error_if_nonfinite`. `foreach` changes nothing.
     """
-    arrays = [t._array for t in _as_list(tensors)]
+    arrays = [_dense(t) for t in _as_list(tensors)]
     order = float(norm_type)
     if not arrays:
         return _v.wrap(np.array(0.0, dtypes.default_numpy()))
@@ -118,6 +126,6 @@ def clip_grad_value_(
     for p in _as_list(parameters):
         grad = p._grad
         if grad is not None:
-            array = grad._array
+            array = _dense(grad)
             np.clip(array, array.dtype.type(-limit), array.dtype.type(limit), out=array)
             bump(grad)
