@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..kernels import cpu
-from .optimizer import (
-    Optimizer,
-    check_betas,
-    check_lr,
-    check_not_negative,
-    new_step,
-    number,
-    zeros_like,
-)
+from .optimizer import Optimizer, check_moments, new_step, number, zeros_like
 
 
 class LAMB(Optimizer):
@@ -36,10 +28,7 @@ class LAMB(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
+        check_moments(lr, betas, eps, weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..kernels import cpu
-from .optimizer import (
-    Optimizer,
-    check_betas,
-    check_lr,
-    check_not_negative,
-    new_step,
-    number,
-    zeros_like,
-)
+from .optimizer import Optimizer, check_moments, check_not_negative, new_step, number, zeros_like
 
 
 class NAdam(Optimizer):
@@ -43,10 +35,7 @@ class NAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
+        check_moments(lr, betas, eps, weight_decay)
         check_not_negative("momentum_decay value", momentum_decay)
         defaults = {
             "lr": lr,

@@ -63,6 +63,14 @@ def check_betas(betas: Any) -> None:
             raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
 
 
+def check_moments(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> None:
+    """The options of Adam's relatives. ValueError for negative ones, and for betas from 1 on."""
+    check_lr(lr)
+    check_not_negative("epsilon value", eps)
+    check_betas(betas)
+    check_not_negative("weight_decay value", weight_decay)
+
+
 def check_fused(fused: Any, foreach: Any, differentiable: Any) -> None:
     """RuntimeError for combinations that contradict each other; one kernel serves all others."""
     if fused and differentiable:
