@@ -1,9 +1,11 @@
 """Writes the tables of README.md and docs/performance.md from the JSON of a run.
 
     python bench/report.py bench/results/cpu.json [--readme README.md] [--full docs/performance.md]
+        [--isas bench/results/cpu-avx2.json ...]
 
 README gets a line for each group (`<!-- bench:begin -->`), the other file every case
-(`<!-- cases:begin -->`).
+(`<!-- cases:begin -->`) and, from runs with `--isa`, a line for each group over instruction sets
+(`<!-- isas:begin -->`).
 """
 
 from __future__ import annotations
@@ -81,17 +83,39 @@ def case_tables(result: dict) -> str:
     return "\n".join(lines)
 
 
+def isa_table(results: list[dict]) -> str:
+    """Each group against PyTorch alone, a column for each run with a lowered instruction set."""
+    names = [result["machine"]["isa_asked"] for result in results]
+    lines = [f"| group | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for group in results[0]["groups"]:
+        cells = []
+        for result in results:
+            rows = [r for r in result["rows"] if r["group"] == group and "ratio_torch" in r]
+            if not rows:
+                cells.append("–")
+                continue
+            worst = min(rows, key=lambda row: row["ratio_torch"])
+            mean = result["groups"][group]["mean_torch"]
+            cells.append(f"{mean:.2f} ({worst['ratio_torch']:.2f} {worst['case']})")
+        lines.append(f"| {group} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", provenance(results[0])])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("json", type=Path)
     parser.add_argument("--readme", type=Path)
     parser.add_argument("--full", type=Path)
+    parser.add_argument("--isas", type=Path, nargs="+", default=[], help="runs with --isa")
     options = parser.parse_args()
     result = json.loads(options.json.read_text())
     if options.readme:
         write_between(options.readme, "bench", group_table(result))
     if options.full:
         write_between(options.full, "cases", case_tables(result))
+        if options.isas:
+            lowered = [json.loads(path.read_text()) for path in options.isas]
+            write_between(options.full, "isas", isa_table(lowered))
     if not options.readme and not options.full:
         print(group_table(result))
 
