@@ -15,7 +15,7 @@ from . import dtypes
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, address_of, channels_last, channels_last_3d, device, owner_of
+from .backend import CPU, address_of, device, owner_of, preserve_format
 from .kernels.fast import (
     bind_types,
     fast_data_ptr,
@@ -25,6 +25,7 @@ from .kernels.fast import (
     fast_size,
     fast_stride,
 )
+from .ops._format import ORDERS, check_format, order_of, suggested
 from .ops._operands import write_out
 from .ops._shape import memory_order, need_tensor, normalize_dim
 from .size import Size
@@ -107,10 +108,10 @@ def is_contiguous(self: Any, memory_format: Any = None) -> bool:
         if result is not None:
             return result
     array = self._array
-    if memory_format in (channels_last, channels_last_3d) and memory_format is not None:
-        if array.ndim != (4 if memory_format is channels_last else 5):
-            return False
-        return array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous
+    check_format("is_contiguous", memory_format)
+    if memory_format in ORDERS:
+        order = ORDERS[memory_format]
+        return array.ndim == len(order) and array.transpose(order).flags.c_contiguous
     return array.flags.c_contiguous
 
 
@@ -148,15 +149,12 @@ def dim_order(self: Any, *, ambiguity_check: Any = False) -> tuple[int, ...]:
     if isinstance(ambiguity_check, list):
         fitting = [f for f in ambiguity_check if is_contiguous(self, f)]
         if len(fitting) == 1:
-            return _ORDERS.get(fitting[0], tuple(range(array.ndim)))
+            return ORDERS.get(fitting[0], tuple(range(array.ndim)))
         raise RuntimeError(
             "The tensor does not have unique dim order, or cannot map to exact one of the given "
             "memory formats."
         )
     raise RuntimeError("The tensor does not have unique dim order.")
-
-
-_ORDERS = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
 
 
 def is_distributed(input: Any) -> bool:
@@ -357,6 +355,12 @@ def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None)
     shape = tuple([operator.index(n) for n in given])
     if any(n < 0 for n in shape):
         raise RuntimeError(f"resize_: sizes {list(shape)} given; needed: no negative size")
+    check_format("resize_", memory_format)
+    if memory_format in ORDERS:
+        order = order_of(len(shape), memory_format)
+        resize_(self, [shape[d] for d in order])
+        self._array = self._array.transpose(np.argsort(order))
+        return self
     old, count = self._array, math.prod(shape)
     if old.shape == shape:
         return self
@@ -372,4 +376,6 @@ def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None)
 
 def resize_as_(self: Any, the_template: Any, memory_format: Any = None) -> Any:
     """`resize_` to the shape of another tensor."""
-    return resize_(self, the_template._array.shape)
+    if memory_format is preserve_format:
+        memory_format = suggested(the_template._array)
+    return resize_(self, the_template._array.shape, memory_format=memory_format)

@@ -16,13 +16,23 @@ from .autograd import modes
 from .autograd import variable as _v
 from .autograd.record import apply
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, address_of, as_device, device, device_of, owner_of
+from .backend import (
+    CPU,
+    address_of,
+    as_device,
+    device,
+    device_of,
+    memory_format,
+    owner_of,
+    preserve_format,
+)
 from .dtypes import type_name
 from .kernels import fast
 from .ops import unbind
+from .ops._format import order_of, suggested
 from .ops._operands import To, to_dtype
 from .ops._shape import need_tensor
-from .ops.rearrange import contiguous, flip
+from .ops.rearrange import clone, flip
 
 # -- other dtypes and devices --------------------------------------------------------------------
 
@@ -58,8 +68,20 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = apply(To, (self,), array.dtype)
     else:
         result = self
-    memory_format = kwargs.get("memory_format")
-    return result if memory_format is None else contiguous(result, memory_format)
+    format = kwargs.get("memory_format")
+    if format is None or format is preserve_format:
+        return result
+    if format.__class__ is not memory_format:
+        raise TypeError(
+            "to() received an invalid combination of arguments - got (memory_format="
+            f"{format.__class__.__name__}); needed: a torch.memory_format"
+        )
+    # PyTorch also leaves a tensor as it is that only suggests the format, without filling memory.
+    x = result._array
+    dense = result is self or x.transpose(order_of(x.ndim, format)).flags.c_contiguous
+    if dense and suggested(x) is format:
+        return result
+    return clone(result, memory_format=format)
 
 
 def _target(args: tuple, kwargs: dict) -> tuple[Any, Any, tuple]:
@@ -95,10 +117,12 @@ def caster(name: str, dtype: dtypes.dtype) -> Callable:
     numpy_type = dtype.numpy
 
     def cast(self: Any, memory_format: Any = None) -> Any:
+        if memory_format is not None:
+            return to(self, numpy_type, memory_format=memory_format)
         result = fast.fast_to(To, self, numpy_type)
         if result is None:
             result = self if self._array.dtype == numpy_type else to_dtype(self, numpy_type)
-        return result if memory_format is None else contiguous(result, memory_format)
+        return result
 
     cast.__name__ = cast.__qualname__ = name
     cast.__doc__ = f"`self.to({dtype!r})`: self if that is its dtype. Gradient: grad, converted."

@@ -122,6 +122,25 @@ bool check_count(const char* kernel, Py_ssize_t given, Py_ssize_t needed) {
   return false;
 }
 
+bool is_dense(const PyArrayObject* array) {
+  if (PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array)) return true;
+  const int ndim = PyArray_NDIM(array);
+  const npy_intp* shape = PyArray_DIMS(const_cast<PyArrayObject*>(array));
+  const npy_intp* strides = PyArray_STRIDES(const_cast<PyArrayObject*>(array));
+  npy_intp expected = PyArray_ITEMSIZE(array);
+  for (int left = ndim; left > 0; --left) {  // the next dimension outwards, until none is left
+    bool any = false, found = false;
+    for (int d = 0; d < ndim && !found; ++d) {
+      if (shape[d] == 1 || strides[d] < expected) continue;
+      any = true;
+      found = strides[d] == expected;
+      if (found) expected *= shape[d];
+    }
+    if (!found) return !any && expected == PyArray_ITEMSIZE(array) * PyArray_SIZE(array);
+  }
+  return expected == PyArray_ITEMSIZE(array) * PyArray_SIZE(array);
+}
+
 bool read_array(const char* kernel, const char* name, PyObject* argument, Array* array) {
   if (MG_UNLIKELY(!PyArray_Check(argument))) {
     fail(PyExc_TypeError, "%s: %s is a %s; it must be a numpy.ndarray", kernel, name,

@@ -65,6 +65,9 @@ bool read_bool(const char* kernel, const char* name, PyObject* argument, bool* v
 bool read_step(const char* kernel, const char* name, PyObject* argument, int64_t least,
                int64_t* value);
 
+// Whether the elements fill memory without gaps, in whatever order of dimensions (channels last).
+bool is_dense(const PyArrayObject* array);
+
 // Needs; each sets its error and returns false if the array is otherwise.
 bool need_contiguous(const char* kernel, const char* name, const Array& array);
 bool need_writeable(const char* kernel, const char* name, const Array& array);

@@ -236,6 +236,24 @@ PyObject* dense_copy(PyArrayObject* array) {
 
 }  // namespace
 
+namespace {
+
+// A copy in the order of another array's dimensions, if that fills its memory; else in C order.
+PyObject* copy_in_order(PyArrayObject* array, PyArrayObject* like) {
+  if (PyArray_IS_C_CONTIGUOUS(like) || PyArray_NDIM(array) != PyArray_NDIM(like) ||
+      !PyArray_CompareLists(PyArray_DIMS(array), PyArray_DIMS(like), PyArray_NDIM(like)) ||
+      !is_dense(like)) {
+    return dense_copy(array);
+  }
+  PyArray_Descr* descr = PyArray_DESCR(array);
+  Py_INCREF(descr);
+  PyObject* copy = PyArray_NewLikeArray(like, NPY_KEEPORDER, descr, 0);
+  if (copy && PyArray_CopyInto(reinterpret_cast<PyArrayObject*>(copy), array) < 0) Py_CLEAR(copy);
+  return copy;
+}
+
+}  // namespace
+
 int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
   if (!g.tensor || !is_variable(variable) || !PyArray_CheckExact(grad)) return 0;
   PyObject* before = slot(variable, g.grad);
@@ -247,11 +265,14 @@ int accumulate_grad(PyObject* variable, PyObject* grad, bool owned) {
     return note_write(before) ? 1 : -1;
   }
   PyArrayObject* array = reinterpret_cast<PyArrayObject*>(grad);
-  PyObject* own = grad;
-  if (owned && PyArray_IS_C_CONTIGUOUS(array)) {
-    Py_INCREF(own);
+  PyObject* own = slot(variable, g.array);
+  // As in PyTorch, a gradient lies in memory as its leaf does.
+  PyArrayObject* leaf = PyArray_CheckExact(own) ? reinterpret_cast<PyArrayObject*>(own) : array;
+  if (owned && PyArray_IS_C_CONTIGUOUS(array) &&
+      (PyArray_IS_C_CONTIGUOUS(leaf) || !is_dense(leaf))) {
+    own = Py_NewRef(grad);
   } else {
-    own = dense_copy(array);
+    own = copy_in_order(array, leaf);
     if (!own) return -1;
   }
   PyObject* t = new_tensor(own, Py_None);

@@ -2,6 +2,7 @@
 // reads the lists, checks them against each other and runs the kernel.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "bindings/array.h"
@@ -121,6 +122,7 @@ class OptimCall {
   bool params(PyObject* list, bool written) {
     if (!is_list("params", list)) return false;
     tensors_.resize(static_cast<size_t>(PyList_GET_SIZE(list)));
+    arrays_.reserve(tensors_.size());
     for (size_t i = 0; i < tensors_.size(); ++i) {
       Array array;
       if (!read_item("params", list, i, &array)) return false;
@@ -133,7 +135,8 @@ class OptimCall {
       total_ += array.size;
       const bool known = t.dtype == DType::kFloat32 || t.dtype == DType::kFloat64 ||
                          t.dtype == DType::kFloat16 || t.dtype == DType::kBFloat16;
-      taken_ = taken_ && known && array.contiguous && (!written || array.writeable);
+      taken_ = taken_ && known && fills_memory(array) && (!written || array.writeable);
+      arrays_.push_back(array);
     }
     return true;
   }
@@ -152,11 +155,23 @@ class OptimCall {
              rule_.name, name, i, describe(array).c_str(), static_cast<long long>(t.size));
         return false;
       }
-      taken_ =
-          taken_ && array.dtype == t.dtype && array.contiguous && (!written || array.writeable);
+      taken_ = taken_ && array.dtype == t.dtype && lies_like(array, arrays_[i]) &&
+               (!written || array.writeable);
       put(t, array.data);
     }
     return true;
+  }
+
+  // Any order of dimensions will do, if all arrays of a tensor have it: a step goes element by
+  // element.
+  static bool fills_memory(const Array& array) {
+    return array.contiguous || (PyArray_ISALIGNED(array.object) && is_dense(array.object));
+  }
+  static bool lies_like(const Array& array, const Array& param) {
+    if (array.contiguous && param.contiguous) return true;
+    return array.ndim == param.ndim && PyArray_ISALIGNED(array.object) &&
+           std::equal(array.shape, array.shape + array.ndim, param.shape) &&
+           std::equal(array.strides, array.strides + array.ndim, param.strides);
   }
 
   // Step counters and the like: float32 or float64 arrays of one element. Kept until `count`.
@@ -233,6 +248,7 @@ class OptimCall {
   OptimOptions options_{};
   bool taken_ = true;
   int64_t total_ = 0;
+  std::vector<Array> arrays_;  // the parameters
   std::vector<OptimTensor> tensors_;
   std::vector<Array> steps_, scalars_[2];
 };

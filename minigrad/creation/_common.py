@@ -10,7 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, is_float, next_seq, set_requires_grad
-from ..backend import as_device, channels_last, channels_last_3d, contiguous_format
+from ..backend import as_device, contiguous_format, preserve_format
+from ..ops._format import check_format, order_of
 from ..ops._shape import memory_order, need_tensor
 
 # -- arguments -----------------------------------------------------------------------------------
@@ -116,15 +117,10 @@ def formatted(shape: tuple[int, ...], dtype: np.dtype, memory_format: Any) -> np
     """An array with arbitrary values in a memory format (None: in order)."""
     if memory_format is None or memory_format is contiguous_format:
         return allocate(shape, dtype)
-    if memory_format not in (channels_last, channels_last_3d):
-        raise RuntimeError(f"unsupported memory format option: {memory_format!r}")
-    rank = 4 if memory_format is channels_last else 5
-    if len(shape) != rank:
-        raise RuntimeError(
-            f"required rank {rank} tensor to use {memory_format!r} format: given shape "
-            f"{list(shape)}"
-        )
-    return in_order(shape, dtype, (0, *range(2, rank), 1))
+    check_format("empty", memory_format)
+    if memory_format is preserve_format:
+        raise RuntimeError("unsupported memory format Preserve")
+    return in_order(shape, dtype, order_of(len(shape), memory_format))
 
 
 def like_array(name: str, input: Any, dtype: Any, device: Any, memory_format: Any) -> np.ndarray:
@@ -132,7 +128,8 @@ def like_array(name: str, input: Any, dtype: Any, device: Any, memory_format: An
     x = need_tensor(name, input)._array
     as_device(device)
     wanted = check_dtype(name, dtype) or x.dtype
-    if memory_format in (channels_last, channels_last_3d, contiguous_format):
+    check_format(name, memory_format)
+    if memory_format is not None and memory_format is not preserve_format:
         return formatted(x.shape, wanted, memory_format)
     if x.flags.c_contiguous:
         return allocate(x.shape, wanted)

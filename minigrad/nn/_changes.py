@@ -9,7 +9,7 @@ from .. import dtypes
 from ..autograd import modes
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Variable, is_float, wrap
-from ..backend import as_device, device, ndarray
+from ..backend import as_device, device, memory_format, ndarray
 from ..creation import empty_like
 from ..kernels import cpu
 from ._members import HasMembers
@@ -53,9 +53,10 @@ class Changes(HasMembers):
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """`to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`, in place; returns self.
 
-        A dtype, which must be floating point, applies to floating-point tensors only.
+        A dtype, which must be floating point, applies to floating-point tensors only;
+        `memory_format` to tensors of 4 or 5 dimensions.
         """
-        where, dtype = _parse_to(args, kwargs)
+        where, dtype, format = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
@@ -63,6 +64,8 @@ class Changes(HasMembers):
             )
         if where is not None:
             as_device(where)  # refuses what this build cannot use
+        if format is not None:
+            return self._apply(lambda t: _arranged(_convert(t, where, dtype), format))
         if dtype is None and where is None:
             return self
         return self._apply(lambda t: _convert(t, where, dtype))
@@ -147,8 +150,8 @@ def clear_grad(p: Any, set_to_none: bool) -> None:
         grad._array.fill(0)
 
 
-def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | None]:
-    """The device and dtype meant by the arguments of `Module.to`."""
+def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | None, Any]:
+    """The device, dtype and memory format meant by the arguments of `Module.to`."""
     names: tuple[str, ...] = ("device", "dtype", "non_blocking", "copy")
     if args and args[0].__class__ is dtypes.dtype:
         names = names[1:]
@@ -161,16 +164,19 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | 
     given.update(kwargs)
     if not all(isinstance(given.get(flag, False), bool) for flag in ("non_blocking", "copy")):
         raise _bad_to(args, kwargs)
+    format = kwargs.get("memory_format")
+    if format is not None and format.__class__ is not memory_format:
+        raise _bad_to(args, kwargs)
     tensor, where, dtype = (given.get(name) for name in ("tensor", "device", "dtype"))
     if tensor is not None:
         if not isinstance(tensor, Variable):
             raise _bad_to(args, kwargs)
-        return tensor.device, tensor.dtype
+        return tensor.device, tensor.dtype, format
     if not isinstance(where, (str, int, _device, type(None))) or isinstance(where, bool):
         raise _bad_to(args, kwargs)
     if dtype is not None and dtype.__class__ is not dtypes.dtype:
         raise _bad_to(args, kwargs)
-    return (_device(where) if isinstance(where, (str, int)) else where), dtype
+    return (_device(where) if isinstance(where, (str, int)) else where), dtype, format
 
 
 def _bad_to(args: tuple, kwargs: dict) -> TypeError:
@@ -179,6 +185,14 @@ def _bad_to(args: tuple, kwargs: dict) -> TypeError:
         f"to() received an invalid combination of arguments - got ({', '.join(got)}); needed: "
         "(device, dtype), (dtype) or (tensor), then non_blocking and copy; memory_format by name"
     )
+
+
+def _arranged(t: Any, format: Any) -> Any:
+    """`t.to(memory_format=format)`, if it has as many dimensions as images or volumes."""
+    array = t._array
+    if array.__class__ is not ndarray or array.ndim not in (4, 5):
+        return t
+    return t.to(memory_format=format)
 
 
 def _convert(t: Any, where: device | None, dtype: dtypes.dtype | None) -> Any:

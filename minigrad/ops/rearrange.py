@@ -9,11 +9,12 @@ import numpy as np
 
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
-from ..backend import as_array, channels_last, channels_last_3d, contiguous_format
+from ..backend import as_array, contiguous_format
 from ..kernels import cpu, fast
+from ._format import check_format, order_in_copy
 from ._operands import write_out
 from ._out import write_exact
-from ._shape import array_arg, as_shape, memory_order, normalize_dim, normalize_dims, sum_to
+from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, sum_to
 from .movement import reshape
 from .permutation import transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
@@ -40,25 +41,14 @@ class Clone(Node):
         return grad
 
 
-def _axes(x: Any, format: Any) -> tuple[int, ...]:
-    """The order in memory that a memory format asks for."""
-    if format is channels_last or format is channels_last_3d:
-        wanted = 4 if format is channels_last else 5
-        if x.ndim != wanted:
-            raise RuntimeError(
-                f"required rank {wanted} tensor to use {format!r} format, given {x.ndim} dimensions"
-            )
-        return (0, *range(2, x.ndim), 1)
-    return tuple(range(x.ndim)) if format is contiguous_format else memory_order(x)
-
-
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy of `input`, in its order of memory or a given one. Gradient: grad."""
     if memory_format is None:
         result = fast.fast_copy(Clone, input, False)
         if result is not None:
             return result
-    return apply(Clone, (input,), _axes(array_arg("clone", input), memory_format))
+    check_format("clone", memory_format)
+    return apply(Clone, (input,), order_in_copy(array_arg("clone", input), memory_format))
 
 
 def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
@@ -68,7 +58,8 @@ def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
         if result is not None:
             return result
     x = array_arg("contiguous", input)
-    axes = _axes(x, memory_format)
+    check_format("contiguous", memory_format)
+    axes = order_in_copy(x, memory_format)
     if x.transpose(axes).flags.c_contiguous:
         return input
     return apply(Clone, (input,), axes)

@@ -125,24 +125,48 @@ def test_nan_and_infinity_go_where_numpy_has_them(call):
             np.testing.assert_allclose(a, b, rtol=3e-6, atol=3e-6)
 
 
+def laid_out(args, layout):
+    """The arrays of a call's second tensor by `layout(array, number of the list)`."""
+    return [
+        [layout(a, k) if i == 1 and a.size == 12 else a for i, a in enumerate(arg)]
+        if isinstance(arg, list)
+        else arg
+        for k, arg in enumerate(args)
+    ]
+
+
+def spaced(a, k):
+    wide = np.zeros((a.size, 2), a.dtype)
+    wide[:, 0] = a
+    return wide[:, 0]
+
+
+def in_other_orders(a, k):
+    return a.reshape(3, 4).T if k else np.ascontiguousarray(a.reshape(3, 4).T)
+
+
+@pytest.mark.parametrize("layout", [spaced, in_other_orders])
 @pytest.mark.parametrize("call", CALLS)
-def test_refused_layouts_change_nothing_and_fall_back(call):
+def test_refused_layouts_change_nothing_and_fall_back(call, layout):
     name = call[0]
-    args = arguments(call, np.float32, [12, 12])
-    args[0][1] = args[0][1].reshape(3, 4).T
-    args[1][1] = args[1][1].reshape(3, 4).T
+    args = laid_out(arguments(call, np.float32, [12, 12]), layout)
     before = [a.copy() for a in flat(args)]
-    args = [
-        [a if a.ndim == 0 or a.shape == (4, 3) or i == 0 else a.reshape(3, 4).T
-         for i, a in enumerate(arg)] if isinstance(arg, list) else arg
-        for arg in args
-    ]  # fmt: skip
     assert getattr(_C, name)(*args) is False
     for a, b in zip(flat(args), before, strict=True):
-        np.testing.assert_array_equal(a.T.ravel() if b.ndim == 1 and a.ndim == 2 else a, b)
+        np.testing.assert_array_equal(a, b)
     want = arguments(call, np.float32, [12, 12])
     PLAIN[name](*want)
     getattr(cpu, name)(*args)
+    for a, b in zip(flat(args), flat(want), strict=True):
+        np.testing.assert_allclose(a.T.ravel() if a.ndim == 2 else a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_one_order_of_dimensions_for_all_arrays_of_a_tensor_is_taken(call):
+    args = laid_out(arguments(call, np.float32, [12, 12]), lambda a, k: a.reshape(3, 4).T)
+    assert getattr(_C, call[0])(*args) is True
+    want = arguments(call, np.float32, [12, 12])
+    PLAIN[call[0]](*want)
     for a, b in zip(flat(args), flat(want), strict=True):
         np.testing.assert_allclose(a.T.ravel() if a.ndim == 2 else a, b, rtol=1e-5, atol=1e-6)
 
