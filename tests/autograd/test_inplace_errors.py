@@ -144,3 +144,54 @@ def test_result_keeps_shape_and_type() -> None:
         with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
             i.add_(x)
         np.testing.assert_array_equal(x.numpy(), ROW)
+
+
+BINARY = (
+    "add", "sub", "mul", "div", "pow", "atan2", "fmod", "remainder", "floor_divide", "xlogy",
+    "copysign", "hypot", "clamp", "clamp_min", "logical_and", "gt", "eq", "float_power",
+)  # fmt: skip
+APART = {
+    **{name: lambda x, name=name: getattr(x[:3], name + "_")(x[1:4]) for name in BINARY},
+    "alpha": lambda x: x[:3].add_(x[1:4], alpha=2),
+    "addcmul": lambda x: x[:3].addcmul_(x[1:4], x[1:4]),
+    "addcdiv": lambda x: x[:3].addcdiv_(x[:3], x[1:4]),
+    "lerp": lambda x: x[:3].lerp_(x[1:4], 0.5),
+    "a row of itself": lambda x: x.add_(x[0]),
+    "transposed": lambda x: x[:4].reshape(2, 2).mul_(x[:4].reshape(2, 2).T),
+    "other type": lambda x: x[:3].mul_(x.view(x.dtype)[2:5]),
+}
+TOGETHER = {
+    "itself": lambda x: x.mul_(x),
+    "the same view": lambda x: x[1:].mul_(x[1:]),
+    "apart": lambda x: x[:3].mul_(x[4:7]),
+    "between": lambda x: x[::2].mul_(x[1::2]),
+    "columns": lambda x: x.reshape(2, 4)[:, 0].mul_(x.reshape(2, 4)[:, 1]),
+    "addcmul": lambda x: x[:3].addcmul_(x[:3], x[:3]),
+    "matrices": lambda x: x[:4].reshape(2, 2).addmm_(x[1:5].reshape(2, 2), x[2:6].reshape(2, 2)),
+    "none": lambda x: x[:0].add_(x[:0]),
+}
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", APART)
+def test_operands_that_share_part_of_what_is_written(name: str, recorded: bool) -> None:
+    torch = pytest.importorskip("torch")
+    for lib in (mg, torch):
+        x = lib.arange(1.0, 9.0, dtype=lib.float64)
+        if recorded:
+            x = x.requires_grad_() * 1
+        if recorded and name in ("gt", "eq", "logical_and"):
+            continue
+        with pytest.raises(RuntimeError, match="refer to a single memory location"):
+            APART[name](x)
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_operands_that_share_memory_and_may(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (mg, torch):
+        x = lib.arange(1.0, 9.0, dtype=lib.float64)
+        TOGETHER[name](x)
+        found.append(x.numpy())
+    assert (found[0] == found[1]).all()
