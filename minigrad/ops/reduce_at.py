@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels import cpu
 from ..kernels.indexing import grid
 from ._out import write_exact
 from ._shape import array_arg, array_of
@@ -50,29 +51,66 @@ def _start(x: Any, reduce: str, keys: tuple, include_self: bool) -> Any:
     return out
 
 
+def _common(index: Any, dim: int) -> Any:
+    """The numbers along dim if they are the same at all other places (an expanded index), or None.
+
+    Whole slices are combined then, which is what graph networks ask for. None for vectors, whose
+    elements NumPy combines one by one as fast.
+    """
+    if index.ndim == 1:
+        return None
+    first = index[tuple([slice(None) if d == dim else slice(1) for d in range(index.ndim)])]
+    repeats = all(n == 0 or d == dim for d, n in enumerate(index.strides))
+    if index.size and (repeats or index.shape == first.shape or (index == first).all()):
+        return first.reshape(-1)
+    return None
+
+
+def _slices(index: Any, dim: int, numbers: Any) -> tuple:
+    """NumPy's index for the slices of given numbers along dim, of the part that `index` covers."""
+    return tuple([numbers if d == dim else slice(n) for d, n in enumerate(index.shape)])
+
+
+def _combine(function: Any, out: Any, index: Any, values: Any, dim: int, numbers: Any) -> None:
+    """out[place] = function(out[place], value) for each value at its index along dim."""
+    if numbers is None:
+        function.at(out, grid(index, dim), values)
+        return
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    sorted_values = np.take(values, order, axis=dim)
+    combined = function.reduceat(sorted_values, starts, axis=dim, dtype=out.dtype)
+    places = _slices(index, dim, ordered[starts])
+    out[places] = function(out[places], combined)
+
+
 def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
-    keys = grid(index, dim)
     half = x.dtype.kind in "fV" and x.dtype.itemsize == 2
     wide = x.astype(np.float32) if half else x
+    numbers = _common(index, dim)
+    keys = grid(index, dim) if numbers is None else _slices(index, dim, numbers)
     out = _start(wide, reduce, keys, include_self)
     values = src.astype(np.float32) if half else src
     if reduce in _LEAST:
         with np.errstate(all="ignore"):
-            _LEAST[reduce].at(out, keys, values)
+            _combine(_LEAST[reduce], out, index, values, dim, numbers)
     else:
-        np.add.at(out, keys, values)
+        if out.dtype.kind == "f":
+            out = cpu.scatter(out, dim, index, values, True)
+        else:
+            np.add.at(out, grid(index, dim), values)
         if reduce == "mean":
-            count = _counts(out.shape, keys, index.shape, include_self)
+            count = _counts(out.shape, index, dim, include_self)
             with np.errstate(all="ignore"):
                 out = out / count if out.dtype.kind == "f" else out // count.astype(out.dtype)
     return out.astype(x.dtype, copy=False)
 
 
-def _counts(shape: tuple, keys: tuple, index_shape: tuple, include_self: bool) -> Any:
+def _counts(shape: tuple, index: Any, dim: int, include_self: bool) -> Any:
     """How many values go into each place of a mean (1 where there are none)."""
     count = np.ones(shape) if include_self else np.zeros(shape)
-    np.add.at(count, keys, np.ones(index_shape))
-    return np.maximum(count, 1)
+    return np.maximum(cpu.scatter(count, dim, index, np.ones(()), True), 1)
 
 
 class ScatterReduce(Node):
@@ -92,7 +130,7 @@ class ScatterReduce(Node):
 
         sum: grad, and grad at the places for src; mean: that over the number of values;
         prod: grad * output / value (the product of the others where a value is 0);
-        amax, amin: grad shared equally by the values that equal the output.
+        amax, amin: grad shared equally by the values (and the old one) that equal the output.
         Without `include_self` the input's places that were written get none.
         """
         x, index, src, output = self.saved
@@ -101,14 +139,13 @@ class ScatterReduce(Node):
         if reduce == "sum":
             d_x, d_src = grad, gather(grad, dim, i)
         elif reduce == "mean":
-            keys = grid(i, dim)
-            count = _counts(array_of(x).shape, keys, i.shape, include_self)
+            count = _counts(array_of(x).shape, i, dim, include_self)
             d_x = div(grad, beside(grad, count))
             d_src = gather(d_x, dim, i)
         elif reduce == "prod":
             d_x, d_src = _product_gradients(grad, x, i, src, output, dim, include_self)
         else:
-            d_x, d_src = _extremum_gradients(grad, x, i, src, output, dim, include_self)
+            d_x, d_src = _extremum_gradients(grad, x, i, src, output, dim)
         if not include_self:
             d_x = scatter(d_x, dim, i, 0)
         return d_x if self.next[0] else None, None, d_src if self.next[2] else None
@@ -142,16 +179,12 @@ def _fit(x: Any, i: Any, dim: int) -> Any:
     return x[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(i.shape)])]
 
 
-def _extremum_gradients(
-    grad: Any, x: Any, i: Any, src: Any, output: Any, dim: int, include_self: bool
-) -> tuple:
+def _extremum_gradients(grad: Any, x: Any, i: Any, src: Any, output: Any, dim: int) -> tuple:
     top = array_of(output)
     own = array_of(x) == top
-    theirs = array_of(src) == np.take_along_axis(_fit(top, i, dim), i, dim)
-    count = (own if include_self else np.zeros_like(own)).astype(np.int64)
-    np.add.at(count, grid(i, dim), theirs.astype(np.int64))
-    if not include_self:
-        count = np.maximum(count, own)
+    theirs = array_of(src) == cpu.gather(top, dim, i)
+    # An old value that equals the result takes a share even where it did not count, as in PyTorch.
+    count = cpu.scatter(own.astype(np.float64), dim, i, theirs.astype(np.float64), True)
     share = div(grad, beside(grad, np.maximum(count, 1)))
     return mul(share, beside(grad, own)), mul(gather(share, dim, i), beside(grad, theirs))
 
