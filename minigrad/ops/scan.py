@@ -18,7 +18,6 @@ from ._reduction import (
     MISSING,
     constant,
     converted,
-    fill,
     finish_pair,
     is_float,
     one_dim,
@@ -27,8 +26,7 @@ from ._reduction import (
     take_along,
 )
 from ._shape import array_arg, array_of
-from .arith import add, div, mul, sub
-from .unary import exp, log
+from .arith import add, div, mul, neg
 
 __all__ = ["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"]
 
@@ -140,23 +138,40 @@ class Logcumsumexp(Node):
         return _accumulate(_logaddexp, x, dim, reverse)
 
     def backward(self, grad: Any) -> Any:
-        """exp(input) * the running sum, from the other end, of grad * exp(-output).
-
-        Positive and negative gradients are summed apart, as logarithms: nothing overflows.
-        """
+        """exp(input) * the running sum, from the other end, of grad * exp(-output)."""
         x, out = self.saved
-        values = array_of(grad)
-        # Stands for log 0: finite, so that differentiating once more makes no inf - inf.
-        none = -1e4 if values.dtype == np.float16 else -1e30
+        return apply(_ScaledRun, (grad, neg(out), neg(x)), self.dim, not self.reverse)
 
-        def part(signed: Any, outside: Any) -> Any:
-            logs = fill(log(fill(signed, outside, 1)), outside, none)
-            total = apply(Logcumsumexp, (sub(logs, out),), self.dim, not self.reverse)
-            return exp(add(total, x))
 
-        positive = part(grad, values <= 0)
-        negative = part(sub(constant(grad, np.zeros((), values.dtype)), grad), values >= 0)
-        return sub(positive, negative)
+class _ScaledRun(Node):
+    """The running sum of a * exp(s), from the end if `reverse`, over exp(e): linear in a.
+
+    Positive and negative a are summed apart, as logarithms: nothing overflows.
+    """
+
+    saves = (0, 1, 2)
+    saves_output = (0,)
+
+    def forward(self, a: Any, s: Any, e: Any, dim: int, reverse: bool) -> Any:
+        self.dim, self.reverse = dim, reverse
+        none = a.dtype.type(-1e4 if a.dtype == np.float16 else -1e30)  # log 0; no inf - inf
+
+        def part(signed: Any) -> Any:
+            outside = signed <= 0
+            logs = np.where(outside, none, np.log(np.where(outside, signed.dtype.type(1), signed)))
+            return np.exp(_accumulate(_logaddexp, logs + s, dim, reverse) - e)
+
+        with np.errstate(all="ignore"):
+            return part(a) - part(-a)
+
+    def backward(self, grad: Any) -> Any:
+        """The same sum of grad from the other end, e and s changed places and signs, is a's."""
+        a, s, e, out = self.saved
+        f, g, h = self.next
+        back = None
+        if f or g:
+            back = apply(_ScaledRun, (grad, neg(e), neg(s)), self.dim, not self.reverse)
+        return f and back, g and mul(a, back), h and neg(mul(grad, out))
 
 
 def logcumsumexp(input: Any, dim: Any = MISSING, *, out: Any = None, **names: Any) -> Any:
