@@ -51,6 +51,7 @@ class Node:
     fixed_memory = False  # such a view cannot be made of the input's gradient
     index: int | None = None  # set on `Pick` only
     packs_itself = False  # hooks on what is saved are called by the node's own code
+    torch_name = ""  # the name, where it is not the class's with "Backward0"
     plain = True  # False on `Leaf` and `Pick`, which the backward loop handles itself
     outputs = 1
 
@@ -74,7 +75,7 @@ class Node:
 
     def name(self) -> str:
         """PyTorch's name of the node, such as "MulBackward0"."""
-        return self.__class__.__name__ + "Backward0"
+        return self.torch_name or self.__class__.__name__ + "Backward0"
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:

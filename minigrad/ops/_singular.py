@@ -25,6 +25,7 @@ class Svd(Node):
     With `full` U is (..., m, m) and V^T (..., n, n); what they have more gets no gradient.
     """
 
+    torch_name = "LinalgSvdBackward0"
     saves_output = (0, 1, 2)
 
     def forward(self, x: Any, full: bool = False) -> tuple:

@@ -58,6 +58,10 @@ class AddMatMul(Node):
             g and right_gradient(scaled, a, self.shapes[2]),
         )
 
+    def name(self) -> str:
+        a, b = len(self.shapes[1]), len(self.shapes[2])
+        return "BaddbmmBackward0" if a == 3 else "AddmvBackward0" if b == 1 else "AddmmBackward0"
+
 
 def _factors(x: Any, beta: Any, alpha: Any) -> tuple:
     """beta and alpha as numbers; for integers they are cut to that type, as in PyTorch."""

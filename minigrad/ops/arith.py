@@ -192,6 +192,7 @@ class DivFloor(_Step):
     """floor(input / other)."""
 
     __slots__ = ()
+    torch_name = "DivBackward2"
     kernel = "div_floor"
     title = "div"
 
@@ -200,6 +201,7 @@ class DivTrunc(_Step):
     """trunc(input / other)."""
 
     __slots__ = ()
+    torch_name = "DivBackward2"
     kernel = "div_trunc"
     title = "div"
 
@@ -234,6 +236,9 @@ class Remainder(Binary):
         f, g = self.next
         return self.fit(f and grad, g and neg(mul(grad, div(x, y, rounding_mode="floor"))))
 
+    def name(self) -> str:
+        return "RemainderBackward0" if self.next[1] is None else "RemainderBackward1"
+
 
 def remainder(input: Any, other: Any, *, out: Any = None) -> Any:
     """The remainder with the sign of `other` (Python's `%`), elementwise, broadcast."""
@@ -253,6 +258,9 @@ class Fmod(Binary):
         x, y = self.saved
         f, g = self.next
         return self.fit(f and grad, g and neg(mul(grad, div(x, y, rounding_mode="trunc"))))
+
+    def name(self) -> str:
+        return "FmodBackward0" if self.next[1] is None else "FmodBackward1"
 
 
 def fmod(input: Any, other: Any, *, out: Any = None) -> Any:

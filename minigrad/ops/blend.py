@@ -115,6 +115,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any 
 class Lerp(Node):
     """input + weight * (end - input)."""
 
+    torch_name = "LerpBackward1"
     saves = (0, 1, 2)
 
     def forward(self, x: Any, end: Any, weight: Any) -> Any:
@@ -134,6 +135,8 @@ class Lerp(Node):
 
 class LerpNumber(Node):
     """input + weight * (end - input), the weight a number."""
+
+    torch_name = "LerpBackward0"
 
     def forward(self, x: Any, end: Any, weight: float) -> Any:
         self.weight = weight

@@ -68,6 +68,9 @@ class CrossEntropy(Node):
         total = sum(loss)
         return total if reduction == "sum" else div(total, float(denominator))
 
+    def name(self) -> str:
+        return "NllLossBackward0" if self.terms[0].ndim == 1 else "NllLoss2DBackward0"
+
 
 class Pick(Node):
     """x[n, classes[n, l], l] * factor[n, l], 0 where not valid; summed unless "none"."""

@@ -61,6 +61,7 @@ class Noise:
 class Dropout(Node):
     """input * mask * scale + shift, where the shift depends on the mask."""
 
+    torch_name = "MulBackward0"
     fresh = True
 
     def forward(self, x: Any, noise: Noise, kept: float = 0.0, dropped: float = 0.0) -> Any:

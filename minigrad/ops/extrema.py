@@ -113,6 +113,7 @@ def fmin(input: Any, other: Any, *, out: Any = None) -> Any:
 class Clamp(Node):
     """min(max(input, low), high) for numbers."""
 
+    torch_name = "ClampBackward1"
     saves = (0,)
     fresh = True
 
@@ -132,6 +133,7 @@ class Clamp(Node):
 class ClampTensor(Node):
     """min(max(input, low), high) for tensors; one of the two may be None."""
 
+    torch_name = "ClampBackward0"
     saves = (0, 1, 2)
 
     def forward(self, x: Any, low: Any, high: Any) -> Any:

@@ -283,7 +283,10 @@ class Linear(Node):
         return d_input, d_weight, d_bias
 
     def name(self) -> str:
-        return "AddmmBackward0" if len(self.shape) == 2 else "LinearBackward0"
+        bias = self.next[2] is not None
+        if len(self.shape) == 2:
+            return "AddmmBackward0" if bias else "MmBackward0"
+        return "ViewBackward0" if bias else "UnsafeViewBackward0"
 
 
 def linear(input: Any, weight: Any, bias: Any = None, *, out: Any = None) -> Any:

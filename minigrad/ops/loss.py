@@ -78,6 +78,11 @@ class Pointwise(Node):
         raise NotImplementedError(self.name())
 
 
+def _composed_name(reduction: str, last: str) -> str:
+    """The name of a loss that PyTorch composes of other operations: that of the last one."""
+    return {"mean": "MeanBackward0", "sum": "SumBackward0"}.get(reduction, last)
+
+
 def _pair(name: str, input: Any, target: Any, warn: bool = True) -> tuple[Any, Any]:
     """Input and target of one shape and dtype: broadcast (with a warning) and promoted."""
     x, t = need_tensor(name, "input", input), need_tensor(name, "target", target)
@@ -156,6 +161,9 @@ class L1Loss(Pointwise):
 
     def formula(self, x: Any, t: Any) -> Any:
         return abs_(sub(x, t))
+
+    def name(self) -> str:
+        return _composed_name(self.terms[2], "AbsBackward0")
 
 
 def l1_loss(
@@ -399,6 +407,9 @@ class KlDiv(Pointwise):
         tiny = float(np.finfo(t._array.dtype).tiny)  # 0 log 0 is 0
         return mul(t, sub(log(clamp(t, min=tiny)), x))
 
+    def name(self) -> str:
+        return _composed_name(self.terms[2], "SubBackward0")
+
 
 class KlDivLog(Pointwise):
     """e^t (t - x): `KlDiv` for a target of logarithms."""
@@ -409,7 +420,7 @@ class KlDivLog(Pointwise):
         return mul(exp(t), sub(t, x))
 
     def name(self) -> str:
-        return "KlDivBackward0"
+        return _composed_name(self.terms[2], "MulBackward0")
 
 
 def kl_div(

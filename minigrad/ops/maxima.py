@@ -85,12 +85,14 @@ class Amin(Amax):
 class Max(Amax):
     """Maximum of all elements."""
 
+    torch_name = "MaxBackward1"
     nan_equal = True
 
 
 class Min(Amin):
     """Minimum of all elements."""
 
+    torch_name = "MinBackward1"
     nan_equal = True
 
 

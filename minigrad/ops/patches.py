@@ -21,6 +21,7 @@ Pair = tuple[int, int]
 class Im2col(Node):
     """The patches of an image as columns: (N, C, H, W) to (N, C * R * S, P * Q)."""
 
+    torch_name = "Im2ColBackward0"
     fresh = True
 
     def forward(self, x: Any, kernel: Pair, geometry: tuple) -> Any:

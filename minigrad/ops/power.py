@@ -46,6 +46,9 @@ class Pow(Binary):
             dy = where(logical_and(eq(x, 0), ge(y, 0)), 0, slope)
         return self.fit(dx, dy)
 
+    def name(self) -> str:
+        return "PowBackward0" if self.next[1] is None else "PowBackward1"
+
 
 class Square(Unary):
     """input ^ 2."""

@@ -194,6 +194,7 @@ def rrelu(
 class Prelu(Node):
     """input, below 0 times a weight for each channel."""
 
+    torch_name = "PreluKernelBackward0"
     saves = (0, 1)
 
     def forward(self, x: Any, weight: Any) -> Any:
@@ -276,6 +277,10 @@ def selu(input: Any, inplace: bool = False) -> Any:
     return with_numbers(Elu, _ELU, input, (1.6732632423543772, 1.0507009873554805, 1.0))
 
 
+class Celu(Elu):
+    """`Elu` with a scale inside."""
+
+
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """`input`, below 0 `alpha * (e^(input / alpha) - 1)`, elementwise. Floats only."""
     if inplace:
@@ -284,7 +289,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     only_floats("celu", "elu_cpu", input)
-    return apply(Elu, (input,), alpha, 1.0, 1.0 / alpha)
+    return apply(Celu, (input,), alpha, 1.0, 1.0 / alpha)
 
 
 class Hardswish(Unary):

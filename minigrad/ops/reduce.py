@@ -58,6 +58,9 @@ class Sum(Node):
         """grad, repeated along the summed dimensions."""
         return restore(grad, self.axes, self.shape)
 
+    def name(self) -> str:
+        return "SumBackward0" if len(self.axes) == len(self.shape) else "SumBackward1"
+
 
 def sum(
     input: Any,
@@ -97,6 +100,8 @@ def sum(
 
 class NanSum(Node):
     """Sum of the elements that are not NaN."""
+
+    torch_name = "NansumBackward0"
 
     def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.shape, self.axes = x.shape, axes
@@ -162,6 +167,9 @@ class Mean(Node):
         for a in self.axes:
             count *= self.shape[a]
         return restore(divided(grad, count or np.nan), self.axes, self.shape)
+
+    def name(self) -> str:
+        return "MeanBackward0" if len(self.axes) == len(self.shape) else "MeanBackward1"
 
 
 def mean(
@@ -307,6 +315,7 @@ def prod(
 class LogSumExp(Node):
     """log(sum(exp(input))), computed with the maximum taken out."""
 
+    torch_name = "LogsumexpBackward0"
     saves = (0,)
     saves_output = (0,)
 

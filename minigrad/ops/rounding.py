@@ -136,6 +136,7 @@ class Round(_Step):
 class RoundDecimals(Node):
     """The nearest multiple of 10^-decimals."""
 
+    torch_name = "RoundBackward1"
     fresh = True
 
     def forward(self, x: Any, decimals: int) -> Any:

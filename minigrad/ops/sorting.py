@@ -64,13 +64,15 @@ class Ranked(Chosen):
 class Middle(Chosen):
     """The median of each row."""
 
-    label = "Median"
+    def name(self) -> str:
+        return "MedianBackward1"
 
 
 class NanMiddle(Chosen):
     """The median of the elements of each row that are not NaN."""
 
-    label = "Nanmedian"
+    def name(self) -> str:
+        return "NanmedianBackward1"
 
 
 def sort(
@@ -193,10 +195,13 @@ class Median(Shared):
     nan_equal = True
 
     def forward(self, x: Any, ignore_nan: bool) -> Any:
-        self.axes = tuple(range(x.ndim))
+        self.axes, self.ignore_nan = tuple(range(x.ndim)), ignore_nan
         if x.size == 0:
             return np.array(np.nan if is_float(x) else np.iinfo(x.dtype).min, x.dtype)
         return sorting.middle(x, sorting.NAN_MEDIAN if ignore_nan else sorting.MEDIAN)
+
+    def name(self) -> str:
+        return "NanmedianBackward0" if self.ignore_nan else "MedianBackward0"
 
 
 def _median(name: str, input: Any, dim: Any, keepdim: bool, out: Any, ignore_nan: bool) -> Any:

@@ -284,6 +284,7 @@ class Deg2rad(Unary):
     """Degrees to radians."""
 
     __slots__ = ()
+    torch_name = "Deg2RadBackward0"
     kernel = "deg2rad"
     to_float = True
     fresh = True
@@ -302,6 +303,7 @@ class Rad2deg(Unary):
     """Radians to degrees."""
 
     __slots__ = ()
+    torch_name = "Rad2DegBackward0"
     kernel = "rad2deg"
     to_float = True
     fresh = True

@@ -133,6 +133,7 @@ class Log1p(Unary):
     """log(1 + input)."""
 
     __slots__ = ()
+    torch_name = "Log1PBackward0"
     kernel = "log1p"
     to_float = True
     saves = (0,)

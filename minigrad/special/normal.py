@@ -26,6 +26,7 @@ class Erfcx(_Normal):
     """exp(input^2) erfc(input)."""
 
     __slots__ = ()
+    torch_name = "SpecialErfcxBackward0"
     cpu = staticmethod(normal.erfcx)
     title = "erfcx"
 
@@ -62,6 +63,7 @@ class LogNdtr(_Normal):
     """The logarithm of the normal distribution function."""
 
     __slots__ = ()
+    torch_name = "SpecialLogNdtrBackward0"
     cpu = staticmethod(normal.log_ndtr)
     title = "log_ndtr"
 
@@ -80,6 +82,7 @@ class Ndtri(_Normal):
     """The inverse of the normal distribution function."""
 
     __slots__ = ()
+    torch_name = "SpecialNdtriBackward0"
     saves = ()
     saves_output = (0,)
     cpu = staticmethod(normal.ndtri)
@@ -100,6 +103,7 @@ class Entr(_Normal):
     """-input log(input)."""
 
     __slots__ = ()
+    torch_name = "SpecialEntrBackward0"
     cpu = staticmethod(normal.entr)
     title = "entr"
 

@@ -78,6 +78,7 @@ class Xlog1py(_Pair):
     """input log(1 + other)."""
 
     __slots__ = ()
+    torch_name = "SpecialXlog1PyBackward0"
     cpu = staticmethod(gamma_integrals.xlog1py)
     title = "special_xlog1py"
 
