@@ -207,7 +207,7 @@ _SCALAR_WARNING = (
 
 def to_float(self: Any) -> float:
     """`float(t)` of a tensor of one element. Warns once if gradients are lost."""
-    if self._fn is not None:
+    if self._fn is not None and modes.is_grad_enabled():
         modes.warn_once(_SCALAR_WARNING)
     return float(_only(self))
 
@@ -219,7 +219,7 @@ def to_int(self: Any) -> int:
 
 def to_complex(self: Any) -> complex:
     """`complex(t)` of a tensor of one element. Warns once if gradients are lost."""
-    if self._fn is not None:
+    if self._fn is not None and modes.is_grad_enabled():
         modes.warn_once(_SCALAR_WARNING)
     return complex(_only(self))
 

@@ -187,7 +187,7 @@ def _contents(array: np.ndarray, indent: int) -> str:
     return _nested(array, indent, summary, _Format(_edges(array) if summary else array))
 
 
-def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
+def with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
     """Adds ", suffix" for each, on a new line where the last one would grow too long."""
     length = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
@@ -224,4 +224,4 @@ def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
         suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
     elif self._fn is not None:
         suffixes.append("requires_grad=True")
-    return _with_suffixes(prefix + text, suffixes, len(prefix))
+    return with_suffixes(prefix + text, suffixes, len(prefix))

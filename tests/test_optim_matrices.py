@@ -174,7 +174,6 @@ def test_lbfgs_state_continues_in_the_other_library(options):
         np.testing.assert_allclose(after[0], whole[0][2:], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:Converting a tensor")
 def test_lbfgs_reaches_the_minimum_in_float32():
     losses, values, _ = minimise(mg, quartic, {"line_search_fn": "strong_wolfe"}, "float32", 3)
     want = -np.cbrt(np.arange(1, 5) / 4)

@@ -238,7 +238,9 @@ class LBFGS(Optimizer):
             self._returned = closure()
         finally:
             modes.set_recording(before)
-        return float(self._returned), self._flat_grad()
+        loss = self._returned
+        value = float(loss.detach() if isinstance(loss, Variable) else loss)
+        return value, self._flat_grad()
 
     def _search(
         self, closure: Callable, memory: _Memory, here: _Point, limit: int, tolerance: float

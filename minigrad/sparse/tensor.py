@@ -20,6 +20,7 @@ from ..autograd.variable import Variable
 from ..backend import sparse_coo, sparse_csr
 from ..ops.places import index_add
 from ..ops.scattering import index_select
+from ..printing import with_suffixes
 from ..tensor import Tensor
 
 
@@ -302,13 +303,12 @@ def sparse_repr(self: Any) -> str:
     else:
         lines.append(body)
         lines.append(f"{last[0]} {kind}")
+    suffixes = []
     if self.grad_fn is not None:
-        lines[-1] += ","
-        lines.append(f"grad_fn=<{self.grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
     elif self.requires_grad:
-        lines[-1] += ","
-        lines.append("requires_grad=True")
-    return "tensor(" + ("\n" + " " * 7).join(lines) + ")"
+        suffixes.append("requires_grad=True")
+    return with_suffixes("tensor(" + ("\n" + " " * 7).join(lines), suffixes, 7)
 
 
 def is_dense(value: Any) -> bool:

@@ -34,6 +34,13 @@ def test_once_and_at_the_caller(act, text):
     assert text in str(seen[0].message)
 
 
+def squares(x):
+    """A closure's loss, with its gradient."""
+    loss = (x * x).sum()
+    loss.backward()
+    return loss
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -41,6 +48,8 @@ def test_once_and_at_the_caller(act, text):
         lambda x: bool((x * x).sum()),
         lambda x: (x * x).sum().item(),
         lambda x: float(x.detach().sum()),
+        mg.no_grad()(lambda x: float(x.sum())),
+        lambda x: mg.optim.LBFGS([x]).step(lambda: squares(x)),
         lambda x: mg.autograd.grad((x * x).sum(), x, create_graph=True),
         lambda x: mg.meshgrid(x, x, indexing="ij"),
     ],

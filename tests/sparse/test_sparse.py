@@ -56,6 +56,7 @@ torch.sparse.spdiags(ones(2, 3), torch.tensor([0, 1]), (3, 3)); torch.zeros(3, 3
 a.clone(); a.detach(); torch.sparse_coo_tensor([[0], [1]], [2]).dtype; a.is_leaf; a.cpu()
 b.detach().to_dense(); a.mm(ones(3, 1)); ones(2, 2) - a.to_dense()[:, :2]; ones(2, 3) - a
 torch.sparse.sampled_addmm(a.to_sparse_csr(), ones(2, 4), ones(4, 3), beta=0.5)
+b * 1; b.coalesce() * 2.0
 """
 # Calls that raise an error of the same class.
 ERRORS = """
