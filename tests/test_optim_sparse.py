@@ -31,6 +31,7 @@ def run(lib, name, options, rows=True):
         ("SGD", {"lr": 0.1}),
         ("SGD", {"lr": 0.1, "momentum": 0.9}),
         ("Adagrad", {"lr": 0.1}),
+        ("Adagrad", {"lr": 0.1, "maximize": True, "initial_accumulator_value": 0.3}),
         ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "eps": 1e-4}),
     ],
 )

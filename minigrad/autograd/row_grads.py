@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import indexing
+from ..kernels import cpu, indexing
 from . import variable as _v
 from .variable import Node, Variable
 
@@ -59,10 +59,23 @@ class RowGrad:
 
     __radd__ = __add__
 
-    def add_to(self, array: np.ndarray) -> np.ndarray:
-        """Adds the rows to an array of the same shape, which it returns."""
-        indexing.add_rows(array, self.places[0], self.values)
+    def add_to(self, array: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        """Adds the rows, times `scale`, to an array of the same shape, which it returns."""
+        if array.dtype.itemsize == 2:  # summed in float32 and rounded once
+            values = self.values if scale == 1.0 else self.values * self.dtype.type(scale)
+            indexing.add_rows(array, self.places[0], values)
+        else:
+            rows, sums = self.summed()
+            if scale != 1.0:
+                sums *= scale
+            sums += cpu.embedding(array, rows)
+            array[rows] = sums
         return array
+
+    def summed(self) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the rows, each once and rising, and the sum of the values of each."""
+        rows, numbers = np.unique(self.places[0], return_inverse=True)
+        return rows, cpu.embedding_backward(self.values, numbers.reshape(-1), len(rows))
 
     def copy(self) -> RowGrad:
         """The same with values of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.row_grads import RowGrad, as_array
 from ..kernels import cpu
 from .optimizer import (
     Optimizer,
@@ -63,7 +64,15 @@ class Adagrad(Optimizer):
     def _dense_grad(self, p: Any, grad: Any, group: dict[str, Any]) -> Any:
         if group["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
-        return grad.to_dense()
+        taken = as_array(grad)
+        if taken.__class__ is not RowGrad or p._array.dtype.itemsize == 2:
+            return grad.to_dense()
+        rows, values = taken.summed()  # the other rows do not change
+        state = self.state[p]
+        param, sums = cpu.embedding(p._array, rows), cpu.embedding(state["sum"]._array, rows)
+        self._update([param], [values], [sums], [state["step"]._array], group)
+        p._array[rows], state["sum"]._array[rows] = param, sums
+        return None
 
     def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
         state["step"] = new_step()
@@ -80,6 +89,10 @@ class Adagrad(Optimizer):
         if not params:
             return
         sums, steps = self._arrays(tensors, group, "sum", "step")
+        self._update(params, grads, sums, steps, group)
+
+    @staticmethod
+    def _update(params: list, grads: list, sums: list, steps: list, group: dict[str, Any]) -> None:
         cpu.adagrad_step(
             params,
             grads,

@@ -74,8 +74,7 @@ class SGD(Optimizer):
         if group["momentum"] != 0 or rows.__class__ is not RowGrad:
             return grad.to_dense()
         rate = number(group["lr"])  # without momentum the other rows do not change
-        rows.values = rows.values * rows.dtype.type(rate if group["maximize"] else -rate)
-        rows.add_to(p._array)
+        rows.add_to(p._array, rate if group["maximize"] else -rate)
         return None
 
     def _step_group(self, group: dict[str, Any]) -> None:
