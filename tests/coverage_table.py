@@ -34,7 +34,7 @@ OUTSIDE: dict[str, str] = {
     "quantized numbers": r"q(u?int\d+x?\d*|scheme|_\w+)|Q\w*Storage|quantiz\w+|quantized_\w+|"
     r"(de|fake_)quantize\w*|empty_quantized|per_(tensor|channel)_\w+|fbgemm_\w+|int_repr|qat|ao|"
     r"choose_qparams_optimized|fused_moving_avg_obs_fake_quant|intrinsic|quantizable|quantized|"
-    r"scaled_(grouped_)?mm|ScalingType|SwizzleType|grouped_mm",
+    r"scaled_(grouped_)?mm|ScalingType|SwizzleType",
     "floats and integers of less than 9 bits, and bits": r"u?int[1-7]|bits?\d*(x\d+)?|"
     r"float\d+_e\d+\w*",
     "sparse layouts other than coo": r"sparse_(bsc|bsr|csc|csr|compressed)\w*|"
@@ -48,20 +48,22 @@ OUTSIDE: dict[str, str] = {
     "PyTorch's compiler, dispatcher and scripting": r"ScriptModule\w*|export|fx|library|classes|"
     r"cpp|package|parse_\w+|import_ir_module\w*|merge_type_from_type_comment|unify_type_list|"
     r"boolean_dispatch|BroadcastingList\d|fork|wait|futures|cond|while_loop|PRIVATE_OPS|"
-    r"(has_torch|handle_torch)_function\w*|slice_inverse|hash_tensor|SUM|AVG|index|"
+    r"(has_torch|handle_torch)_function\w*|slice_inverse|SUM|AVG|index|"
     r"USE_\w+|masked|prepare_multiprocessing_environment|get_file_path|init_num_threads|"
     r"assert_int_or_pair|CompilationUnit|JITException|ScriptFunction|DType|classproperty|reproducibility_notes|sparse_support_notes|tf32_notes|"
     r"common_notes|GRID_SAMPLE_\w+|thread_safe_generator|stateless|convert_conv\dd_weight\w+",
     "typed storages, deprecated in PyTorch": r"\w*Storage(Base)?|storage(_type)?",
     "removed or deprecated in PyTorch": r"has_(lapack|spectral)|legacy_contiguous_format|"
-    r"native_norm|quantization|affine_grid_generator|quasirandom",
+    r"native_norm|quantization",
+    "quasirandom sequences, whose directions are tables of 21 201 dimensions": r"quasirandom",
+    "products of groups of matrices, for the matrix units of GPUs": r"grouped_mm",
     "data pipes, removed from PyTorch's successor of them": r"\w*DataPipe|DataChunk|"
     r"functional_datapipe|guaranteed_datapipes_\w+|non_deterministic|runtime_validation\w*|"
     r"argument_validation",
 }
 # Inside the percentages, and not here yet.
 PLANNED: dict[str, str] = {
-    "unsigned integers of more than 8 bits": r"uint(16|32|64)",
+    "unsigned integers of more than 8 bits": r"uint(16|32|64)|hash_tensor",
     "sparse coo tensors": r"sparse(_coo\w*)?|coalesce|is_coalesced|(sparse|dense)_dim|to_sparse\w*|"
     r"to_dense|indices|values",
 }

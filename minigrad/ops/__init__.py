@@ -25,6 +25,7 @@ from . import (
     dropouts,
     embeddings,
     extrema,
+    fake_quantize,
     fractional,
     grids,
     histograms,
@@ -95,6 +96,7 @@ from .distance import *  # noqa: F403
 from .dropouts import *  # noqa: F403
 from .embeddings import *  # noqa: F403
 from .extrema import *  # noqa: F403
+from .fake_quantize import *  # noqa: F403
 from .fractional import *  # noqa: F403
 from .grids import *  # noqa: F403
 from .histograms import *  # noqa: F403
@@ -166,6 +168,7 @@ FAMILIES = (
     dropouts,
     embeddings,
     extrema,
+    fake_quantize,
     fractional,
     grids,
     histograms,

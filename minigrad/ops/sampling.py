@@ -24,7 +24,7 @@ from .movement import reshape
 from .permutation import transpose
 from .slices import select
 
-__all__ = ["affine_grid", "grid_sample"]
+__all__ = ["affine_grid", "affine_grid_generator", "grid_sample"]
 
 _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = sampling.PADDINGS
@@ -330,3 +330,8 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     points = np.stack([a.reshape(-1) for a in axes], 1).astype(t.dtype)
     base = expand(_v.wrap(points), (size[0], *points.shape))
     return reshape(matmul(base, transpose(theta, 1, 2)), (size[0], *size[2:], d))
+
+
+def affine_grid_generator(theta: Any, size: Any, align_corners: bool) -> Any:
+    """`affine_grid`, under the name and with the arguments of PyTorch's own operation."""
+    return affine_grid(theta, size, bool(align_corners))

@@ -70,6 +70,8 @@ ROWS = [
     Row("affine_grid", (A((2, 2, 3)), (2, 3, 4, 5)), {"align_corners": False},
         empty=None, torch=functional("affine_grid"),
         bad=((A((2, 2, 2)), (2, 3, 4, 5)), {}, ValueError, "batch of 2D affine")),
+    Row("affine_grid_generator", (A((2, 2, 3)), (2, 3, 4, 5), True), empty=None,
+        bad=((A((2, 2, 2)), (2, 3, 4, 5), True), {}, ValueError, "batch of 2D affine")),
     Row("affine_grid", (A((2, 3, 4)), (2, 3, 4, 5, 2)), {"align_corners": True}, label="3d",
         torch=functional("affine_grid")),
     _patches("im2col", (_IMAGE, 2), _NO_PATCH),
