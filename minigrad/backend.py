@@ -89,6 +89,12 @@ def as_device(value: device | str | int | None) -> device:
         return CPU
     chosen = value if value.__class__ is device else device(value)
     assert isinstance(chosen, device)
+    if chosen.type == "meta":
+        raise NoDevice(
+            "device: 'meta' was asked for, but minigrad has no tensors without memory; needed: "
+            "device='cpu' (torch.nn.utils.skip_init makes a module without drawing from the "
+            "generator, load_state_dict(assign=True) gives it a checkpoint's tensors)"
+        )
     if chosen.type != "cpu":
         kernels = "CUDA kernels" if chosen.type == "cuda" else "kernels for it"
         raise NoDevice(

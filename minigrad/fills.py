@@ -46,7 +46,7 @@ def fill_uniform(array: np.ndarray, lo: float, hi: float, generator: Generator) 
         raise unsupported("check_uniform_bounds", dtype)
     target = in_memory_order(array)
     if dtype.itemsize >= 4:
-        if target.flags.c_contiguous:
+        if target.flags.carray:
             generator.fill("uniform", target, lo, hi)
         else:
             values = np.empty(target.shape, dtype)
@@ -70,7 +70,10 @@ def fill_normal(array: np.ndarray, mean: float, std: float, generator: Generator
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     if array.size >= 16 and array.flags.c_contiguous:
         if dtype.itemsize >= 4:
-            generator.fill("normal", array, mean, std)
+            values = array if array.flags.carray else np.empty(array.shape, dtype)
+            generator.fill("normal", values, mean, std)
+            if values is not array:
+                array[...] = values
             return
         # Of these nothing is drawn for a block that is not full but the last 16.
         values = np.empty(array.size, np.float32)
@@ -116,7 +119,7 @@ def fill_integers(
         low, high = _held(dtype, kind, low, high)
     span = high - low
     if span < 2**28:
-        whole = kind == "int64" and target.flags.c_contiguous
+        whole = kind == "int64" and target.flags.carray
         values = target if whole else np.empty(target.shape, np.int64)
         generator.integers(values, low, span)
         if not whole:

@@ -104,6 +104,19 @@ def test_integers_that_a_float_cannot_hold(dtype: str, bounds: tuple) -> None:
     same(lambda m: m.empty(100, dtype=getattr(m, dtype)).random_(*bounds))
 
 
+def test_memory_that_is_not_aligned_is_filled() -> None:
+    aligned, odd = (mg.from_numpy(np.zeros(161, np.uint8)[k : k + 160].view("f4")) for k in (0, 1))
+    whole = mg.from_numpy(np.zeros(161, np.uint8)[1:].view("i8"))
+    for fill in (lambda t: t.normal_(1, 2), lambda t: t.uniform_(-1, 1), lambda t: t.random_(9)):
+        results = []
+        for t in (aligned, odd):
+            mg.manual_seed(0)
+            results.append(fill(t).tolist())
+        assert results[0] == results[1]
+    mg.manual_seed(0)
+    assert whole.random_(9).tolist() == results[0][:20]
+
+
 def _strided(m: Any, dtype: str = "float32") -> Any:
     return m.empty_strided((10, 6), (1, 30), dtype=getattr(m, dtype))
 
