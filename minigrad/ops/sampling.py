@@ -280,11 +280,17 @@ def _combined(each: list, spatial: list[int]) -> tuple[Any, Any]:
 
 
 def _base(size: int, align: bool, dtype: Any) -> Any:
-    """Positions from -1 to 1: of the elements' centres, or (`align`) edge to edge."""
+    """Positions from -1 to 1: of the elements' centres, or (`align`) edge to edge.
+
+    PyTorch's to the last bit: under the identity map points lie on elements, where the gradient
+    of `grid_sample` jumps with the sign of a rounding error.
+    """
     if size <= 1:
         return np.zeros(size, dtype)
-    line = np.linspace(-1, 1, size, dtype=dtype)
-    return line if align else line * dtype.type((size - 1) / size)
+    real, wide = dtype.type, np.longdouble if dtype.itemsize == 8 else np.float64
+    up = (wide(real(2) / real(size - 1)) * np.arange(size) - 1).astype(dtype)
+    line = np.where(np.arange(size) < size // 2, up, -up[::-1])
+    return line if align else line * real(size - 1) / real(size)
 
 
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
