@@ -31,6 +31,7 @@ from . import (
     histograms,
     index,
     join,
+    likelihood_loss,
     linalg,
     loss,
     margin_loss,
@@ -102,6 +103,7 @@ from .grids import *  # noqa: F403
 from .histograms import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
+from .likelihood_loss import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .margin_loss import *  # noqa: F403
@@ -176,6 +178,7 @@ FAMILIES = (
     join,
     linalg,
     loss,
+    likelihood_loss,
     margin_loss,
     masked,
     maxima,
