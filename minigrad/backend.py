@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,14 +70,73 @@ class device:
 
     def __enter__(self) -> device:
         """`with device("cpu"):` makes tensors there. RuntimeError for one that cannot be used."""
-        as_device(self)
+        enter_scope(as_place(self))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        leave_scope()
 
 
 CPU = device("cpu")
+META = device("meta")
+
+
+class _Scopes(threading.local):
+    open: tuple = ()  # the devices that tensors are made on, the innermost last
+
+
+_scopes = _Scopes()
+# The module that makes tensors on other devices than the CPU (`minigrad.meta`), when needed.
+_others: list[Callable[[], Any]] = []
+
+
+def set_others(load: Callable[[], Any]) -> None:
+    """Tells how to load the module that makes tensors on other devices than the CPU."""
+    _others[:] = [load]
+
+
+def enter_scope(where: device) -> None:
+    """Tensors are made on a device from now on, in this thread, until `leave_scope`."""
+    if where.type == "meta" or META in _scopes.open:
+        _others[0]().enter(where)
+    _scopes.open = (*_scopes.open, where)
+
+
+def leave_scope() -> None:
+    """Takes the last `enter_scope` back."""
+    *outer, last = _scopes.open
+    _scopes.open = tuple(outer)
+    if last.type == "meta" or META in outer:
+        _others[0]().leave()
+
+
+def default_device() -> device:
+    """The device of tensors made without `device=`."""
+    return _scopes.open[-1] if _scopes.open else CPU
+
+
+def set_default(where: device) -> None:
+    """Makes tensors on a device where no `with device(...)` says another."""
+    if _scopes.open[:1] != (where,):
+        while _scopes.open:
+            leave_scope()
+        if where.type != "cpu":
+            enter_scope(where)
+
+
+def without_memory(array: Any) -> Any:
+    """A tensor on device 'meta' of the shape and type of an array."""
+    return _others[0]().make(array)
+
+
+def is_meta(value: device | str | int) -> bool:
+    """Whether a `device=` argument is 'meta'."""
+    return (value if value.__class__ is device else device(value)).type == "meta"
+
+
+def as_place(value: device | str | int | None) -> device:
+    """`as_device` where 'meta', tensors without memory, will do as well."""
+    return META if value is not None and is_meta(value) else as_device(value)
 
 
 def device_of(array: Any) -> device:
@@ -90,11 +151,7 @@ def as_device(value: device | str | int | None) -> device:
     chosen = value if value.__class__ is device else device(value)
     assert isinstance(chosen, device)
     if chosen.type == "meta":
-        raise NoDevice(
-            "device: 'meta' was asked for, but minigrad has no tensors without memory; needed: "
-            "device='cpu' (torch.nn.utils.skip_init makes a module without drawing from the "
-            "generator, load_state_dict(assign=True) gives it a checkpoint's tensors)"
-        )
+        raise NoDevice("device: 'meta' was asked for where memory is needed; needed: device='cpu'")
     if chosen.type != "cpu":
         kernels = "CUDA kernels" if chosen.type == "cuda" else "kernels for it"
         raise NoDevice(

@@ -20,12 +20,15 @@ from .backend import (
     CPU,
     address_of,
     as_device,
+    as_place,
     device,
-    device_of,
+    is_meta,
     memory_format,
     owner_of,
     preserve_format,
+    without_memory,
 )
+from .dispatch import LogicalArray
 from .dtypes import type_name
 from .kernels import fast
 from .ops import unbind
@@ -60,8 +63,10 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
             "a device, a device and a dtype, or a Tensor, then the bools non_blocking and copy"
         )
     flags = dict(zip(("non_blocking", "copy"), rest))
-    if place is not None:
-        as_device(place)
+    if place is not None and is_meta(as_place(place)):
+        made = without_memory(array if wanted is None else LogicalArray(array.shape, wanted))
+        wants_grad = self._fn is not None and modes.is_grad_enabled() and is_float(made._array)
+        return made.requires_grad_() if wants_grad else made
     if wanted is not None and array.dtype != wanted:
         result = to_dtype(self, wanted)
     elif kwargs.get("copy", flags.get("copy", False)):
@@ -108,7 +113,7 @@ def _target(args: tuple, kwargs: dict) -> tuple[Any, Any, tuple]:
         elif rest and not isinstance(rest[0], bool):
             wanted, rest = rest[0], rest[1:]
     if other is not None:
-        return other._array.dtype, device_of(other._array), rest
+        return other._array.dtype, other.device, rest
     return None if wanted is None else dtypes.numpy_type(wanted), place, rest
 
 

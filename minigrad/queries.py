@@ -6,7 +6,7 @@ from typing import Any
 
 from . import dtypes
 from .autograd.variable import Variable
-from .backend import CPU, as_device
+from .backend import as_place, default_device, set_default
 from .ops import _shape
 from .ops._operands import result_numpy
 from .size import Size
@@ -68,12 +68,15 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 def get_default_device() -> Any:
     """The device of tensors made without `device=`."""
-    return CPU
+    return default_device()
 
 
 def set_default_device(device: Any) -> None:
-    """Accepts the CPU, the only device tensors are made on by default. RuntimeError otherwise."""
-    as_device(device)
+    """Makes tensors on a device, the CPU (None) or 'meta', unless they are told another.
+
+    RuntimeError for others.
+    """
+    set_default(as_place(device))
 
 
 def set_default_tensor_type(t: Any) -> None:

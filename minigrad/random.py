@@ -16,12 +16,13 @@ from . import dtypes, fills
 from . import generator as _generator
 from .autograd import variable as _v
 from .autograd.variable import Variable, is_float
-from .backend import as_device
+from .backend import as_place, is_meta
 from .creation._common import (
     check_dtype,
     finish,
     in_order,
     like_array,
+    meta_array,
     out_array,
     size_given,
     typed,
@@ -112,17 +113,21 @@ def match_torch(mode: bool | None = None) -> bool:
     return before
 
 
-def _target(name: str, size: tuple, options: dict) -> tuple[np.ndarray, Any, bool, Generator]:
-    """The array to fill, `out`, `requires_grad` and the generator, from a function's options."""
+def _drawn(name: str, size: tuple, options: dict, fill: Callable) -> Any:
+    """A tensor, new or `out`, filled by `fill(array, generator)`; nothing is drawn on 'meta'."""
     generator = chosen(options.pop("generator", None))
     out = options.pop("out", None)
     requires_grad = options.pop("requires_grad", False)
-    wanted = typed(name, options.pop("dtype", None), options.pop("device", None), out)
+    device = options.pop("device", None)
+    wanted = typed(name, options.pop("dtype", None), device, out)
     for ignored in ("layout", "pin_memory"):
         options.pop(ignored, None)
     shape = size_given(name, size, options)
-    array = np.empty(shape, wanted) if out is None else out_array(name, out, shape)
-    return array, out, requires_grad, generator
+    array = meta_array(shape, wanted, device)
+    if array is None:
+        array = np.empty(shape, wanted) if out is None else out_array(name, out, shape)
+        fill(array, generator)
+    return finish(array, requires_grad, device) if out is None else out
 
 
 def rand(*size: Any, **options: Any) -> Any:
@@ -133,9 +138,7 @@ def rand(*size: Any, **options: Any) -> Any:
     made = fast_draw(False, size, options)
     if made is not None:
         return made
-    array, out, requires_grad, generator = _target("rand", size, options)
-    fills.fill_uniform(array, 0.0, 1.0, generator)
-    return finish(array, requires_grad) if out is None else out
+    return _drawn("rand", size, options, lambda a, g: fills.fill_uniform(a, 0.0, 1.0, g))
 
 
 def randn(*size: Any, **options: Any) -> Any:
@@ -143,9 +146,7 @@ def randn(*size: Any, **options: Any) -> Any:
     made = fast_draw(True, size, options)
     if made is not None:
         return made
-    array, out, requires_grad, generator = _target("randn", size, options)
-    fills.fill_normal(array, 0.0, 1.0, generator)
-    return finish(array, requires_grad) if out is None else out
+    return _drawn("randn", size, options, lambda a, g: fills.fill_normal(a, 0.0, 1.0, g))
 
 
 def randint(*args: Any, **options: Any) -> Any:
@@ -173,9 +174,9 @@ def randint(*args: Any, **options: Any) -> Any:
     low, high = _bound("low", values.get("low", 0)), _bound("high", values["high"])
     if options.get("dtype") is None and options.get("out") is None:
         options["dtype"] = dtypes.int64
-    array, out, requires_grad, generator = _target("randint", (tuple(size),), options)
-    fills.fill_integers(array, low, high, generator)
-    return finish(array, requires_grad) if out is None else out
+    return _drawn(
+        "randint", (tuple(size),), options, lambda a, g: fills.fill_integers(a, low, high, g)
+    )
 
 
 def _bound(name: str, value: Any) -> int:
@@ -215,7 +216,7 @@ def randperm(
         ) from None
     if count < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {count}: [{count}]")
-    as_device(device)
+    as_place(device)
     wanted = check_dtype("randperm", dtype) or np.dtype(np.int64)
     if out is not None:
         wanted = out._array.dtype
@@ -225,6 +226,8 @@ def randperm(
     if count > most:
         name = wanted.name + ("_t" if wanted.kind in "iu" else "")
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    if device is not None and is_meta(device):
+        return finish(np.empty(count, wanted), requires_grad, device)
     values = chosen(generator).permutation(count).astype(wanted, copy=False)
     if out is None:
         return finish(values, requires_grad)
@@ -249,9 +252,12 @@ def normal(
             )
         size = (size,) if isinstance(size, int) else tuple(size)
         options |= {"generator": generator, "out": out}
-        array, out, requires_grad, g = _target("normal", (size,), options)
-        fills.fill_normal(array, float(mean), float(std), g)
-        return finish(array, requires_grad) if out is None else out
+        return _drawn(
+            "normal",
+            (size,),
+            options,
+            lambda a, g: fills.fill_normal(a, float(mean), float(std), g),
+        )
     if stds and bool((std._array < 0).any()):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     given = [v._array for v in (mean, std) if isinstance(v, Variable)]
@@ -365,8 +371,10 @@ def _like(name: str, fill: Callable, input: Any, options: dict) -> Any:
     if options:
         raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
     array = like_array(name, input, *form)
-    fill(array, generator)
-    return finish(array, requires_grad)
+    device = form[1]
+    if device is None or not is_meta(device):
+        fill(array, generator)
+    return finish(array, requires_grad, device)
 
 
 def rand_like(input: Any, **options: Any) -> Any:

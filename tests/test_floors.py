@@ -29,6 +29,7 @@ FLOORS = [
     ("distributions", 7),
     ("func", 7),
     ("compiler", 7),
+    ("meta", 7),
     ("nn", 6),
     ("random", 4),
     ("random_counts", 4),

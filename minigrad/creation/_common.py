@@ -10,7 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, is_float, next_seq, set_requires_grad
-from ..backend import as_device, contiguous_format, preserve_format
+from ..backend import as_place, contiguous_format, is_meta, preserve_format, without_memory
+from ..dispatch import LogicalArray
 from ..ops._format import check_format, order_of
 from ..ops._shape import memory_order, need_tensor
 
@@ -29,9 +30,12 @@ def check_dtype(name: str, dtype: Any) -> np.dtype | None:
 
 
 def typed(name: str, dtype: Any, device: Any, out: Any = None) -> np.dtype:
-    """The NumPy type of a result: of `dtype`, of `out`, or the default one. Checks `device`."""
+    """The NumPy type of a result: of `dtype`, of `out`, or the default one. Checks `device`.
+
+    Who calls it hands the device on to `finish` or `place`: it may be 'meta'.
+    """
     if device is not None:
-        as_device(device)
+        as_place(device)
     wanted = check_dtype(name, dtype)
     if out is not None and isinstance(out, Variable):
         if wanted is not None and wanted != out._array.dtype:
@@ -123,10 +127,15 @@ def formatted(shape: tuple[int, ...], dtype: np.dtype, memory_format: Any) -> np
     return in_order(shape, dtype, order_of(len(shape), memory_format))
 
 
+def meta_array(shape: tuple[int, ...], dtype: np.dtype, device: Any) -> Any:
+    """What `finish` needs to make a tensor on 'meta'; None for other devices."""
+    return LogicalArray(shape, dtype) if device is not None and is_meta(device) else None
+
+
 def like_array(name: str, input: Any, dtype: Any, device: Any, memory_format: Any) -> np.ndarray:
     """An array of the input's shape, its type unless `dtype` is given, and its memory order."""
     x = need_tensor(name, input)._array
-    as_device(device)
+    as_place(device)
     wanted = check_dtype(name, dtype) or x.dtype
     check_format(name, memory_format)
     if memory_format is not None and memory_format is not preserve_format:
@@ -139,21 +148,22 @@ def like_array(name: str, input: Any, dtype: Any, device: Any, memory_format: An
 # -- results -------------------------------------------------------------------------------------
 
 
-def finish(array: np.ndarray, requires_grad: bool = False) -> Any:
-    """A tensor over a new array, which may be asked to require grad."""
-    if not requires_grad:
-        return _v.wrap(array)
-    if not is_float(array):
+def finish(array: np.ndarray, requires_grad: bool = False, device: Any = None) -> Any:
+    """A tensor over a new array, which may be asked to require grad; on 'meta', one without it."""
+    if requires_grad and not is_float(array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t = _v.wrap(array)
-    set_requires_grad(t, True)
+    t = without_memory(array) if device is not None and is_meta(device) else _v.wrap(array)
+    if requires_grad:
+        set_requires_grad(t, True)
     return t
 
 
-def place(name: str, out: Any, array: np.ndarray, requires_grad: bool = False) -> Any:
+def place(
+    name: str, out: Any, array: np.ndarray, requires_grad: bool = False, device: Any = None
+) -> Any:
     """A new tensor, or the one given as `out=`, which takes the shape and keeps its type."""
     if out is None:
-        return finish(array, requires_grad)
+        return finish(array, requires_grad, device)
     target = out_array(name, out, array.shape)
     target[...] = array
     return out

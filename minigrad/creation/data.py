@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
-from ..backend import as_device
+from ..backend import as_device, as_place, is_meta, without_memory
 from ..kernels.fast import fast_from_numpy, fast_tensor
 from ..ops._operands import to_dtype
 from ..ops._shape import need_tensor
@@ -47,7 +47,7 @@ def tensor(
     if made is not None:
         return made
     wanted = check_dtype("tensor", dtype)
-    as_device(device)
+    as_place(device)
     if isinstance(data, Variable):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use "
@@ -57,7 +57,7 @@ def tensor(
             stacklevel=2,
         )
         data = data._array
-    return finish(array_from(data, wanted), requires_grad)
+    return finish(array_from(data, wanted), requires_grad, device)
 
 
 _PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
@@ -183,7 +183,9 @@ def _promoted(leaves: list) -> np.dtype:
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """`data` as a tensor, sharing its memory if it is a tensor or an array of that type."""
     wanted = check_dtype("as_tensor", dtype)
-    as_device(device)
+    if is_meta(as_place(device)):
+        made = as_tensor(data, dtype)
+        return made if made.is_meta else without_memory(made._array)
     if isinstance(data, Variable):
         return data if wanted is None or data._array.dtype == wanted else to_dtype(data, wanted)
     if isinstance(data, np.ndarray):
@@ -361,6 +363,6 @@ def scalar_tensor(
     requires_grad: bool = False,
 ) -> Any:
     """A 0-d tensor of the default dtype (or `dtype`) with the value of a number."""
-    as_device(device)
+    as_place(device)
     wanted = check_dtype("scalar_tensor", dtype) or dtypes.default_numpy()
-    return finish(fill_from([number(s)], wanted).reshape(()), requires_grad)
+    return finish(fill_from([number(s)], wanted).reshape(()), requires_grad, device)

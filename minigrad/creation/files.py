@@ -47,6 +47,6 @@ def from_file(
             f"file <{path}> size <{found}> is smaller than the required mapping size <{needed}>"
         )
     if not count:
-        return finish(np.empty(0, wanted), requires_grad)
+        return finish(np.empty(0, wanted), requires_grad, device)
     pages = np.memmap(path, np.uint8, "r+" if shared else "c", shape=(needed,))
-    return finish(np.asarray(pages).view(wanted), requires_grad)
+    return finish(np.asarray(pages).view(wanted), requires_grad, device)

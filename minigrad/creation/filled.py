@@ -18,6 +18,7 @@ from ._common import (
     formatted,
     in_order,
     like_array,
+    meta_array,
     place,
     size_given,
     size_of,
@@ -55,8 +56,11 @@ def zeros(
         if made is not None:
             return made
     shape = size_given("zeros", size, named)
-    array = zeroed(shape, typed("zeros", dtype, device, out))
-    return place("zeros", out, array, requires_grad)
+    wanted = typed("zeros", dtype, device, out)
+    array = meta_array(shape, wanted, device)
+    return place(
+        "zeros", out, zeroed(shape, wanted) if array is None else array, requires_grad, device
+    )
 
 
 def ones(
@@ -75,9 +79,12 @@ def ones(
         if made is not None:
             return made
     shape = size_given("ones", size, named)
-    array = allocate(shape, typed("ones", dtype, device, out))
-    array.fill(1)
-    return place("ones", out, array, requires_grad)
+    wanted = typed("ones", dtype, device, out)
+    array = meta_array(shape, wanted, device)
+    if array is None:
+        array = allocate(shape, wanted)
+        array.fill(1)
+    return place("ones", out, array, requires_grad, device)
 
 
 def empty(
@@ -97,8 +104,11 @@ def empty(
         if made is not None:
             return made
     shape = size_given("empty", size, named)
-    array = formatted(shape, typed("empty", dtype, device, out), memory_format)
-    return place("empty", out, array, requires_grad)
+    wanted = typed("empty", dtype, device, out)
+    array = meta_array(shape, wanted, device)
+    if array is None:
+        array = formatted(shape, wanted, memory_format)
+    return place("empty", out, array, requires_grad, device)
 
 
 def full(
@@ -127,7 +137,10 @@ def full(
     wanted = typed("full", dtype, device, out)
     if dtype is None and out is None:
         wanted = dtypes.of_scalar(value).numpy
-    return place("full", out, _filled(allocate(shape, wanted), value), requires_grad)
+    array = meta_array(shape, wanted, device)
+    if array is None:
+        array = _filled(allocate(shape, wanted), value)
+    return place("full", out, array, requires_grad, device)
 
 
 def _fill_value(name: str, value: Any) -> Any:
@@ -162,7 +175,9 @@ def empty_like(
         made = fast_full_like(input, None, dtype, device, requires_grad)
         if made is not None:
             return made
-    return finish(like_array("empty_like", input, dtype, device, memory_format), requires_grad)
+    return finish(
+        like_array("empty_like", input, dtype, device, memory_format), requires_grad, device
+    )
 
 
 def zeros_like(
@@ -182,7 +197,7 @@ def zeros_like(
             return made
     array = like_array("zeros_like", input, dtype, device, memory_format)
     array.fill(0)
-    return finish(array, requires_grad)
+    return finish(array, requires_grad, device)
 
 
 def ones_like(
@@ -202,7 +217,7 @@ def ones_like(
             return made
     array = like_array("ones_like", input, dtype, device, memory_format)
     array.fill(1)
-    return finish(array, requires_grad)
+    return finish(array, requires_grad, device)
 
 
 def full_like(
@@ -222,7 +237,7 @@ def full_like(
         if made is not None:
             return made
     array = like_array("full_like", input, dtype, device, memory_format)
-    return finish(_filled(array, _fill_value("full_like", fill_value)), requires_grad)
+    return finish(_filled(array, _fill_value("full_like", fill_value)), requires_grad, device)
 
 
 def empty_strided(
@@ -251,7 +266,7 @@ def empty_strided(
     last = sum((n - 1) * s for n, s in zip(shape, steps, strict=True)) if 0 not in shape else -1
     memory = allocate((last + 1,), wanted)
     nbytes = tuple(s * wanted.itemsize for s in steps)
-    return finish(np.lib.stride_tricks.as_strided(memory, shape, nbytes), requires_grad)
+    return finish(np.lib.stride_tricks.as_strided(memory, shape, nbytes), requires_grad, device)
 
 
 def empty_permuted(
@@ -273,4 +288,4 @@ def empty_permuted(
             "needed: each dimension once"
         )
     array = in_order(shape, typed("empty_permuted", dtype, device), order)
-    return finish(array, requires_grad)
+    return finish(array, requires_grad, device)

@@ -13,10 +13,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable
-from ..backend import as_array, as_device
+from ..backend import as_array, as_place
 from ..kernels import cpu, fast
 from ..ops.assign import number_for
-from ._common import check_dtype, place, typed, zeroed
+from ._common import check_dtype, finish, place, typed, zeroed
 
 __all__ = [
     "arange",
@@ -65,7 +65,7 @@ def arange(
         if step == 0 and given != 0:
             raise ValueError("step must be nonzero")
     _check_step(start, end, step)
-    return place("arange", out, _steps(start, end, step, wanted), requires_grad)
+    return place("arange", out, _steps(start, end, step, wanted), requires_grad, device)
 
 
 _BLOCK = np.arange(4096)
@@ -156,7 +156,7 @@ def range(
     _check_step(start, end, step)
     n = int((end - start) / step + 1)
     values = (np.arange(n, dtype=np.float64) * step + start).astype(wanted)
-    return place("range", out, values, requires_grad)
+    return place("range", out, values, requires_grad, device)
 
 
 def _numeric(name: str, wanted: np.dtype) -> np.dtype:
@@ -212,7 +212,7 @@ def linspace(
     if n > 1:
         _numeric("linspace", wanted)
     array = _line(start, end, n, wanted)
-    return place("linspace", out, array.astype(wanted, copy=False), requires_grad)
+    return place("linspace", out, array.astype(wanted, copy=False), requires_grad, device)
 
 
 def _count(steps: Any) -> int:
@@ -276,7 +276,7 @@ def logspace(
         if wanted.itemsize == 2:
             values = values.astype(np.float32)
         array = values.astype(wanted, copy=False)
-    return place("logspace", out, array, requires_grad)
+    return place("logspace", out, array, requires_grad, device)
 
 
 def _exponents(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
@@ -322,10 +322,13 @@ def eye(
             raise RuntimeError(f"{name} must be greater or equal to 0, got {sizes[-1]}")
     array = zeroed((sizes[0], sizes[1]), typed("eye", dtype, device, out))
     np.fill_diagonal(array[: sizes[1]], 1)
-    return place("eye", out, array, requires_grad)
+    return place("eye", out, array, requires_grad, device)
 
 
-def _triangle(name: str, make: Callable, row: Any, col: Any, offset: int, dtype: Any) -> Any:
+def _triangle(
+    name: str, make: Callable, row: Any, col: Any, offset: int, dtype: Any, device: Any
+) -> Any:
+    as_place(device)
     rows, cols = operator.index(row), operator.index(col)
     for what, value in (("row", rows), ("col", cols)):
         if value < 0:
@@ -335,7 +338,8 @@ def _triangle(name: str, make: Callable, row: Any, col: Any, offset: int, dtype:
         cpp = dtypes.type_name(dtypes.from_numpy(wanted))
         raise NotImplementedError(f"\"{name}\" not implemented for '{cpp}'")
     # The index arrays are read-only views in some NumPy versions: stacking copies.
-    return _v.wrap(np.stack(make(rows, offset, cols)).astype(wanted, copy=False))
+    values = np.stack(make(rows, offset, cols)).astype(wanted, copy=False)
+    return finish(values, False, device)
 
 
 def tril_indices(
@@ -352,8 +356,7 @@ def tril_indices(
     made = fast.fast_triangle(False, row, col, offset, dtype, device)
     if made is not None:
         return made
-    as_device(device)
-    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype)
+    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype, device)
 
 
 def triu_indices(
@@ -370,5 +373,4 @@ def triu_indices(
     made = fast.fast_triangle(True, row, col, offset, dtype, device)
     if made is not None:
         return made
-    as_device(device)
-    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype)
+    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device)

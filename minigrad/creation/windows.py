@@ -67,7 +67,7 @@ def _window(name: str, count: Any, formula: Callable, options: dict) -> Any:
     if n < 0:
         raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
     values = formula(n) if n else np.empty(0)
-    return finish(np.asarray(values, wanted), options["requires_grad"])
+    return finish(np.asarray(values, wanted), options["requires_grad"], options["device"])
 
 
 def bartlett_window(

@@ -9,10 +9,11 @@ from .. import dtypes
 from ..autograd import modes
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Variable, is_float, wrap
-from ..backend import as_device, device, memory_format, ndarray
+from ..backend import as_place, device, memory_format, ndarray
 from ..creation import empty_like
 from ..kernels import cpu
 from ._members import HasMembers
+from .parameter import Parameter
 
 _device = device
 
@@ -37,10 +38,14 @@ class Changes(HasMembers):
                 module._apply(fn)
         before = modes.set_recording(False)
         try:
-            for param in self._parameters.values():
+            for name, param in self._parameters.items():
                 if param is None:
                     continue
-                param.data = fn(param)
+                changed = fn(param)
+                if changed.is_meta is not param.is_meta:  # no data to exchange
+                    self._parameters[name] = Parameter(changed, param.requires_grad)
+                    continue
+                param.data = changed
                 if param._grad is not None:
                     param._grad.data = fn(param._grad)
             for name, buf in self._buffers.items():
@@ -63,7 +68,7 @@ class Changes(HasMembers):
                 f"dtype={dtype}"
             )
         if where is not None:
-            as_device(where)  # refuses what this build cannot use
+            as_place(where)  # refuses what this build cannot use
         if format is not None:
             return self._apply(lambda t: _arranged(_convert(t, where, dtype), format))
         if dtype is None and where is None:
@@ -80,7 +85,7 @@ class Changes(HasMembers):
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
         """Moves all parameters and buffers to a device without their values."""
-        where = as_device(device)
+        where = as_place(device)
         return self._apply(lambda t: empty_like(t, device=where), recurse)
 
     def type(self, dst_type: Any) -> Any:
@@ -198,8 +203,16 @@ def _arranged(t: Any, format: Any) -> Any:
 def _convert(t: Any, where: device | None, dtype: dtypes.dtype | None) -> Any:
     """`t.to(where, dtype)`, the dtype for floating-point tensors only; t if nothing changes."""
     if where is not None and where.type != t.device.type:
+        if t.is_meta:
+            raise NotImplementedError(
+                "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
+                "instead of torch.nn.Module.to() when moving module from meta to a different "
+                "device."
+            )
         t = t.to(where)
     array = t._array
+    if t.is_meta:
+        return t if dtype is None or not is_float(array) else t.to(dtype)
     if array.__class__ is not ndarray and dtype is not None and hasattr(t, "_retyped"):
         return t._retyped(dtype)  # it has no shape yet
     if dtype is None or array.dtype == dtype.numpy or not is_float(array):

@@ -208,6 +208,10 @@ class HasState(Attributes):
             )
         try:
             if not assign:
+                if param.is_meta:
+                    if not given.is_meta:
+                        _warn_of_nothing(key)
+                    return None
                 copy_into(param, given)
                 return None
             if isinstance(param, Parameter):
@@ -254,6 +258,16 @@ class HasState(Attributes):
                 )
             )
         return _IncompatibleKeys(missing, unexpected)
+
+
+def _warn_of_nothing(key: str) -> None:
+    warnings.warn(
+        f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in "
+        "the current model, which is a no-op. (Did you mean to pass `assign=True` to assign items "
+        "in the state dictionary to their corresponding key in the module instead of copying them "
+        "in place?)",
+        stacklevel=2,
+    )
 
 
 def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, found: tuple) -> None:

@@ -27,6 +27,8 @@ def _share(cls: type, data: Any, requires_grad: bool) -> Any:
         )
     if requires_grad and not is_float(data._array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    if data.is_meta:
+        return data.as_parameter(requires_grad) if cls is Parameter else data
     t: Any = object.__new__(cls)
     t._array = data._array
     t._cell = cell_of(data)
