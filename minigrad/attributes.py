@@ -15,7 +15,7 @@ from . import dtypes
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, address_of, device, owner_of, preserve_format
+from .backend import CPU, address_of, device, mapping_of, owner_of, preserve_format
 from .kernels.fast import (
     bind_types,
     fast_data_ptr,
@@ -287,13 +287,8 @@ def get_device(input: Any) -> int:
 
 
 def is_shared(self: Any) -> bool:
-    """Whether other processes see the memory: never."""
-    return False
-
-
-def share_memory_(self: Any) -> Any:
-    """Returns self. The memory is not moved: processes that are forked later get a copy of it."""
-    return self
+    """Whether other processes may see the memory; see `share_memory_`."""
+    return mapping_of(self._array) is not None
 
 
 def pin_memory(self: Any, device: Any = None) -> Any:

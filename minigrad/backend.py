@@ -207,6 +207,15 @@ def owner_of(array: Any) -> Any:
     return array
 
 
+def mapping_of(array: Any) -> Any:
+    """The memory, shared with other processes, that an array is a view of; None if it is not."""
+    base = array.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    memory = base.obj if isinstance(base, memoryview) else base
+    return memory if getattr(memory, "shared", False) else None
+
+
 def address_of(array: Any) -> int:
     """The address of an array's first element."""
     return array.__array_interface__["data"][0]

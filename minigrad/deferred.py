@@ -79,7 +79,10 @@ NAMES: dict[str, tuple[str, str]] = {
     **_places("", _PROGRAMS),
 }
 # What only `Tensor` has.
-METHODS: dict[str, tuple[str, str]] = _places("sparse.", _SPARSE_METHODS)
+METHODS: dict[str, tuple[str, str]] = {
+    **_places("sparse.", _SPARSE_METHODS),
+    "share_memory_": ("multiprocessing.sharing", "share_memory_"),
+}
 
 
 def resolve(name: str) -> Any:

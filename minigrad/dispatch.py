@@ -30,7 +30,7 @@ _NAMESPACES = (
 # Public functions for whose arguments the class does not matter.
 _IGNORED = {
     "broadcast_shapes", "can_cast", "compile", "is_storage", "is_tensor", "load", "promote_types",
-    "save", "typename", "vmap",
+    "save", "set_default_device", "typename", "vmap",
 }  # fmt: skip
 # Methods that are no operations.
 _NO_OPERATIONS = {

@@ -346,7 +346,7 @@ def _rules() -> dict[Callable, Callable]:
         attributes.size, attributes.dim, attributes.numel, attributes.element_size,
         attributes.is_floating_point, attributes.is_signed, attributes.is_complex,
         attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
-        attributes.same_tensor, attributes.get_device, attributes.is_shared, attributes.is_pinned,
+        attributes.same_tensor, attributes.get_device, attributes.is_pinned,
         conversion.length, Tensor.requires_grad_, Tensor.retain_grad, Tensor.register_hook,
     ):  # fmt: skip
         rules[function] = _body
@@ -376,6 +376,7 @@ def _rules() -> dict[Callable, Callable]:
     rules[conversion.to] = rules[conversion.type_as] = _to
     rules[alias] = rules[attributes.detach] = rules[attributes.detach_] = _detached
     rules[conversion.iterate] = _iterate
+    rules[attributes.is_shared] = lambda function, args, kwargs: False
     rules[conversion.format_] = lambda function, args, kwargs: repr(args[0])
     rules[attributes.data_ptr] = lambda function, args, kwargs: 0
     for name in vars(new):

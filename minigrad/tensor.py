@@ -30,6 +30,7 @@ from .autograd.variable import Variable, is_float
 from .backend import device, strided
 from .creation import legacy
 from .creation import new as own_type
+from .deferred import deferred
 from .kernels import fast
 from .methods import Arranging, Comparing, Deferring, Pointwise, Reducing
 from .size import Size
@@ -114,7 +115,7 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     grad_dtype = property(attributes.grad_dtype)
     get_device = attributes.get_device
     is_shared = attributes.is_shared
-    share_memory_ = attributes.share_memory_
+    share_memory_ = deferred("share_memory_")
     pin_memory = attributes.pin_memory
     is_pinned = attributes.is_pinned
     is_cpu = True

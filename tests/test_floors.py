@@ -52,7 +52,7 @@ FLOORS = [
     ("monitor", 5),
     ("mps", 5),
     ("onnx", 5),
-    ("multiprocessing", 5),
+    ("multiprocessing", 7),
     ("overrides", 5),
     ("storage", 5),
     ("types", 5),

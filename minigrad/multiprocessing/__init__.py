@@ -1,4 +1,7 @@
-"""Python's `multiprocessing` under PyTorch's name, with `spawn`. Tensors travel as copies."""
+"""Python's `multiprocessing` under PyTorch's name, with `spawn`.
+
+Tensors travel as copies, those of `share_memory_` as their memory.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def get_sharing_strategy() -> str:
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Kept; tensors travel between processes as copies. ValueError for an unknown name."""
+    """Kept; there is one way to share (see `sharing`). ValueError for an unknown name."""
     global _strategy
     if new_strategy not in _strategies:
         raise ValueError(f"sharing strategy {new_strategy!r}; needed: one of {_strategies}")

@@ -109,7 +109,7 @@ class Changes(HasMembers):
         return self._apply(lambda t: _convert(t, None, dtypes.bfloat16))
 
     def share_memory(self) -> Any:
-        """For PyTorch's sake: memory is shared with forked processes as it is."""
+        """Moves all parameters and buffers to memory that other processes see, too."""
         return self._apply(lambda t: t.share_memory_())
 
     def train(self, mode: bool = True) -> Any:

@@ -82,7 +82,10 @@ class Adagrad(Optimizer):
         return {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
 
     def share_memory(self) -> None:
-        """For PyTorch's sake: memory is shared with forked processes as it is."""
+        """Moves the sums to memory that other processes see, too."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["sum"].share_memory_()
 
     def _step_group(self, group: dict[str, Any]) -> None:
         tensors, params, grads = self._gather(group)

@@ -100,6 +100,8 @@ def test_scopes_and_the_default_device():
     finally:
         mg.set_default_device("cpu")
     assert not mg.ones(2).is_meta and mg.get_default_device() == mg.device("cpu")
+    draws = mg.vmap(lambda x: x + mg.rand(2), randomness="same")  # asks the modes
+    assert not draws(mg.ones(3, 2)).is_meta
 
 
 def test_a_module_gets_memory_or_a_checkpoint():
