@@ -328,11 +328,13 @@ def multinomial(
         )
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    rows = weights.reshape(-1, weights.shape[-1])
+    rows = np.atleast_2d(weights)
     if not (rows.sum(axis=1) > 0).all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     g = chosen(generator)
-    if replacement and n > 1:
+    if not len(rows):
+        picked: np.ndarray = np.empty((0, n))
+    elif replacement and n > 1:
         picked = _with_replacement(rows, n, g)
     else:
         # The smallest of exponential waiting times; as many as are wanted, the first ones.

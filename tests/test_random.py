@@ -209,6 +209,13 @@ def test_multinomial() -> None:
 
     for seed in range(5):
         same(draws, seed)
+    for shape in ((0, 3), (0, 0)):
+        for n in (1, 2):
+            same(lambda m, shape=shape, n=n: m.multinomial(m.ones(shape), n, True))
+    for shape in ((0,), (3, 0)):
+        for n in (1, 2):
+            with pytest.raises(RuntimeError, match="invalid multinomial distribution"):
+                mg.multinomial(mg.ones(shape), n, True)
 
 
 def test_poisson() -> None:

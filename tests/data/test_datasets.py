@@ -32,10 +32,16 @@ def test_tensor_dataset() -> None:
     assert [s[1].item() for s in samples] == [1, 4]
     assert dataset.__getitems__(mg.tensor([1, 4]))[1][1].item() == 4
     assert dataset.__getitems__([mg.tensor(1), 4])[0][1].item() == 1
-    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+    with pytest.raises(IndexError, match="only integers, slices"):
         dataset.__getitems__([1.5])
+    with pytest.raises(IndexError, match="list index out of range"):
+        list(data.DataLoader(dataset, batch_sampler=[[]]))
     with pytest.raises(AssertionError, match="Size mismatch"):
         data.TensorDataset(x, mg.zeros(9))
+    with pytest.raises(IndexError, match="no dimensions"):
+        data.TensorDataset(mg.tensor(1.0))
+    with pytest.raises(AttributeError, match="no attribute 'size'"):
+        data.TensorDataset([1, 2])
 
 
 def test_concat_chain_subset_stack() -> None:
@@ -46,6 +52,8 @@ def test_concat_chain_subset_stack() -> None:
     with pytest.raises(ValueError, match="absolute value"):
         both[-6]
     assert list(Stream(2) + Stream(3)) == [0, 1, 0, 1, 2]
+    with pytest.raises(TypeError, match="__iter__"):
+        data.IterableDataset()
     subset = data.Subset(Squares(), [3, 1])
     assert len(subset) == 2 and subset[0][0] == 3
     assert [s[0] for s in subset.__getitems__([1, 0])] == [1, 3]
@@ -74,6 +82,8 @@ def test_random_split_refuses() -> None:
         data.random_split(Squares(), [3, 3])
     with pytest.raises(ValueError, match="between 0 and 1"):
         data.random_split(Squares(), [1.5, -0.5])
+    with pytest.raises(TypeError):
+        data.random_split(Squares(), [5.5, 4.5])
 
 
 Point = collections.namedtuple("Point", "x y")
@@ -113,8 +123,12 @@ def test_collate_is_pytorchs(batch: list) -> None:
 
 
 def test_collate_tensors_and_errors() -> None:
+    masked = np.ma.array([1, 2], mask=[True, False])
+    assert data.default_convert(masked) is masked  # a tensor would show what is masked
     stacked = data.default_collate([mg.ones(2), mg.zeros(2)])
     assert stacked.numpy().tolist() == [[1, 1], [0, 0]]
+    image = mg.ones(2, 3, 4, 5).to(memory_format=mg.channels_last)
+    assert data.default_collate([image, image]).stride() == mg.stack([image, image]).stride()
     leaf = mg.ones(2).requires_grad_()
     data.default_collate([leaf, leaf]).sum().backward()
     assert leaf.grad.numpy().tolist() == [2, 2]

@@ -61,6 +61,8 @@ class Seeds(Squares):
 
         info = data.get_worker_info()
         assert info is not None
+        with pytest.raises(AttributeError, match="id"):
+            info.id = 5
         return info.id, info.seed, mg.rand(1).item(), np.random.rand(), random.random()
 
 
@@ -177,8 +179,26 @@ class Liar(Stream):
 def test_a_stream_longer_than_it_said(workers: int) -> None:
     loader = data.DataLoader(Liar(5), num_workers=workers)
     assert len(loader) == 2
-    with pytest.warns(UserWarning, match="was reported to be 2"):
+    with pytest.warns(UserWarning, match="was reported to be 2") as warned:
         assert len(list(loader)) == 5
+    assert ("multiprocessing" in str(warned[0].message)) == bool(workers)
+
+
+@pytest.mark.filterwarnings("error")
+def test_batches_are_counted_against_the_length_of_the_stream() -> None:
+    loader = data.DataLoader(Liar(4), batch_size=2)
+    assert len(loader) == 1
+    assert len(list(loader)) == 2
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_graph_does_not_leave_a_worker_unnoticed(scale: int) -> None:
+    x = mg.ones(4, requires_grad=True)
+    dataset = data.TensorDataset(x * scale if scale > 1 else x)
+    with pytest.raises(RuntimeError, match="needed: tensors without a graph"):
+        list(data.DataLoader(dataset, batch_size=2, num_workers=1))
+    (batch,) = data.DataLoader([x], None, num_workers=1)
+    assert batch.requires_grad and batch.is_leaf
 
 
 def test_seeds_of_the_workers() -> None:

@@ -19,8 +19,8 @@ def default_convert(data: Any) -> Any:
     """NumPy arrays and numbers as tensors, inside containers too; the rest as it is."""
     if isinstance(data, Variable):
         return data
-    if isinstance(data, (np.ndarray, np.generic)):
-        return data if data.dtype.kind in "SUO" else as_tensor(data)
+    if isinstance(data, (np.ndarray, np.generic)) and type(data).__module__ == "numpy":
+        return data if data.dtype.kind in "SUO" else as_tensor(data)  # no masked arrays
     if isinstance(data, Mapping):
         return _mapping(data, {k: default_convert(v) for k, v in data.items()})
     if isinstance(data, tuple) and hasattr(data, "_fields"):
@@ -77,7 +77,7 @@ def _stack(batch: Sequence) -> Any:
         kinds = ", ".join(sorted({type(t).__name__ for t in batch}))
         raise TypeError(f"default_collate: found {kinds} in one batch; needed: tensors") from None
     first = arrays[0]
-    if all(
+    if first.flags.c_contiguous and all(
         a.shape == first.shape and a.dtype is first.dtype and t._fn is None
         for a, t in zip(arrays, batch)
     ):

@@ -50,7 +50,7 @@ class DataLoader(Generic[T_co]):
     batch_sampler: Any
     prefetch_factor: int | None
     _iterator: Any = None
-    _told: int | None = None  # the length of a stream, once the user asked for it
+    _told: int | None = None  # the length of a stream, once the user asked for the loader's
     _fixed = False
 
     def __init__(
@@ -186,11 +186,10 @@ class DataLoader(Generic[T_co]):
         """The number of batches. TypeError for a stream without a length."""
         if not isinstance(self.dataset, IterableDataset):
             return len(self._index_sampler)
-        length = len(self.dataset)  # type: ignore[arg-type]
+        length = self._told = len(self.dataset)  # type: ignore[arg-type]
         if self.batch_size is not None:
             whole = length // self.batch_size
             length = whole if self.drop_last else -(-length // self.batch_size)
-        self._told = length
         return length
 
     def check_worker_number_rationality(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import operator
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
@@ -32,14 +31,11 @@ class Dataset(Generic[T_co]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[T_co]):
-    """A stream of samples: a subclass defines `__iter__`.
+class IterableDataset(Dataset[T_co], Iterable[T_co]):
+    """A stream of samples: a subclass defines `__iter__`. TypeError for one that does not.
 
     With worker processes each has its own copy: `get_worker_info()` tells which part is its own.
     """
-
-    def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other: Dataset[T_co]) -> ChainDataset:  # type: ignore[override]
         return ChainDataset([self, other])
@@ -67,8 +63,8 @@ class TensorDataset(Dataset[tuple]):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor):
-        if any(t._array.shape[:1] != tensors[0]._array.shape[:1] for t in tensors):
-            sizes = [list(t._array.shape) for t in tensors]
+        if any(t.size(0) != tensors[0].size(0) for t in tensors):
+            sizes = [list(t.shape) for t in tensors]
             raise AssertionError(
                 f"Size mismatch between tensors: TensorDataset was given shapes {sizes}; needed: "
                 "the same first dimension"
@@ -80,11 +76,9 @@ class TensorDataset(Dataset[tuple]):
 
     def __getitems__(self, indices: Any) -> Sequence:
         """The samples at `indices`, fetched by one indexing call for each tensor."""
-        if any(t._fn is not None for t in self.tensors):
-            return [self[i] for i in indices]
         at = np.asarray(indices)
-        if at.dtype.kind not in "iu":  # tensors, or an error that says so
-            at = np.array([operator.index(i) for i in indices], np.int64)
+        if at.dtype.kind not in "iu" or any(t._fn is not None for t in self.tensors):
+            return [self[i] for i in indices]
         return Samples([_v.wrap(t._array.take(at, axis=0)) for t in self.tensors], len(at))
 
     def __len__(self) -> int:
@@ -228,6 +222,6 @@ def random_split(
         lengths = counts
     if sum(lengths) != size:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = random.randperm(size, generator=generator)._array.tolist()
+    order = random.randperm(sum(lengths), generator=generator)._array.tolist()
     ends = itertools.accumulate(lengths)
-    return [Subset(dataset, order[int(e - n) : int(e)]) for e, n in zip(ends, lengths)]
+    return [Subset(dataset, order[e - n : e]) for e, n in zip(ends, lengths)]

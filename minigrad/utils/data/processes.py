@@ -22,11 +22,21 @@ _ENDED = object()  # in place of a result of a stream that had ended
 
 
 class ToldLength:
-    """Warns when a stream yields more than the length that `len(loader)` told the user."""
+    """Warns when a loader yields more batches than the length that its stream told `len(loader)`.
+
+    A stream counts samples and not batches, so only batches of one sample are counted well: so
+    does PyTorch, and a warning of its own would stop programs that make errors of warnings.
+    """
 
     def __init__(self, loader: Any):
         self.told = loader._told
         self.dataset = loader.dataset
+        self.hint = ""
+        if loader.num_workers:
+            self.hint = (
+                " For multiprocessing data-loading, this could be caused by not properly "
+                "configuring the IterableDataset replica at each worker."
+            )
         self.yielded = 0
 
     def count(self) -> None:
@@ -35,9 +45,8 @@ class ToldLength:
         if self.told is not None and self.yielded == self.told + 1:
             warnings.warn(
                 f"Length of IterableDataset {self.dataset} was reported to be {self.told} (when "
-                f"accessing len(dataloader)), but {self.yielded} samples have been fetched. For "
-                "multiprocessing data-loading, this could be caused by not properly configuring "
-                "the IterableDataset replica at each worker.",
+                f"accessing len(dataloader)), but {self.yielded} samples have been fetched."
+                f"{self.hint}",
                 stacklevel=3,
             )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import io
 import os
 import pickle
 import queue
@@ -16,6 +18,7 @@ import numpy as np
 
 from ... import random
 from ...kernels import cpu
+from ...tensor import Tensor
 from .collate import default_collate
 from .dataset import IterableDataset, Samples
 
@@ -24,23 +27,14 @@ STOP, RESUME = "stop", "resume"
 END = "end"  # the answer when a worker's stream is exhausted
 
 
+@dataclasses.dataclass(frozen=True)
 class WorkerInfo:
     """What a worker process knows of itself: `id`, `num_workers`, `seed` and its `dataset`."""
-
-    def __init__(self, id: int, num_workers: int, seed: int, dataset: Any):
-        vars(self).update(id=id, num_workers=num_workers, seed=seed, dataset=dataset)
 
     id: int
     num_workers: int
     seed: int
     dataset: Any
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        raise RuntimeError(f"Cannot assign attributes to {self.__class__.__name__} objects")
-
-    def __repr__(self) -> str:
-        items = ", ".join(f"{k}={v}" for k, v in vars(self).items())
-        return f"{self.__class__.__name__}({items})"
 
 
 _info: WorkerInfo | None = None
@@ -158,7 +152,7 @@ class _Source:
         """A batch, an error or the end, pickled. A stream that failed to start then ends."""
         try:
             if self.failure is None:
-                return pickle.dumps(self.fetch(indices), protocol=5)
+                return _batch_bytes(self.fetch(indices))
             if self.stream and self.told:
                 return pickle.dumps(END)
             self.told = True
@@ -197,6 +191,26 @@ def run(
     if done.is_set():
         results.cancel_join_thread()
         results.close()
+
+
+class _BatchPickler(pickle.Pickler):
+    """Refuses tensors with a graph behind them: it would stay here, and gradients be lost."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Tensor) and not obj.is_leaf:
+            raise RuntimeError(
+                "DataLoader: a worker's batch holds a tensor that requires grad and is not a leaf, "
+                "whose graph cannot leave the worker process; needed: tensors without a graph, as "
+                "detach() gives them"
+            )
+        return NotImplemented
+
+
+def _batch_bytes(batch: Any) -> bytes:
+    """A batch, pickled."""
+    out = io.BytesIO()
+    _BatchPickler(out, protocol=5).dump(batch)
+    return out.getvalue()
 
 
 def _pickled(error: WorkerError) -> bytes:
