@@ -1,5 +1,6 @@
 """Neural network modules, their functions, initialisers and utilities."""
 
+from . import attention as attention
 from . import common_types as common_types
 from . import functional as functional
 from . import grad as grad
@@ -10,7 +11,6 @@ from . import utils as utils
 from ._sizes import factory_kwargs as factory_kwargs
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
-from .attention import *  # noqa: F403
 from .batchnorm import *  # noqa: F403
 from .container import *  # noqa: F403
 from .conv import *  # noqa: F403
@@ -23,6 +23,7 @@ from .linear import *  # noqa: F403
 from .linear_loss import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .module import Module as Module
+from .multihead import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .parallel import DataParallel as DataParallel

@@ -15,11 +15,11 @@ from . import functional as F
 from . import init
 from ._attention import additive_mask
 from .activation import GELU, ReLU
-from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead import MultiheadAttention
 from .normalization import LayerNorm
 
 __all__ = [

@@ -27,6 +27,7 @@ MODULES: dict[str, str] = {
     "torch.distributed.distributed_c10d": "minigrad.distributed",
     "torch.functional": "minigrad",
     "torch.nn._reduction": "minigrad.nn.loss",
+    "torch.nn.attention.flex_attention": "minigrad.func.flex_attention",
     "torch.nn.modules.channelshuffle": "minigrad.nn.shape",
     "torch.nn.modules.flatten": "minigrad.nn.shape",
     "torch.nn.modules.pixelshuffle": "minigrad.nn.shape",
@@ -71,7 +72,7 @@ SPREAD: dict[str, tuple[str, frozenset[str]]] = {
 NOT_TORCH = frozenset(
     {
         "_C", "attributes", "backend", "config", "conversion", "creation", "deferred",
-        "determinism", "dispatch", "dtypes", "fills", "generator", "in_place", "kernels",
+        "determinism", "dispatch", "dtypes", "fills", "generator", "in_place", "kernels", "meta",
         "methods", "native", "ops", "printing", "queries", "runner", "settings", "size", "streams",
         "tensor", "vision",
     }

@@ -1,7 +1,6 @@
 """The modules under PyTorch's longer name for them, `torch.nn.modules`."""
 
 from .. import activation as activation
-from .. import attention as attention
 from .. import batchnorm as batchnorm
 from .. import container as container
 from .. import conv as conv
@@ -20,7 +19,6 @@ from .. import sparse as sparse
 from .. import transformer as transformer
 from .. import upsampling as upsampling
 from ..activation import *  # noqa: F403
-from ..attention import *  # noqa: F403
 from ..batchnorm import *  # noqa: F403
 from ..container import *  # noqa: F403
 from ..conv import *  # noqa: F403
@@ -32,6 +30,7 @@ from ..lazy import *  # noqa: F403
 from ..linear import *  # noqa: F403
 from ..loss import *  # noqa: F403
 from ..module import Module as Module
+from ..multihead import *  # noqa: F403
 from ..normalization import *  # noqa: F403
 from ..padding import *  # noqa: F403
 from ..pooling import *  # noqa: F403

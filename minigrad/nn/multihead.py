@@ -7,8 +7,6 @@ from typing import Any
 from ..creation import empty
 from . import init
 from ._attention import check, multi_head_attention_forward
-from .attention_backends import SDPBackend as SDPBackend
-from .attention_backends import sdpa_kernel as sdpa_kernel
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .parameter import Parameter
