@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import concurrent.futures
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import struct
@@ -148,6 +152,55 @@ def test_permissions_are_those_of_a_normal_file(tmp_path: Path) -> None:
     path.chmod(0o640)
     mg.save(2, path)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
+    target, link = tmp_path / "step-1.mg", tmp_path / "latest.mg"
+    mg.save(1, target)
+    link.symlink_to(target.name)
+    mg.save(2, link)
+    assert link.is_symlink() and mg.load(target) == 2
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        got = pool.submit(pipe.read_bytes)
+        mg.save({"x": mg.arange(3.0)}, pipe)
+        data = got.result()
+    assert pipe.is_fifo()
+    assert mg.load(io.BytesIO(data))["x"].tolist() == [0, 1, 2]
+    with pytest.raises(IsADirectoryError):
+        mg.save(1, tmp_path)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "model.mg"
+    mg.save("old", path)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write everything
+    with pytest.raises(PermissionError):
+        mg.save("new", path)
+    assert mg.load(path) == "old"
+
+
+@pytest.mark.parametrize("file", [0, b"name", None, ["name"]])
+def test_what_is_no_path(file: Any) -> None:
+    for call in (lambda: mg.save(1, file), lambda: mg.load(file)):
+        with pytest.raises(AttributeError, match="needed: a path"):
+            call()
+
+
+@pytest.mark.parametrize("format", ["mg", "pt"])
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_compressed_streams(module: Any, format: str, tmp_path: Path) -> None:
+    tensors = {"a": mg.arange(5.0), "b": mg.ones(3000)}
+    with module.open(tmp_path / "file", "wb") as stream:
+        mg.save(tensors, stream, format=format)
+    with module.open(tmp_path / "file", "rb") as stream:
+        back = mg.load(stream)
+    assert all(mg.equal(back[name], t) for name, t in tensors.items())
 
 
 def test_cycles_and_depth_are_refused() -> None:
@@ -321,6 +374,10 @@ def test_safetensors(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(RuntimeError):
         serialization.load_safetensors(path)
+    with pytest.raises(RuntimeError, match="save_safetensors: .*absent"):
+        serialization.save_safetensors(tensors, tmp_path / "absent" / "file")
+    with pytest.raises(TypeError, match="needed: a dictionary"):
+        serialization.save_safetensors(mg.ones(2), path)
 
 
 def test_safetensors_names_its_extra(monkeypatch: Any) -> None:

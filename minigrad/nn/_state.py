@@ -234,6 +234,7 @@ class HasState(Attributes):
         """Copies parameters and buffers from `state_dict` into this module and its children.
 
         RuntimeError lists what does not fit; missing and unexpected keys count only with `strict`.
+        What fits has been copied by then, as in PyTorch.
         `assign`: the tensors themselves take the place of the module's.
         """
         if not isinstance(state_dict, Mapping):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import stat
 import tempfile
 from typing import Any
 
+from .names import path_of
 from .torch_write import write_archive
 from .write import write_own
 
@@ -36,7 +39,7 @@ def save(
     ending in .pt and .pth choose "pt", those in .mg "mg", and others "pt" in programs run by
     `python -m minigrad`, otherwise "mg".
     """
-    path = None if hasattr(f, "write") else os.fspath(f)
+    path = None if hasattr(f, "write") else path_of("save", f, "write")
     chosen = format or _BY_NAME.get(os.path.splitext(str(path))[1].lower(), default_format)
     if chosen not in ("mg", "pt"):
         raise ValueError(f"save: format is {format!r}; needed: 'mg' or 'pt'")
@@ -46,13 +49,32 @@ def save(
         _write(f, path, lambda stream: write_own(stream, obj))
 
 
+_SEEKABLE = (io.BytesIO, io.FileIO, io.BufferedWriter, io.BufferedRandom)
+
+
+class _Forward:
+    """A stream that is only appended to: those that compress refuse to go back, and say so late."""
+
+    def __init__(self, stream: Any):
+        self.write = stream.write
+        self.flush = getattr(stream, "flush", lambda: None)
+
+
 def _write(f: Any, path: Any, write: Any) -> None:
     if path is None:
-        write(f)
+        write(f if isinstance(f, _SEEKABLE) else _Forward(f))
         return
-    folder = os.path.dirname(os.path.abspath(path))
+    path, given = os.path.realpath(path), path  # a link stays: the file that it names is replaced
+    folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {os.path.dirname(path)} does not exist.")
+        raise RuntimeError(f"Parent directory {os.path.dirname(given)} does not exist.")
+    if os.path.lexists(path):
+        if not os.path.isfile(path):  # a device or a pipe is written to; a folder is an error
+            with open(given, "wb") as stream:
+                write(stream)
+            return
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), given)
     handle, temporary = tempfile.mkstemp(prefix=".minigrad-", dir=folder)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -1,8 +1,9 @@
-"""Which classes of tensors a file may name, and where they are found."""
+"""Which classes of tensors a file may name, where they are found, and what names a file."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 from ..autograd import variable as _v
@@ -32,3 +33,13 @@ def class_named(name: str) -> Any:
         raise ValueError(f"tensor class {name!r} is not known")
     module, attribute = _PLACES[name]
     return getattr(importlib.import_module(module), attribute)
+
+
+def path_of(function: str, f: Any, method: str) -> str:
+    """The path that `f` is. AttributeError, as from PyTorch, for numbers, bytes and others."""
+    if not isinstance(f, (str, os.PathLike)):
+        raise AttributeError(
+            f"{function}: a file was given as {f.__class__.__name__}; needed: a path (str or "
+            f"os.PathLike), or a file object, which has {method!r}"
+        )
+    return os.fsdecode(f)

@@ -22,7 +22,7 @@ from ..autograd import variable as _v
 from ..autograd.variable import set_requires_grad
 from ..backend import as_device, device
 from ..size import Size
-from .names import class_named
+from .names import class_named, path_of
 from .pickles import NotAllowed
 from .torch_read import NotHere, pickle_of, read_archive, read_old
 from .write import STRUCTURE, VERSION, swapped
@@ -85,8 +85,9 @@ def _opened(f: Any) -> Iterator[tuple[Any, str]]:
         # An archive in the middle of a stream begins where the stream stands.
         yield f if f.tell() == 0 else io.BytesIO(f.read()), "the stream"
         return
-    with open(f, "rb") as stream:
-        yield stream, repr(os.fspath(f))
+    path = path_of("load", f, "read")
+    with open(path, "rb") as stream:
+        yield stream, repr(path)
 
 
 class _Refused(Exception):

@@ -26,8 +26,16 @@ def _package() -> Any:
 def save_safetensors(
     tensors: dict[str, Any], filename: Any, metadata: dict[str, str] | None = None
 ) -> None:
-    """Writes a dictionary of tensors to a safetensors file. TypeError for other values."""
+    """Writes a dictionary of tensors to a safetensors file, at once (the package sees to it).
+
+    TypeError for other values; RuntimeError for what cannot be written.
+    """
     package = _package()
+    if not isinstance(tensors, dict):
+        raise TypeError(
+            f"save_safetensors: tensors are a {tensors.__class__.__name__}; needed: a dictionary "
+            "of names and tensors"
+        )
     arrays = {}
     for name, t in tensors.items():
         if not isinstance(name, str) or not isinstance(t, Variable):
@@ -36,7 +44,12 @@ def save_safetensors(
                 "dictionary of names and tensors"
             )
         arrays[name] = t._array.copy(order="C")
-    package.save_file(arrays, os.fspath(filename), metadata)
+    try:
+        package.save_file(arrays, os.fspath(filename), metadata)
+    except (OSError, TypeError):
+        raise
+    except Exception as error:  # the package has error classes of its own
+        raise RuntimeError(f"save_safetensors: {os.fspath(filename)!r}: {error}") from error
 
 
 def load_safetensors(filename: Any, device: Any = "cpu") -> dict[str, Any]:
