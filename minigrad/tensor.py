@@ -196,7 +196,7 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
         inputs: Any = None,
     ) -> None:
         """Adds to `.grad` of the leaves the gradient of self, weighted by `gradient`."""
-        api.backward(self, gradient, retain_graph, create_graph, inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Sets `requires_grad` and returns self."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from typing import Any
 
 from ..backend import namespace
 from . import engine, modes
 from .record import apply
 from .row_grads import as_tensor
-from .variable import Node, Variable, retain_grad, set_requires_grad, wrap
+from .variable import GradientEdge, Node, Variable, retain_grad, set_requires_grad, wrap
 
 _CYCLE_WARNING = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter "
@@ -20,28 +20,26 @@ _CYCLE_WARNING = (
 
 
 def _as_tuple(value: Any) -> tuple:
-    if value is None:
-        return ()
-    return (
-        tuple(value)
-        if isinstance(value, Sequence) and not isinstance(value, Variable)
-        else (value,)
-    )
+    """A tensor, or any iterable of tensors (the values of a dict, a generator), as a tuple."""
+    return (value,) if isinstance(value, (Variable, GradientEdge)) else tuple(value)
 
 
-def _roots(tensors: tuple, grads: tuple, create_graph: bool) -> list[tuple[Node, Any]]:
+def _roots(tensors: tuple, gradients: Any, create_graph: bool) -> list[tuple[Node, Any]]:
     """Pairs each output with its gradient (ones for a scalar), checked."""
-    if not grads:
-        grads = (None,) * len(tensors)
+    grads = (None,) * len(tensors) if gradients is None else _as_tuple(gradients)
     if len(tensors) != len(grads):
         raise RuntimeError(
             f"got {len(tensors)} tensors and {len(grads)} gradients; needed: one gradient a tensor"
         )
     roots = []
     for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
+        if isinstance(t, GradientEdge) and isinstance(g, Variable):
+            roots.append((t.place, g if create_graph else g._array))
+            continue
         if not isinstance(t, Variable):
             raise AssertionError(
-                f"Expected output to be a torch.Tensor, but element {i} is a {t.__class__.__name__}"
+                f"Expected output to be a torch.Tensor, or an edge with a gradient, but element "
+                f"{i} is a {t.__class__.__name__}"
             )
         fn = t._fn
         if fn is None:
@@ -83,14 +81,28 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Adds to `.grad` of the leaves the gradient of `tensors`, weighted by `grad_tensors`.
 
     `grad_tensors` may be None for tensors of one element (ones are meant). `inputs`: only these
     get gradients. The graph is freed unless `retain_graph` (default: `create_graph`).
+    `grad_variables`: the old name of `grad_tensors`.
     """
-    roots = _roots(_as_tuple(tensors), _as_tuple(grad_tensors), create_graph)
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                "`backward()`. Please only use `grad_tensors`."
+            )
+        warnings.warn(
+            "`grad_variables` is deprecated. Use `grad_tensors` instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        grad_tensors = grad_variables
+    roots = _roots(_as_tuple(tensors), grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     if create_graph:
         modes.warn_once(_CYCLE_WARNING)
@@ -99,10 +111,10 @@ def backward(
         inputs = _as_tuple(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        wanted = {}
-        for t in _checked(inputs):
-            retain_grad(t)
-            wanted[t._fn] = None
+        for t in inputs:
+            if isinstance(t, Variable):
+                retain_grad(t)
+        wanted = dict.fromkeys(_places(inputs))
     before = modes.set_recording(create_graph)
     try:
         engine.run(roots, keep, create_graph, wanted)
@@ -110,13 +122,21 @@ def backward(
         modes.set_recording(before)
 
 
-def _checked(inputs: tuple) -> tuple:
+def _places(inputs: tuple) -> list[Node]:
+    """Where the gradients of inputs, tensors or edges, arrive."""
+    places = []
     for t in inputs:
-        if not isinstance(t, Variable):
+        if isinstance(t, GradientEdge):
+            places.append(t.place)
+        elif not isinstance(t, Variable):
             raise RuntimeError(
                 f"all inputs have to be Tensors or GradientEdges, but got {t.__class__.__name__}"
             )
-    return inputs
+        elif t._fn is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        else:
+            places.append(t._fn)
+    return places
 
 
 class Rows(Node):
@@ -174,21 +194,16 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
             "allow_unused=False."
         )
-    outputs = (outputs,) if isinstance(outputs, Variable) else tuple(outputs)
-    # Any iterable of tensors, as PyTorch: the values of a dict of parameters, a generator.
-    inputs = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
+    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if is_grads_batched:
         keep = create_graph if retain_graph is None else retain_graph
         options = (create_graph, only_inputs, allow_unused, False, materialize_grads)
         return _grad_of_rows(outputs, inputs, _as_tuple(grad_outputs), keep, options)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    roots = _roots(outputs, _as_tuple(grad_outputs), create_graph)
-    wanted: dict[Node, Any] = {}
-    for t in _checked(inputs):
-        if t._fn is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        wanted[t._fn] = None
+    roots = _roots(outputs, grad_outputs, create_graph)
+    places = _places(inputs)
+    wanted: dict[Node, Any] = dict.fromkeys(places)
     keep = create_graph if retain_graph is None else retain_graph
     before = modes.set_recording(create_graph)
     try:
@@ -199,15 +214,15 @@ def grad(
     given = {id(root[1]) for root in roots}
     results = []
     seen: set[int] = set()
-    for i, t in enumerate(inputs):
-        g = wanted[t._fn]
+    for i, (t, place) in enumerate(zip(inputs, places, strict=True)):
+        g = wanted[place]
         if g is None:
             if not allow_unused and not materialize_grads:
                 raise RuntimeError(
                     f"The differentiated Tensor at index {i} appears to not have been used in the "
                     "graph. Set allow_unused=True if this is the desired behavior."
                 )
-            if materialize_grads:
+            if materialize_grads and isinstance(t, Variable):
                 zeros = t._array.copy()
                 zeros.fill(0)
                 g = wrap(zeros)

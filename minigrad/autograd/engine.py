@@ -9,6 +9,7 @@ the same loop in compiled form (csrc/bindings/engine.cpp), which calls back here
 from __future__ import annotations
 
 import copy
+import operator
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..kernels import fast
+from ..kernels._quiet import quiet
 from . import modes, row_grads
 from . import variable as _v
 from .record import traces
@@ -24,6 +26,7 @@ from .saving import with_tensors
 from .variable import RELEASED, Leaf, Node, Variable
 
 _accumulate_lock = threading.Lock()
+_add_to = quiet(operator.iadd)
 _HOOK_ORDER = {"tensor": 0, "retain": 1, "node_pre": 2, "node": 3}
 
 
@@ -139,7 +142,7 @@ def run(
                 pending[to] = fast.sum_arrays(pending[to], g)
                 owned.add(to)
             elif not fast.add_into(pending[to], g):
-                pending[to] += g
+                pending[to] = _add_to(pending[to], g)
 
 
 def _backward(
@@ -223,7 +226,7 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool =
         elif before._fn is not None:
             variable._grad = before + _v.wrap(grad)
         else:
-            before._array += grad
+            before._array = _add_to(before._array, grad)
             if before._cell is not None:
                 before._cell[0] = _v.next_seq()
                 before._cell[1] += 1
@@ -253,7 +256,7 @@ def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                 elif variable._grad is None:
                     variable._grad = _v.wrap(grad.copy())
                 else:
-                    variable._grad._array += grad
+                    variable._grad._array = _add_to(variable._grad._array, grad)
         elif kind == "node_pre":
             grads = grad if isinstance(grad, list) else [grad]
             given = tuple(as_tensor(g) for g in grads)
@@ -385,6 +388,7 @@ def _warn_where(node: Node) -> None:
     )
 
 
+fast.bind_add(quiet(operator.add))
 fast.bind_engine(
     _run_hooks,
     _run_node_hooks,

@@ -23,6 +23,9 @@ class FunctionCtx(Node):
     materialize_grads = True
     packs_itself = True
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """The name is the user's."""
+
     def __init__(self) -> None:
         self.to_save: tuple = ()
         self.dirty: tuple = ()
@@ -33,14 +36,17 @@ class FunctionCtx(Node):
         """Keeps inputs or outputs for backward, checked against later writes in place."""
         self.to_save = tensors
 
-    save_for_forward = save_for_backward
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Accepted and not used: products J v are computed from `backward`."""
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Says which inputs forward has written in place."""
+        _need_tensors("mark_dirty can only accept variables", tensors)
         self.dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Says which outputs have no gradient."""
+        _need_tensors("mark_non_differentiable only accepts variable arguments", tensors)
         self.non_differentiable = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -83,9 +89,6 @@ class FunctionCtx(Node):
     def _output(self, i: int) -> Node:
         return self if self.outputs == 1 else Pick(self, i)
 
-    def name(self) -> str:
-        return self.__class__.__name__
-
     def backward(self, grad: Any) -> Any:
         grads = grad if isinstance(grad, list) else [grad]
         tensors = []
@@ -100,7 +103,7 @@ class FunctionCtx(Node):
             elif g is not None:
                 g = _v.wrap(g)
             tensors.append(g)
-        results = self.function.backward(self, *tensors)
+        results = _backward_of(self.function)(self, *tensors)
         if not isinstance(results, tuple):
             results = (results,)
         expected = len(self._needs)
@@ -147,6 +150,12 @@ class FunctionCtx(Node):
         return g
 
 
+def _need_tensors(rule: str, values: tuple) -> None:
+    for i, value in enumerate(values):
+        if not isinstance(value, Variable):
+            raise RuntimeError(f"{rule}, but argument {i} is of type {value.__class__.__name__}")
+
+
 class Function:
     """Base of user-defined operations.
 
@@ -173,6 +182,8 @@ class Function:
             "You must implement either the backward or vjp method for your custom "
             "autograd.Function to use it with backward mode AD."
         )
+
+    vjp = backward  # another name under which subclasses may define it
 
     # Whether `vmap` may call the function for each sample; else it needs the method `vmap`.
     generate_vmap_rule = False
@@ -234,6 +245,18 @@ def _context_class(function: type[Function]) -> type[FunctionCtx]:
         cls = type(f"{function.__name__}Backward", (FunctionCtx,), {"function": function})
         function._context = cls  # type: ignore[attr-defined]
     return cls
+
+
+def _backward_of(function: type[Function]) -> Callable:
+    """The user's static method, under either of its names."""
+    if function.vjp is Function.vjp:
+        return function.backward
+    if function.backward is not Function.backward:
+        raise RuntimeError(
+            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You "
+            "should only implement one of them."
+        )
+    return function.vjp
 
 
 def _attach(ctx: FunctionCtx, args: tuple, outs: list, recording: bool) -> list:
@@ -334,7 +357,7 @@ def _save(ctx: FunctionCtx, outs: list) -> None:
         saved.append(("plain", t) if position is None else (position, t._array))
     ctx.to_save = ()
     if ctx.saved is None:
-        ctx.saved = tuple(saved)
+        ctx.saved = tuple(saved) or None  # nothing to free: backward may run again
         ctx.cells = tuple(cells)
 
 
@@ -371,3 +394,10 @@ class _Once(Function):
         raise RuntimeError(
             "trying to differentiate twice a function that was marked with @once_differentiable"
         )
+
+
+class InplaceFunction(Function):
+    """A function that may write its input, as older programs say; it needs nothing more."""
+
+    def __init__(self, inplace: bool = False):
+        self.inplace = inplace

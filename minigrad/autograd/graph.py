@@ -7,11 +7,11 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import modes
 from .inplace import bump
-from .variable import Node, RemovableHandle, Variable
+from .variable import GradientEdge, Node, RemovableHandle, Variable
 
 __all__ = [
     "GradientEdge",
@@ -26,21 +26,13 @@ __all__ = [
 ]
 
 
-class GradientEdge(NamedTuple):
-    """Where a gradient flows: a node and the number of its output."""
-
-    node: Any
-    output_nr: int
-    ownership_token: Any = None
-
-
 def get_gradient_edge(tensor: Any) -> GradientEdge:
     """The edge that a tensor's gradient flows through. RuntimeError if it has none."""
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not "
                            "require gradients")  # fmt: skip
     node = tensor.grad_fn if tensor.grad_fn is not None else tensor._fn
-    return GradientEdge(node, tensor.output_nr)
+    return GradientEdge(node, tensor.output_nr, tensor._fn)
 
 
 def increment_version(tensor: Any) -> None:

@@ -19,6 +19,7 @@ class CopySlices(Node):
     """The parent after a write to its view: old parent and written value in, new parent out."""
 
     __slots__ = ("args", "cls")
+    torch_name = "CopySlices"
 
     def backward(self, grad: Any) -> Any:
         """d old parent = grad without the written places; d written = grad at those places."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..kernels import fast
 from . import modes
@@ -51,7 +51,7 @@ class Node:
     fixed_memory = False  # such a view cannot be made of the input's gradient
     index: int | None = None  # set on `Pick` only
     packs_itself = False  # hooks on what is saved are called by the node's own code
-    torch_name = ""  # the name, where it is not the class's with "Backward0"
+    torch_name = ""  # PyTorch's name, where it is not the class's with "Backward0"
     plain = True  # False on `Leaf` and `Pick`, which the backward loop handles itself
     outputs = 1
 
@@ -61,6 +61,14 @@ class Node:
     hooks: dict[int, tuple[str, Callable]] | None
     seq: int
     shapes: Any
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Gives the class PyTorch's name, for programs that print the types of a graph's nodes."""
+        super().__init_subclass__(**options)
+        if cls.torch_name:
+            cls.__name__ = cls.torch_name
+        elif not cls.__name__.endswith("Backward0"):
+            cls.__name__ += "Backward0"
 
     if TYPE_CHECKING:  # a node keeps whatever its backward needs
 
@@ -75,7 +83,7 @@ class Node:
 
     def name(self) -> str:
         """PyTorch's name of the node, such as "MulBackward0"."""
-        return self.torch_name or self.__class__.__name__ + "Backward0"
+        return self.__class__.__name__
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
@@ -99,7 +107,11 @@ class Node:
         return _add_hook(self, ("node_pre", hook))
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
+
+    def _sequence_nr(self) -> int:
+        """The number of the node: later ones have higher numbers."""
+        return -self.seq
 
 
 # What users note on nodes.
@@ -118,6 +130,7 @@ class Leaf(Node):
 
     __slots__ = ("post_hooks", "variable_ref")
     plain = False
+    torch_name = "AccumulateGrad"
 
     def __init__(self, variable: Variable):
         self.variable_ref = weakref.ref(variable)
@@ -131,7 +144,7 @@ class Leaf(Node):
         return self.variable_ref()
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
 
 class Pick(Node):
@@ -150,6 +163,20 @@ class Pick(Node):
         node = self.next[0]
         assert node is not None
         return node.name()
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient flows: a node and the number of its output."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None  # the output's own node, where `node` has several
+
+    @property
+    def place(self) -> Node:
+        """The node that stands for the edge in the graph."""
+        token = self.ownership_token
+        return token if isinstance(token, Node) else self.node
 
 
 class Variable:

@@ -15,6 +15,7 @@ from ..autograd import variable as _v
 from ..autograd.variable import Variable
 from ..backend import as_array, as_place
 from ..kernels import cpu, fast
+from ..kernels._quiet import quiet
 from ..ops.assign import number_for
 from ._common import check_dtype, finish, place, typed, zeroed
 
@@ -222,6 +223,7 @@ def _count(steps: Any) -> int:
     return n
 
 
+@quiet
 def _line(start: Any, end: Any, n: int, wanted: np.dtype) -> np.ndarray:
     """The points in the result's own precision; each product is added in one rounding."""
     if wanted.kind in "iu":

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from . import _C
 
 
 class _Quiet(threading.local):
@@ -64,6 +65,17 @@ def wide(function: Callable) -> Callable:
         return result.astype(half) if result.dtype.kind == "f" else result
 
     return quiet(call)
+
+
+_astype = quiet(lambda x, dtype: x.astype(dtype))
+
+
+def rounded(x: Any, dtype: np.dtype) -> Any:
+    """x in a NumPy type, itself if it has it: what does not fit becomes infinite, silently."""
+    if x.dtype == dtype:
+        return x
+    converted = _C.convert(x, dtype)
+    return _astype(x, dtype) if converted is None else converted
 
 
 def unsupported(name: str, x: Any) -> Exception:

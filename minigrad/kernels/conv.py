@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_conv
+from ._quiet import rounded
 from .reduction import dense, widened
 
 __all__ = ["conv", "conv_input", "conv_weight"]
@@ -32,7 +33,7 @@ def _run(name: str, shape: tuple, a: Any, b: Any, *rest: Any) -> Any:
         run(out, a, b, *bias, *stride, *padding, *dilation, groups)
     else:
         getattr(numpy_conv, "conv" + name)(out, a, b, *rest)
-    return out if out.dtype == dtype else out.astype(dtype)
+    return rounded(out, dtype)
 
 
 def conv(

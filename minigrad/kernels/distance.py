@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _C
+from ._quiet import rounded
 from .cpu import matmul
 from .reduction import widened
 
@@ -26,7 +27,7 @@ def _rows(x: Any) -> Any:
 def distances(a: Any, b: Any, p: float) -> Any:
     """(..., n, m): the p-norms of a[i] - b[j]; the batches of a and b are the same."""
     out = _C.row_distances(_rows(a), _rows(b), p)
-    return out.reshape(*a.shape[:-1], b.shape[-2])
+    return rounded(out.reshape(*a.shape[:-1], b.shape[-2]), a.dtype)
 
 
 def distances_backward(
@@ -44,7 +45,7 @@ def euclidean(a: Any, b: Any) -> Any:
     x, y = _rows(a), _rows(b)
     out = matmul(x, y.swapaxes(1, 2))
     _C.euclidean_finish(x, y, out)
-    return out.reshape(*a.shape[:-1], b.shape[-2]).astype(a.dtype, copy=False)
+    return rounded(out.reshape(*a.shape[:-1], b.shape[-2]), a.dtype)
 
 
 def euclidean_weights(grad: Any, distance: Any) -> Any:

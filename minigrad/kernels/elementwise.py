@@ -121,6 +121,7 @@ def xlogy(x: Any, y: Any) -> Any:
     return np.where((np.equal(x, 0)) & ~np.isnan(y), np.zeros_like(result), result)
 
 
+@quiet
 def heaviside(x: Any, values: Any) -> Any:
     """0 below 0 and for NaN, 1 above, `values` at 0."""
     return np.where(x == 0, values, (x > 0).astype(values.dtype))
@@ -343,6 +344,7 @@ def round_decimals(x: Any, decimals: int) -> Any:
     return np.rint(x * scale) / scale if decimals >= 0 else np.rint(x / scale) * scale
 
 
+@quiet
 def frac(x: Any) -> Any:
     """x - trunc(x)."""
     if x.dtype.kind not in "fV":

@@ -85,6 +85,7 @@ next_seq = _C.next_seq
 accumulate = _C.accumulate
 add_into = _C.add_into
 sum_arrays = _C.sum_arrays
+bind_add = _C.bind_add
 bind_classes = _C.bind_classes
 set_recording = _C.set_recording
 set_inference = _C.set_inference

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, maps, numpy_loss
+from ._quiet import rounded
 from .reduction import dense, widened
 
 __all__ = [
@@ -103,7 +104,7 @@ def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
     if op >= 0 and x.size:
         loss = _C.pair_loss(op, _plain(x), _plain(t), reduction, number)
         if loss is not None:
-            return loss.astype(x.dtype, copy=False)
+            return rounded(loss, x.dtype)
     values = _form(name, x, t)(x, t, *params)
     return numpy_loss.reduce_loss(values, reduction, x.dtype)
 
@@ -118,7 +119,7 @@ def pair_loss_backward(name: str, terms: tuple, grad: Any, x: Any, t: Any, targe
         wide = _plain(grad), _plain(x), _plain(t)
         d = _C.pair_loss_backward(op, *wide, reduction, number, target)
         if d is not None:
-            return d.astype(x.dtype, copy=False)
+            return rounded(d, x.dtype)
     slope = getattr(numpy_loss, f"{name}_target_slope", None) if target else None
     if slope is not None:
         return numpy_loss.scale_loss(slope(x, t, *params), grad, reduction, x.dtype)
@@ -140,7 +141,7 @@ def cross_entropy(
     wide = None if w is None else _plain(w)
     done = _C.cross_entropy(_plain(x), np.ascontiguousarray(t), wide, ignore, reduction, smoothing)
     if done is not None:
-        return done[0].astype(x.dtype, copy=False), *done[1:]
+        return rounded(done[0], x.dtype), *done[1:]
     a, b = _rows(x, t)
     loss, lse, denominator = numpy_loss.cross_entropy(a, b, w, ignore, reduction, smoothing)
     return (
@@ -169,7 +170,7 @@ def cross_entropy_backward(
     wide = None if w is None else _plain(w)
     d = _C.cross_entropy_backward(_plain(grad), _plain(x), np.ascontiguousarray(t), wide, *rest)
     if d is not None:
-        return d.astype(x.dtype, copy=False)
+        return rounded(d, x.dtype)
     a, b = _rows(x, t)
     grad, lse = (grad.reshape(b.shape) if grad.ndim else grad), lse.reshape(b.shape)
     return numpy_loss.cross_entropy_backward(grad, a, b, w, lse, *rest[1:]).reshape(x.shape)

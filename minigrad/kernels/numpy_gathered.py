@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ._quiet import quiet
+
 __all__ = ["gathered_planes", "gathered_sums", "gathered_weights"]
 
 
+@quiet
 def gathered_sums(x: Any, w: Any, index: Any) -> Any:
     """g from x and w, as a new array."""
     out = np.zeros((x.shape[0], x.shape[1], index.shape[2]), x.dtype)
@@ -27,6 +30,7 @@ def gathered_sums(x: Any, w: Any, index: Any) -> Any:
     return out
 
 
+@quiet
 def gathered_weights(g: Any, x: Any, index: Any) -> Any:
     """The gradient to w: the sum over channels of g times the element."""
     out = np.empty(index.shape, x.dtype)
@@ -36,6 +40,7 @@ def gathered_weights(g: Any, x: Any, index: Any) -> Any:
     return out
 
 
+@quiet
 def gathered_planes(g: Any, w: Any, index: Any, size: int) -> Any:
     """The gradient to x: each g times its weight, added up at its place."""
     n, c = g.shape[:2]

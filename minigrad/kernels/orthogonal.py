@@ -18,7 +18,7 @@ def _polynomial(first: Callable, following: Callable, shifted: bool = False) -> 
     @paired
     def evaluate(x: Any, n: Any) -> Any:
         x = 2 * x - 1 if shifted else x
-        degree = np.trunc(n)
+        degree = np.where(np.isfinite(n), np.trunc(n), -1.0)  # such degrees give 0
         before, now = np.ones_like(x), first(x)
         result = np.where(degree == 0, 1.0, np.where(degree == 1, now, 0.0))
         top = int(np.max(degree, initial=0))

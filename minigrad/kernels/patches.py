@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_patches
+from ._quiet import rounded
 from .reduction import dense, widened
 
 __all__ = ["col2im", "im2col"]
@@ -29,4 +30,4 @@ def col2im(columns: Any, size: tuple, kernel: tuple, geometry: tuple) -> Any:
         out = _C.col2im(wide, size, kernel, *geometry)
     else:
         out = numpy_patches.col2im(wide, size, kernel, geometry)
-    return out.astype(columns.dtype, copy=False)
+    return rounded(out, columns.dtype)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, indexing, numpy_embedding
+from ._quiet import rounded
 
 __all__ = ["embedding", "embedding_backward", "gather", "join", "put_rows", "scatter", "take_rows"]
 
@@ -64,4 +65,4 @@ def embedding_backward(
         result = _C.put(shape, 0, ids, wide, False, False, True, padding_idx)
     if result is None:
         return numpy_embedding.embedding_backward(grad, ids, n, padding_idx, by_frequency)
-    return result.astype(grad.dtype, copy=False)
+    return rounded(result, grad.dtype)

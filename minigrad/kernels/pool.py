@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _C, numpy_pool
+from ._quiet import rounded
 from .reduction import dense, widened
 
 __all__ = [
@@ -22,7 +23,7 @@ Pair = tuple[int, int]
 
 
 def _as(out: Any, dtype: np.dtype) -> Any:
-    return out if out.dtype == dtype else out.astype(dtype)
+    return rounded(out, dtype)
 
 
 def _compiled(x: Any) -> bool:

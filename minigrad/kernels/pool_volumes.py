@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import pool
+from ._quiet import rounded
 from .numpy_pool import counts, divided
 from .reduction import dense, widened
 
@@ -53,7 +54,7 @@ def _places(at: Any, depth: Any, between: tuple, shape: tuple) -> Any:
 
 def _rounded(out: Any, shape: tuple, dtype: np.dtype) -> Any:
     out = out.reshape(shape)
-    return out if out.dtype == dtype else out.astype(dtype)
+    return rounded(out, dtype)
 
 
 def max_pool3d(

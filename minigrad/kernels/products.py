@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._quiet import rounded
 from .elementwise import quiet
 
 
@@ -21,7 +22,7 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
         wide = np.matmul(x.astype(np.float32), weight.T.astype(np.float32))
         if bias is not None:
             wide += bias.astype(np.float32)
-        return wide.astype(x.dtype)
+        return rounded(wide, x.dtype)
     result = np.matmul(x, weight.T)
     if bias is not None:
         result += bias
@@ -37,7 +38,7 @@ def _addmm(input: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
     if beta != 0:  # with 0 not even a NaN of the input counts
         term = input.astype(dtype, copy=False)
         result = result + (term if beta == 1 else term * dtype.type(beta))
-    return np.asarray(result).astype(a.dtype, copy=False)
+    return rounded(np.asarray(result), a.dtype)
 
 
 matmul = quiet(_matmul)

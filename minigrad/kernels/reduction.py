@@ -164,4 +164,4 @@ def var_mean(
         count *= x.shape[a]
     with np.errstate(all="ignore"):
         mean = np.divide(numpy_total(x, axes, keepdims), count)
-    return np.asarray(value, x.dtype), np.asarray(mean, x.dtype)
+        return np.asarray(value, x.dtype), np.asarray(mean, x.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..kernels._quiet import quiet
 from ..ops import products
 from ..ops._matrices import check_tensors, mt, scalar_type
 from ..ops._operands import converted
@@ -36,6 +37,7 @@ _PADE = (
 )  # fmt: skip
 
 
+@quiet
 def _exponential(x: Any) -> Any:
     """exp of matrices (..., n, n) of float64: scaled down, approximated, squared again."""
     norm = np.abs(x).sum(-2).max(-1)

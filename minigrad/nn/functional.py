@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops
 from ..autograd.variable import wrap
 from ..generator import chosen
+from ..kernels._quiet import quiet
 from ..ops._inplace import in_place, in_place_function
 from . import grad as grad
 from ._attention import multi_head_attention_forward as multi_head_attention_forward
@@ -53,6 +54,8 @@ relu_ = in_place_function(ops.relu)
 selu_ = in_place(ops.selu)
 threshold_ = in_place(ops.threshold)
 
+_less_equal = quiet(np.less_equal)  # 16-bit NaN raise flags
+
 
 def rrelu(
     input: Any,
@@ -66,7 +69,7 @@ def rrelu(
     if training and lower <= upper:
         # Only the elements that need a slope draw one, each in float64.
         array = input._array
-        below = array <= 0
+        below = _less_equal(array, 0)
         slopes = np.ones(array.shape, array.dtype)
         draws = chosen(None).uniform64((int(np.count_nonzero(below)),))
         slopes[below] = draws * (upper - lower) + lower

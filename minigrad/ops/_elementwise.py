@@ -48,6 +48,7 @@ class Elementwise(Node):
     spec: int | None = None  # for the compiled path, None where it has no such kernel
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         if "kernel" in cls.__dict__:
             cls.cpu = staticmethod(getattr(cpu, cls.kernel))
             cls.spec = fast.spec(

@@ -12,6 +12,7 @@ from .. import dtypes
 from ..autograd import api
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
+from ..kernels._quiet import rounded
 from ._operands import to_dtype
 from .movement import reshape
 from .reduce import mean, sum
@@ -95,7 +96,7 @@ def like(gradient: Any, array: Any) -> Any:
     """A parameter's gradient in the parameter's own shape and dtype; None stays None."""
     if gradient is None:
         return None
-    return gradient.astype(array.dtype, copy=False).reshape(array.shape)
+    return rounded(gradient, array.dtype).reshape(array.shape)
 
 
 def composed_grads(formula: Callable, inputs: tuple, grad: Any) -> tuple:

@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
+from ..kernels._quiet import rounded
 
 
 def array_of(value: Any) -> Any:
@@ -173,7 +174,7 @@ class SumTo(Node):
         axes = tuple(range(lead)) + tuple(
             lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
         )
-        return cpu.total(x, axes, True).astype(x.dtype, copy=False).reshape(shape)
+        return rounded(cpu.total(x, axes, True), x.dtype).reshape(shape)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""

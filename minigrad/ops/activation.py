@@ -14,6 +14,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
+from ..kernels._quiet import quiet
 from ._elementwise import Unary, unary, with_numbers
 from ._inplace import write
 from ._operands import number, only_floats, write_out
@@ -227,6 +228,7 @@ def softshrink(input: Any, lambd: float = 0.5, *, out: Any = None) -> Any:
 class Hardshrink(_Shrink):
     """input, 0 within [-lambd, lambd]."""
 
+    @quiet
     def forward(self, x: Any, lambd: float) -> Any:
         self.lambd = lambd
         limit = x.dtype.type(lambd)

@@ -7,10 +7,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from .. import dtypes
 from ..autograd.record import apply, apply_view
 from ._operands import write_out
 from ._shape import array_arg, broadcast_error, normalize_dim
-from .movement import expand, squeeze, unsqueeze, view
+from .movement import expand, reshape, squeeze, unsqueeze, view
 from .permutation import permute, t, transpose
 from .rearrange import Clone
 from .restride import as_strided
@@ -96,6 +97,14 @@ def _slice(input: Any, dim: int = 0, start: Any = None, end: Any = None, step: i
     return apply_view(Slice, input, at_dim(d, slice(start, end, step)))
 
 
+def _view(input: Any, size: Any = None, dtype: Any = None) -> Any:
+    """The elements in another shape, whatever their strides, or the memory as another dtype."""
+    shape = dtype if size is None else size
+    if shape is None:
+        raise TypeError("view_copy() given no arguments; needed: a shape or a dtype")
+    return view(input, shape) if isinstance(shape, dtypes.dtype) else reshape(input, shape)
+
+
 as_strided_copy = _copying("as_strided_copy", as_strided)
 diagonal_copy = _copying("diagonal_copy", diagonal)
 expand_copy = _copying("expand_copy", expand)
@@ -111,7 +120,7 @@ transpose_copy = _copying("transpose_copy", transpose)
 unbind_copy = _copying("unbind_copy", unbind)
 unfold_copy = _copying("unfold_copy", unfold)
 unsqueeze_copy = _copying("unsqueeze_copy", unsqueeze)
-view_copy = _copying("view_copy", view)
+view_copy = _copying("view_copy", _view)
 
 
 class UnsafeSplit(Split):

@@ -12,11 +12,12 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
-from ..kernels._quiet import unsupported
+from ..kernels._quiet import quiet, unsupported
 from ._elementwise import Binary, binary
 from ._operands import converted, misfit, not_a_tensor, result_numpy, write_out
 from ._shape import array_of, sum_to
 from .arith import mul
+from .assign import number_for
 from .compare import eq, ge, gt, isnan, logical_not, logical_or, lt, where
 
 __all__ = [
@@ -136,6 +137,7 @@ class ClampTensor(Node):
     torch_name = "ClampBackward0"
     saves = (0, 1, 2)
 
+    @quiet
     def forward(self, x: Any, low: Any, high: Any) -> Any:
         self.shapes = tuple(None if a is None else a.shape for a in (x, low, high))
         result = x if low is None else np.maximum(x, low)
@@ -205,17 +207,11 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         except ValueError:
             raise misfit(x, low, high) from None
     else:
-        for limit in limits:
-            _check_limit(limit, dtype)
+        if dtype.kind in "iu":  # limits that the type has; negative ones of uint8 wrap around
+            limits = [None if v is None else number_for(dtype, v)._array for v in (min, max)]
+            min, max = (None if v is None else v.item() for v in limits)
         result = apply(Clamp, (x,), min, max)
     return result if out is None else write_out("clamp", out, result)
-
-
-def _check_limit(limit: Any, dtype: np.dtype) -> None:
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        if not info.min <= limit <= info.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
 
 
 def clamp_min(input: Any, min: Any, *, out: Any = None) -> Any:

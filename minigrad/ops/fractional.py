@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..kernels import cpu
+from ..kernels._quiet import quiet
 from ._nn import need_float, public
 from ._shape import array_arg
 from .pool import MaxPool, Window
@@ -68,6 +69,7 @@ def _places(starts: list, size: tuple[int, ...], kernel: tuple[int, ...]) -> Any
     return places
 
 
+@quiet
 def _starts(sample: Any, size: int, windows: int, kernel: int) -> Any:
     """Where the windows begin along an axis: (N, C, windows) for samples (N, C) of [0, 1)."""
     starts = np.full((*sample.shape, windows), size - kernel, np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Variable
+from ..kernels._quiet import quiet
 from ..kernels.fast import fast_pair_loss
 from ._nn import (
     need_float,
@@ -38,6 +39,11 @@ class BinaryCrossEntropy(Pointwise):
         no = mul(sub(t, 1.0), clamp(log1p(neg(x)), min=-100.0))
         value = sub(no, yes)
         return value if weight is None else mul(value, weight)
+
+
+@quiet
+def _are_shares(a: Any) -> bool:
+    return bool(a.min() >= 0 and a.max() <= 1)
 
 
 def _weight_array(name: str, argument: str, weight: Any, x: Any) -> Any:
@@ -91,7 +97,7 @@ def binary_cross_entropy(
     need_float(name, x)
     need_same_dtype(x, t)
     for which, a in (("input", x), ("target", t)):
-        if a.size and not (a.min() >= 0 and a.max() <= 1):
+        if a.size and not _are_shares(a):
             raise RuntimeError(f"all elements of {which} should be between 0 and 1")
     w = _weight_array(name, "weight", weight, x)
     terms = (4, 0.0, reduction, ()) if w is None else (-1, 0.0, reduction, (w,))

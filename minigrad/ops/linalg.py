@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
+from ..kernels._quiet import rounded
 from ._matrices import (
     check_addmv,
     check_bmm,
@@ -277,7 +278,7 @@ class Linear(Node):
                     x = reshape(x, (math.prod(shape[:-1]), shape[-1]))
                 d_weight = _times(mt(grad), x)
             if h is not None and grad.__class__ is np.ndarray:
-                d_bias = cpu.total(grad, (0,), False).astype(grad.dtype, copy=False)
+                d_bias = rounded(cpu.total(grad, (0,), False), grad.dtype)
             elif h is not None:
                 d_bias = apply(SumTo, (grad,), (out_features,))
         return d_input, d_weight, d_bias

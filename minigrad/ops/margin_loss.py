@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.variable import wrap as constant
+from ..kernels._quiet import quiet
 from ._nn import REDUCTIONS, need_float, need_tensor, reduced, reduction_of, torch_name
 from ._operands import to_dtype
 from ._shape import broadcast_error
@@ -35,6 +36,8 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
+
+_less = quiet(np.less)  # 16-bit NaN raise flags
 
 
 def cosine_embedding_loss(
@@ -270,7 +273,7 @@ def gaussian_nll_loss(
             raise ValueError("var has negative entry/entries")
         var = constant(np.full(x.shape, var, x.dtype))
     v = need_tensor("gaussian_nll_loss", "var", var)
-    if (v < 0).any():
+    if _less(v, 0).any():
         raise ValueError("var has negative entry/entries")
     if v.dtype.kind not in "fV":
         raise RuntimeError(

@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
 from ._operands import operand_array, result_numpy, write_out
 from ._reduction import constant, finish
@@ -17,6 +18,8 @@ from ._shape import array_arg, array_of, whole
 from .arith import div
 
 __all__ = ["frexp", "isin", "nonzero_static", "unravel_index"]
+
+_ldexp = quiet(np.ldexp)
 
 
 def isin(
@@ -100,7 +103,7 @@ class Mantissa(Node):
     fresh = True
 
     def forward(self, x: Any, mantissa: Any, exponent: Any) -> Any:
-        self.scale = np.ldexp(np.ones((), widened(x).dtype), exponent)
+        self.scale = _ldexp(np.ones((), widened(x).dtype), exponent)
         return mantissa
 
     def backward(self, grad: Any) -> Any:

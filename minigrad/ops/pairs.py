@@ -269,5 +269,12 @@ def _euclid(x: Any, y: Any) -> Any:
 
 
 gcd = _whole("gcd", _gcd, "The greatest common divisor")
-lcm = _whole("lcm", np.lcm, "The least common multiple")
+
+
+def _lcm(x: Any, y: Any) -> Any:
+    """NumPy's; what does not fit wraps around before the absolute value is taken, as in C++."""
+    return np.abs(np.lcm(x, y))
+
+
+lcm = _whole("lcm", _lcm, "The least common multiple")
 arctan2 = atan2

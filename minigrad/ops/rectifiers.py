@@ -14,6 +14,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu, fast
+from ..kernels._quiet import quiet
 from ._elementwise import Unary, unary, with_numbers
 from ._inplace import write
 from ._operands import not_a_tensor, number, only_floats
@@ -55,6 +56,9 @@ def relu(input: Any, inplace: bool = False) -> Any:
 _RELU = fast.UNARY.index("relu")
 
 
+_less_equal = quiet(np.less_equal)  # 16-bit NaN raise flags
+
+
 class Threshold(Node):
     """input where it is above a threshold, else a value."""
 
@@ -66,7 +70,7 @@ class Threshold(Node):
         if x.dtype.kind == "f" and x.dtype.itemsize > 2:
             return cpu.threshold(x, float(threshold), float(value))
         low, other = (np.asarray(v).astype(x.dtype) for v in (threshold, value))
-        return np.where(x <= low, other, x)
+        return np.where(_less_equal(x, low), other, x)
 
     def backward(self, grad: Any) -> Any:
         """grad where the input is above the threshold, else 0."""

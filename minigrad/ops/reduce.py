@@ -12,6 +12,7 @@ from ..autograd.variable import Node
 from ..backend import as_array
 from ..dtypes import type_name
 from ..kernels import cpu, fast, reduction
+from ..kernels._quiet import rounded
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._operands import to_dtype, write_out
 from ._reduction import (
@@ -52,7 +53,7 @@ class Sum(Node):
     def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.shape, self.axes = x.shape, axes
         total = cpu.total(x, axes, keepdim)
-        return total if total.dtype is x.dtype else total.astype(x.dtype)
+        return total if total.dtype is x.dtype else rounded(total, x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions."""
@@ -107,7 +108,7 @@ class NanSum(Node):
         self.shape, self.axes = x.shape, axes
         self.mask = np.isnan(x)
         zero = np.where(self.mask, x.dtype.type(0), x)
-        return cpu.total(zero, axes, keepdim).astype(x.dtype, copy=False)
+        return rounded(cpu.total(zero, axes, keepdim), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions; 0 at NaN."""
@@ -159,7 +160,7 @@ class Mean(Node):
         for a in axes:
             count *= x.shape[a]
         total = cpu.total(x, axes, keepdim)
-        return as_array(cpu.div(total, count)).astype(x.dtype, copy=False)
+        return rounded(as_array(cpu.div(total, count)), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad / n, repeated along the reduced dimensions."""
@@ -417,7 +418,7 @@ class Trace(Node):
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
         diagonal = np.diagonal(x)
-        return cpu.total(diagonal, (0,)).astype(x.dtype, copy=False)
+        return rounded(cpu.total(diagonal, (0,)), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad on the diagonal, 0 elsewhere."""

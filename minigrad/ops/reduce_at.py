@@ -10,6 +10,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
+from ..kernels._quiet import rounded
 from ..kernels.indexing import grid
 from ._out import write_exact
 from ._shape import array_arg, array_of
@@ -104,7 +105,7 @@ def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self
             count = _counts(out.shape, index, dim, include_self)
             with np.errstate(all="ignore"):
                 out = out / count if out.dtype.kind == "f" else out // count.astype(out.dtype)
-    return out.astype(x.dtype, copy=False)
+    return rounded(out, x.dtype)
 
 
 def _counts(shape: tuple, index: Any, dim: int, include_self: bool) -> Any:

@@ -11,6 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
 from ..kernels import cpu
+from ..kernels._quiet import quiet
 from ._elementwise import Unary, unary
 from ._operands import floating, not_a_tensor, write_out, zeros_of
 from ._shape import array_of
@@ -75,6 +76,7 @@ class Angle(Node):
 
     fresh = True
 
+    @quiet
     def forward(self, x: Any) -> Any:
         result = np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0))
         return np.where(x == x, result, x)  # NaN stays

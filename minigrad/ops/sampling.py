@@ -13,6 +13,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, sampling
+from ..kernels._quiet import quiet
 from ._nn import composed_grads, need_tensor, torch_name
 from ._operands import to_dtype
 from ._shape import expand
@@ -160,6 +161,7 @@ def _cubic_taps(at: Any, size: int, padding: str, align: bool) -> tuple[list, li
     return places, weights
 
 
+@quiet
 def _taps(grid: Any, size: int, mode: str, padding: str, align: bool) -> tuple[list, list]:
     """Places and weights along one dimension of the image, for grid coordinates (N, P)."""
     value, scale = _unnormalized(grid._array, size, align)

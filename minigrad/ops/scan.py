@@ -36,6 +36,7 @@ _multiply = quiet(np.multiply.accumulate)
 _logaddexp = quiet(np.logaddexp.accumulate)
 
 
+@quiet
 def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
     """A running ufunc along `dim`; floats run in the next wider type and are rounded once."""
     if x.ndim == 0:

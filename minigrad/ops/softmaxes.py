@@ -13,6 +13,7 @@ from ._operands import to_dtype, write_out
 from ._shape import normalize_dim
 from .arith import mul, neg, sub
 from .movement import reshape
+from .rearrange import clone
 from .reduce import sum
 from .unary import exp
 
@@ -66,7 +67,7 @@ def _along(cls: type[Node], name: str, input: Any, dim: int, dtype: Any, out: An
     if x.size:
         need_float(f"{name}_lastdim_kernel_impl", x)
     if not x.size:  # of any type: there is nothing to compute
-        result = mul(input, 1)
+        result = clone(input)
     elif x.ndim:
         result = apply(cls, (input,), axis)
     else:

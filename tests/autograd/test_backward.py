@@ -261,3 +261,33 @@ def test_grad_takes_any_iterable_of_inputs(m: Any) -> None:
     for nothing in (None, 3):
         with pytest.raises(TypeError):
             m.autograd.grad(loss, nothing)
+
+
+@both
+def test_backward_takes_any_iterable_and_the_old_name_of_its_gradients(m: Any) -> None:
+    x = ones(m, 2)
+    m.autograd.backward(y for y in [x.sum(), (x * 2).sum()])
+    assert values(x.grad) == [3, 3]
+    with pytest.warns(FutureWarning, match="grad_variables"):
+        m.autograd.backward(x.sum(), grad_variables=m.tensor(2.0))
+    assert values(x.grad) == [5, 5]
+    with pytest.raises(RuntimeError, match="both passed"):
+        m.autograd.backward(x.sum(), m.tensor(2.0), grad_variables=m.tensor(2.0))
+    z = ones(m, 2)
+    m.autograd.backward((x * z).sum(), None, None, False, None, [z])
+    assert (values(x.grad), values(z.grad)) == ([5, 5], [1, 1])
+
+
+@both
+def test_gradient_edges(m: Any) -> None:
+    edge = m.autograd.graph.get_gradient_edge
+    x = ones(m, 3)
+    y = x * 2
+    part = y.split([1, 2])[1]
+    assert values(m.autograd.grad((y * y).sum(), [edge(y)])[0]) == [4, 4, 4]
+    assert values(m.autograd.grad((part * 3).sum(), edge(part), retain_graph=True)[0]) == [3, 3]
+    assert values(m.autograd.grad(edge(part), x, m.ones(2), retain_graph=True)[0]) == [0, 2, 2]
+    m.autograd.backward(y.sum(), inputs=edge(x))
+    assert values(x.grad) == [2, 2, 2]
+    with pytest.raises(RuntimeError, match="not have been used in the graph"):
+        m.autograd.grad((x * 3).sum(), edge(y))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pair import both, torch
 
 import minigrad as mg
-
-torch = pytest.importorskip("torch")
 
 # In `m` (torch or minigrad), `f` (its nn.functional) and x, a matrix (2, 3) that requires grad.
 EXPRESSIONS = """
@@ -45,5 +44,23 @@ def test_names(expression: str) -> None:
     for m in (mg, torch):
         x = m.ones(2, 3, requires_grad=True)
         result = eval(expression, {"m": m, "f": m.nn.functional, "x": x})
-        names.append(result.grad_fn.name())
+        names.append((result.grad_fn.name(), repr(result.grad_fn).partition(" ")[0]))
     assert names[0] == names[1]
+
+
+@both
+def test_names_of_classes(m):
+    """Programs that draw a graph ask for the names of its nodes' classes."""
+    x = m.ones(2, 3, requires_grad=True)
+    y = x * 2
+    product = y.grad_fn
+    y[0] = 1
+    names = [type(fn).__name__ for fn in (product, y.grad_fn, x.sum().grad_fn, y.exp().grad_fn)]
+    assert names == ["MulBackward0", "CopySlices", "SumBackward0", "ExpBackward0"]
+    leaf = product.next_functions[0][0]
+    assert (type(leaf).__name__, leaf.name()) == (
+        "AccumulateGrad",
+        "torch::autograd::AccumulateGrad",
+    )
+    assert leaf.variable is x
+    assert product._sequence_nr() < y.grad_fn._sequence_nr()

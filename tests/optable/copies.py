@@ -37,6 +37,6 @@ ROWS = [
     Row("unsafe_split_with_sizes", (X, [1, 2], 1), empty=(A((0, 3)), [1, 2], 1),
         bad=((X, [1, 3]), {}, RuntimeError, "sum exactly")),
     Row("unsqueeze_copy", (X, 1), bad=((X, 5), {}, IndexError, _RANGE)),
-    Row("view_copy", (X, (4, 6)), strided=False, empty=(A((0, 3)), (3, 0)),
+    Row("view_copy", (X, (4, 6)), empty=(A((0, 3)), (3, 0)),
         bad=((X, (5, 5)), {}, RuntimeError, "invalid for input of size")),
 ]  # fmt: skip

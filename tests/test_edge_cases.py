@@ -1,0 +1,47 @@
+"""Values, types and errors at the edges of what operations take, beside PyTorch's.
+
+Each expression, of `m` (torch or minigrad), must print the same with both, or raise an error of
+the same class.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from pair import torch
+
+import minigrad as mg
+
+EXPRESSIONS = """
+m.tensor([0, 5, 255], dtype=m.uint8).clamp_min(-1)
+m.tensor([0, 5, 255], dtype=m.uint8).clamp(-1, 3)
+m.tensor([0, 5, 255], dtype=m.uint8).clamp_max(300)
+m.tensor([1, 2], dtype=m.int8).clamp(-200, 5)
+m.tensor([1, 2], dtype=m.int8).clamp_max(2**70)
+m.lcm(m.tensor([2, -4, 2**62]), m.tensor([2**63 - 1, 6, 3]))
+m.softmax(m.ones(2, 0, dtype=m.bool), 0)
+m.log_softmax(m.ones(0, dtype=m.int8), 0)
+m.cdist(m.ones(2, 3, dtype=m.float16), m.ones(0, 3, dtype=m.float16))
+m.view_copy(m.arange(6).view(2, 3).t(), (6,))
+m.view_copy(m.arange(6).view(2, 3).t(), (5,))
+m.view_copy(m.arange(6).view(2, 3).t())
+m.special.legendre_polynomial_p(0.5, m.tensor([float("nan"), float("inf"), -1.0, 2.0]))
+"""
+CASES = EXPRESSIONS.strip().splitlines()
+
+
+def outcome(m: Any, expression: str) -> Any:
+    """What an expression prints, or the class of the error that it raises."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return repr(eval(expression, {"m": m}))
+    except Exception as error:
+        return type(error).__name__.lstrip("_")
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_as_pytorch(expression: str) -> None:
+    assert outcome(mg, expression) == outcome(torch, expression)
