@@ -7,6 +7,7 @@
 #include <cstring>
 
 #define MG_INLINE static inline __attribute__((always_inline))
+#define MG_INLINE_LAMBDA __attribute__((always_inline))  // after its parameters
 #define MG_RESTRICT __restrict__
 #define MG_LIKELY(x) __builtin_expect(!!(x), 1)
 #define MG_UNLIKELY(x) __builtin_expect(!!(x), 0)

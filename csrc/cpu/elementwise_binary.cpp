@@ -124,8 +124,6 @@ struct MishBackward {
 
 #define MG_ROWS(Op) {binary_row<Op, float>, binary_row<Op, double>}
 
-#define MG_GRADIENT(Op) {gradient_row<Op, float>, gradient_row<Op, double>}
-
 }  // namespace
 
 // In the order of BinaryOp.
@@ -137,23 +135,23 @@ extern const Row kBinary[][kFloatTypes] = {
     MG_ROWS(Maximum),
     MG_ROWS(Minimum),
     MG_ROWS(Pow),
-    MG_GRADIENT(ReluBackward),
-    MG_GRADIENT(TanhBackward),
-    MG_GRADIENT(SigmoidBackward),
-    MG_GRADIENT(SqrtBackward),
-    MG_GRADIENT(GeluBackward),
-    MG_GRADIENT(GeluTanhBackward),
-    MG_GRADIENT(SiluBackward),
-    MG_GRADIENT(AbsBackward),
-    MG_GRADIENT(LeakyReluBackward),
-    MG_GRADIENT(EluBackward),
-    MG_GRADIENT(SoftplusBackward),
-    MG_GRADIENT(ClampBackward),
-    MG_GRADIENT(HardtanhBackward),
-    MG_GRADIENT(LogSigmoidBackward),
-    MG_GRADIENT(MishBackward),
-    MG_GRADIENT(HardswishBackward),
-    MG_GRADIENT(HardsigmoidBackward),
+    MG_ROWS(ReluBackward),
+    MG_ROWS(TanhBackward),
+    MG_ROWS(SigmoidBackward),
+    MG_ROWS(SqrtBackward),
+    MG_ROWS(GeluBackward),
+    MG_ROWS(GeluTanhBackward),
+    MG_ROWS(SiluBackward),
+    MG_ROWS(AbsBackward),
+    MG_ROWS(LeakyReluBackward),
+    MG_ROWS(EluBackward),
+    MG_ROWS(SoftplusBackward),
+    MG_ROWS(ClampBackward),
+    MG_ROWS(HardtanhBackward),
+    MG_ROWS(LogSigmoidBackward),
+    MG_ROWS(MishBackward),
+    MG_ROWS(HardswishBackward),
+    MG_ROWS(HardsigmoidBackward),
     MG_ROWS(AddScaled),
     MG_ROWS(Fmod),
     MG_ROWS(Remainder),

@@ -39,24 +39,25 @@ MG_INLINE vl load_mask(const uint8_t* p, vd) {
   return __builtin_convertvector(load_as<vbd>(p), vl) != 0;
 }
 
-// Sources of vectors: an array, or one value.
+// An operand as a walk over vectors: an array, or one value, repeated in `room`, that stands still.
 template <class T>
-struct Dense {
+struct Steps {
   const T* p;
-  MG_INLINE typename Lane<T>::V at(const Dense& s, int64_t i) { return load(s.p + i); }
-  MG_INLINE typename Lane<T>::V part(const Dense& s, int64_t i, int64_t n) {
-    return load_partial(s.p + i, n);
-  }
+  int64_t step;  // elements from a vector to the next
 };
 template <class T>
-struct Single {
-  typename Lane<T>::V v;
-  MG_INLINE typename Lane<T>::V at(const Single& s, int64_t) { return s.v; }
-  MG_INLINE typename Lane<T>::V part(const Single& s, int64_t, int64_t) { return s.v; }
-};
+MG_INLINE Steps<T> steps_of(const void* p, Unit unit, T* room) {
+  const T* at = static_cast<const T*>(p);
+  if (unit == Unit::kDense) return {at, Lane<T>::lanes};
+  store(room, set1(*at));
+  return {room, 0};
+}
+// The next vector, or what is left of it: `left` elements, or more.
 template <class T>
-MG_INLINE Single<T> single(const void* p) {
-  return {set1(*static_cast<const T*>(p))};
+MG_INLINE typename Lane<T>::V next(Steps<T>& s, int64_t left) {
+  const auto v = left >= Lane<T>::lanes ? load(s.p) : load_partial(s.p, left);
+  s.p += s.step;
+  return v;
 }
 
 // A constant in every lane.
@@ -98,220 +99,102 @@ MG_INLINE bool can_stream(const float* p) {
 MG_INLINE bool can_stream(const double* p) {
   return reinterpret_cast<uintptr_t>(p) % kVectorBytes == 0;
 }
-template <bool kStream, class Op, class T, class A>
-MG_INLINE void unary_loop(T* out, A a, int64_t n, const Params<typename Lane<T>::V>& p) {
+// Writes n results: `value` of the elements left computes a vector of them. Its body stands twice,
+// in the loop for what stays in the caches and in the one for all that is rare.
+template <class T, class Value>
+MG_INLINE void write_row(T* y, int64_t n, bool past_caches, Value value) {
   constexpr int lanes = Lane<T>::lanes;
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto y = Op::apply(A::at(a, i), p);
-    if (kStream) {
-      stream(out + i, y);
+  if (!past_caches || !can_stream(y)) {
+    for (; i + lanes <= n; i += lanes) store(y + i, value(lanes));
+  }
+  for (; i < n; i += lanes) {
+    const auto v = value(n - i);
+    if (n - i < lanes) {
+      store_partial(y + i, v, n - i);
     } else {
-      store(out + i, y);
+      stream(y + i, v);
     }
   }
-  if (i < n) store_partial(out + i, Op::apply(A::part(a, i, n - i), p), n - i);
 }
 
 template <class Op, class T>
 void unary_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
-               bool use_stream) {
-  T* y = static_cast<T*>(out);
+               bool past_caches) {
+  T room[Lane<T>::lanes];
   const auto p = broadcast<T>(params);
-  if (unit[0] != Unit::kDense) {
-    unary_loop<false, Op>(y, single<T>(in[0]), n, p);
-    return;
-  }
-  const Dense<T> a = {static_cast<const T*>(in[0])};
-  if (use_stream && can_stream(y)) {
-    unary_loop<true, Op>(y, a, n, p);
-  } else {
-    unary_loop<false, Op>(y, a, n, p);
-  }
-}
-
-template <bool kStream, class Op, class T, class A, class B>
-MG_INLINE void binary_loop(T* out, A a, B b, int64_t n, const Params<typename Lane<T>::V>& p) {
-  constexpr int lanes = Lane<T>::lanes;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto y = Op::apply(A::at(a, i), B::at(b, i), p);
-    if (kStream) {
-      stream(out + i, y);
-    } else {
-      store(out + i, y);
-    }
-  }
-  if (i < n) {
-    store_partial(out + i, Op::apply(A::part(a, i, n - i), B::part(b, i, n - i), p), n - i);
-  }
+  Steps<T> a = steps_of(in[0], unit[0], room);
+  write_row(static_cast<T*>(out), n, past_caches,
+            [&](int64_t left) MG_INLINE_LAMBDA { return Op::apply(next(a, left), p); });
 }
 
 template <class Op, class T>
 void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
-                bool use_stream) {
-  T* y = static_cast<T*>(out);
+                bool past_caches) {
+  T room[2][Lane<T>::lanes];
   const auto p = broadcast<T>(params);
-  const Dense<T> a = {static_cast<const T*>(in[0])}, b = {static_cast<const T*>(in[1])};
-  const bool dense_a = unit[0] == Unit::kDense, dense_b = unit[1] == Unit::kDense;
-  if (dense_a && dense_b) {
-    if (use_stream && can_stream(y)) {
-      binary_loop<true, Op>(y, a, b, n, p);
-    } else {
-      binary_loop<false, Op>(y, a, b, n, p);
-    }
-  } else if (dense_a) {
-    const auto value = single<T>(in[1]);
-    if (use_stream && can_stream(y)) {
-      binary_loop<true, Op>(y, a, value, n, p);
-    } else {
-      binary_loop<false, Op>(y, a, value, n, p);
-    }
-  } else if (dense_b) {
-    binary_loop<false, Op>(y, single<T>(in[0]), b, n, p);
-  } else {
-    binary_loop<false, Op>(y, single<T>(in[0]), single<T>(in[1]), n, p);
-  }
+  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
+  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t left) MG_INLINE_LAMBDA {
+    const auto x = next(a, left);
+    return Op::apply(x, next(b, left), p);
+  });
 }
 
-// A gradient from (grad, saved). Both dense, or one repeating gradient, are the cases that occur.
 template <class Op, class T>
-void gradient_row(void* out, const void* const* in, const Unit* unit, int64_t n,
-                  const double* params, bool use_stream) {
-  T* y = static_cast<T*>(out);
+void ternary_row(void* out, const void* const* in, const Unit* unit, int64_t n,
+                 const double* params, bool past_caches) {
+  T room[3][Lane<T>::lanes];
   const auto p = broadcast<T>(params);
-  const Dense<T> grad = {static_cast<const T*>(in[0])};
-  if (unit[1] != Unit::kDense) {  // one saved value: rare, element by element
-    constexpr Unit dense[] = {Unit::kDense, Unit::kDense};
-    for (int64_t i = 0; i < n; ++i) {
-      const void* at[] = {grad.p + (unit[0] == Unit::kDense ? i : 0), in[1]};
-      gradient_row<Op, T>(y + i, at, dense, 1, params, false);
-    }
-    return;
-  }
-  const Dense<T> saved = {static_cast<const T*>(in[1])};
-  if (unit[0] != Unit::kDense) {
-    binary_loop<false, Op>(y, single<T>(in[0]), saved, n, p);
-  } else if (use_stream && can_stream(y)) {
-    binary_loop<true, Op>(y, grad, saved, n, p);
-  } else {
-    binary_loop<false, Op>(y, grad, saved, n, p);
-  }
-}
-
-template <class Op, class T, class A, class B>
-MG_INLINE void compare_loop(uint8_t* out, A a, B b, int64_t n) {
-  constexpr int lanes = Lane<T>::lanes;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) store_mask(out + i, Op::apply(A::at(a, i), B::at(b, i)));
-  if (i < n) {
-    uint8_t tail[lanes];
-    store_mask(tail, Op::apply(A::part(a, i, n - i), B::part(b, i, n - i)));
-    __builtin_memcpy(out + i, tail, static_cast<size_t>(n - i));
-  }
+  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
+  Steps<T> c = steps_of(in[2], unit[2], room[2]);
+  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t left) MG_INLINE_LAMBDA {
+    const auto x = next(a, left), y = next(b, left);
+    return Op::apply(x, y, next(c, left), p);
+  });
 }
 
 template <class Op, class T>
 void compare_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double*,
                  bool) {
-  uint8_t* y = static_cast<uint8_t*>(out);
-  const Dense<T> a = {static_cast<const T*>(in[0])}, b = {static_cast<const T*>(in[1])};
-  const bool dense_a = unit[0] == Unit::kDense, dense_b = unit[1] == Unit::kDense;
-  if (dense_a && dense_b) {
-    compare_loop<Op, T>(y, a, b, n);
-  } else if (dense_a) {
-    compare_loop<Op, T>(y, a, single<T>(in[1]), n);
-  } else if (dense_b) {
-    compare_loop<Op, T>(y, single<T>(in[0]), b, n);
-  } else {
-    compare_loop<Op, T>(y, single<T>(in[0]), single<T>(in[1]), n);
-  }
-}
-
-template <class T, class A, class B>
-MG_INLINE void where_loop(T* out, const uint8_t* mask, A a, B b, int64_t n) {
-  using V = typename Lane<T>::V;
   constexpr int lanes = Lane<T>::lanes;
+  uint8_t* y = static_cast<uint8_t*>(out);
+  T room[2][lanes];
+  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
+  const auto value = [&](int64_t left) MG_INLINE_LAMBDA {
+    const auto x = next(a, left);
+    return Op::apply(x, next(b, left));
+  };
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    store(out + i, load_mask(mask + i, V{}) ? A::at(a, i) : B::at(b, i));
-  }
+  for (; i + lanes <= n; i += lanes) store_mask(y + i, value(lanes));
   if (i < n) {
-    uint8_t tail[lanes] = {};
-    __builtin_memcpy(tail, mask + i, static_cast<size_t>(n - i));
-    const auto m = load_mask(tail, V{});
-    store_partial(out + i, m ? A::part(a, i, n - i) : B::part(b, i, n - i), n - i);
+    uint8_t tail[lanes];
+    store_mask(tail, value(n - i));
+    __builtin_memcpy(y + i, tail, static_cast<size_t>(n - i));
   }
 }
 
 template <class T>
 void where_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double*, bool) {
+  constexpr int lanes = Lane<T>::lanes;
   T* y = static_cast<T*>(out);
   const uint8_t* mask = static_cast<const uint8_t*>(in[0]);
-  const Dense<T> a = {static_cast<const T*>(in[1])}, b = {static_cast<const T*>(in[2])};
+  T room[2][lanes];
+  Steps<T> a = steps_of(in[1], unit[1], room[0]), b = steps_of(in[2], unit[2], room[1]);
   if (unit[0] != Unit::kDense) {  // one condition for all of them
-    const int chosen = *mask ? 1 : 2;
-    const Dense<T> c = {static_cast<const T*>(in[chosen])};
-    if (unit[chosen] == Unit::kDense) {
-      __builtin_memmove(y, c.p, static_cast<size_t>(n) * sizeof(T));
-      return;
-    }
-    constexpr int lanes = Lane<T>::lanes;
-    const auto v = single<T>(in[chosen]).v;
-    int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) store(y + i, v);
-    if (i < n) store_partial(y + i, v, n - i);
+    Steps<T> chosen = *mask ? a : b;
+    write_row(y, n, false, [&](int64_t left) MG_INLINE_LAMBDA { return next(chosen, left); });
     return;
   }
-  const bool dense_a = unit[1] == Unit::kDense, dense_b = unit[2] == Unit::kDense;
-  if (dense_a && dense_b) {
-    where_loop<T>(y, mask, a, b, n);
-  } else if (dense_a) {
-    where_loop<T>(y, mask, a, single<T>(in[2]), n);
-  } else if (dense_b) {
-    where_loop<T>(y, mask, single<T>(in[1]), b, n);
-  } else {
-    where_loop<T>(y, mask, single<T>(in[1]), single<T>(in[2]), n);
-  }
-}
-
-// An array or one value, told apart at each vector: for operations that are too rare for a loop of
-// each combination.
-template <class T>
-struct Either {
-  const T* p;
-  bool dense;
-  typename Lane<T>::V v;
-  MG_INLINE typename Lane<T>::V at(const Either& s, int64_t i) {
-    return s.dense ? load(s.p + i) : s.v;
-  }
-  MG_INLINE typename Lane<T>::V part(const Either& s, int64_t i, int64_t n) {
-    return s.dense ? load_partial(s.p + i, n) : s.v;
-  }
-};
-template <class T>
-MG_INLINE Either<T> either(const void* p, Unit unit) {
-  const T* at = static_cast<const T*>(p);
-  return {at, unit == Unit::kDense, set1(*at)};
-}
-
-template <class Op, class T>
-void ternary_row(void* out, const void* const* in, const Unit* unit, int64_t n,
-                 const double* params, bool) {
-  constexpr int lanes = Lane<T>::lanes;
-  using E = Either<T>;
-  T* y = static_cast<T*>(out);
-  const auto p = broadcast<T>(params);
-  const E a = either<T>(in[0], unit[0]), b = either<T>(in[1], unit[1]);
-  const E c = either<T>(in[2], unit[2]);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    store(y + i, Op::apply(E::at(a, i), E::at(b, i), E::at(c, i), p));
+    const auto x = next(a, lanes), z = next(b, lanes);
+    store(y + i, load_mask(mask + i, typename Lane<T>::V{}) ? x : z);
   }
   if (i < n) {
-    const int64_t left = n - i;
-    const auto tail = Op::apply(E::part(a, i, left), E::part(b, i, left), E::part(c, i, left), p);
-    store_partial(y + i, tail, left);
+    uint8_t tail[lanes] = {};
+    __builtin_memcpy(tail, mask + i, static_cast<size_t>(n - i));
+    const auto x = next(a, n - i), z = next(b, n - i);
+    store_partial(y + i, load_mask(tail, typename Lane<T>::V{}) ? x : z, n - i);
   }
 }
 
