@@ -8,6 +8,7 @@ namespace mg::MG_ISA {
 namespace {
 
 constexpr int64_t kTask = 1 << 15;  // values that are worth a task
+constexpr int kMostStats = 2;       // of a kind, below
 
 // What one task reduces: `pieces` stretches of `rows` rows of `stride` values, `columns` of each.
 template <class T>
@@ -238,22 +239,55 @@ void put_all(void* out, T* out_mean, int64_t first, const double* s, int64_t at,
   }
 }
 
+// Rows [begin, end) of n values each, whole.
 template <class Kind, class T>
-void reduce_as(void* out, T* out_mean, const T* x, const Groups& g, const Finish& f, double* work) {
+void reduce_rows(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, int64_t n,
+                 const Finish& f) {
+  double s[Kind::kStats];
+  for (int64_t row = begin; row < end; ++row) {
+    Kind::run(s, {x + row * n, 1, 0, n, 1, 1});
+    put_all<Kind>(out, out_mean, row, s, 1, 1, f);
+  }
+}
+
+template <class Kind>
+void merge_all(double* s, int64_t second, double na, const double* other, double nb,
+               int64_t count) {
+  for (int64_t j = 0; j < count; ++j) Kind::merge(s + j, second, na, other + j, second, nb);
+}
+
+// A kind's functions: what reduces is compiled for each kind, what shares out the work is not.
+template <class T>
+struct Functions {
+  int stats;
+  void (*rows)(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, int64_t n,
+               const Finish& f);
+  void (*run)(double* s, const Range<T>& r);
+  void (*columns)(double* s, const Range<T>& r);
+  void (*merge)(double* s, int64_t second, double na, const double* other, double nb,
+                int64_t count);
+  void (*put)(void* out, T* out_mean, int64_t first, const double* s, int64_t at, int64_t count,
+              const Finish& f);
+};
+template <class Kind, class T>
+constexpr Functions<T> functions_of() {
+  return {Kind::kStats,  reduce_rows<Kind, T>, Kind::run,
+          Kind::columns, merge_all<Kind>,      put_all<Kind, T>};
+}
+
+template <class T>
+void reduce_as(const Functions<T>& kind, void* out, T* out_mean, const T* x, const Groups& g,
+               const Finish& f, double* work) {
   const ReducePlan p = reduce_plan(g);
   const int64_t tasks = p.groups * p.tiles * p.parts;
   const int64_t unit_rows = g.r1 != 1 ? g.r2 : 1;
   const int64_t values = p.each * unit_rows * min_of(g.c, kReduceTile);
   const int64_t second = p.groups * p.parts * g.c;  // where the second statistics start in `work`
   auto run = [&](int64_t begin, int64_t end) {
-    double s[Kind::kStats * kReduceTile];
-    if (g.c == 1 && g.r1 == 1 && p.parts == 1) {  // rows
-      for (int64_t row = begin; row < end; ++row) {
-        Kind::run(s, {x + row * g.r2, 1, 0, g.r2, 1, 1});
-        put_all<Kind>(out, out_mean, row, s, 1, 1, f);
-      }
-      return;
+    if (g.c == 1 && g.r1 == 1 && p.parts == 1) {
+      return kind.rows(out, out_mean, x, begin, end, g.r2, f);
     }
+    double s[kMostStats * kReduceTile];
     for (int64_t task = begin; task < end; ++task) {
       const int64_t part = task % p.parts, tile = task / p.parts % p.tiles;
       const int64_t group = task / (p.parts * p.tiles);
@@ -268,16 +302,12 @@ void reduce_as(void* out, T* out_mean, const T* x, const Groups& g, const Finish
       r.pieces = g.r1 != 1 ? units : 1;
       r.rows = g.r1 != 1 ? g.r2 : units;
       const int64_t at = (group * p.parts + part) * g.c + column;
-      if (g.c == 1) {
-        Kind::run(s, r);
-      } else {
-        Kind::columns(s, r);
-      }
+      (g.c == 1 ? kind.run : kind.columns)(s, r);
       const int64_t gap = g.c == 1 ? 1 : kReduceTile;
       if (p.parts == 1) {
-        put_all<Kind>(out, out_mean, at, s, gap, r.columns, f);
+        kind.put(out, out_mean, at, s, gap, r.columns, f);
       } else {
-        for (int k = 0; k < Kind::kStats; ++k) {
+        for (int k = 0; k < kind.stats; ++k) {
           memcpy(work + k * second + at, s + k * gap, sizeof(double) * r.columns);
         }
       }
@@ -288,33 +318,31 @@ void reduce_as(void* out, T* out_mean, const T* x, const Groups& g, const Finish
   for (int64_t group = 0; group < p.groups; ++group) {
     double* s = work + group * p.parts * g.c;
     for (int64_t part = 1; part < p.parts; ++part) {
-      const double* other = s + part * g.c;
       const double na = static_cast<double>(part * p.each * unit_rows);
       const double nb = static_cast<double>(min_of(p.each, p.units - part * p.each) * unit_rows);
-      for (int64_t j = 0; j < g.c; ++j) Kind::merge(s + j, second, na, other + j, second, nb);
+      kind.merge(s, second, na, s + part * g.c, nb, g.c);
     }
-    put_all<Kind>(out, out_mean, group * g.c, s, second, g.c, f);
+    kind.put(out, out_mean, group * g.c, s, second, g.c, f);
   }
 }
 
 template <class T>
 void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, const Finish& f,
             double* work) {
-  using Run = void (*)(void*, T*, const T*, const Groups&, const Finish&, double*);
-  static constexpr Run runs[] = {
-      reduce_as<Plain<SumFold<T>, T>, T>,
-      reduce_as<Plain<MaxFold<T>, T>, T>,
-      reduce_as<Plain<MinFold<T>, T>, T>,
-      reduce_as<Plain<ProdFold<T>, T>, T>,
-      reduce_as<Plain<AbsSumFold<T>, T>, T>,
-      reduce_as<Plain<SquareFold<T>, T>, T>,
-      reduce_as<Plain<AbsMaxFold<T>, T>, T>,
-      reduce_as<Plain<AbsMinFold<T>, T>, T>,
-      reduce_as<Plain<NonzeroFold<T>, T>, T>,
-      reduce_as<Spread<T>, T>,
-      reduce_as<ExpSum<T>, T>,
+  static constexpr Functions<T> kinds[] = {
+      functions_of<Plain<SumFold<T>, T>, T>(),
+      functions_of<Plain<MaxFold<T>, T>, T>(),
+      functions_of<Plain<MinFold<T>, T>, T>(),
+      functions_of<Plain<ProdFold<T>, T>, T>(),
+      functions_of<Plain<AbsSumFold<T>, T>, T>(),
+      functions_of<Plain<SquareFold<T>, T>, T>(),
+      functions_of<Plain<AbsMaxFold<T>, T>, T>(),
+      functions_of<Plain<AbsMinFold<T>, T>, T>(),
+      functions_of<Plain<NonzeroFold<T>, T>, T>(),
+      functions_of<Spread<T>, T>(),
+      functions_of<ExpSum<T>, T>(),
   };
-  runs[static_cast<int>(op)](out, out_mean, x, g, f, work);
+  reduce_as(kinds[static_cast<int>(op)], out, out_mean, x, g, f, work);
 }
 
 void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner) {

@@ -98,9 +98,10 @@ static __attribute__((noinline, unused, cold)) vd lgamma_negative(vd y, vd mirro
   return sine == 0.0 ? set1(static_cast<double>(__builtin_inf())) : r;
 }
 
-// ln |gamma(x)|, 1e-15 of the larger of 1 and itself. Up to 8 a polynomial around 2, moved by the
-// recurrence: z P(z) + ln((x - 1) ... (x - n)) or less; Stirling's series from 8 on.
-MG_INLINE vd lgamma(vd x) {
+// ln |gamma(x)|, 1e-15 of the larger of 1 and itself; long, so called and not inlined. Up to 8 a
+// polynomial around 2, moved by the recurrence: z P(z) + ln((x - 1) ... (x - n)) or less;
+// Stirling's series from 8 on.
+static __attribute__((noinline, unused)) vd lgamma(vd x) {
   const vd infinity = set1(static_cast<double>(__builtin_inf()));
   const vd y = abs(x);
   const vl large = (vl)(y >= 8.0);
@@ -128,7 +129,7 @@ MG_INLINE vd lgamma(vd x) {
 
 // The derivative of lgamma, 1e-15 of the larger of 1 and itself: the recurrence up to 10, whose
 // fractions are added as one, then the asymptotic series; below 0 by reflection.
-MG_INLINE vd digamma(vd x) {
+static __attribute__((noinline, unused)) vd digamma(vd x) {
   const vl negative = (vl)(x < 0.0);
   vd y = negative ? 1.0 - x : x;
   vd top = vd{}, bottom = set1(1.0);  // the sum of 1 / (y + k)

@@ -14,20 +14,21 @@ namespace mg {
 void parallel_for(int64_t n, int64_t grain, void (*fn)(void* ctx, int64_t begin, int64_t end),
                   void* ctx);
 
+// The one copy of a body's code: inlined where it is called alone, it would be compiled twice.
+template <class Body>
+__attribute__((noinline, noclone)) static void run_chunk(void* body, int64_t begin, int64_t end) {
+  (*static_cast<Body*>(body))(begin, end);
+}
+
 // The same for a callable body(begin, end). `static`: each instruction set keeps its own copy.
 template <class Body>
-static inline void parallel_for(int64_t n, int64_t grain, Body&& body) {
-  if (n <= grain) {
-    if (n > 0) body(int64_t{0}, n);
-    return;
+static inline void parallel_for(int64_t n, int64_t grain, const Body& body) {
+  void* const at = const_cast<void*>(static_cast<const void*>(&body));
+  if (n > grain) {
+    parallel_for(n, grain, run_chunk<const Body>, at);
+  } else if (n > 0) {
+    run_chunk<const Body>(at, 0, n);
   }
-  auto* pointer = &body;
-  parallel_for(
-      n, grain,
-      [](void* ctx, int64_t begin, int64_t end) {
-        (*static_cast<decltype(pointer)>(ctx))(begin, end);
-      },
-      const_cast<void*>(static_cast<const void*>(pointer)));
 }
 
 constexpr int kMaxThreads = 1024;
