@@ -20,14 +20,14 @@ from ..kernels import fast
 from ..kernels._quiet import quiet
 from . import modes, row_grads
 from . import variable as _v
+from .hooks import as_tuple, run_hooks, run_node_hooks
 from .record import traces
-from .row_grads import RowGrad, as_array, as_tensor, elements, is_sparse, total
+from .row_grads import RowGrad, elements, is_sparse, total
 from .saving import with_tensors
 from .variable import RELEASED, Leaf, Node, Variable
 
 _accumulate_lock = threading.Lock()
 _add_to = quiet(operator.iadd)
-_HOOK_ORDER = {"tensor": 0, "retain": 1, "node_pre": 2, "node": 3}
 
 
 class Task:
@@ -104,7 +104,7 @@ def run(
             if wanted is not None and goes_on and node in wanted:
                 wanted[node] = grad
             if node.hooks:
-                grad = _run_hooks(node, grad, create_graph)
+                grad = run_hooks(node, grad, create_graph)
                 owned.discard(node)
             if node.__class__ is Leaf:
                 if wanted is not None and node in wanted:
@@ -122,7 +122,7 @@ def run(
         grads = _backward(node, grad, keep_graph, create_graph, needed)
         fresh = node.fresh
         if node.hooks:
-            grads = _run_node_hooks(node, grads, grad, create_graph)
+            grads = run_node_hooks(node, grads, grad, create_graph)
             fresh = False
         if grads.__class__ is not tuple:
             grads = (grads,)
@@ -210,7 +210,7 @@ def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool = False) 
         if result is not None:
             raise TypeError(f"expected None, but hook returned '{result.__class__.__name__}'")
     if leaf.hooks:
-        _run_node_hooks(leaf, (), grad, create_graph)
+        run_node_hooks(leaf, (), grad, create_graph)
 
 
 def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool = False) -> None:
@@ -230,74 +230,6 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool =
             if before._cell is not None:
                 before._cell[0] = _v.next_seq()
                 before._cell[1] += 1
-
-
-def _run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
-    """Calls the hooks on a complete gradient, which they see as tensors."""
-    assert node.hooks is not None
-    # Kept gradients are what the tensor's hooks have made of them, and the node's hooks come last.
-    for kind, hook in sorted(node.hooks.values(), key=lambda pair: _HOOK_ORDER[pair[0]]):
-        if kind == "tensor":
-            given = as_tensor(grad)
-            result = hook(given)
-            if result is not None:
-                if not isinstance(result, Variable):
-                    raise TypeError(
-                        f"expected Variable, but hook returned '{result.__class__.__name__}'"
-                    )
-                _check_hook(hook, given._array, result._array)
-                grad = result if create_graph else as_array(result)
-        elif kind == "retain":
-            variable = hook()
-            if variable is not None:
-                if create_graph:
-                    old = variable._grad
-                    variable._grad = grad if old is None else old + grad
-                elif variable._grad is None:
-                    variable._grad = _v.wrap(grad.copy())
-                else:
-                    variable._grad._array = _add_to(variable._grad._array, grad)
-        elif kind == "node_pre":
-            grads = grad if isinstance(grad, list) else [grad]
-            given = tuple(as_tensor(g) for g in grads)
-            result = hook(given)
-            if result is not None:
-                values = [r if create_graph else as_array(r) for r in _as_tuple(result)]
-                grad = values if isinstance(grad, list) else values[0]
-    return grad
-
-
-def _check_hook(hook: Any, given: Any, result: Any) -> None:
-    name = getattr(hook, "__name__", hook.__class__.__name__)
-    if result.dtype != given.dtype:
-        raise RuntimeError(
-            f"hook '{name}' has changed the type of value (was {given.dtype} got {result.dtype})"
-        )
-    if result.shape != given.shape:
-        raise RuntimeError(
-            f"hook '{name}' has changed the size of value (was {list(given.shape)} got "
-            f"{list(result.shape)})"
-        )
-
-
-def _run_node_hooks(node: Node, grads: Any, grad: Any, create_graph: bool = False) -> Any:
-    """Calls the hooks of `Node.register_hook(hook)` with (grad_inputs, grad_outputs)."""
-    assert node.hooks is not None
-    for kind, hook in list(node.hooks.values()):
-        if kind != "node":
-            continue
-        inputs = tuple(as_tensor(g) for g in _as_tuple(grads))
-        outputs = tuple(as_tensor(g) for g in (grad if isinstance(grad, list) else [grad]))
-        result = hook(inputs, outputs)
-        if result is not None:
-            grads = tuple(
-                r if create_graph or r is None else as_array(r) for r in _as_tuple(result)
-            )
-    return grads
-
-
-def _as_tuple(value: Any) -> tuple:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _leads_to(roots: Sequence[Node], wanted: dict[Node, Any]) -> set[Node]:
@@ -360,7 +292,7 @@ def _checked_backward(node: Node, grad: Any, create_graph: bool) -> Any:
     finally:
         modes.state.running = before
     if modes.anomaly_check_nan:
-        for i, g in enumerate(_as_tuple(grads)):
+        for i, g in enumerate(as_tuple(grads)):
             array = elements(g)
             if array is not None and bool((array != array).any()):
                 _warn_where(node)
@@ -390,8 +322,8 @@ def _warn_where(node: Node) -> None:
 
 fast.bind_add(quiet(operator.add))
 fast.bind_engine(
-    _run_hooks,
-    _run_node_hooks,
+    run_hooks,
+    run_node_hooks,
     _accumulate,
     _accumulate_slow,
     _raise_released,

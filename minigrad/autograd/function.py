@@ -121,14 +121,15 @@ class FunctionCtx(Node):
                     f"function {self.name()} returned a gradient different than None at position "
                     f"{i + 1}, but the corresponding forward input was not a Variable"
                 )
-        out = []
+        out: list = []
         for position, i in enumerate(tensor_args):
             g = results[i]
-            if g is not None and self.next[position] is not None:
+            if self.next[position] is not None and g is not None:
                 g = self._checked(i, g, self._input_shapes[position])
-                out.append(g if differentiable or modes.is_grad_enabled() else g._array)
-            else:
+            elif not self.hooks or not isinstance(g, Variable):  # hooks see also what goes nowhere
                 out.append(None)
+                continue
+            out.append(g if differentiable or modes.is_grad_enabled() else g._array)
         return tuple(out)
 
     def _checked(self, i: int, g: Any, like: tuple) -> Any:

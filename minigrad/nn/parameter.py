@@ -22,7 +22,7 @@ from ..tensor import Tensor
 def _share(cls: type, data: Any, requires_grad: bool) -> Any:
     """A leaf of class `cls` over the memory of `data`."""
     if not isinstance(data, Variable):
-        raise TypeError(
+        raise AttributeError(  # the class of error that PyTorch's look for `data.detach` ends in
             f"{cls.__name__}: data is a {data.__class__.__name__}; needed: a Tensor or None"
         )
     if requires_grad and not is_float(data._array):

@@ -98,8 +98,8 @@ def check_same_type(a: Any, b: Any, message: str) -> None:
 
 def check_input_type(x: Any, a: Any, b: Any) -> None:
     """RuntimeError unless all three dtypes are equal."""
-    for other in (a, b):
-        check_same_type(x, other, "self and mat2 must have the same dtype, but got {0} and {1}")
+    check_same_type(x, b, "self and mat2 must have the same dtype, but got {0} and {1}")
+    check_same_type(a, b, "mat1 and mat2 must have the same dtype, but got {0} and {1}")
 
 
 def check_expands(shape: tuple[int, ...], target: tuple[int, ...]) -> None:

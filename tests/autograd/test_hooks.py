@@ -158,6 +158,52 @@ def test_hooks_must_keep_shape_and_type(m: Any) -> None:
 
 
 @both
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_a_nodes_hook_may_return(m: Any, create_graph: bool) -> None:
+    good = m.full((2,), 7.0)
+    for result, error, message in (
+        (good, TypeError, "expected tuple, but hook returned '.*Tensor'"),
+        ((good, "x"), TypeError, "expected Variable, but hook returned 'str'"),
+        ((good,) * 3, RuntimeError, "incorrect number of values"),
+        ((m.ones(3), good), RuntimeError, "has changed the size of value"),
+        ((good, good.double()), RuntimeError, "has changed the type of value"),
+    ):
+        x, y = ones(m, 2), ones(m, 2)
+        product = x * y
+        product.grad_fn.register_hook(lambda gi, go, result=result: result)
+        with pytest.raises(error, match=message):
+            product.sum().backward(create_graph=create_graph)
+        assert x.grad is None and y.grad is None
+    product = ones(m, 2) * m.ones(2)
+    product.grad_fn.register_hook(lambda gi, go: (gi[0], good))
+    with pytest.raises(RuntimeError, match="replace a None gradient"):
+        product.sum().backward()
+    x = ones(m, 2)
+    product = x * 2
+    product.grad_fn.register_prehook(lambda go: good)
+    with pytest.raises(TypeError, match="expected tuple"):
+        product.sum().backward()
+
+
+@both
+def test_hooks_of_a_function_see_all_that_it_returned(m: Any) -> None:
+    class Product(m.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: Any, b: Any) -> Any:
+            return a * b
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> tuple:
+            return g, g * 3
+
+    seen: list = []
+    out = Product.apply(ones(m, 2), m.ones(2))  # the second takes no gradient
+    out.grad_fn.register_hook(lambda gi, go: seen.append([values(g) for g in gi]))
+    out.sum().backward()
+    assert seen == [[[1, 1], [3, 3]]]
+
+
+@both
 def test_hooks_survive_switching_requires_grad(m: Any) -> None:
     x = ones(m, 1)
     seen: list = []

@@ -1,5 +1,6 @@
 """Layers against PyTorch: start values for a seed, keys, reprs, outputs and gradients."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -304,3 +305,19 @@ def test_wrong_dimensions():
         for lib in (mg, torch):
             with pytest.raises(ValueError, match=message):
                 make(lib, call)(lib.zeros(shape))
+
+
+def test_a_linear_layer_names_the_types_as_pytorch() -> None:
+    dtypes = ("float32", "float64", "int64")
+    for bias, (x, w, b) in itertools.product((False, True), itertools.product(dtypes, repeat=3)):
+        if len({x, w, b if bias else w}) == 1:
+            continue
+        texts = []
+        for lib in (mg, torch):
+            given = [lib.ones(s, dtype=getattr(lib, d)) for s, d in (((2, 3), x), ((4, 3), w))]
+            if bias:
+                given.append(lib.ones(4, dtype=getattr(lib, b)))
+            with pytest.raises(RuntimeError) as caught:
+                lib.nn.functional.linear(*given)
+            texts.append(str(caught.value))
+        assert texts[0] == texts[1]
