@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
 from . import deferred as _deferred
+from . import dispatch as _dispatch
 from . import dtypes as dtypes
 from . import einops_backend as _einops_backend
 from . import nn as nn
@@ -35,7 +36,6 @@ from .backend import preserve_format as preserve_format
 from .backend import sparse_coo as sparse_coo
 from .backend import sparse_csr as sparse_csr
 from .backend import strided as strided
-from .complexes import *  # noqa: F403
 from .config import get_num_threads as get_num_threads
 from .config import set_flush_denormal as set_flush_denormal
 from .config import set_num_threads as set_num_threads
@@ -126,7 +126,9 @@ _LAZY = frozenset(
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return importlib.import_module(f"{__name__}.{name}")
+        module = importlib.import_module(f"{__name__}.{name}")
+        _dispatch.namespace_loaded(Tensor)
+        return module
     if name == "vmap":
         return importlib.import_module(f"{__name__}.func").vmap
     if name == "functional":  # a module of PyTorch, all of whose functions are here

@@ -212,7 +212,7 @@ def is_signed(input: Any) -> bool:
 
 
 def is_complex(input: Any) -> bool:
-    """Whether the elements are complex: never, minigrad has no complex dtype."""
+    """Whether the elements are complex: never; complex tensors are of a class of their own."""
     need_tensor("is_complex", input)
     return False
 
@@ -248,7 +248,17 @@ def same_tensor(input: Any) -> Any:
     return need_tensor("conj", input)
 
 
-conj = conj_physical_ = real = resolve_conj = resolve_neg = same_tensor
+conj_physical_ = resolve_conj = resolve_neg = same_tensor
+
+
+def conj(input: Any) -> Any:
+    """The conjugate numbers: of real ones `input` itself."""
+    return need_tensor("conj", input)
+
+
+def real(input: Any) -> Any:
+    """The real parts: of real numbers `input` itself."""
+    return need_tensor("real", input)
 
 
 def conj_physical(input: Any, *, out: Any = None) -> Any:

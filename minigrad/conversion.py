@@ -28,6 +28,7 @@ from .backend import (
     preserve_format,
     without_memory,
 )
+from .deferred import deferred
 from .dispatch import LogicalArray
 from .dtypes import type_name
 from .kernels import fast
@@ -36,6 +37,8 @@ from .ops._format import order_of, suggested
 from .ops._operands import To, to_dtype
 from .ops._shape import need_tensor
 from .ops.rearrange import clone, flip
+
+to_complex_dtype = deferred("to_complex")
 
 # -- other dtypes and devices --------------------------------------------------------------------
 
@@ -54,6 +57,9 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     for name in kwargs:
         if name not in allowed:
             raise TypeError(f"to() got an unexpected keyword argument '{name}'")
+    for value in (*args, *kwargs.values()):
+        if value.__class__ is dtypes.AbsentDtype and value.is_complex:
+            return to_complex_dtype(self, value)
     array = self._array
     wanted, place, rest = _target(args, kwargs)
     if len(rest) > 2 or not all(isinstance(flag, bool) for flag in rest):

@@ -48,6 +48,7 @@ def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[
 
 
 _PROGRAMS = {
+    "complexes": ("complex", "polar", "view_as_complex", "view_as_real"),
     "amp": (
         "GradScaler", "autocast", "autocast_decrement_nesting", "autocast_increment_nesting",
         "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
@@ -75,13 +76,18 @@ NAMES: dict[str, tuple[str, str]] = {
     **_places("linalg.", _LINALG),
     **_places("sparse.", _SPARSE),
     **_places("special.", _SPECIAL),
-    **_places("", {"fft": ("istft", "stft")}),
+    **_places("", {"spectrograms": ("istft", "stft")}),
     **_places("", _PROGRAMS),
 }
 # What only `Tensor` has.
 METHODS: dict[str, tuple[str, str]] = {
     **_places("sparse.", _SPARSE_METHODS),
     "share_memory_": ("multiprocessing.sharing", "share_memory_"),
+    **_places("", {"complexes": ("cdouble", "cfloat", "chalf")}),
+    # What the functions that make tensors need of it.
+    **_places("", {"complexes": ("complex_array=from_array", "complex_data=from_data")}),
+    **_places("", {"complexes": ("to_complex=to_dtype",)}),
+    **_places("", {"complexes": ("complex_filled=filled",)}),
 }
 
 

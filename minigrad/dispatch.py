@@ -205,11 +205,35 @@ def arm(tensor_class: type) -> None:
             _armed = True
 
 
+def namespace_loaded(tensor_class: type) -> None:
+    """Arms the functions of a namespace that was loaded while others are armed."""
+    with _lock:
+        if _armed:
+            _look_through(tensor_class)
+
+
 def release() -> None:
     """Takes one `arm` back. The functions are disarmed later, when nothing has needed them."""
     global _needed
     with _lock:
         _needed -= 1
+
+
+class Live:
+    """Keeps public functions armed as long as a tensor that holds it lives."""
+
+    __slots__ = ()
+    count = 0
+
+    def __init__(self, tensor_class: type) -> None:
+        if not Live.count:
+            arm(tensor_class)
+        Live.count += 1
+
+    def __del__(self) -> None:
+        Live.count -= 1
+        if not Live.count:
+            release()
 
 
 def _disarm() -> None:

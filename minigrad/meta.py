@@ -42,23 +42,6 @@ def _no_data() -> NotImplementedError:
     return NotImplementedError("Cannot copy out of meta tensor; no data!")
 
 
-class _Live:
-    """Keeps public functions armed as long as there is a meta tensor that holds it."""
-
-    __slots__ = ()
-    count = 0
-
-    def __init__(self) -> None:
-        if not _Live.count:
-            dispatch.arm(Tensor)
-        _Live.count += 1
-
-    def __del__(self) -> None:
-        _Live.count -= 1
-        if not _Live.count:
-            dispatch.release()
-
-
 class MetaTensor(Tensor, arms=False):
     """A tensor on device 'meta'."""
 
@@ -141,7 +124,7 @@ def _new(cls: type, array: Any, requires_grad: bool = False) -> Any:
     t: Any = object.__new__(cls)
     t._array = LogicalArray(array.shape, array.dtype)
     t._fn = t._grad = t._cell = t._view = None
-    t._live = _Live()
+    t._live = dispatch.Live(Tensor)
     if requires_grad:
         set_requires_grad(t, True)
     return t
@@ -346,8 +329,9 @@ def _rules() -> dict[Callable, Callable]:
         attributes.size, attributes.dim, attributes.numel, attributes.element_size,
         attributes.is_floating_point, attributes.is_signed, attributes.is_complex,
         attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
-        attributes.same_tensor, attributes.get_device, attributes.is_pinned,
-        conversion.length, Tensor.requires_grad_, Tensor.retain_grad, Tensor.register_hook,
+        attributes.same_tensor, attributes.conj, attributes.real, attributes.get_device,
+        attributes.is_pinned, conversion.length, Tensor.requires_grad_, Tensor.retain_grad,
+        Tensor.register_hook,
     ):  # fmt: skip
         rules[function] = _body
     for function in (

@@ -147,7 +147,7 @@ def _edges(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _vector(array: np.ndarray, indent: int, summary: bool, number: _Format) -> str:
+def _vector(array: np.ndarray, indent: int, summary: bool, number: Any) -> str:
     edge = _options.edgeitems
     per_line = max(1, (_options.linewidth - indent) // (number.width + 2))
     if summary and not edge:
@@ -164,7 +164,7 @@ def _vector(array: np.ndarray, indent: int, summary: bool, number: _Format) -> s
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def _nested(array: np.ndarray, indent: int, summary: bool, number: _Format) -> str:
+def _nested(array: np.ndarray, indent: int, summary: bool, number: Any) -> str:
     if array.ndim == 0:
         return number(array.item())
     if array.ndim == 1:
@@ -225,3 +225,34 @@ def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
     elif self._fn is not None:
         suffixes.append("requires_grad=True")
     return with_suffixes(prefix + text, suffixes, len(prefix))
+
+
+class _ComplexFormat:
+    """How complex numbers are written: each part as the real numbers of its kind."""
+
+    def __init__(self, array: np.ndarray):
+        self.real, self.imag = _Format(array.real), _Format(array.imag)
+        self.width = self.real.width + self.imag.width + 1
+
+    def __call__(self, value: Any) -> str:
+        imag = (self.imag(value.imag) + "j").lstrip()
+        return self.real(value.real) + (imag if imag[0] in "+-" else "+" + imag)
+
+
+def complex_repr(self: Any, array: np.ndarray) -> str:
+    """What `repr` shows of a complex tensor with these values."""
+    suffixes = []
+    if array.size == 0:
+        text = "[]"
+        suffixes += [f"size={array.shape}"] if array.ndim != 1 else []
+        suffixes.append(f"dtype={self.dtype!r}")
+    else:
+        summary = array.size > _options.threshold
+        text = _nested(array, 7, summary, _ComplexFormat(_edges(array) if summary else array))
+        if array.dtype != np.result_type(dtypes.default_numpy(), np.complex64):
+            suffixes.append(f"dtype={self.dtype!r}")
+    if self.grad_fn is not None:
+        suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
+    elif self.requires_grad:
+        suffixes.append("requires_grad=True")
+    return with_suffixes("tensor(" + text, suffixes, 7)

@@ -6,6 +6,7 @@ For a seed these give the numbers of PyTorch's CPU generator (float32 normals to
 from __future__ import annotations
 
 import contextlib
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,14 +20,17 @@ from .autograd.variable import Variable, is_float
 from .backend import as_place, is_meta
 from .creation._common import (
     check_dtype,
+    complex_filled,
     finish,
     in_order,
+    is_complex,
     like_array,
     meta_array,
     out_array,
     size_given,
     typed,
 )
+from .creation.filled import empty
 from .generator import Generator, chosen, default_generator
 from .kernels.fast import (
     fast_bernoulli,
@@ -113,12 +117,25 @@ def match_torch(mode: bool | None = None) -> bool:
     return before
 
 
+# What numbers are multiplied by that are the parts of complex ones: these have variance 1.
+_SPREADS = {"rand": 1.0, "randn": math.sqrt(0.5)}
+
+
 def _drawn(name: str, size: tuple, options: dict, fill: Callable) -> Any:
     """A tensor, new or `out`, filled by `fill(array, generator)`; nothing is drawn on 'meta'."""
     generator = chosen(options.pop("generator", None))
     out = options.pop("out", None)
     requires_grad = options.pop("requires_grad", False)
     device = options.pop("device", None)
+    if is_complex(options.get("dtype")):
+        dtype, spread = options.pop("dtype"), _SPREADS.get(name)
+        if spread is None:
+            raise dtype.error()
+        for ignored in ("layout", "pin_memory"):
+            options.pop(ignored, None)
+        z = complex_filled(empty, size_given(name, size, options), dtype, False)
+        fill(z.parts._array, generator)
+        return z.mul_(spread).requires_grad_(requires_grad)
     wanted = typed(name, options.pop("dtype", None), device, out)
     for ignored in ("layout", "pin_memory"):
         options.pop(ignored, None)

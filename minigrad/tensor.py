@@ -14,7 +14,6 @@ import numpy as np
 
 from . import (
     attributes,
-    complexes,
     conversion,
     dispatch,
     dtypes,
@@ -123,10 +122,11 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     is_nested = is_xla = is_xpu = is_mtia = is_maia = is_ipu = is_vulkan = False
     is_conj = attributes.is_conj
     is_neg = attributes.is_neg
-    conj = conj_physical_ = resolve_conj = resolve_neg = attributes.same_tensor
+    conj = attributes.conj
+    conj_physical_ = resolve_conj = resolve_neg = attributes.same_tensor
     conj_physical = attributes.conj_physical
-    cfloat, cdouble, chalf = complexes.cfloat, complexes.cdouble, complexes.chalf
-    real = property(attributes.same_tensor)
+    cfloat, cdouble, chalf = deferred("cfloat"), deferred("cdouble"), deferred("chalf")
+    real = property(attributes.real)
     imag = property(attributes.imag)
     layout = strided
 

@@ -159,11 +159,6 @@ def test_empty_strided_and_memory_order() -> None:
         mg.empty_strided((2, 3), (1,))
 
 
-def test_complex_is_refused_clearly() -> None:
-    with pytest.raises(TypeError, match="complex"):
-        mg.tensor(1j)
-
-
 @given(st.data())
 def test_copies_lie_in_memory_as_pytorchs(data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))

@@ -11,11 +11,21 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, is_float, next_seq, set_requires_grad
 from ..backend import as_place, contiguous_format, is_meta, preserve_format, without_memory
+from ..deferred import deferred
 from ..dispatch import LogicalArray
 from ..ops._format import check_format, order_of
 from ..ops._shape import memory_order, need_tensor
 
 # -- arguments -----------------------------------------------------------------------------------
+
+
+complex_array, complex_data = deferred("complex_array"), deferred("complex_data")
+complex_filled = deferred("complex_filled")
+
+
+def is_complex(dtype: Any) -> bool:
+    """Whether a `dtype=` argument is a complex one, which functions here hand on."""
+    return dtype.__class__ is dtypes.AbsentDtype and dtype in (dtypes.complex64, dtypes.complex128)
 
 
 def check_dtype(name: str, dtype: Any) -> np.dtype | None:

@@ -16,7 +16,15 @@ from ..kernels.fast import fast_from_numpy, fast_tensor
 from ..ops._operands import to_dtype
 from ..ops._shape import need_tensor
 from ..ops.rearrange import clone
-from ._common import check_dtype, fill_from, finish, number
+from ._common import (
+    check_dtype,
+    complex_array,
+    complex_data,
+    fill_from,
+    finish,
+    is_complex,
+    number,
+)
 
 __all__ = [
     "as_tensor",
@@ -46,6 +54,8 @@ def tensor(
     made = fast_tensor(data, dtype, device, requires_grad)
     if made is not None:
         return made
+    if is_complex(dtype) or _holds_complex(data):
+        return complex_data(data, dtype, requires_grad)
     wanted = check_dtype("tensor", dtype)
     as_place(device)
     if isinstance(data, Variable):
@@ -61,6 +71,13 @@ def tensor(
 
 
 _PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
+
+
+def _holds_complex(data: Any) -> bool:
+    """Whether an array or a nest holds complex numbers."""
+    if isinstance(data, (list, tuple)):
+        return any(_holds_complex(v) for v in data)
+    return isinstance(data, complex) or (isinstance(data, np.ndarray) and data.dtype.kind == "c")
 
 
 def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
@@ -182,6 +199,8 @@ def _promoted(leaves: list) -> np.dtype:
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """`data` as a tensor, sharing its memory if it is a tensor or an array of that type."""
+    if isinstance(data, np.ndarray) and data.dtype.kind == "c" and dtype is None:
+        return complex_array(data)
     wanted = check_dtype("as_tensor", dtype)
     if is_meta(as_place(device)):
         made = as_tensor(data, dtype)
@@ -247,6 +266,8 @@ def from_numpy(ndarray: np.ndarray) -> Any:
     made = fast_from_numpy(ndarray)
     if made is not None:
         return made
+    if isinstance(ndarray, np.ndarray) and ndarray.dtype.kind == "c":
+        return complex_array(ndarray)
     if not isinstance(ndarray, np.ndarray):
         cls = ndarray.__class__
         module = "" if cls.__module__ == "builtins" else cls.__module__ + "."

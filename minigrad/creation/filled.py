@@ -14,9 +14,11 @@ from ..ops.assign import number_for
 from ..size import Size
 from ._common import (
     allocate,
+    complex_filled,
     finish,
     formatted,
     in_order,
+    is_complex,
     like_array,
     meta_array,
     place,
@@ -56,6 +58,8 @@ def zeros(
         if made is not None:
             return made
     shape = size_given("zeros", size, named)
+    if is_complex(dtype):
+        return complex_filled(zeros, shape, dtype, requires_grad)
     wanted = typed("zeros", dtype, device, out)
     array = meta_array(shape, wanted, device)
     return place(
@@ -79,6 +83,8 @@ def ones(
         if made is not None:
             return made
     shape = size_given("ones", size, named)
+    if is_complex(dtype):
+        return complex_filled(empty, shape, dtype, requires_grad, 1)
     wanted = typed("ones", dtype, device, out)
     array = meta_array(shape, wanted, device)
     if array is None:
@@ -104,6 +110,8 @@ def empty(
         if made is not None:
             return made
     shape = size_given("empty", size, named)
+    if is_complex(dtype):
+        return complex_filled(empty, shape, dtype, requires_grad)
     wanted = typed("empty", dtype, device, out)
     array = meta_array(shape, wanted, device)
     if array is None:

@@ -178,9 +178,10 @@ _BODIES: list[Callable] = [
     attributes.size, attributes.dim, attributes.numel, attributes.element_size,
     attributes.is_floating_point, attributes.is_signed, attributes.is_complex,
     attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
-    attributes.same_tensor, attributes.conj_physical, attributes.get_device, attributes.is_pinned,
-    conversion.length, _operators.invert, _operators.where_method, _operators.polygamma_method,
-    _operators.sum_to_size, functional.softmax, functional.softmin, functional.log_softmax,
+    attributes.same_tensor, attributes.conj, attributes.real, attributes.conj_physical,
+    attributes.get_device, attributes.is_pinned, conversion.length, _operators.invert,
+    _operators.where_method, _operators.polygamma_method, _operators.sum_to_size,
+    functional.softmax, functional.softmin, functional.log_softmax,
     functional.multi_head_attention_forward,
 ]  # fmt: skip
 RULES.update(dict.fromkeys(_BODIES))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.inplace import bump
 from ..autograd.variable import RemovableHandle, Variable
+from ..dispatch import LogicalArray
 from ._hooks import WrappedHook, add_hook
 from ._registry import Attributes
 from .parameter import Parameter, is_lazy
@@ -31,6 +32,9 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
 
 def copy_into(target: Any, source: Any) -> None:
     """Writes the values of one tensor to another of the same shape, outside the graph."""
+    if target._array.__class__ is LogicalArray:  # of a class that knows how
+        target.detach().copy_(source)
+        return
     target._array[...] = source._array
     bump(target)
 

@@ -13,7 +13,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Leaf, Variable, cell_of, is_float
 from ..backend import as_device
-from ..dispatch import disabled_torch_function
+from ..dispatch import LogicalArray, disabled_torch_function
 from ..kernels import cpu
 from ..size import Size
 from ..tensor import Tensor
@@ -25,10 +25,10 @@ def _share(cls: type, data: Any, requires_grad: bool) -> Any:
         raise AttributeError(  # the class of error that PyTorch's look for `data.detach` ends in
             f"{cls.__name__}: data is a {data.__class__.__name__}; needed: a Tensor or None"
         )
+    if data._array.__class__ is LogicalArray:  # of a class that has parameters of its own
+        return data.as_parameter(requires_grad) if cls is Parameter else data
     if requires_grad and not is_float(data._array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    if data.is_meta:
-        return data.as_parameter(requires_grad) if cls is Parameter else data
     t: Any = object.__new__(cls)
     t._array = data._array
     t._cell = cell_of(data)

@@ -16,6 +16,7 @@ from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
+from ..dispatch import LogicalArray
 from ..tensor import Tensor
 from ._hooks import Hooked, with_hooks
 from ._hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
@@ -88,6 +89,12 @@ def new_step(value: float = 0.0) -> Any:
     """A step counter or the like: float64 if that is the default dtype, else float32."""
     wide = dtypes.get_default_dtype() is dtypes.float64
     return _v.wrap(np.array(value, np.float64 if wide else np.float32))
+
+
+def _real(p: Any) -> Any:
+    """The parameter itself, of a complex one the pairs of real numbers."""
+    logical = isinstance(p, Variable) and p._array.__class__ is LogicalArray
+    return p.parts if logical and p.is_complex() else p
 
 
 class Optimizer(Hooked):
@@ -263,7 +270,7 @@ class Optimizer(Hooked):
             if isinstance(p, tuple):
                 names.append(p[0])
                 p = p[1]
-            tensors.append(p)
+            tensors.append(_real(p))
         param_group["params"] = tensors
         if names:
             if len(names) != len(tensors):

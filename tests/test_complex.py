@@ -1,0 +1,225 @@
+"""Complex tensors, pairs of real ones, beside PyTorch's: values, types, gradients, printing."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+
+# Of z (3, 4), w (3, 4), v (4,), complex; x (3, 4), real; m the library.
+CALLS = """
+z+w z+x x+z z+2 2+z z+1j z-w x-z z-x 1-z m.add(z,w,alpha=2) m.sub(x,z,alpha=3) z*w z*x x*z 2*z z*2j
+z/w z/x x/z 1/z z/2 z/(1+2j) -z +z z**2 z**3 z**0.5 z@w.mT z@w.H z@v v@w.mT m.mm(z,w.T) m.dot(v,v)
+m.outer(v,v) m.mv(z,v) m.kron(z,w) m.tensordot(z,w,2)
+m.einsum('ij,kj->ik',z,w) m.einsum('ij->ji',z) m.nn.functional.linear(z,w)
+m.nn.functional.linear(z,w,v[:3]) m.bmm(z[None],w.mT[None]) m.inner(z,w)
+z.abs() abs(z) z.angle() z.exp() z.log() z.sqrt() z.square() z.reciprocal() z.conj() z.real z.imag
+m.real(z) m.imag(z) m.view_as_real(z.resolve_conj()) z.conj_physical() m.polar(x.abs(),x)
+m.complex(x,x) m.view_as_complex(m.stack([x,x],-1)) z.sum() z.sum(0) z.mean(1,keepdim=True)
+z.cumsum(1) z.trace() z.diff() z.reshape(2,6) z.view(12) z.flatten() z.T z.mT z.H z.permute(1,0)
+z.transpose(0,1) z.unsqueeze(1) z[None].squeeze(0) z[:,None].expand(3,2,4) z.repeat(2,1) z.roll(1,0)
+z.flip(0) m.cat([z,w]) m.cat([z,x.to(z.dtype)],1) m.stack([z,w],1) z.chunk(2,1)[1] z.split(2)[0]
+z.unbind(0)[1] z[0] z[1:,::2] z[...,1] z[0,1] z[[0,2]] z[x>0] z[m.tensor([0,1]),1:] z[:,None,0]
+z.narrow(1,1,2) z.diagonal() z.tril() z.index_select(0,m.tensor([1]))
+z.gather(0,m.tensor([[1,0,2,1]]))
+z.clone() z.contiguous() z.detach() z.to(m.complex64) z.to(m.complex128) x.to(z.dtype) z.cdouble()
+x.cdouble() m.zeros_like(z) m.where(x>0,z,w) m.where(x>0,z,0) z==w z!=w z==z z.isfinite() z.isnan()
+m.isclose(z,w) m.allclose(z,z) m.equal(z,w) m.equal(z,z) z.dtype z.shape z.stride() z.numel()
+z.dim() z.is_complex() m.is_complex(z) z.is_floating_point() z.element_size() z.is_contiguous()
+len(z) z.tolist() z[0,0].item() z.size(1) m.zeros(2,dtype=m.cfloat) m.ones(2,dtype=m.complex128)
+m.empty(2,0,dtype=m.cfloat) m.tensor([1+2j,3]) m.tensor(1j) m.tensor([1.,2],dtype=m.cfloat)
+m.from_numpy(z.numpy()) m.as_tensor(z.numpy()) [r.sum()for(r)in(z)] z.type_as(w) x.type_as(z)
+m.nn.functional.pad(z,(1,2)) z.masked_fill(x>0,0) z.movedim(0,1) z.repeat_interleave(2,0)
+""".split()  # noqa: SIM905
+
+
+def given(m):
+    rng = np.random.default_rng(11)
+    z, w = (rng.standard_normal((3, 4, 2)) for _ in range(2))
+    v, x = rng.standard_normal((4, 2)), rng.standard_normal((3, 4))
+    z, w, v = (m.view_as_complex(m.from_numpy(a).requires_grad_()) for a in (z, w, v))
+    return {"m": m, "z": z.detach(), "w": w.detach(), "v": v.detach(), "x": m.from_numpy(x)}
+
+
+def plain(value):
+    if hasattr(value, "resolve_conj"):
+        value = value.resolve_conj().detach()
+        return value.numpy(), str(value.dtype)
+    return [plain(v) for v in value] if isinstance(value, list) else value
+
+
+@needs_torch
+@pytest.mark.parametrize("call", CALLS)
+def test_values_are_pytorchs(call):
+    ours, theirs = (plain(eval(call, given(m))) for m in (mg, torch))  # noqa: S307
+    if isinstance(theirs, tuple) and isinstance(theirs[0], np.ndarray):
+        assert ours[1] == theirs[1] and ours[0].shape == theirs[0].shape
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-6)
+    elif isinstance(theirs, list):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a[0] if isinstance(a, tuple) else a,
+                                       b[0] if isinstance(b, tuple) else b)  # fmt: skip
+    else:
+        assert str(ours) == str(theirs)
+
+
+GRADIENTS = """
+(z*w).abs().sum() (z/w).real.sum() (z@w.H).angle().sum() z.exp().imag.sum() z.log().real.sum()
+z.sqrt().abs().sum() (z**3).abs().sum() (x*z).real.sum() (z.conj()*z).real.sum() z[1:].abs().sum()
+m.cat([z,w]).abs().mean() m.einsum('ij,kj->ik',z,w).abs().sum() (1/z).abs().sum() z.abs().sum()
+m.view_as_real(z).pow(2).sum() m.polar(x.abs(),x).imag.sum() m.where(x>0,z,w).abs().sum()
+(z-w).abs().sum() m.fft.fft(z).abs().sum() (z.sum(0)*w.mean(0)).abs().sum() (0*z).abs().sum()
+""".split()  # noqa: SIM905
+
+
+@needs_torch
+@pytest.mark.parametrize("call", GRADIENTS)
+def test_gradients_are_pytorchs(call):
+    found = []
+    for m in (mg, torch):
+        names = given(m)
+        for t in names.values():
+            if t is not m:
+                t.requires_grad_()
+        eval(call, names).backward()  # noqa: S307
+        grads = [names[n].grad for n in "zwx"]
+        found.append([None if g is None else g.resolve_conj().numpy() for g in grads])
+    for a, b in zip(*found, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+WRITES = """
+z[0]=1 z[1,1]=2j z[x>0]=0 z[:,1:3]=w[:,:2] z[...,0]=v[:3] z[0]=x[0] z.mul_(w) z.add_(1) z.sub_(w)
+z.div_(2) z.zero_() z.fill_(1+2j) z.copy_(w) z.real[0]=5 m.view_as_real(z)[0]=3
+""".split()  # noqa: SIM905
+
+
+@needs_torch
+@pytest.mark.parametrize("statement", [*WRITES, "z*=w", "z/=w", "z+=x", "z-=1j"])
+def test_writes_are_pytorchs(statement):
+    found = []
+    for m in (mg, torch):
+        names = given(m)
+        exec(statement, names)  # noqa: S102
+        found.append(names["z"].numpy())
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "call",
+    [
+        "m.view_as_real(x)", "m.view_as_complex(x)", "m.view_as_complex(m.ones(2,2).T)",
+        "m.view_as_complex(m.ones(2,2).long())", "m.complex(x,x.float())", "z.item()", "z.view(7)",
+        "m.complex(x.long(),x.long())", "z@w", "z[0,0,0]", "z.backward()", "z.sum().backward()",
+        "x.imag", "m.view_as_complex(m.tensor(1.))", "z[3]", "m.polar(1,x)", "z+m.ones(5)",
+    ],
+)  # fmt: skip
+def test_errors_are_of_pytorchs_class(call):
+    with pytest.raises(Exception) as theirs:
+        eval(call, given(torch))  # noqa: S307
+    with pytest.raises(theirs.type):
+        eval(call, given(mg))  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    "call", ["z.sort()", "z.sin()", "z>w", "m.relu(z)", "z.prod()", "z**w", "m.linalg.inv(z[:,:3])",
+             "z.max()", "x.copy_(z)", "z.float()"],
+)  # fmt: skip
+def test_what_is_not_here_says_so(call):
+    with pytest.raises(NotImplementedError, match="complex numbers were given"):
+        eval(call, given(mg))  # noqa: S307
+
+
+@needs_torch
+def test_printing_is_pytorchs():
+    for make in (
+        lambda m: m.tensor([1 + 2j, -0.5 - 3j]), lambda m: m.tensor([[1 + 2j], [100 - 3j]]),
+        lambda m: m.tensor(1j), lambda m: m.tensor([1e-6 + 2j, 3.5]),
+        lambda m: m.zeros(0, dtype=m.cfloat), lambda m: m.ones(2, 3, dtype=m.complex128),
+        lambda m: m.ones(2, dtype=m.cfloat, requires_grad=True),
+        lambda m: m.complex(m.arange(2000.0), -m.arange(2000.0)),
+    ):  # fmt: skip
+        assert repr(make(mg)) == repr(make(torch))
+
+
+@needs_torch
+def test_random_numbers_are_pytorchs():
+    for call in ("rand(3, 2, dtype=m.cfloat)", "randn(5, dtype=m.cdouble)"):
+        values = []
+        for m in (mg, torch):
+            m.manual_seed(4)
+            values.append(eval(f"m.{call}", {"m": m}).numpy())  # noqa: S307
+        np.testing.assert_allclose(*values, rtol=1e-6)
+
+
+def spectral_layer(m):
+    class Spectral(m.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = m.nn.Parameter(0.5 * m.rand(2, 3, 4, dtype=m.cfloat))
+
+        def forward(self, x):
+            spectrum = m.fft.rfft(x)
+            out = m.zeros(x.shape[0], 3, spectrum.shape[-1], dtype=m.cfloat)
+            out[:, :, :4] = m.einsum("bix,iox->box", spectrum[:, :, :4], self.weight)
+            return m.fft.irfft(out, n=x.shape[-1])
+
+    return Spectral()
+
+
+@needs_torch
+def test_a_fourier_layer_is_trained_as_pytorchs():
+    losses = []
+    for m in (mg, torch):
+        m.manual_seed(0)
+        layer = spectral_layer(m)
+        assert isinstance(layer.weight, m.nn.Parameter) and layer.weight.is_leaf
+        optimizer = m.optim.Adam(layer.parameters(), lr=0.05, weight_decay=0.1)
+        x, y = m.randn(6, 2, 12), m.randn(6, 3, 12)
+        losses.append([])
+        for _ in range(8):
+            layer.zero_grad()
+            loss = (layer(x) - y).pow(2).mean()
+            loss.backward()
+            optimizer.step()
+            losses[-1].append(loss.item())
+        assert layer.weight.grad.shape == layer.weight.shape
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_modules_with_complex_parameters_are_copied_and_loaded():
+    layer, other = spectral_layer(mg), spectral_layer(mg)
+    other.load_state_dict(layer.state_dict())
+    twin = copy.deepcopy(layer)
+    assert mg.equal(other.weight, layer.weight) and mg.equal(twin.weight, layer.weight)
+    twin.weight.data[0] = 0
+    assert not mg.equal(twin.weight, layer.weight)
+    kept = pickle.loads(pickle.dumps(layer.weight))  # noqa: S301
+    assert mg.equal(kept, layer.weight) and repr(kept).startswith("Parameter containing")
+    assert sum(p.numel() for p in layer.parameters()) == 24
+
+
+def test_memory_is_shared():
+    x = mg.zeros(3, 2)
+    z = mg.view_as_complex(x)
+    z[0] = 1 + 2j
+    assert x.tolist()[0] == [1, 2] and mg.view_as_real(z) is x
+    array = np.zeros(2, np.complex64)
+    mg.from_numpy(array)[1] = 3j
+    assert array[1] == 3j
+    z.numpy()[2] = -1
+    assert x.tolist()[2] == [-1, 0]
