@@ -1,8 +1,11 @@
-"""The files that the documents name are there."""
+"""The files that the documents name are there, and their programs run."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,28 @@ def test_the_check_sees_what_is_missing() -> None:
     paths = paths_in(text)
     assert {path for path in paths if not exists(path)} == {"docs/gone.md", "ops/gone", "gone.py"}
     assert {"ops/arith.py", "csrc/cpu/<family>.cpp"} < paths
+
+
+SNIPPETS = [
+    pytest.param(code, id=f"{path.stem}-{number}")
+    for path in sorted(ROOT.glob("docs/*.md"))
+    for number, code in enumerate(
+        re.findall(r"^```python\n(.*?)^```", path.read_text(), re.S | re.M)
+    )
+]
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_snippets_of_the_documents_run(code: str, tmp_path: Path) -> None:
+    for extra in re.findall(r"^# needs (\w+)$", code, re.M):
+        pytest.importorskip(extra)
+    paths = [str(Path(p).resolve()) for p in sys.path if p]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

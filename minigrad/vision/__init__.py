@@ -8,7 +8,7 @@ from typing import Any
 
 from ..version import __version__ as __version__
 
-_LAZY = ("datasets", "models", "transforms", "utils")
+_LAZY = ("augment", "datasets", "models", "transforms", "utils")
 
 
 def __getattr__(name: str) -> Any:
