@@ -119,7 +119,7 @@ _LAZY = frozenset(
         "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub", "jit",
         "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides", "profiler", "runner",
         "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
-        "types", "utils", "version", "vision", "xpu",
+        "train", "types", "utils", "version", "vision", "xpu",
     }
 )  # fmt: skip
 

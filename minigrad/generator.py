@@ -97,7 +97,7 @@ class Generator:
         """The state as a uint8 tensor, in PyTorch's layout (of the counter-based stream: none)."""
         with self._lock:
             record = np.zeros((), _STATE)
-            record["seed"] = self._seed & 0xFFFFFFFF
+            record["seed"] = self._seed
             record["seeded"] = 1
             state = self._engine()
             used = int(state[WORDS])
