@@ -26,6 +26,7 @@ from .creation._common import (
     is_complex,
     like_array,
     meta_array,
+    need_out,
     out_array,
     size_given,
     typed,
@@ -236,6 +237,7 @@ def randperm(
     as_place(device)
     wanted = check_dtype("randperm", dtype) or np.dtype(np.int64)
     if out is not None:
+        need_out("randperm", out)
         wanted = out._array.dtype
     if wanted.kind == "b":
         raise fills.unsupported("randperm", wanted)

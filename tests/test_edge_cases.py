@@ -27,6 +27,19 @@ m.cdist(m.ones(2, 3, dtype=m.float16), m.ones(0, 3, dtype=m.float16))
 m.view_copy(m.arange(6).view(2, 3).t(), (6,))
 m.view_copy(m.arange(6).view(2, 3).t(), (5,))
 m.view_copy(m.arange(6).view(2, 3).t())
+m.arange(3.)[m.tensor([0]).numpy()[:0] / 2]
+m.arange(6.).view(2, 3)[:, m.ones(0).numpy()]
+m.zeros(2).copy_(3), m.zeros(2).copy_(2.5), m.zeros(2, dtype=m.int32).copy_(2.7)
+m.zeros(2).copy_(None)
+m.arange(3, out=m.ones(3, requires_grad=True))
+m.zeros(3, out=m.ones(3, requires_grad=True))
+m.rand(3, out=m.ones(3, requires_grad=True))
+m.linspace(0, 1, 3, out=m.ones(1).expand(3))
+m.zeros(3, out=m.ones(1).expand(3))
+m.randn(3, out=m.ones(1).expand(3))
+m.randperm(3, out=[0, 1, 2])
+m.cat([m.ones(2)], out=m.ones(2, dtype=m.int64))
+m.logcumsumexp(m.ones(2), 0, out=m.ones(2, dtype=m.int64))
 m.special.legendre_polynomial_p(0.5, m.tensor([float("nan"), float("inf"), -1.0, 2.0]))
 """
 CASES = EXPRESSIONS.strip().splitlines()
@@ -40,6 +53,16 @@ def outcome(m: Any, expression: str) -> Any:
             return repr(eval(expression, {"m": m}))
     except Exception as error:
         return type(error).__name__.lstrip("_")
+
+
+@pytest.mark.parametrize("m", [torch, mg], ids=["torch", "minigrad"])
+def test_one_bad_out_of_several_leaves_the_others_alone(m: Any) -> None:
+    x, values, wrong = m.tensor([[1.0, 3.0]]), m.zeros(1), m.zeros(1)
+    with pytest.raises(RuntimeError):
+        m.max(x, 1, out=(values, wrong))
+    with pytest.raises((RuntimeError, TypeError)):
+        m.frexp(x[0, :1], out=(values, m.zeros(1, dtype=m.bool)))
+    assert values.tolist() == wrong.tolist() == [0]
 
 
 @pytest.mark.parametrize("expression", CASES)

@@ -284,8 +284,9 @@ def test_fill_and_copy() -> None:
         x.fill_(ours([1.0]))
     with pytest.raises(TypeError, match="must be a number"):
         x.fill_("a")
-    with pytest.raises(TypeError, match="must be Tensor, not float"):
-        x.copy_(1.0)
+    assert x.copy_(4.5).tolist() == [4.5, 4.5]
+    with pytest.raises(TypeError, match="must be Tensor, not list"):
+        x.copy_([1.0, 2.0])
 
 
 def test_view_of_another_dtype() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd import inplace, modes
 from ..autograd import variable as _v
-from ..autograd.variable import Variable, is_float, next_seq, set_requires_grad
+from ..autograd.variable import Variable, is_float, set_requires_grad
 from ..backend import as_place, contiguous_format, is_meta, preserve_format, without_memory
 from ..deferred import deferred
 from ..dispatch import LogicalArray
@@ -47,7 +48,8 @@ def typed(name: str, dtype: Any, device: Any, out: Any = None) -> np.dtype:
     if device is not None:
         as_place(device)
     wanted = check_dtype(name, dtype)
-    if out is not None and isinstance(out, Variable):
+    if out is not None:
+        need_out(name, out)
         if wanted is not None and wanted != out._array.dtype:
             raise RuntimeError(
                 f"dtype {dtype!r} does not match dtype of out parameter "
@@ -174,21 +176,39 @@ def place(
     """A new tensor, or the one given as `out=`, which takes the shape and keeps its type."""
     if out is None:
         return finish(array, requires_grad, device)
-    target = out_array(name, out, array.shape)
+    target = out_array(name, out, array.shape, name in _SAME_EVERYWHERE)
     target[...] = array
     return out
 
 
-def out_array(name: str, out: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The array of an `out=` tensor to be written to, with a new shape if need be."""
-    if not isinstance(out, Variable):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}")
+# What writes one value, so that memory that several elements share does no harm.
+_SAME_EVERYWHERE = frozenset(("empty", "full", "ones", "zeros"))
+
+
+def out_array(name: str, out: Any, shape: tuple[int, ...], filled: bool = False) -> np.ndarray:
+    """The array of an `out=` tensor to be written to, with a new shape if need be.
+
+    RuntimeError for a tensor that requires grad, and for memory that is read-only or, unless it is
+    `filled` with one value, shared by several elements.
+    """
+    need_out(name, out)
+    if modes.is_grad_enabled() and out._fn is not None:
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
     if out._array.shape != shape:
         out._array = np.empty(shape, out._array.dtype)
-    if out._cell is not None:
-        out._cell[0] = next_seq()
-        out._cell[1] += 1
+    else:
+        inplace.check_memory(out, filled)
+    inplace.bump(out)
     return out._array
+
+
+def need_out(name: str, out: Any) -> None:
+    """TypeError unless `out` is a tensor."""
+    if not isinstance(out, Variable):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}")
 
 
 # -- numbers -------------------------------------------------------------------------------------

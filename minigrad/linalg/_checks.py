@@ -9,7 +9,7 @@ import numpy as np
 from ..ops._lapack import LinAlgError as LinAlgError
 from ..ops._lapack import failed as failed
 from ..ops._matrices import check_tensors, scalar_type
-from ..ops._operands import write_out
+from ..ops._operands import write_each, write_out
 from ..ops._shape import array_of, broadcast_error
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -84,8 +84,7 @@ def written(name: str, out: Any, results: Any) -> Any:
             f"{name}(): argument 'out' must be tuple of {len(results)} Tensors, not "
             f"{out.__class__.__name__}"
         )
-    each = [write_out(name, o, r) for o, r in zip(out, results, strict=True)]
-    return type(results)(each)
+    return type(results)(write_each(name, out, results))
 
 
 def identity_like(x: Any, n: int | None = None) -> Any:

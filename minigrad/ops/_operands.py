@@ -12,7 +12,7 @@ from .. import dtypes
 from ..autograd import inplace, modes
 from ..autograd import variable as _v
 from ..autograd.record import apply
-from ..autograd.variable import Node, Variable, next_seq
+from ..autograd.variable import Node, Variable
 from ..backend import ndarray
 from ..dtypes import type_name
 from ..kernels import cpu
@@ -172,6 +172,34 @@ def to_dtype(input: Any, dtype: np.dtype) -> Any:
 
 def write_out(name: str, out: Any, result: Any) -> Any:
     """Writes a result to the tensor given as `out=`, as PyTorch: resized if the shape differs."""
+    check_out(name, out, result)
+    target, source = out._array, result._array
+    if target.shape != source.shape:
+        if target.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape "
+                f"{list(target.shape)}, which does not match the required output shape "
+                f"{list(source.shape)}. This behavior is deprecated; reuse an out tensor t after "
+                "resizing it, inplace, to zero elements with t.resize_(0).",
+                stacklevel=3,
+            )
+        out._array = source.astype(target.dtype)
+    else:
+        target[...] = source
+    if out._cell is not None:
+        inplace.bump(out)
+    return out
+
+
+def write_each(name: str, outs: Any, results: Any) -> list:
+    """Several results written to as many tensors; nothing is written if one cannot be."""
+    for out, result in zip(outs, results, strict=True):
+        check_out(name, out, result)
+    return [write_out(name, out, result) for out, result in zip(outs, results, strict=True)]
+
+
+def check_out(name: str, out: Any, result: Any) -> None:
+    """Refuses an `out=` that is no tensor or cannot take a result; TypeError or RuntimeError."""
     if not isinstance(out, Variable):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {out.__class__.__name__}")
     if modes.is_grad_enabled() and (result._fn is not None or out._fn is not None):
@@ -187,19 +215,3 @@ def write_out(name: str, out: Any, result: Any) -> Any:
             f"{type_name(to)}"
         )
     inplace.check_memory(out)
-    if target.shape != source.shape:
-        if target.size:
-            warnings.warn(
-                f"An output with one or more elements was resized since it had shape "
-                f"{list(target.shape)}, which does not match the required output shape "
-                f"{list(source.shape)}. This behavior is deprecated; reuse an out tensor t after "
-                "resizing it, inplace, to zero elements with t.resize_(0).",
-                stacklevel=3,
-            )
-        out._array = source.astype(target.dtype)
-    else:
-        target[...] = source
-        if out._cell is not None:
-            out._cell[0] = next_seq()
-            out._cell[1] += 1
-    return out

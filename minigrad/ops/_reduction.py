@@ -16,7 +16,7 @@ from ..exchange import code_of
 from ..kernels import cpu
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
-from ._operands import to_dtype, write_out
+from ._operands import to_dtype, write_each, write_out
 from ._shape import array_of, expand, normalize_dim, shape_of
 from .arith import div, mul
 from .movement import reshape
@@ -103,9 +103,13 @@ def finish(name: str, result: Any, out: Any) -> Any:
     """The result, written to `out` if one was given; its type must be the result's."""
     if out is None:
         return result
+    _check_type(result, out)
+    return write_out(name, out, result)
+
+
+def _check_type(result: Any, out: Any) -> None:
     if isinstance(out, Variable) and out._array.dtype != result._array.dtype:
         raise wrong_out(result._array.dtype, out._array.dtype)
-    return write_out(name, out, result)
 
 
 def finish_pair(name: str, cls: Callable, results: tuple, out: Any) -> Any:
@@ -114,7 +118,9 @@ def finish_pair(name: str, cls: Callable, results: tuple, out: Any) -> Any:
         return cls(results)
     if not isinstance(out, (tuple, list)) or len(out) != len(results):
         raise TypeError(f"{name}(): argument 'out' must be tuple of {len(results)} Tensors")
-    return cls([finish(name, r, o) for r, o in zip(results, out, strict=True)])
+    for result, target in zip(results, out, strict=True):
+        _check_type(result, target)
+    return cls(write_each(name, out, results))
 
 
 def not_empty(name: str, shape: tuple[int, ...], axes: tuple[int, ...], prefix: str = "()") -> None:

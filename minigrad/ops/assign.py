@@ -131,14 +131,16 @@ def without_leading_ones(values: Any, ndim: int) -> Any:
 
 
 def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
-    """Copies `src` (broadcast, converted) over self and returns self.
+    """Copies `src` (a tensor or a number; broadcast, converted) over self and returns self.
 
     Gradient: of `src`, grad summed to its shape; of the old values, zero.
     """
     if not isinstance(src, Variable):
-        raise TypeError(
-            f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
-        )
+        if not isinstance(src, (bool, int, float, np.number, np.bool_)):
+            raise TypeError(
+                f"copy_(): argument 'other' (position 1) must be Tensor, not {_class_name(src)}"
+            )
+        src = _v.wrap(np.asarray(src))
     if fast.fast_assign(self, src):
         return self
     inplace.check_writable(self, recorded=src._fn is not None)

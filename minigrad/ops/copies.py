@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import dtypes
 from ..autograd.record import apply, apply_view
-from ._operands import write_out
+from ._operands import write_each, write_out
 from ._shape import array_arg, broadcast_error, normalize_dim
 from .movement import expand, reshape, squeeze, unsqueeze, view
 from .permutation import permute, t, transpose
@@ -68,8 +68,7 @@ def _several(name: str, pieces: tuple, out: Any) -> Any:
         same = array_arg(name, target).shape == array_arg(name, piece).shape
         if not same and name != "split_with_sizes_copy":
             raise broadcast_error(target, piece)
-        write_out(name, target, piece)
-    return None
+    write_each(name, out, pieces)
 
 
 def alias_copy(input: Any, *, out: Any = None) -> Any:

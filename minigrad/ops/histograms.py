@@ -11,7 +11,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Variable
 from ..dtypes import type_name
 from ..kernels.cpu import widened
-from ._operands import write_out
+from ._operands import write_each
 from ._reduction import constant, is_float
 from ._shape import array_arg, whole
 from .sets import Underived
@@ -183,7 +183,7 @@ def histogram(
     if out is not None:
         if not isinstance(out, (tuple, list)) or len(out) != 2:
             raise TypeError("histogram(): argument 'out' must be tuple of 2 Tensors")
-        results = [write_out("histogram", o, r) for o, r in zip(out, results, strict=True)]
+        results = write_each("histogram", out, results)
     return return_types.histogram(results)
 
 

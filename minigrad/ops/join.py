@@ -11,6 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Variable
+from ..dtypes import type_name
 from ..kernels import places
 from ._operands import to_dtype, write_out
 from ._out import check_apart
@@ -87,7 +88,20 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None)
     if out is None:
         return result
     check_apart(out, *tensors)
+    _check_type(out, result)
     return write_out("cat", out, result)
+
+
+def _check_type(out: Any, result: Any) -> None:
+    """PyTorch's error for an `out=` of a narrower kind is here a TypeError."""
+    if not isinstance(out, Variable):
+        return
+    kind, needed = (dtypes.from_numpy(t._array.dtype) for t in (out, result))
+    if not dtypes.can_cast(needed, kind):
+        raise TypeError(
+            "torch.cat(): input types can't be cast to the desired output type "
+            f"{type_name(kind)}"
+        )
 
 
 def _check_fits(x: Any, lead: Any, dim: int, position: int) -> None:
@@ -123,7 +137,10 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = Non
                 f"and {list(array_arg('stack', x).shape)} at entry {i}"
             )
     result = apply(Stack, tuple(given), d)
-    return result if out is None else write_out("stack", out, result)
+    if out is None:
+        return result
+    _check_type(out, result)
+    return write_out("stack", out, result)
 
 
 def hstack(tensors: Any, *, out: Any = None) -> Any:

@@ -12,7 +12,7 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels._quiet import quiet
 from ..kernels.cpu import widened
-from ._operands import operand_array, result_numpy, write_out
+from ._operands import operand_array, result_numpy, write_each, write_out
 from ._reduction import constant, finish
 from ._shape import array_arg, array_of, whole
 from .arith import div
@@ -128,5 +128,5 @@ def frexp(input: Any, *, out: Any = None) -> Any:
     if out is not None:
         if not isinstance(out, (tuple, list)) or len(out) != 2:
             raise TypeError("frexp(): argument 'out' must be tuple of 2 Tensors")
-        results = [write_out("frexp", o, r) for o, r in zip(out, results, strict=True)]
+        results = write_each("frexp", out, results)
     return return_types.frexp(results)

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable
-from ._operands import to_dtype, write_out
+from ._operands import to_dtype, write_each
 from ._shape import array_arg, array_of
 from .arith import add, mul
 from .channel_norm import batch_norm, group_norm
@@ -95,9 +95,7 @@ def native_batch_norm(
     first, second = _typed(statistics, input, running_mean, weight)
     if out is None:
         return y, first, second
-    a, b, c = (
-        write_out("native_batch_norm", t, r) for t, r in zip(out, (y, first, second), strict=True)
-    )
+    a, b, c = write_each("native_batch_norm", out, (y, first, second))
     return a, b, c
 
 

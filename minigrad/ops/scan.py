@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes, return_types
 from ..autograd.record import apply
-from ..autograd.variable import Node
+from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
 from ..kernels import reduction
 from ..kernels._quiet import quiet, unsupported
@@ -184,6 +184,9 @@ def logcumsumexp(input: Any, dim: Any = MISSING, *, out: Any = None, **names: An
     if not is_float(x):
         kind = type_name(dtypes.from_numpy(x.dtype))
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'")
+    if isinstance(out, Variable) and not is_float(out._array):
+        kinds = [type_name(dtypes.from_numpy(a.dtype)) for a in (x, out._array)]
+        raise RuntimeError(f"logcumsumexp: expected scalar_type {kinds[0]} but found {kinds[1]}")
     return _running("logcumsumexp", Logcumsumexp, input, dim, None, out)
 
 

@@ -144,8 +144,10 @@ def _checked_slice(item: slice) -> slice:
 
 def as_index(item: Any) -> Any:
     """An index tensor: tensors as they are, arrays and sequences of numbers as arrays."""
-    if isinstance(item, (Variable, np.ndarray)):
+    if isinstance(item, Variable):
         return item
+    if isinstance(item, np.ndarray):  # without elements it may have any type
+        return item if item.size or item.dtype.kind != "f" else item.astype(np.int64)
     if isinstance(item, Sequence) and not isinstance(item, str):
         if len(item) == 0:
             return _NOTHING
