@@ -30,8 +30,9 @@ MG_INLINE void copy_run(char* out, const char* in, int64_t bytes, bool use_strea
   int64_t i = 0;
   if (use_stream) {
     const int64_t head = -reinterpret_cast<intptr_t>(out) & (kVectorBytes - 1);
+    // Only where the run begins or ends inside a line: a line that is written both ways is fetched.
     const vb first = load_as<vb>(in);
-    __builtin_memcpy(out, &first, sizeof first);
+    if (head) __builtin_memcpy(out, &first, sizeof first);
     for (i = head; i + kVectorBytes <= bytes; i += kVectorBytes) {
       stream_as(out + i, load_as<vb>(in + i));
     }
@@ -41,6 +42,7 @@ MG_INLINE void copy_run(char* out, const char* in, int64_t bytes, bool use_strea
       __builtin_memcpy(out + i, &v, sizeof v);
     }
   }
+  if (i == bytes) return;
   const vb last = load_as<vb>(in + bytes - kVectorBytes);
   __builtin_memcpy(out + bytes - kVectorBytes, &last, sizeof last);
 }

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _C, maps, numpy_loss
 from ._quiet import rounded
-from .reduction import dense, widened
+from .reduction import dense, total, widened
 
 __all__ = [
     "cross_entropy",
@@ -33,6 +33,8 @@ LOSSES = (
     "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "kl_div", "kl_div_log",
 )  # fmt: skip
+# Their parameter, where a compiled kernel computes them, is the weights of the losses.
+_WEIGHTED = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 def _plain(x: Any) -> Any:
@@ -43,55 +45,42 @@ def _plain(x: Any) -> Any:
 _m: Any = maps  # its functions are made at import
 
 
-def _bce(x: Any, t: Any, w: Any = None) -> Any:
-    """-(t log x + (1 - t) log(1 - x)), the logarithms held above -100, times w."""
-    below = _m.clamp(_m.log1p(_m.neg(x)), -100.0, None)
-    above = _m.clamp(_m.log(x), -100.0, None)
-    loss = _m.sub(_m.mul(below, _m.sub(t, 1.0)), _m.mul(t, above))
-    return loss if w is None else _m.mul(loss, w)
-
-
-def _bce_slope(x: Any, t: Any, w: Any = None) -> Any:
-    """(x - t) / (x (1 - x)), the denominator held above 1e-12, times w."""
-    slope = _m.div(_m.sub(x, t), _m.clamp(_m.mul(_m.sub(1.0, x), x), 1e-12, None))
-    return slope if w is None else _m.mul(slope, w)
-
-
-def _logits(x: Any, t: Any, w: Any = None, pos: Any = None) -> Any:
+def _logits(x: Any, t: Any, w: Any, pos: Any) -> Any:
     """(1 - t) x + (1 + (pos - 1) t) log(1 + e^-x), times w."""
     loss = _m.softplus(_m.neg(x), 1.0, math.inf)
-    if pos is not None:
-        loss = _m.mul(loss, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+    loss = _m.mul(loss, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
     loss = _m.add(loss, _m.mul(_m.sub(1.0, t), x))
     return loss if w is None else _m.mul(loss, w)
 
 
-def _logits_slope(x: Any, t: Any, w: Any = None, pos: Any = None) -> Any:
-    """sigmoid(x) - t, or with pos: (1 + (pos - 1) t) sigmoid(x) - pos t; times w."""
-    slope = _m.sigmoid(x)
-    if pos is None:
-        slope = _m.sub(slope, t)
-    else:
-        slope = _m.mul(slope, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
-        slope = _m.sub(slope, _m.mul(pos, t))
+def _logits_slope(x: Any, t: Any, w: Any, pos: Any) -> Any:
+    """(1 + (pos - 1) t) sigmoid(x) - pos t, times w."""
+    slope = _m.mul(_m.sigmoid(x), _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+    slope = _m.sub(slope, _m.mul(pos, t))
     return slope if w is None else _m.mul(slope, w)
 
 
-# The weighted forms, made of compiled kernels; the others are NumPy's.
+# The forms with weights of classes, made of compiled kernels; the others are NumPy's.
 _FORMS = {
-    "binary_cross_entropy": _bce,
-    "binary_cross_entropy_slope": _bce_slope,
     "binary_cross_entropy_with_logits": _logits,
     "binary_cross_entropy_with_logits_slope": _logits_slope,
 }
 
 
-def _form(name: str, x: Any, t: Any) -> Any:
-    """What computes the values or slopes `name`."""
-    compiled = _FORMS.get(name)
+def _form(name: str, params: tuple, x: Any, t: Any) -> Any:
+    """What computes the values or slopes `name` with parameters of the NumPy form."""
+    compiled = _FORMS.get(name) if len(params) == 2 else None
     if compiled is not None and x.dtype == t.dtype and x.dtype.kind == "f" and x.itemsize > 2:
         return compiled
     return getattr(numpy_loss, name)
+
+
+def _reduced(values: Any, reduction: str) -> Any:
+    """The values (none), their sum or their mean."""
+    if reduction == "none":
+        return values
+    loss = total(values, tuple(range(values.ndim)))
+    return _m.div(loss, float(values.size)) if reduction == "mean" else loss
 
 
 def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
@@ -102,28 +91,31 @@ def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
     """
     op, number, reduction, params = terms
     if op >= 0 and x.size:
-        loss = _C.pair_loss(op, _plain(x), _plain(t), reduction, number)
+        weights = params if name in _WEIGHTED else ()
+        loss = _C.pair_loss(op, _plain(x), _plain(t), "none" if weights else reduction, number)
         if loss is not None:
+            loss = _reduced(_m.mul(loss, *weights), reduction) if weights else loss
             return rounded(loss, x.dtype)
-    values = _form(name, x, t)(x, t, *params)
+    values = _form(name, params, x, t)(x, t, *params)
     return numpy_loss.reduce_loss(values, reduction, x.dtype)
 
 
 def pair_loss_backward(name: str, terms: tuple, grad: Any, x: Any, t: Any, target: bool) -> Any:
     """The gradient of `pair_loss` for x, or for t if `target`."""
     op, number, reduction, params = terms
+    weights = params if name in _WEIGHTED else ()
     d = _C.pair_loss_backward(op, grad, x, t, reduction, number, target)
     if d is not None:
-        return d
+        return _m.mul(d, *weights) if weights else d
     if op >= 0 and x.size:
         wide = _plain(grad), _plain(x), _plain(t)
         d = _C.pair_loss_backward(op, *wide, reduction, number, target)
         if d is not None:
-            return rounded(d, x.dtype)
+            return rounded(_m.mul(d, *weights) if weights else d, x.dtype)
     slope = getattr(numpy_loss, f"{name}_target_slope", None) if target else None
     if slope is not None:
         return numpy_loss.scale_loss(slope(x, t, *params), grad, reduction, x.dtype)
-    slope = _form(f"{name}_slope", x, t)(x, t, *params)
+    slope = _form(f"{name}_slope", params, x, t)(x, t, *params)
     d = numpy_loss.scale_loss(slope, grad, reduction, x.dtype)
     return np.negative(d, out=d) if target else d
 

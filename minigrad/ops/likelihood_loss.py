@@ -100,8 +100,9 @@ def binary_cross_entropy(
         if a.size and not _are_shares(a):
             raise RuntimeError(f"all elements of {which} should be between 0 and 1")
     w = _weight_array(name, "weight", weight, x)
-    terms = (4, 0.0, reduction, ()) if w is None else (-1, 0.0, reduction, (w,))
-    return apply(BinaryCrossEntropy, (input, target), terms)
+    return apply(
+        BinaryCrossEntropy, (input, target), (4, 0.0, reduction, () if w is None else (w,))
+    )
 
 
 class BinaryCrossEntropyWithLogits(Pointwise):
@@ -154,7 +155,7 @@ def binary_cross_entropy_with_logits(
     w = _weight_array(name, "weight", weight, x)
     pos = _weight_array(name, "pos_weight", pos_weight, x)
     params = (w, pos) if pos is not None else () if w is None else (w,)
-    result = apply(cls, pair, (-1 if params else 5, 0.0, reduction, params))
+    result = apply(cls, pair, (5 if pos is None else -1, 0.0, reduction, params))
     # PyTorch computes it in place on 1 - target.
     return result if result._array.dtype == t.dtype else to_dtype(result, t.dtype)
 
