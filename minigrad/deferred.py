@@ -86,7 +86,7 @@ METHODS: dict[str, tuple[str, str]] = {
     **_places("", {"complexes": ("cdouble", "cfloat", "chalf")}),
     # What the functions that make tensors need of it.
     **_places("", {"complexes": ("complex_array=from_array", "complex_data=from_data")}),
-    **_places("", {"complexes": ("to_complex=to_dtype",)}),
+    **_places("", {"complexes": ("as_complex", "to_complex=to_dtype")}),
     **_places("", {"complexes": ("complex_filled=filled",)}),
 }
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..autograd import modes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..deferred import deferred
 from ..ops import _lapack
 from ..ops._matrices import mt
 from ..ops._reduction import constant
@@ -21,6 +23,8 @@ from ..ops.rearrange import diag_embed
 from ..ops.slices import diagonal
 from ._checks import identity_like, matrix, written
 from .systems import inverse_of
+
+as_complex, complex_array = deferred("as_complex"), deferred("complex_array")
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "torch_svd"]
 
@@ -144,7 +148,7 @@ def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     return written("linalg.eigvalsh", out, apply(Eigvalsh, (A,), _uplo(UPLO)))
 
 
-# -- general matrices, as far as their eigenvalues are real ----------------------------------------
+# -- general matrices ------------------------------------------------------------------------------
 
 
 class Eig(Node):
@@ -157,7 +161,7 @@ class Eig(Node):
             raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
         w, v = np.linalg.eig(x)
         if w.dtype.kind == "c":
-            raise _complex("linalg.eig")
+            raise _ComplexValues(w, v)
         return w, v
 
     def backward(self, grads: Any) -> Any:
@@ -180,23 +184,32 @@ class Eig(Node):
         return "LinalgEigBackward0"
 
 
-def _complex(name: str) -> RuntimeError:
-    return RuntimeError(
-        f"{name}: some eigenvalues of the input are complex, and minigrad has no complex numbers; "
-        "needed: a matrix with real eigenvalues (linalg.eigh for a symmetric one)"
-    )
+class _ComplexValues(Exception):
+    """What `Eig` has found for a matrix with complex eigenvalues: these, and the vectors."""
+
+
+def _eig(name: str, A: Any) -> tuple:
+    """Eigenvalues and eigenvectors as complex tensors."""
+    matrix(name, A, square=True)
+    try:
+        return tuple(as_complex(t) for t in apply(Eig, (A,)))
+    except _ComplexValues as found:
+        if modes.is_grad_enabled() and getattr(A, "requires_grad", False):
+            raise NotImplementedError(
+                f"{name}: some eigenvalues are complex, and minigrad has gradients of real ones "
+                "alone; needed: a matrix with real eigenvalues, or no_grad"
+            ) from None
+        return tuple(complex_array(array) for array in found.args)
 
 
 def eig(A: Any, *, out: Any = None) -> Any:
-    """(eigenvalues, eigenvectors) of matrices (..., n, n) with real eigenvalues, as real tensors.
+    """(eigenvalues, eigenvectors) of matrices (..., n, n), complex.
 
-    PyTorch's are complex always. RuntimeError where complex numbers would be needed.
+    NotImplementedError for a gradient where an eigenvalue is not real.
     """
-    matrix("linalg.eig", A, square=True)
-    return written("linalg.eig", out, return_types.linalg_eig(apply(Eig, (A,))))
+    return written("linalg.eig", out, return_types.linalg_eig(_eig("linalg.eig", A)))
 
 
 def eigvals(A: Any, *, out: Any = None) -> Any:
-    """The eigenvalues (..., n) of matrices that have real ones. RuntimeError for complex ones."""
-    matrix("linalg.eigvals", A, square=True)
-    return written("linalg.eigvals", out, apply(Eig, (A,))[0])
+    """The eigenvalues (..., n), complex. NotImplementedError for gradients as `eig`."""
+    return written("linalg.eigvals", out, _eig("linalg.eigvals", A)[0])

@@ -76,7 +76,7 @@ GRADIENTS: dict[str, tuple[Callable, tuple]] = {
     "eigh": (lambda a: sizes(linalg.eigh(symmetric(a))), (B33,)),
     "eigvalsh": (lambda a: linalg.eigvalsh(symmetric(a)), (A33,)),
     "eig": (lambda a, w: sizes(linalg.eig(with_eigenvalues(a, w))), (A33, LEVELS)),
-    "eigvals": (lambda a, w: linalg.eigvals(with_eigenvalues(a, w)), (A33, LEVELS)),
+    "eigvals": (lambda a, w: linalg.eigvals(with_eigenvalues(a, w)).real, (A33, LEVELS)),
     "qr": (linalg.qr, (C43,)),
     "qr wide": (linalg.qr, (D34,)),
     "qr complete": (lambda a: linalg.qr(a, "complete"), (D34,)),
@@ -256,7 +256,11 @@ def test_infos_instead_of_errors() -> None:
         (lambda: linalg.matrix_norm(mg.eye(2), dim=(0, 0)), RuntimeError, "must be different"),
         (lambda: linalg.vector_norm(mg.eye(2), "fro"), TypeError, "must be Number, not str"),
         (lambda: linalg.norm(mg.ones(2, 2, 2), 2), RuntimeError, "must be 1D or 2D"),
-        (lambda: linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]])), RuntimeError, "complex numbers"),
+        (
+            lambda: linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]], requires_grad=True)),
+            NotImplementedError,
+            "some eigenvalues are complex",
+        ),
         (lambda: linalg.multi_dot([mg.eye(2)]), RuntimeError, "at least 2 tensors"),
         (lambda: linalg.vander(mg.ones(3, dtype=mg.bool)), RuntimeError, "but got Bool"),
         (lambda: mg.symeig(mg.eye(2)), RuntimeError, "is now removed"),
@@ -279,12 +283,18 @@ def test_not_differentiable() -> None:
         mg.geqrf(a)[0].sum().backward()
 
 
-def test_real_eigenvalues() -> None:
-    a = with_eigenvalues(A33, LEVELS).detach()
+@pytest.mark.parametrize(
+    "a", [with_eigenvalues(A33, LEVELS).detach(), A33.detach(), B33.detach()[0]]
+)
+def test_eigenvalues_of_general_matrices(a: Any) -> None:
     w, v = linalg.eig(a)
+    assert (
+        w.dtype == v.dtype == mg.complex128 and linalg.eig(a.float()).eigenvalues.dtype == mg.cfloat
+    )
     np.testing.assert_allclose((a @ v).numpy(), (v * w).numpy(), atol=1e-12)
-    np.testing.assert_allclose(sorted(w.tolist()), [1, 2, 4])
-    np.testing.assert_allclose(linalg.vector_norm(v, dim=0).numpy(), 1)
+    np.testing.assert_allclose(np.sort(w.numpy()), np.sort(np.linalg.eigvals(a.numpy())))
+    np.testing.assert_allclose(v.abs().pow(2).sum(0).numpy(), 1)
+    np.testing.assert_array_equal(linalg.eigvals(a).numpy(), w.numpy())
 
 
 def test_reprs_and_names() -> None:
