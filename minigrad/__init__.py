@@ -116,10 +116,10 @@ _einops_backend.watch()
 _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
-        "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub", "jit",
-        "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides", "profiler", "runner",
-        "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
-        "train", "types", "utils", "version", "vision", "xpu",
+        "compiler", "compress", "cpu", "cuda", "distributed", "distributions", "fft", "func",
+        "hub", "jit", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides",
+        "profiler", "runner", "serialization", "signal", "sparse", "special", "storage",
+        "testing", "torch_version", "train", "types", "utils", "version", "vision", "xpu",
     }
 )  # fmt: skip
 
