@@ -59,6 +59,11 @@ def read() -> Settings:
     )
 
 
+def variable(name: str) -> str | None:
+    """A variable that the program names itself (a key's); None if it is unset."""
+    return os.environ.get(name)
+
+
 def launch_environment() -> dict[str, str]:
     """What a launcher of several processes (torchrun) has told this one."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",

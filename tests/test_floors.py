@@ -15,6 +15,7 @@ FLOORS = [
     ("__main__", 9),
     ("runner", 9),
     ("vision", 8),
+    ("secure", 8),
     ("train", 8),
     ("compress", 8),
     ("einops_backend", 5),

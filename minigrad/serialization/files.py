@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from .names import path_of
@@ -64,6 +65,16 @@ def _write(f: Any, path: Any, write: Any) -> None:
     if path is None:
         write(f if isinstance(f, _SEEKABLE) else _Forward(f))
         return
+    with replaced(path) as stream:
+        write(stream)
+
+
+@contextlib.contextmanager
+def replaced(path: Any) -> Iterator[Any]:
+    """A stream of a file that takes the place of what is at `path` when the block has ended well.
+
+    Until then the old file stays whole; after an exception it stays, and nothing else is left.
+    """
     path, given = os.path.realpath(path), path  # a link stays: the file that it names is replaced
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
@@ -71,14 +82,14 @@ def _write(f: Any, path: Any, write: Any) -> None:
     if os.path.lexists(path):
         if not os.path.isfile(path):  # a device or a pipe is written to; a folder is an error
             with open(given, "wb") as stream:
-                write(stream)
+                yield stream
             return
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), given)
     handle, temporary = tempfile.mkstemp(prefix=".minigrad-", dir=folder)
     try:
         with os.fdopen(handle, "wb") as stream:
-            write(stream)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, _mode_of(path))
