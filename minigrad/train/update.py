@@ -11,7 +11,8 @@ from .. import amp, dtypes
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from ..optim import LBFGS
-from .feed import size_of
+from .accumulation import shares
+from .sam import SAM, frozen_running_stats
 
 _PRECISIONS = {"32-true": None, "bf16-mixed": dtypes.bfloat16, "16-mixed": dtypes.float16}
 
@@ -72,8 +73,9 @@ class Update:
 
         def closure() -> Any:
             self.optimizer.zero_grad()
-            made.results.clear()
-            total = self._backward(model, compute, batches, made)
+            again = made.results and isinstance(self.optimizer, SAM)
+            with frozen_running_stats(model) if again else contextlib.nullcontext():
+                total = self._backward(model, compute, batches, made)
             if self.scaler is not None and self.clip is not None:
                 self.scaler.unscale_(self.optimizer)
             self._clip(made)
@@ -93,14 +95,14 @@ class Update:
         return made
 
     def _backward(self, model: Module, compute: Callable, batches: list, made: Made) -> Any:
-        sizes = [size_of(batch) for batch in batches]
+        first = not made.results  # results are those at the parameters before the step
         total: Any = 0.0
-        for i, (batch, size) in enumerate(zip(batches, sizes)):
+        for i, (batch, weight) in enumerate(zip(batches, shares(batches))):
             with self.autocast():
                 loss, output, target = compute(batch)
-            made.results.append((loss.detach(), output, target))
-            # Weights by size: the gradient is that of one batch of all samples.
-            share = loss if len(batches) == 1 else loss * (size / sum(sizes))
+            if first:
+                made.results.append((loss.detach(), output, target))
+            share = loss if len(batches) == 1 else loss * weight
             if self.penalty is not None and i == 0:
                 share = share + self.penalty(model)
             (share if self.scaler is None else self.scaler.scale(share)).backward()
