@@ -99,8 +99,7 @@ def _check_type(out: Any, result: Any) -> None:
     kind, needed = (dtypes.from_numpy(t._array.dtype) for t in (out, result))
     if not dtypes.can_cast(needed, kind):
         raise TypeError(
-            "torch.cat(): input types can't be cast to the desired output type "
-            f"{type_name(kind)}"
+            f"torch.cat(): input types can't be cast to the desired output type {type_name(kind)}"
         )
 
 

@@ -83,14 +83,15 @@ class BatchSizeScheduler(Callback):
     """
 
     def __init__(self, loader: Any, sizes: dict[int, int] | Callable[[int], int]) -> None:
-        self.sampler: Any = getattr(loader, "batch_sampler", None)
-        if not hasattr(self.sampler, "batch_size"):
+        first = getattr(getattr(loader, "batch_sampler", None), "batch_size", None)
+        if first is None:
             raise TypeError(
                 f"BatchSizeScheduler: the loader ({type(loader).__name__}) has no batch sampler "
                 "with a batch_size; needed: a DataLoader with automatic batching"
             )
+        self.sampler = loader.batch_sampler
         self.sizes = sizes
-        self.first = self.sampler.batch_size
+        self.first: int = first
         self.epoch = 0
         self._set(0)
 
