@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -16,6 +18,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 # bit can change an action, so only its first updates are compared.
 RUNS = {
     "char_gpt": ["--steps", "4", "--batch-size", "4"],
+    "cifar10_cnn": ["--epochs", "2", "--steps", "3", "--data", "absent"],
     "digits_classifier": ["--epochs", "1", "--steps", "4"],
     "gan": ["--steps", "6"],
     "karate_gcn": ["--steps", "10"],
@@ -23,16 +26,17 @@ RUNS = {
     "reinforce_cartpole": ["--steps", "2", "--longest", "40"],
     "vae": ["--epochs", "1", "--steps", "4"],
 }
-NEEDS = {"digits_classifier": "mlxtend", "vae": "mlxtend"}
+NEEDS = {"cifar10_cnn": "mlxtend", "digits_classifier": "mlxtend", "vae": "mlxtend"}
 
 
-def curve(name: str, folder: Path, *, with_minigrad: bool) -> list[dict[str, float]]:
+def curve(name: str, folder: Path, *arguments: str, with_minigrad: bool) -> list[dict[str, float]]:
     """The rows of the table that a short run writes."""
     launch = ["-m", "minigrad"] if with_minigrad else []
     # The checkout's package comes first, as it does for the tests.
     paths = [str(Path(p).resolve()) for p in sys.path if p]
+    command = [sys.executable, *launch, str(EXAMPLES / f"{name}.py"), *RUNS[name]]
     done = subprocess.run(
-        [sys.executable, *launch, str(EXAMPLES / f"{name}.py"), *RUNS[name], "--out", str(folder)],
+        [*command, "--out", str(folder), *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
@@ -60,6 +64,33 @@ def test_first_numbers(name: str, tmp_path: Path) -> None:
     for a, b in zip(ours, theirs):
         for key, value in b.items():  # of 1 000 answers a few lie on the edge
             assert a[key] == pytest.approx(value, rel=2e-3, abs=5e-3 if key == "accuracy" else 2e-4)
+
+
+def test_both_formats_of_cifar10(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    texts = [f"class {i}".replace(" ", "_") for i in range(10)]
+    pickles = tmp_path / "a" / "cifar-10-batches-py"
+    binary = tmp_path / "b" / "cifar-10-batches-bin"
+    for folder in (pickles, binary):
+        folder.mkdir(parents=True)
+    for name in names:
+        pixels = rng.integers(0, 256, (70, 3072), np.uint8)
+        labels = rng.integers(0, 10, 70)
+        batch = {b"data": pixels, b"labels": labels.tolist()}
+        (pickles / name).write_bytes(pickle.dumps(batch, protocol=2))
+        records = np.concatenate([labels[:, None].astype(np.uint8), pixels], 1)
+        (binary / f"{name}.bin").write_bytes(records.tobytes())
+    (pickles / "batches.meta").write_bytes(
+        pickle.dumps({b"label_names": [text.encode() for text in texts]}, protocol=2)
+    )
+    (binary / "batches.meta.txt").write_text("\n".join(texts))
+    rows = [
+        curve("cifar10_cnn", folder, "--data", str(folder), with_minigrad=True)
+        for folder in (tmp_path / "a", tmp_path / "b")
+    ]
+    assert rows[0] == rows[1] and len(rows[0]) == 2
+    assert not (tmp_path / "a" / "digits-in-cifar10-format").exists()
 
 
 def test_every_example_is_run() -> None:
