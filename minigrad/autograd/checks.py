@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import warnings
 from collections.abc import Callable, Sequence
@@ -37,28 +38,49 @@ def gradcheck(
     """Whether `func`'s gradients equal central differences, for inputs that require grad.
 
     Compares the whole Jacobian of each output and input, or with `fast_mode` one random direction
-    of each. Inputs should be float64. GradcheckError (False without `raise_exception`) where
-    |analytical - numerical| > atol + rtol * |numerical|, or where two backward passes differ by
-    more than `nondet_tol`.
+    of each. `check_forward_ad`: also, or only, the tangents of forward mode; `check_batched_grad`:
+    also gradients that are mapped over. Inputs should be float64. GradcheckError (False without
+    `raise_exception`) where |analytical - numerical| > atol + rtol * |numerical|, or where two
+    backward passes differ by more than `nondet_tol`.
     """
-    if check_forward_ad or check_batched_grad or check_batched_forward_grad:
+    if not check_backward_ad and not check_forward_ad:
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_backward_ad to be True"
+        )
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
+        )
+    if check_batched_forward_grad:
         raise NotImplementedError(
-            "gradcheck: forward-mode and batched gradients do not exist here; needed: "
-            "check_forward_ad=False, check_batched_grad=False, check_batched_forward_grad=False"
+            "gradcheck: tangents are not mapped over; needed: check_batched_forward_grad=False"
         )
     inputs = _as_tuple(inputs)
     _check_inputs(inputs)
+    check = _Check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
     try:
+        if check_forward_ad:
+            check.forward()
         if check_backward_ad:
-            check = _Check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
             check.run(fast_mode)
             if check_undefined_grad:
                 check.undefined_gradients()
+            if check_batched_grad:
+                check.batched()
     except GradcheckError:
         if raise_exception:
             raise
         return False
     return True
+
+
+def _loaded(name: str) -> Any:
+    """A module above this one, which only these checks need."""
+    return importlib.import_module(f"{__package__.rpartition('.')[0]}.{name}")
 
 
 def _as_tuple(value: Any) -> tuple:
@@ -255,6 +277,51 @@ class _Check:
                         f"Jacobian mismatch for output {j} with respect to input {i} along a "
                         f"random direction,\nnumerical:{numeric}\nanalytical:{analytic}\n"
                     )
+
+    def forward(self) -> None:
+        """Tangents of forward mode, of each element of each input."""
+        forward_ad = _loaded("func.forward_ad")
+        numeric = self._numeric()
+        checked = [t._fn is not None for t in self.outputs()]  # others are constants
+        for position, i in enumerate(self.free):
+            array = self.inputs[i]._array
+            for row, index in enumerate(self.xp.ndindex(*array.shape)):
+                tangent = self.xp.zeros(array.shape, array.dtype)
+                tangent[index] = 1
+                with forward_ad.dual_level():
+                    dual = forward_ad.make_dual(self.inputs[i], wrap(tangent))
+                    results = _as_tuple(self.func(*self.inputs[:i], dual, *self.inputs[i + 1 :]))
+                    outputs = [t for t in results if isinstance(t, Variable) and is_float(t._array)]
+                    tangents = [forward_ad.unpack_dual(t).tangent for t in outputs]
+                for j, (output, t) in enumerate(zip(outputs, tangents, strict=True)):
+                    if not checked[j]:
+                        continue
+                    found = self.xp.zeros(output._array.shape) if t is None else t._array
+                    a, n = found.astype("float64").ravel(), numeric[position][j][row]
+                    if not self._close(a, n):
+                        raise GradcheckError(
+                            f"Jacobian computed with forward mode mismatch for output {j} with "
+                            f"respect to input {i},\nnumerical:{n}\nanalytical:{a}\n"
+                        )
+
+    def batched(self) -> None:
+        """A map over gradients of the outputs must give what each gives by itself."""
+        free = [self.inputs[i] for i in self.free]
+        for output in self.outputs():
+            if output._fn is None:
+                continue
+            weights = self.xp.stack([w._array for w in _random_like((output, output), False)])
+            weights[1] *= -2
+            options = {"retain_graph": True, "allow_unused": True}
+            together = api.grad(output, free, wrap(weights), is_grads_batched=True, **options)
+            for k in range(2):
+                each = api.grad(output, free, wrap(weights[k]), **options)
+                for i, one, both in zip(self.free, each, together, strict=True):
+                    if one is not None and not self._close(both._array[k], one._array):
+                        raise GradcheckError(
+                            f"While computing batched gradients, got: {both} for input {i}, which "
+                            f"disagrees with the gradient by itself, {one}"
+                        )
 
     def undefined_gradients(self) -> None:
         """A backward must accept that gradients of some of its outputs do not arrive."""

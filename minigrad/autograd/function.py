@@ -31,13 +31,16 @@ class FunctionCtx(Node):
         self.dirty: tuple = ()
         self.non_differentiable: tuple = ()
         self.saved = self.cells = self.hooks = None
+        self.for_forward: tuple = ()
+        self.runs_jvp = False
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps inputs or outputs for backward, checked against later writes in place."""
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Accepted and not used: products J v are computed from `backward`."""
+        """Keeps tensors for the class's `jvp`, whose `saved_tensors` they are."""
+        self.for_forward = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Says which inputs forward has written in place."""
@@ -60,7 +63,12 @@ class FunctionCtx(Node):
 
     @property
     def saved_tensors(self) -> tuple:
-        """What was given to `save_for_backward`; nothing while forward still runs."""
+        """What was given to `save_for_backward`; nothing while forward still runs.
+
+        In `jvp`, what was given to `save_for_forward`.
+        """
+        if self.runs_jvp:
+            return self.for_forward
         if self.saved is None:
             return ()
         if self.saved is RELEASED:

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from .. import dispatch, element_calls
 from ..autograd import modes
+from ..autograd.function import Function
 from ..autograd.variable import Variable, is_float, set_requires_grad, wrap
 from ..tensor import Tensor
+from . import _user_functions
 from ._batched import flatten, rebuild
 from ._gradients import is_foreign, pull, start, zeros
 
@@ -93,6 +95,8 @@ def _call(func: Callable, args: tuple, kwargs: dict) -> Any:
                 )
             result = dispatch.plain(func)(*given, **{k: enter(v) for k, v in kwargs.items()})
             originals = {id(new): value for value, new, _ in entered.values()}
+            if func is _user_functions.apply and args[0].jvp is not Function.jvp:
+                return _by_jvp(args, result, list(entered.values()), recording)
             if _writes(func):
                 target, new, _ = entered[id(args[0])]
                 target.tangent = _pushed([new], list(entered.values()), recording)[0]
@@ -100,6 +104,34 @@ def _call(func: Callable, args: tuple, kwargs: dict) -> Any:
             return _as_duals(result, list(entered.values()), originals, recording)
     finally:
         modes.set_recording(recording)
+
+
+def _by_jvp(args: tuple, result: Any, entered: list, recording: bool) -> Any:
+    """The outputs of a user's Function with the tangents that its `jvp` returns."""
+    cls, *inputs = args
+    outputs = list(result) if isinstance(result, tuple) else [result]
+    node = next((t.grad_fn for t in outputs if isinstance(t, Variable) and t._fn is not None), None)
+    modes.set_recording(recording)
+    assert node is not None
+    node.runs_jvp = True
+    try:
+        tangents = cls.jvp(node, *[v.tangent if _is_dual(v) else None for v in inputs])
+    finally:
+        node.runs_jvp = False
+    tangents = list(tangents) if isinstance(tangents, tuple) else [tangents]
+    if len(tangents) != len(outputs):
+        raise RuntimeError(
+            f"{cls.__name__}.jvp returned {len(tangents)} tangents; needed: one for each of "
+            f"{len(outputs)} outputs"
+        )
+    starts = [first for _, _, first in entered]
+    duals = [
+        value
+        if tangent is None or not isinstance(value, Variable)
+        else _dual(value if is_foreign([value], starts) else value.detach(), tangent)
+        for value, tangent in zip(outputs, tangents, strict=True)
+    ]
+    return tuple(duals) if isinstance(result, tuple) else duals[0]
 
 
 def _as_duals(result: Any, entered: list, originals: dict, recording: bool) -> Any:
@@ -153,6 +185,7 @@ def enter_dual_level() -> int:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
     _state.count += 1
     _state.level = _state.count
+    dispatch.register([_user_functions.apply])
     dispatch.arm(Tensor)
     return 0
 

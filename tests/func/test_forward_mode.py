@@ -177,3 +177,54 @@ def test_tangents_are_pytorchs(name: str, mode: str) -> None:
             if x is not None:
                 assert x.dtype == y.dtype
                 np.testing.assert_allclose(x, y, rtol=1e-7, atol=1e-9)
+
+
+class Twice(mg.autograd.Function):
+    """x and y, doubled; `jvp` says three times, so that its use is seen."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, y: Any, factor: float) -> Any:
+        ctx.save_for_forward(x)
+        ctx.save_for_backward(y)
+        return x * factor, y * factor
+
+    @staticmethod
+    def jvp(ctx: Any, of_x: Any, of_y: Any, of_factor: Any) -> Any:
+        assert len(ctx.saved_tensors) == 1 and of_factor is None
+        return of_x * 3, of_y
+
+    @staticmethod
+    def backward(ctx: Any, grad_x: Any, grad_y: Any) -> Any:
+        return grad_x * 2, grad_y * 2, None
+
+
+def test_a_functions_own_jvp_is_used() -> None:
+    ad = mg.autograd.forward_ad
+    x, y = mg.ones(2), mg.ones(2)
+    with ad.dual_level():
+        outs = Twice.apply(ad.make_dual(x, mg.ones(2)), y, 2.0)
+        first, second = (ad.unpack_dual(t) for t in outs)
+    assert first.tangent.tolist() == [3, 3] and second.tangent is None
+    assert first.primal.tolist() == [2, 2] == second.primal.tolist()
+    with ad.dual_level():  # without one, backward says what the tangent is
+        dual = mg.relu(ad.make_dual(x, mg.ones(2))) * 2
+        assert ad.unpack_dual(dual).tangent.tolist() == [2, 2]
+
+
+def test_gradcheck_checks_tangents_and_maps() -> None:
+    x = mg.randn(2, 3, dtype=mg.float64, requires_grad=True)
+    y = mg.randn(3, dtype=mg.float64, requires_grad=True)
+    check = mg.autograd.gradcheck
+    assert check(lambda a, b: (a.sin() * b, a @ b, a.detach()), (x, y), check_forward_ad=True,
+                 check_batched_grad=True)  # fmt: skip
+    with pytest.raises(RuntimeError, match="Jacobian computed with forward mode mismatch"):
+        check(lambda a: Twice.apply(a, a.detach(), 2.0)[0], (x,), check_forward_ad=True)
+    wrong = (lambda a: Twice.apply(a, a.detach(), 2.0)[0], (x,))
+    assert check(*wrong) and not check(*wrong, check_forward_ad=True, raise_exception=False)
+    for options in (
+        {"check_backward_ad": False},
+        {"check_backward_ad": False, "check_forward_ad": True, "check_batched_grad": True},
+        {"check_batched_forward_grad": True},
+    ):
+        with pytest.raises(AssertionError):
+            check(mg.sin, (x,), **options)
