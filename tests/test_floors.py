@@ -18,6 +18,7 @@ FLOORS = [
     ("secure", 8),
     ("train", 8),
     ("compress", 8),
+    ("transfer", 8),
     ("einops_backend", 5),
     ("einops_layers", 7),
     ("optim", 7),
