@@ -147,6 +147,8 @@ def _check_bounds(dtype: np.dtype, kind: str, low: int, high: int | None) -> Non
     if kind in _LARGEST_EXACT:
         most = _LARGEST_EXACT[kind]
         for name, value in (("from", low), ("to - 1", last)):
+            if kind == "float16" and abs(value) > 65504:
+                raise RuntimeError(f"{name} is out of bounds for c10::Half")
             if abs(value) > most:
                 warnings.warn(
                     f"{name} is out of bounds [-{most}, {most}]. {kind} cannot hold every integer "

@@ -241,7 +241,7 @@ def randperm(
         wanted = out._array.dtype
     if wanted.kind == "b":
         raise fills.unsupported("randperm", wanted)
-    most = _LONGEST.get(wanted.name) or np.iinfo(wanted).max
+    most = _LONGEST.get(wanted.name) or int(np.iinfo(wanted).max) + 1
     if count > most:
         name = wanted.name + ("_t" if wanted.kind in "iu" else "")
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")

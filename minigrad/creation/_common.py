@@ -214,8 +214,8 @@ def need_out(name: str, out: Any) -> None:
 # -- numbers -------------------------------------------------------------------------------------
 
 
-def number(value: Any) -> Any:
-    """A leaf of a nest as a Python or NumPy number."""
+def number(value: Any, inferred: bool = True) -> Any:
+    """A leaf of a nest as a Python or NumPy number; `inferred`: which says the result's type."""
     if isinstance(value, (bool, int, float, np.generic)):
         return value
     if isinstance(value, Variable):
@@ -234,6 +234,8 @@ def number(value: Any) -> Any:
         )
     if hasattr(value, "__index__"):
         return value.__index__()
+    if not inferred:
+        raise TypeError(f"must be real number, not {value.__class__.__name__}")
     raise RuntimeError(f"Could not infer dtype of {value.__class__.__name__}")
 
 
@@ -264,6 +266,8 @@ def _wrapped(leaf: Any, info: np.iinfo) -> int:
         if info.kind == "u" and -info.max <= value < 0 and isinstance(leaf, (int, np.integer)):
             return value + info.max + 1
         if info.bits == 64:
+            if isinstance(leaf, (float, np.floating)):
+                raise RuntimeError("value cannot be converted to type int64 without overflow")
             raise ValueError("Overflow when unpacking long long")
     name = np.dtype(info.dtype).name
     raise RuntimeError(f"value cannot be converted to type {name} without overflow")

@@ -87,7 +87,7 @@ def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
         or hasattr(data, "__array__")
         or hasattr(data, "__array_interface__")
     ):
-        source = _checked(np.asarray(data))
+        source = _checked(np.asarray(data), wanted)
         return clone(source) if wanted is None else to_dtype(source, wanted)
     shape = _shape_of_nest(data)
     leaves: list = []
@@ -105,14 +105,18 @@ def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
         )
         assert found is not None
     else:
-        leaves = [number(leaf) for leaf in leaves]
+        leaves = [number(leaf, wanted is None) for leaf in leaves]
         found = _promoted(leaves)
     return fill_from(leaves, found if wanted is None else wanted).reshape(shape)
 
 
-def _checked(array: np.ndarray) -> np.ndarray:
-    """An array that a tensor could share. TypeError or ValueError otherwise."""
-    dtypes.from_numpy(array.dtype)
+def _checked(array: np.ndarray, wanted: np.dtype | None = None) -> np.ndarray:
+    """An array that a tensor could share, or (unsigned numbers of any size) be converted to.
+
+    TypeError or ValueError otherwise.
+    """
+    if wanted is None or array.dtype.kind != "u":
+        dtypes.from_numpy(array.dtype)
     if not array.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion "
@@ -208,8 +212,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     if isinstance(data, Variable):
         return data if wanted is None or data._array.dtype == wanted else to_dtype(data, wanted)
     if isinstance(data, np.ndarray):
-        array = _checked(data)
-        return _v.wrap(array if wanted is None else array.astype(wanted, copy=False))
+        array = _checked(data, wanted)
+        if wanted is not None and array.dtype != wanted:
+            array = to_dtype(array, wanted)
+        return _v.wrap(array)
     return _v.wrap(array_from(data, wanted))
 
 
@@ -242,10 +248,10 @@ def asarray(
             t = alias(t)
         return t
     if isinstance(obj, np.ndarray):
-        array = _checked(obj)
+        array = _checked(obj, wanted)
         if wanted is not None and array.dtype != wanted:
             _refuse_copy(copy)
-            array = array.astype(wanted)
+            array = to_dtype(array, wanted)
         elif copy:
             array = array.copy()
         return finish(array, requires_grad)

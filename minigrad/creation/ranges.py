@@ -85,6 +85,7 @@ def _numbers(n: int) -> np.ndarray:
     return out
 
 
+@quiet
 def _steps(start: Any, end: Any, step: Any, wanted: np.dtype) -> np.ndarray:
     if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
         n = max(0, -((start - end) // step))

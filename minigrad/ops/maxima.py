@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -196,7 +197,10 @@ def _extremum(
         if names:
             return renamed(op, locals())
         if other is MISSING and isinstance(dim, Variable):
-            other = dim
+            if keepdim is False:
+                other = dim
+            else:  # a number as a tensor
+                dim = operator.index(dim)
         if other is not MISSING:
             return elementwise(input, other, out=out)
         if out is None:

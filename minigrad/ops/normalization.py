@@ -223,7 +223,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{torch_name(x)}"
         )
-    if not isinstance(dim, (tuple, list)):
+    if dim is not None and not isinstance(dim, (tuple, list)):
         normalize_dim(dim, x.ndim)
     if not x.ndim:
         result = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())

@@ -166,7 +166,7 @@ def norm(
     """
     order = 2.0 if p is None or p == "fro" else 0.5 if isinstance(p, str) else float(p)
     number = _KINDS.get(order)
-    several = dim is not None and dim.__class__ is not int and len(dim) > 2
+    several = isinstance(dim, (tuple, list)) and len(dim) > 2
     if number is not None and dtype is None and out is None and not (p == "fro" and several):
         result = _reduce(Norm, number, input, dim, keepdim, order)
         if result is not None:

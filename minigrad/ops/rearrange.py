@@ -14,7 +14,7 @@ from ..kernels import cpu, fast
 from ._format import check_format, order_in_copy
 from ._operands import write_out
 from ._out import write_exact
-from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, sum_to
+from ._shape import array_arg, as_shape, normalize_dim, normalize_dims, sum_to, whole
 from .movement import reshape
 from .permutation import transpose
 from .slices import OnDiagonal, Slice, at_dim, diagonal
@@ -119,7 +119,7 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
         raise RuntimeError(
             f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    k %= 4
+    k = whole("rot90(): k", k) % 4
     if k == 0:
         return clone(input)
     if k == 2:

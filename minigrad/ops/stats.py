@@ -86,6 +86,11 @@ def _arguments(
     x = array_arg(name, input)
     check_flag(name, keepdim)
     if isinstance(dim, bool):  # var(x, unbiased)
+        if keepdim:
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments: 'unbiased' and 'keepdim' "
+                "without 'dim'"
+            )
         dim, unbiased = None, dim
     if unbiased is not None:
         if correction is not None:
