@@ -257,6 +257,9 @@ def test_warnings_and_errors():
         lr_scheduler.StepLR("sgd", 1)
     with pytest.raises(KeyError, match="initial_lr"):
         lr_scheduler.StepLR(optimizer(mg), 1, last_epoch=3)
+    for call in ("LambdaLR(o, lambda e: 0.5)", "MultiplicativeLR(o, lambda e: 0.5)"):
+        ours, theirs = (make(lib, call)[1].state_dict() for lib in (mg, torch))
+        assert list(ours) == list(theirs)
     for call, message in [
         ("LambdaLR(o, [lambda e: 1.0])", "Expected 2 lr_lambdas, but got 1"),
         ("LinearLR(o, 0.0)", "greater than 0"),

@@ -156,6 +156,8 @@ def _check_target(x: Any, t: Any) -> None:
         raise ValueError(
             f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({batch})."
         )
+    if x.ndim > 1 and not t.ndim:  # of no scores
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if x.ndim <= 2 and t.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if t.dtype.kind not in "iu" or t.dtype.itemsize not in (1, 8) or t.dtype.str == "|i1":

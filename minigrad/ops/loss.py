@@ -78,8 +78,13 @@ def composed_name(reduction: str, last: str) -> str:
 
 
 def pair_of(name: str, input: Any, target: Any, warn: bool = True) -> tuple[Any, Any]:
-    """Input and target of one shape and dtype: broadcast (with a warning) and promoted."""
+    """Input and target of one shape and dtype: promoted and broadcast, or with `warn` in turn.
+
+    A loss of PyTorch that warns broadcasts first, so that a tensor without dimensions counts like
+    the others when types are promoted.
+    """
     x, t = need_tensor(name, "input", input), need_tensor(name, "target", target)
+    dtype = x.dtype if x.dtype == t.dtype or warn else result_numpy(name, input, target)
     if x.shape != t.shape:
         if warn:
             warnings.warn(
@@ -94,7 +99,7 @@ def pair_of(name: str, input: Any, target: Any, warn: bool = True) -> tuple[Any,
             raise broadcast_error(x, t) from None
         input, target = _expanded(input, shape), _expanded(target, shape)
     if x.dtype != t.dtype:
-        dtype = result_numpy(name, input, target)
+        dtype = result_numpy(name, input, target) if warn else dtype
         input = input if x.dtype == dtype else to_dtype(input, dtype)
         target = target if t.dtype == dtype else to_dtype(target, dtype)
     return input, target

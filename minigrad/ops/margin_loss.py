@@ -21,7 +21,7 @@ from .arith import add, div, mul, neg, sub
 from .compare import eq, ne, where
 from .distance import pairwise_distance
 from .extrema import clamp_min, minimum
-from .reduce import mean, sum
+from .reduce import sum
 from .unary import exp, log, log1p, sqrt
 
 __all__ = [
@@ -366,11 +366,17 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """Binary cross-entropy of logits (N, C) averaged over the classes, then reduced."""
+    """Binary cross-entropy of logits (N, C) averaged over the classes, then reduced.
+
+    IndexError for an input without dimensions.
+    """
     reduction = reduction_of(size_average, reduce, reduction)
-    need_tensor("multilabel_soft_margin_loss", "input", input)
+    x = need_tensor("multilabel_soft_margin_loss", "input", input)
     need_tensor("multilabel_soft_margin_loss", "target", target)
+    if not x.ndim:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     loss = neg(add(mul(target, logsigmoid(input)), mul(sub(1, target), logsigmoid(neg(input)))))
     if weight is not None:
         loss = mul(loss, weight)
-    return reduced(mean(loss, -1), reduction)
+    # The classes are the input's last dimension, also where the target has more dimensions.
+    return reduced(div(sum(loss, x.ndim - 1), x.shape[-1]), reduction)

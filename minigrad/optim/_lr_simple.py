@@ -33,6 +33,7 @@ class _FunctionLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """All attributes but the optimizer; of the functions only objects' attributes."""
         state = super().state_dict()
+        del state["lr_lambdas"]  # stands last in PyTorch's dictionary
         state["lr_lambdas"] = [function_state(f) for f in self.lr_lambdas]
         return state
 
