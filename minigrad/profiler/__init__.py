@@ -1,5 +1,6 @@
-"""`minigrad.profiler`: how long operations take, measured while a program runs."""
+"""`minigrad.profiler`: how long operations take, measured while a program runs, and energy."""
 
+from .energy import energy as energy
 from .events import EventList as EventList
 from .events import FunctionEvent as FunctionEvent
 from .profile import ProfilerAction as ProfilerAction

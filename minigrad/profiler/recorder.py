@@ -79,7 +79,7 @@ class Recorder:
             if name is None:
                 if code.co_name != "backward" or not code.co_filename.startswith(_OPS):
                     return
-                name = f"{type(frame.f_locals.get('self')).__name__}Backward0"
+                name = type(frame.f_locals.get("self")).__name__  # such as ReluBackward0
             self.enter(name, frame)
         elif event == "return":
             stack = getattr(self.local, "stack", None)
