@@ -1,9 +1,16 @@
-"""Training recipes: a loop with exact resume, stopping, schedules, finders, penalties, SAM."""
+"""Training recipes: a loop with exact resume, what goes into one, and selection of models.
+
+`Classifier` and `Regressor` need scikit-learn: `pip install "minigrad[sklearn]"`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .accumulation import accumulate
 from .callbacks import Callback
 from .checkpoints import ModelCheckpoint
 from .finders import BatchSizes, LRFinder, lr_find, scale_batch_size
+from .folds import KFold, StratifiedKFold, cross_validate
 from .loggers import (
     CSVLogger,
     LogTo,
@@ -23,8 +30,13 @@ from .schedules import (
     get_cosine_schedule_with_warmup,
     get_linear_schedule_with_warmup,
 )
+from .search import OptunaPruning, search
 from .stopping import EarlyStopping
 from .trainer import Trainer
+
+if TYPE_CHECKING:  # they need scikit-learn
+    from .estimator import Classifier as Classifier
+    from .estimator import Regressor as Regressor
 
 __all__ = [
     "SAM",
@@ -33,17 +45,21 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "EarlyStopping",
+    "KFold",
     "L1Penalty",
     "L2Penalty",
     "LRFinder",
     "LogTo",
     "ModelCheckpoint",
+    "OptunaPruning",
     "PlotHistory",
     "ProgressBar",
+    "StratifiedKFold",
     "TensorBoardLogger",
     "Trainer",
     "accumulate",
     "accuracy",
+    "cross_validate",
     "decoupled_l1",
     "decoupled_weight_decay",
     "frozen_running_stats",
@@ -55,7 +71,18 @@ __all__ = [
     "plot_history",
     "random_state",
     "scale_batch_size",
+    "search",
     "set_random_state",
     "top_k_accuracy",
     "write_history",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Classifier", "Regressor"):
+        return getattr(importlib.import_module(f"{__name__}.estimator"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "Classifier", "Regressor"})
