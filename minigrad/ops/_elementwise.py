@@ -145,10 +145,11 @@ def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
         if isinstance(input, (ndarray, np.generic)):
             return as_array(cls.cpu(input))
         raise not_a_tensor(cls.title, "input", 1, input)
+    given = input
     if cls.to_float and input._array.dtype.kind not in "fV":
         input = to_dtype(input, dtypes.default_numpy())
     result = unary(cls, input)
-    return result if out is None else write_out(cls.title, out, result)
+    return result if out is None else write_out(cls.title, out, result, given)
 
 
 def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
@@ -271,7 +272,7 @@ def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
         result = binary(cls, input, float(other))
     else:
         result = binary(cls, operand(name, input, dtype), operand(name, other, dtype))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_out(name, out, result, input, other)
 
 
 def _binary_arrays(cls: type[Binary], x: Any, y: Any) -> Any:
@@ -304,4 +305,4 @@ def unrecorded(
         raise broadcast_error(arrays[0], arrays[-1]) from None
     if raw:
         return result
-    return _v.wrap(result) if out is None else write_out(name, out, _v.wrap(result))
+    return _v.wrap(result) if out is None else write_out(name, out, _v.wrap(result), *operands)

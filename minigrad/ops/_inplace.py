@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
@@ -15,7 +13,7 @@ from ..autograd.variable import INFERENCE, Leaf, Variable, cell_of
 from ..dtypes import type_name
 from ..kernels import fast
 from ._operands import to_dtype
-from ._shape import memory_order
+from ._overlap import check_overlap
 
 # These take operands that share memory with what they write, in PyTorch too.
 _UNCHECKED = {
@@ -130,8 +128,9 @@ def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = Non
     """Replaces the value of `target` by `op(target, *args, **kwargs)`; recorded like the op."""
     kwargs = kwargs or {}
     for a in args:
-        if isinstance(a, Variable) and (a._view or target._view) and a is not target:
-            _check_apart(op, target._array, a._array)
+        is_other = isinstance(a, Variable) and a is not target
+        if is_other and (a._view or target._view) and op.__name__ not in _UNCHECKED:
+            check_overlap(target._array, a._array)
     old = target
     recorded = False
     if modes.is_grad_enabled():
@@ -144,32 +143,6 @@ def write(target: Any, op: Callable, args: tuple = (), kwargs: dict | None = Non
         old = _v.wrap(target._array.copy(), target._fn)
         args = tuple([old if a is target else a for a in args])
     return assign(target, op(old, *args, **kwargs))
-
-
-def _check_apart(op: Callable, target: Any, operand: Any) -> None:
-    """RuntimeError if part of what is written is read at other places.
-
-    As PyTorch: the same elements may be both, and arrays with gaps are not looked into.
-    """
-    if not np.may_share_memory(target, operand) or op.__name__ in _UNCHECKED:
-        return
-    if target.size and _is_dense(target) and _is_dense(operand):
-        if (
-            target.strides == operand.strides
-            and target.shape == operand.shape
-            and (target.__array_interface__["data"] == operand.__array_interface__["data"])
-        ):
-            return
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory location. Please clone() the tensor before performing the "
-            "operation."
-        )
-
-
-def _is_dense(array: Any) -> bool:
-    """Whether the elements fill their memory without gaps, each place once."""
-    return array.flags.c_contiguous or array.transpose(memory_order(array)).flags.c_contiguous
 
 
 def assign(target: Any, result: Any) -> Any:

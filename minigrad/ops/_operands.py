@@ -17,6 +17,7 @@ from ..backend import ndarray
 from ..dtypes import type_name
 from ..kernels import cpu
 from ..kernels._quiet import unsupported
+from ._overlap import check_overlap
 from ._shape import array_of, broadcast_error, memory_order, shape_of
 
 _TENSORS = (Variable, ndarray, np.generic)
@@ -170,10 +171,17 @@ def to_dtype(input: Any, dtype: np.dtype) -> Any:
     return apply(To, (input,), dtype)
 
 
-def write_out(name: str, out: Any, result: Any) -> Any:
-    """Writes a result to the tensor given as `out=`, as PyTorch: resized if the shape differs."""
+def write_out(name: str, out: Any, result: Any, *operands: Any) -> Any:
+    """Writes a result to the tensor given as `out=`, as PyTorch: resized if the shape differs.
+
+    RuntimeError if that shares part of its memory with one of `operands`.
+    """
     check_out(name, out, result)
     target, source = out._array, result._array
+    if target.shape == source.shape:
+        for value in operands:
+            if isinstance(value, Variable) and value is not out:
+                check_overlap(target, value._array)
     if target.shape != source.shape:
         if target.size:
             warnings.warn(

@@ -14,6 +14,7 @@ from ..autograd.variable import Node, Variable, next_seq
 from ..dtypes import type_name
 from ..kernels import cpu, fast
 from ._operands import operand, to_dtype
+from ._overlap import check_overlap
 from ._shape import array_of, sum_to
 from .movement import reshape
 from .restride import as_strided
@@ -141,6 +142,8 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
                 f"copy_(): argument 'other' (position 1) must be Tensor, not {_class_name(src)}"
             )
         src = _v.wrap(np.asarray(src))
+    if (self._view or src._view) and src is not self:
+        check_overlap(self._array, src._array)
     if fast.fast_assign(self, src):
         return self
     inplace.check_writable(self, recorded=src._fn is not None)

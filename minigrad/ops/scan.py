@@ -98,7 +98,7 @@ class Cumprod(Node):
 
 
 def _running(name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: Any) -> Any:
-    x = array_arg(name, input)
+    x, given = array_arg(name, input), input
     d = one_dim(name, dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted(name, input, dtype, out)
@@ -107,7 +107,7 @@ def _running(name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: 
     if array_of(input).dtype.kind == "b":
         raise unsupported(f"{name}_out_cpu", array_of(input))
     result = apply(cls, (input,), d)
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_out(name, out, result, given)
 
 
 def cumsum(

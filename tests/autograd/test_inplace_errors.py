@@ -195,3 +195,30 @@ def test_operands_that_share_memory_and_may(name: str) -> None:
         TOGETHER[name](x)
         found.append(x.numpy())
     assert (found[0] == found[1]).all()
+
+
+OVERLAPS = """
+z[1:].copy_(z[:-1]) z[1:].add_(z[:-1]) m.add(z[:-1],1,out=z[1:]) m.mul(z[1:],z[1:],out=z[:-1])
+m.exp(z[:-1],out=z[1:]) m.cumsum(z[:-1],0,out=z[1:]) m.eq(z[:-1],0,out=z[1:])
+m.maximum(z[:3],z[3:],out=z[1:4]) z[:3].copy_(z[:3]) m.neg(z,out=z) z[::2].copy_(z[1::2])
+m.add(z[:3],z[:3],out=z[:3]) m.cumsum(z,0,out=z) z[:3].copy_(z[3:]) m.exp(z[:3],out=z[3:])
+z.view(2,3).copy_(z.view(2,3)) m.sub(z[:2],1,out=z[2:4]) z[:3].copy_(z[1:4].clone())
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("call", OVERLAPS)
+def test_overlapping_memory_is_refused_where_pytorch_does(call) -> None:
+    found = []
+    for m in (torch, mg):
+        z = m.arange(6.0)
+        try:
+            eval(call, {"m": m, "z": z})  # noqa: S307
+        except RuntimeError as error:
+            assert "refer to a single memory location" in str(error)
+            found.append("refused")
+        else:
+            found.append(z.tolist())
+    if isinstance(found[0], list):
+        np.testing.assert_allclose(*found, rtol=1e-6)
+    else:
+        assert found[0] == found[1]
