@@ -1,8 +1,8 @@
 """`minigrad.profiler`: how long operations take, measured while a program runs, and energy."""
 
-from .energy import energy as energy
 from .events import EventList as EventList
 from .events import FunctionEvent as FunctionEvent
+from .meters import energy as energy
 from .profile import ProfilerAction as ProfilerAction
 from .profile import ProfilerActivity as ProfilerActivity
 from .profile import profile as profile

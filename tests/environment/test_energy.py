@@ -11,10 +11,7 @@ from typing import Any
 import pytest
 
 from minigrad import profiler
-from minigrad.profiler import energy
-from minigrad.profiler import energy as energy_class
-
-module = sys.modules["minigrad.profiler.energy"]
+from minigrad.profiler import energy, meters
 
 
 def zone(folder: Path, directory: str, name: str, joules: float, wraps_at: float = 1000.0) -> Path:
@@ -147,9 +144,9 @@ def test_gpus(monkeypatch: Any, powercap: Path) -> None:
 
 def test_a_gpu_without_nvml(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    meters, missing = module.gpu_meters(str(tmp_path))
-    assert meters == [] and 'pip install "minigrad[energy]"' in missing[0]
-    assert module.gpu_meters(str(tmp_path / "absent")) == ([], [])
+    found, missing = meters.gpu_meters(str(tmp_path))
+    assert found == [] and 'pip install "minigrad[energy]"' in missing[0]
+    assert meters.gpu_meters(str(tmp_path / "absent")) == ([], [])
 
 
 def test_children_count(tmp_path: Path) -> None:
@@ -162,7 +159,7 @@ def test_children_count(tmp_path: Path) -> None:
 
 
 def test_start_and_stop() -> None:
-    used = energy_class()
+    used = energy()
     assert used.seconds == 0 and used.joules is None
     with pytest.raises(RuntimeError, match="without start"):
         used.stop()

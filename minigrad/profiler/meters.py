@@ -1,8 +1,8 @@
 """`energy`: the joules that a block took, where counters of the machine can be read.
 
 CPUs: Linux's powercap counters (RAPL); GPUs: NVML, through nvidia-ml-py. Both count the whole
-device, other programs' work included. Where neither can be read, the reasons and CPU-seconds are what there
-is: no figure is made up from them.
+device, other programs' work included. Where neither can be read, the reasons and CPU-seconds are
+what there is: no figure is made up from them.
 """
 
 from __future__ import annotations
