@@ -296,6 +296,10 @@ bool depthwise_forward(float* g, const float* x, const float* w, const float* bi
                        const ConvShape& s);
 bool depthwise_forward(double* g, const double* x, const double* w, const double* bias,
                        const ConvShape& s);
+bool depthwise_strided_to_input(float* x, const float* g, const float* w, const float* bias,
+                                const ConvShape& s);  // conv_depthwise_strided.cpp
+bool depthwise_strided_to_input(double* x, const double* g, const double* w, const double* bias,
+                                const ConvShape& s);
 bool depthwise_to_input(float* x, const float* g, const float* w, const float* bias,
                         const ConvShape& s);
 bool depthwise_to_input(double* x, const double* g, const double* w, const double* bias,

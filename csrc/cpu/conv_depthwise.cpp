@@ -306,11 +306,13 @@ bool depthwise_forward(double* g, const double* x, const double* w, const double
 }
 bool depthwise_to_input(float* x, const float* g, const float* w, const float* bias,
                         const ConvShape& s) {
-  return is_depthwise(s) && s.stride_h == 1 && s.stride_w == 1 && run_to_input(x, g, w, bias, s);
+  if (s.stride_h > 1 || s.stride_w > 1) return depthwise_strided_to_input(x, g, w, bias, s);
+  return is_depthwise(s) && run_to_input(x, g, w, bias, s);
 }
 bool depthwise_to_input(double* x, const double* g, const double* w, const double* bias,
                         const ConvShape& s) {
-  return is_depthwise(s) && s.stride_h == 1 && s.stride_w == 1 && run_to_input(x, g, w, bias, s);
+  if (s.stride_h > 1 || s.stride_w > 1) return depthwise_strided_to_input(x, g, w, bias, s);
+  return is_depthwise(s) && run_to_input(x, g, w, bias, s);
 }
 bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s) {
   return is_depthwise(s) && run_to_weight(w, x, g, s);

@@ -14,6 +14,7 @@ from ..autograd.variable import Variable, is_float, set_requires_grad
 from ..backend import as_place, contiguous_format, is_meta, preserve_format, without_memory
 from ..deferred import deferred
 from ..dispatch import LogicalArray
+from ..kernels import cpu
 from ..ops._format import check_format, order_of
 from ..ops._shape import memory_order, need_tensor
 
@@ -107,7 +108,7 @@ def size_of(name: str, size: tuple) -> tuple[int, ...]:
 def allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array with arbitrary values. RuntimeError if there is no memory for it."""
     try:
-        return np.empty(shape, dtype)
+        return cpu.empty(shape, dtype)
     except (MemoryError, ValueError):
         raise RuntimeError(
             f"not enough memory: a tensor of shape {list(shape)} and type {dtype.name} was asked "
