@@ -95,6 +95,20 @@ def set_others(load: Callable[[], Any]) -> None:
     _others[:] = [load]
 
 
+# The module that computes with complex numbers (`minigrad.complexes.rules`), when needed.
+_complex: list[Callable[[], Any]] = []
+
+
+def set_complex(load: Callable[[], Any]) -> None:
+    """Tells how to load the module that computes with complex numbers."""
+    _complex[:] = [load]
+
+
+def with_complex_number(name: str, a: Any, b: Any) -> Any:
+    """An operation of a real tensor with a Python complex number."""
+    return _complex[0]().with_number(name, a, b)
+
+
 def enter_scope(where: device) -> None:
     """Tensors are made on a device from now on, in this thread, until `leave_scope`."""
     if where.type == "meta" or META in _scopes.open:

@@ -44,6 +44,12 @@ _IDLE_CALLS = 256  # armed calls without an overriding argument, after which we 
 class NeedsLoop(Exception):
     """Somebody asked a `LogicalArray` for its elements."""
 
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()} was asked of a tensor without an array of its own (complex, on "
+            "device 'meta', or inside vmap), which is not possible here"
+        )
+
 
 class LogicalArray:
     """What a tensor looks like whose elements lie elsewhere: shape and dtype, no elements."""

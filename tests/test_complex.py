@@ -40,6 +40,7 @@ z.dim() z.is_complex() m.is_complex(z) z.is_floating_point() z.element_size() z.
 len(z) z.tolist() z[0,0].item() z.size(1) m.zeros(2,dtype=m.cfloat) m.ones(2,dtype=m.complex128)
 m.empty(2,0,dtype=m.cfloat) m.tensor([1+2j,3]) m.tensor(1j) m.tensor([1.,2],dtype=m.cfloat)
 m.from_numpy(z.numpy()) m.as_tensor(z.numpy()) [r.sum()for(r)in(z)] z.type_as(w) x.type_as(z)
+x*1j 1j*x x+1j 1j+x x-2j 2j-x x/2j 2j/x x.long()*1j m.exp(1j*x) z.view(m.float64)
 m.nn.functional.pad(z,(1,2)) z.masked_fill(x>0,0) z.movedim(0,1) z.repeat_interleave(2,0)
 """.split()  # noqa: SIM905
 
@@ -137,7 +138,7 @@ def test_errors_are_of_pytorchs_class(call):
 
 @pytest.mark.parametrize(
     "call", ["z.sort()", "z.sin()", "z>w", "m.relu(z)", "z.prod()", "z**w", "m.linalg.inv(z[:,:3])",
-             "z.max()", "x.copy_(z)", "z.float()"],
+             "z.max()", "x.copy_(z)", "z.float()", "z.view(m.float32)"],
 )  # fmt: skip
 def test_what_is_not_here_says_so(call):
     with pytest.raises(NotImplementedError, match="complex numbers were given"):

@@ -168,7 +168,7 @@ def test_numpy_functions_of_tensors() -> None:
 
 
 def test_complex_numbers_are_refused_by_name() -> None:
-    for use in (lambda t: t + 1j, lambda t: 1j * t, lambda t: t**1j):
+    for use in (lambda t: t**1j, lambda t: mg.fmod(t, 1j), lambda t: mg.maximum(t, 1j)):
         with pytest.raises(TypeError, match="complex numbers are not in minigrad"):
             use(mg.ones(2))
 

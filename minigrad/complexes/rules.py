@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import attributes, conversion, creation, dispatch, dtypes, ops
 from ..autograd.record import alias
-from ..autograd.variable import Variable
+from ..autograd.variable import Variable, is_float
 from ..ops import assign, subscript
 from ..tensor import Tensor
 from .tensor import (
@@ -36,9 +36,10 @@ def _add(function: Callable, args: tuple, kwargs: dict) -> Any:
     (a, b), (c, d) = map(pair, args[:2])
     real = function(a, c, *args[2:], **kwargs)
     if d is None:
-        imag = b
+        imag = b if isinstance(b, Variable) else ops.add(ops.mul(c, 0), b)
     else:
-        imag = function(0 if b is None else b, d, *args[2:], **kwargs)
+        nothing = 0 if isinstance(d, Variable) else ops.mul(a if b is None else b, 0)
+        imag = function(nothing if b is None else b, d, *args[2:], **kwargs)
     return join(real, imag)
 
 
@@ -96,6 +97,30 @@ def _parts(function: Callable, args: tuple, kwargs: dict) -> Any:
     if isinstance(both[0], (tuple, list)):
         return type(both[0])([join(re, im) for re, im in zip(*both)])
     return written(out, join(*both))
+
+
+def _view(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """`view` of a shape, or of the type of the parts, which doubles the last dimension."""
+    z, *rest = args
+    if not any(isinstance(v, dtypes.dtype) for v in (*rest, *kwargs.values())):
+        return _parts(function, args, kwargs)
+    if rest != [z.parts.dtype] or not z._array.ndim:
+        raise absent("view of another type")
+    return ops.flatten(z.parts, -2)
+
+
+def with_number(name: str, a: Any, b: Any) -> Any:
+    """An operation of a real tensor with a Python complex number."""
+    function = getattr(ops, name)
+    floats = [
+        v.to(dtypes.get_default_dtype())
+        if isinstance(v, Variable) and not is_float(v._array)
+        else v
+        for v in (a, b)
+    ]
+    if function not in (ops.add, ops.sub, ops.mul, ops.div):
+        raise absent(name)
+    return RULES[function](function, tuple(floats), {})
 
 
 def _conj(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -274,6 +299,7 @@ def _rules() -> dict[Callable, Rule]:
     enter(_linear, "linear")
     enter(_div, "div divide true_divide")
     enter(_einsum, "einsum")
+    enter(_view, "view")
     enter(_where, "where")
     enter(_pow, "pow")
     enter(of_one(_magnitude), "abs absolute")
@@ -285,7 +311,7 @@ def _rules() -> dict[Callable, Rule]:
     enter(of_one(lambda z: ops.div(1.0, z)), "reciprocal")
     enter(
         _parts,
-        "neg negative positive reshape view flatten unflatten transpose permute swapaxes swapdims "
+        "neg negative positive reshape flatten unflatten transpose permute swapaxes swapdims "
         "movedim moveaxis t squeeze unsqueeze expand expand_as view_as reshape_as broadcast_to "
         "repeat tile roll flip fliplr flipud rot90 cat concat concatenate stack hstack vstack "
         "dstack chunk split split_with_sizes tensor_split unbind select narrow diagonal "

@@ -16,7 +16,7 @@ from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.record import apply, note
 from ..autograd.variable import Node, Variable, next_seq
-from ..backend import as_array, ndarray
+from ..backend import as_array, ndarray, with_complex_number
 from ..kernels import cpu, fast
 from ._operands import (
     is_scalar,
@@ -235,6 +235,9 @@ def _binary_slow(cls: type[Binary], input: Any, other: Any, out: Any) -> Any:
     special = other_layout(getattr(cls, "kernel", name), input, other)
     if special is not None:
         return special(input, other)
+    is_complex = isinstance(input, complex) or isinstance(other, complex)
+    if is_complex and out is None and name in ("add", "sub", "mul", "div"):
+        return with_complex_number(name, input, other)
     raw = not isinstance(input, Variable) and not isinstance(other, Variable)
     if raw and (isinstance(input, _ARRAYS) or isinstance(other, _ARRAYS)):
         return _binary_arrays(cls, input, other)

@@ -21,7 +21,7 @@ from .special import polygamma
 
 _MUL: Any = Mul.spec
 _SEQUENCES = (list, tuple, str, bytes, bytearray)
-_OPERANDS = (Variable, bool, int, float, np.ndarray, np.generic)
+_OPERANDS = (Variable, bool, int, float, complex, np.ndarray, np.generic)
 
 
 def comparing(op: Callable) -> Callable:
