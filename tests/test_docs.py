@@ -16,7 +16,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = [ROOT / name for name in ("", "minigrad", "csrc", "csrc/cpu", "docs")]
 # What is planned or made up, with what is below it.
 ABSENT = (
-    "csrc/cuda", "csrc/cpu/X.cpp", "kernels/cuda.py", "old", "script.py", "train.py",
+    "csrc/cuda", "csrc/cpu/X.cpp", "kernels/cuda.py", "old", "script.py", "trace.json", "train.py",
 )  # fmt: skip
 _FILE = r"[\w.*<>/-]*\w\.(?:cpp|cu|h|md|py|pyi|toml|txt|cmake|json|png)\b"
 

@@ -1,5 +1,7 @@
 """`minigrad.profiler`: how long operations take, measured while a program runs, and energy."""
 
+from .costs import Peak as Peak
+from .costs import measure_peak as measure_peak
 from .events import EventList as EventList
 from .events import FunctionEvent as FunctionEvent
 from .meters import energy as energy

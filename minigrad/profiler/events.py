@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+from .costs import Peak
 from .recorder import Call
 
 
@@ -25,7 +26,8 @@ def _bytes(count: int) -> str:
 class FunctionEvent:
     """One call, or the average of several with one name. Times are microseconds.
 
-    `cpu_time_total` counts the calls made inside, `self_cpu_time_total` does not.
+    `cpu_time_total` counts the calls made inside, `self_cpu_time_total` does not. `flops` and
+    `bytes` are those of the outermost calls that have them: sums count nothing twice.
     """
 
     def __init__(self, key: str, input_shapes: list | None = None):
@@ -38,6 +40,7 @@ class FunctionEvent:
         self.self_cpu_memory_usage = 0
         self.cuda_time_total = self.self_cuda_time_total = 0.0
         self.device_time_total = self.self_device_time_total = 0.0
+        self.flops = self.bytes = 0
         self.thread = 0
         self.start_us = 0.0
 
@@ -67,7 +70,7 @@ class FunctionEvent:
         """Counts another event in."""
         self.count += other.count
         for name in ("cpu_time_total", "self_cpu_time_total", "cpu_memory_usage",
-                     "self_cpu_memory_usage"):  # fmt: skip
+                     "self_cpu_memory_usage", "flops", "bytes"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def __repr__(self) -> str:
@@ -75,6 +78,17 @@ class FunctionEvent:
             f"<FunctionEvent name={self.key} self_cpu_time={self.self_cpu_time_total_str} "
             f"cpu_time={self.cpu_time_str} count={self.count}>"
         )
+
+
+def _outermost(call: Call, what: str) -> int:
+    """A call's count of "flops" or "bytes"; 0 if a call around it counts them."""
+    own = getattr(call, what)
+    around = call.parent
+    while own and around is not None:
+        if getattr(around, what) is not None:
+            return 0
+        around = around.parent
+    return own or 0
 
 
 def events_of(calls: list[Call]) -> EventList:
@@ -96,10 +110,17 @@ def events_of(calls: list[Call]) -> EventList:
         event.self_cpu_time_total = max(0.0, event.cpu_time_total - taken[0])
         event.cpu_memory_usage = call.memory
         event.self_cpu_memory_usage = call.memory - int(taken[1])
+        event.flops, event.bytes = _outermost(call, "flops"), _outermost(call, "bytes")
         event.thread = call.thread
         event.start_us = call.start / 1e3
         events.append(event)
     return EventList(events)
+
+
+def _arguments(event: FunctionEvent) -> dict[str, Any]:
+    """What a trace shows of an event besides its times."""
+    shown = {"Input Dims": event.input_shapes, "FLOPs": event.flops, "Bytes": event.bytes}
+    return {name: value for name, value in shown.items() if value}
 
 
 class EventList(list):
@@ -136,9 +157,13 @@ class EventList(list):
         max_name_column_width: int = 55,
         header: str | None = None,
         top_level_events_only: bool = False,
+        peak: Peak | None = None,
         **ignored: Any,
     ) -> str:
-        """The events as text, sorted by an attribute (such as "cpu_time_total"), largest first."""
+        """The events as text, sorted by an attribute (such as "cpu_time_total"), largest first.
+
+        With `peak` (of `measure_peak`) and operations recorded with `with_flops`: the share of it.
+        """
         events: list[FunctionEvent] = list(self)
         if sort_by is not None:
             key = sort_by.replace("cuda", "cpu").replace("device", "cpu")
@@ -149,6 +174,9 @@ class EventList(list):
         with_memory = any(event.cpu_memory_usage for event in events)
         titles = ["Name", "Self CPU %", "Self CPU", "CPU total", "CPU time avg", "# of Calls"]
         titles += ["CPU Mem", "Self CPU Mem"] if with_memory else []
+        with_flops = any(event.flops or event.bytes for event in events)
+        titles += ["Total MFLOPs", "GFLOP/s", "Total MB", "GB/s"] if with_flops else []
+        titles += ["% of Peak"] if with_flops and peak else []
         titles += ["Input Shapes"] if with_shapes else []
         whole = self.self_cpu_time_total
         rows = []
@@ -164,6 +192,8 @@ class EventList(list):
             ]
             if with_memory:
                 row += [_bytes(event.cpu_memory_usage), _bytes(event.self_cpu_memory_usage)]
+            if with_flops:
+                row += self._rates(event, peak)
             if with_shapes:
                 row.append(str(event.input_shapes or []))
             rows.append(row)
@@ -175,13 +205,25 @@ class EventList(list):
         text += [line, f"Self CPU time total: {_time(whole)}", ""]
         return "\n".join(text)
 
+    @staticmethod
+    def _rates(event: FunctionEvent, peak: Peak | None) -> list[str]:
+        seconds = event.cpu_time_total * 1e-6
+        cells = []
+        for count in (event.flops, event.bytes):
+            known = count and seconds
+            cells += [f"{count / 1e6:.3f}", f"{count / seconds / 1e9:.2f}"] if known else ["--"] * 2
+        if peak:
+            share = peak.share(event.flops, event.bytes, seconds)
+            cells.append(f"{100 * share:.1f}%" if share else "--")
+        return cells
+
     def export_chrome_trace(self, path: Any) -> None:
         """Writes the events for Chrome's tracing page (chrome://tracing) or Perfetto."""
         process = os.getpid()
         trace = [
             {"ph": "X", "cat": "cpu_op", "name": event.key, "pid": process, "tid": event.thread,
              "ts": event.start_us, "dur": event.cpu_time_total,
-             "args": {"Input Dims": event.input_shapes} if event.input_shapes else {}}
+             "args": _arguments(event)}
             for event in self
         ]  # fmt: skip
         with open(path, "w") as file:

@@ -101,7 +101,9 @@ class profile:
 
     `schedule` and `step()` choose which steps are recorded, and `on_trace_ready(prof)` is called at
     the end of each cycle. `record_shapes` keeps the shapes of inputs, `profile_memory` the change
-    of memory in use. Measuring costs about a microsecond for each call of a Python function.
+    of memory in use, `with_flops` floating-point operations and bytes moved (see costs.py for what
+    counts): `table(peak=measure_peak())` then shows the share of the machine's best. Measuring
+    costs about a microsecond for each call of a Python function.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class profile:
         self.on_trace_ready = on_trace_ready
         self.record_shapes = record_shapes
         self.profile_memory = profile_memory
+        self.with_flops = with_flops
         self.step_num = 0
         self.current_action = self._action(0)
         self.recorder: Recorder | None = None
@@ -140,7 +143,7 @@ class profile:
 
     def _record(self) -> None:
         if self.current_action in _RECORDING:
-            self.recorder = Recorder(self.record_shapes, self.profile_memory)
+            self.recorder = Recorder(self.record_shapes, self.profile_memory, self.with_flops)
             switch(self.recorder)
             self._mark()
 

@@ -19,6 +19,7 @@ from ..autograd.variable import Variable
 from ..exchange import code_of
 from ..kernels.cpu import _C
 from ..ops import CATALOGUE
+from .costs import Cost
 
 _OPS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ops")
 _BACKWARD = _C.run_backward
@@ -26,9 +27,14 @@ _now = time.perf_counter_ns
 
 
 class Call:
-    """One call: name, nanoseconds of start and end, the call it was made in, and what it got."""
+    """One call: name, nanoseconds of start and end, the call it was made in, and what it got.
 
-    __slots__ = ("end", "memory", "name", "parent", "shapes", "start", "thread")
+    `flops` and `bytes` (None: not known) are not counted again for the calls made inside.
+    """
+
+    __slots__ = (
+        "bytes", "cost", "end", "flops", "memory", "name", "parent", "shapes", "start", "thread",
+    )  # fmt: skip
 
     def __init__(self, name: str, parent: Call | None, thread: int):
         self.name = name
@@ -36,6 +42,9 @@ class Call:
         self.thread = thread
         self.shapes: list | None = None
         self.memory = 0
+        self.cost: Cost | None = None
+        self.flops: int | None = None
+        self.bytes: int | None = None
         self.end = self.start = 0
 
 
@@ -51,12 +60,23 @@ def _names() -> dict[Any, str]:
     return found
 
 
+def _dimensions(name: str, given: dict) -> str:
+    """conv2d for conv1d with a weight of four dimensions: one code serves them all."""
+    weight = given.get("weight")
+    n = weight.ndim - 2 if isinstance(weight, Variable) else 1
+    return f"{name[:-2]}{n}d" if name in _CONVOLUTIONS else name
+
+
+_CONVOLUTIONS = ("conv1d", "conv_transpose1d")
+
+
 class Recorder:
     """Gathers calls of this thread, and of threads that start while it is on."""
 
-    def __init__(self, shapes: bool = False, memory: bool = False):
+    def __init__(self, shapes: bool = False, memory: bool = False, flops: bool = False):
         self.calls: list[Call] = []
         self.shapes = shapes
+        self.flops = flops
         self.memory = memory
         self.codes = _names()
         self.local = threading.local()
@@ -80,11 +100,13 @@ class Recorder:
                 if code.co_name != "backward" or not code.co_filename.startswith(_OPS):
                     return
                 name = type(frame.f_locals.get("self")).__name__  # such as ReluBackward0
+            elif name.endswith("1d"):
+                name = _dimensions(name, frame.f_locals)
             self.enter(name, frame)
         elif event == "return":
             stack = getattr(self.local, "stack", None)
             if stack and stack[-1][1] is frame:
-                self.leave()
+                self.leave(argument)
         elif event == "c_call":
             if argument is _BACKWARD:
                 self.enter("backward", argument)
@@ -99,6 +121,8 @@ class Recorder:
         if self.shapes and isinstance(key, FrameType):
             values = list(key.f_locals.values())
             call.shapes = [list(v.shape) if isinstance(v, Variable) else [] for v in values]
+        if self.flops and isinstance(key, FrameType):
+            call.cost = Cost(name, dict(key.f_locals))
         if self.memory:
             call.memory = -_C.pool_stats()["allocated"]
         self.calls.append(call)
@@ -106,12 +130,15 @@ class Recorder:
         call.start = _now()
         return call
 
-    def leave(self) -> None:
+    def leave(self, result: Any = None) -> None:
         end = _now()
         call, _ = self.local.stack.pop()
         call.end = end
         if self.memory:
             call.memory += _C.pool_stats()["allocated"]
+        if call.cost is not None:
+            call.flops, call.bytes = call.cost.counted(result)
+            call.cost = None
 
 
 current: Recorder | None = None
