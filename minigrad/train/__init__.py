@@ -7,8 +7,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .accumulation import accumulate
+from .averaging import WeightAveraging
 from .callbacks import Callback
 from .checkpoints import ModelCheckpoint
+from .energy import EnergyMeter
 from .finders import BatchSizes, LRFinder, lr_find, scale_batch_size
 from .folds import KFold, StratifiedKFold, cross_validate
 from .loggers import (
@@ -45,6 +47,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "EarlyStopping",
+    "EnergyMeter",
     "KFold",
     "L1Penalty",
     "L2Penalty",
@@ -57,6 +60,7 @@ __all__ = [
     "StratifiedKFold",
     "TensorBoardLogger",
     "Trainer",
+    "WeightAveraging",
     "accumulate",
     "accuracy",
     "cross_validate",

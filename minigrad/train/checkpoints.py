@@ -101,7 +101,10 @@ class ModelCheckpoint(Callback):
             if not self.watch.better(value, worst):
                 return
         name = f"epoch-{trainer.current_epoch:04d}.mg"
-        save({"model": trainer.model.state_dict(), "metrics": dict(metrics)}, self.dirpath / name)
+        save(
+            {"model": trainer.evaluated_model.state_dict(), "metrics": dict(metrics)},
+            self.dirpath / name,
+        )
         ranked = [*self.best_k_models.items(), (name, value)]
         ranked.sort(key=lambda item: -self.watch.sign * item[1])
         self.best_k_models = dict(ranked if self.save_top_k < 0 else ranked[: self.save_top_k])

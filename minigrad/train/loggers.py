@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,18 +69,12 @@ def write_history(history: list[dict[str, Any]], path: str | os.PathLike) -> Non
     """Writes rows to a CSV file; columns that a row does not have are empty in it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".minigrad-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", newline="") as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(k for row in history for k in row)))
-            writer.writeheader()
-            writer.writerows(history)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    temporary = path.with_name(f".minigrad-{path.name}")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(k for row in history for k in row)))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(temporary, path)
 
 
 class LogTo(Callback):

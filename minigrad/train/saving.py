@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,12 +67,6 @@ class StateOfRun:
         if not self.batch_in_epoch:
             self._epoch_random = random_state(*sources)
             return Feed(loader)
-        if getattr(loader, "persistent_workers", False):
-            warnings.warn(
-                "the loader has persistent_workers, whose random numbers are not restored; needed "
-                "for an exact resume: persistent_workers=False",
-                stacklevel=4,
-            )
         # The order of the data is drawn again, then everything is as it was after these batches:
         # as saved, or, if an error or Ctrl-C has ended `fit` in between, as it is now.
         after = self._resumed_random or random_state(*sources)
@@ -89,11 +83,11 @@ class StateOfRun:
     def _named_callbacks(self) -> dict[str, Any]:
         """The callbacks by class, numbered where there are several."""
         named: dict[str, Any] = {}
+        seen: Counter[str] = Counter()
         for callback in self.callbacks:
-            name, n = type(callback).__name__, 2
-            while (key := name if n == 2 else f"{name} {n - 1}") in named:
-                n += 1
-            named[key] = callback
+            name = type(callback).__name__
+            seen[name] += 1
+            named[name if seen[name] == 1 else f"{name} {seen[name]}"] = callback
         return named
 
     def state_dict(self) -> dict[str, Any]:

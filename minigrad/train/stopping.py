@@ -102,7 +102,7 @@ class EarlyStopping(Callback):
     def on_train_epoch_end(self, trainer: Any, metrics: dict[str, Any]) -> None:
         if self.watch.monitor not in metrics and trainer.skipped_validation:
             return
-        if self.step(self.watch.value(metrics), trainer.model):
+        if self.step(self.watch.value(metrics), trainer.evaluated_model):
             trainer.stop(self.reason)
 
     def on_fit_end(self, trainer: Any) -> None:

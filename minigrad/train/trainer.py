@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..autograd import no_grad
 from ..nn import Module
 from ..ops import cat
 from ..optim.lr_scheduler import ReduceLROnPlateau
+from .averaging import WeightAveraging
 from .callbacks import Callback
 from .checkpoints import ModelCheckpoint
 from .feed import Feed, Means, device_of, parts, size_of
@@ -28,7 +30,8 @@ class Trainer(StateOfRun):
     - `lr_scheduler` steps after each "epoch" or update ("step": `lr_scheduler_interval`);
       ReduceLROnPlateau is given the metric `lr_scheduler_monitor`.
     - `metrics`: functions of (output, target) that give means over a batch, by name. The history
-      has "train_loss", "train_<name>", "val_loss", "val_<name>"; all are means over samples.
+      has "train_loss", "train_<name>", "val_loss", "val_<name>", means over samples, and "epoch",
+      "step", "lr" (after the last update) and "seconds" (of training, its data included).
     - `accumulate_grad_batches`: an update has the gradient of so many batches together.
     - `gradient_clip_val`, by the total "norm" or by "value" (`gradient_clip_algorithm`).
     - `precision`: "32-true", or "bf16-mixed" or "16-mixed" for autocast, the latter with `scaler`
@@ -84,8 +87,12 @@ class Trainer(StateOfRun):
             precision, scaler, penalty,
         )  # fmt: skip
         self.check_val_every_n_epoch = check_val_every_n_epoch
-        # Checkpoints come last, to hold what the other callbacks have seen.
-        self.callbacks = sorted(callbacks, key=lambda c: isinstance(c, ModelCheckpoint))
+        # Averages come first, as others look at them; checkpoints last, to hold what all have seen.
+        self.callbacks = sorted(
+            callbacks,
+            key=lambda c: isinstance(c, ModelCheckpoint) - isinstance(c, WeightAveraging),
+        )
+        self.evaluated_model = model  # what validation measures: another one under averaging
         self.generators = list(generators)
         self._begin_run()
 
@@ -133,6 +140,12 @@ class Trainer(StateOfRun):
         path = self._checkpoint_path(ckpt_path)
         if path is not None:
             self.load_checkpoint(path)
+            if getattr(train_dataloader, "persistent_workers", False):
+                warnings.warn(
+                    "the loader has persistent_workers, whose random numbers are not restored; "
+                    "needed for an exact resume: persistent_workers=False",
+                    stacklevel=2,
+                )
         try:
             self.call("on_fit_start")
             while self.batch_in_epoch or not self.done:
@@ -151,11 +164,12 @@ class Trainer(StateOfRun):
         self.model.train()
         self.call("on_train_epoch_start")
         feed = self._open_feed(loader)
+        started = time.perf_counter()
         while not self.done and (batches := feed.take(self.update.accumulate)):
-            started = time.perf_counter()
             self._train_step(batches)
             self.batch_in_epoch, self.feed_ended = feed.position, feed.ended
-            self._seconds += time.perf_counter() - started
+            now = time.perf_counter()
+            self._seconds, started = self._seconds + now - started, now
             self.call("on_train_step_end", self.step_metrics)
         if not feed.position:
             raise ValueError("Trainer.fit: the loader gives no batch; needed: one at least")

@@ -86,6 +86,12 @@ def run(folder: str, variant: str, death: str) -> None:
     )
     optimizer: Any = optim.Adam(model.parameters(), lr=0.02)
     options: dict[str, Any] = {}
+    more: list[Any] = []
+    loader: Any = None
+
+    def make_loader() -> Any:
+        return DataLoader(Noisy(x, y), batch_size=10, **loader_options)
+
     loader_options: dict[str, Any] = {"shuffle": True}
     scheduler: Any = optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=200)
     interval = "step"
@@ -100,6 +106,11 @@ def run(folder: str, variant: str, death: str) -> None:
         interval = "epoch"
         sampler = WeightedRandomSampler([1.0 + i % 3 for i in range(90)], 90)
         loader_options = {"sampler": sampler}
+    elif variant == "average":
+        optimizer = train.SAM(model.parameters(), optim.SGD, lr=0.05, momentum=0.9)
+        scheduler = train.get_cosine_schedule_with_warmup(optimizer, 5, 36, min_lr_rate=0.1)
+        more = [train.WeightAveraging(0.8, start_step=3), train.EnergyMeter(0.5)]
+        more.append(train.BatchSizeScheduler(loader := make_loader(), {2: 15}))
     elif variant == "workers":
         loader_options["num_workers"] = 2
         optimizer = optim.AdamW(model.parameters(), lr=0.02)
@@ -113,15 +124,17 @@ def run(folder: str, variant: str, death: str) -> None:
             train.ModelCheckpoint(folder, "val_loss", save_top_k=2, every_n_train_steps=2),
             train.EarlyStopping(patience=2),
             train.CSVLogger(Path(folder, "history.csv")),
+            *more,
             Death(moment, int(n or 0)),
         ],
         **options,
     )  # fmt: skip
-    loader: Any = DataLoader(Noisy(x, y), batch_size=10, **loader_options)
+    loader = loader or make_loader()
     val = DataLoader(TensorDataset(x, y), batch_size=32)
     history = trainer.fit(loader, val, ckpt_path="last")
     for row in history:
-        del row["seconds"]
+        for name in ("seconds", "cpu_seconds", "joules", "joules_per_step"):
+            row.pop(name, None)
     final = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),

@@ -49,9 +49,12 @@ def same(a: Any, b: Any) -> bool:
     return a == b
 
 
+KEPT = ("epoch", "step", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+
+
 def rows(folder: Path) -> list[dict[str, str]]:
     with open(folder / "history.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if k in KEPT} for row in csv.DictReader(file)]
 
 
 def check(straight: Path, broken: Path) -> None:
@@ -70,6 +73,7 @@ DEATHS = {
     "amp": ["step 5", "validation 1", "replaced 6"],
     "accumulate": ["validation 1", "step 5", "replace 2", "step 6"],
     "sgd": ["step 12", "replaced 2", "validation 2"],
+    "average": ["step 5", "validation 2", "replaced 4"],
     "workers": ["step 8", "step 4"],
 }
 
