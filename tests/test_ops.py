@@ -138,6 +138,31 @@ def test_values(row: Row, dtype: str) -> None:
         check(row, got, row.numpy(*args, **row.kwargs), dtype, row.id)
 
 
+TYPES = (
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
+)  # fmt: skip
+# Operations that do not follow PyTorch in types that no row of theirs names.
+OTHER_TYPES = {
+    "affine_grid_generator": "integers are refused, as by affine_grid",
+    "grid_sample": "16-bit floats are computed in float32, twenty times as precise as PyTorch's",
+}
+
+
+@needs_torch
+@pytest.mark.parametrize("name", sorted(ops.CATALOGUE.keys() - OTHER_TYPES.keys()))
+def test_values_of_types_beyond_the_rows(name: str) -> None:
+    """Types that no row of an operation names, but PyTorch takes in one of them."""
+    own = [row for row in ROWS if row.name == name]
+    for dtype in set(TYPES).difference(*[row.dtypes for row in own]):
+        for row in own[:3]:
+            try:
+                expected = call_theirs(row, dtype)[0]
+            except Exception:  # noqa: BLE001 -- not for this type
+                continue
+            check(row, call_ours(row, dtype)[0], expected, dtype, f"{row.id} of {dtype}")
+            break
+
+
 @rows
 @pytest.mark.parametrize("layout", ["strided", "transposed"])
 def test_layouts(row: Row, layout: str) -> None:

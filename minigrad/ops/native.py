@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable
+from ..dtypes import type_name
 from ._operands import to_dtype, write_each
 from ._shape import array_arg, array_of
 from .arith import add, mul
@@ -17,6 +19,7 @@ from .dropouts import dropout
 from .movement import reshape
 from .normalization import layer_norm
 from .padding import channel_shuffle
+from .rearrange import clone
 from .reduce import mean
 from .stats import var
 from .unary import rsqrt
@@ -102,8 +105,15 @@ def native_batch_norm(
 def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
     """(`dropout`, the mask of the elements that stayed)."""
     x = array_arg("native_dropout", input)
+    if not x.size:  # PyTorch's mask is then of the input's type
+        return clone(input), _v.wrap(np.empty(x.shape, x.dtype))
     if train is False:
-        return mul(input, 1), _v.wrap(np.ones(x.shape, np.bool_))
+        return clone(input), _v.wrap(np.ones(x.shape, np.bool_))
+    if x.dtype.kind not in "fV":
+        raise RuntimeError(
+            "native_dropout: result type Float can't be cast to the desired output type "
+            f"{type_name(dtypes.from_numpy(x.dtype))}"
+        )
     scale = dropout(_v.wrap(np.ones(x.shape, x.dtype)), p, True)
     return mul(input, scale), _v.wrap(array_of(scale) != 0)
 

@@ -83,7 +83,7 @@ ROWS = [
         bad=((3,), {}, TypeError, "must be Tensor")),
     Row("neg", (A(()),), dtypes=NUMBERS, label="0d",
         bad=((A(dtype="bool"),), {}, RuntimeError, "Negation, the `-` operator, on a bool")),
-    Row("positive", (A(),), dtypes=NUMBERS, grad=False,
+    Row("positive", (A(),), dtypes=NUMBERS,
         bad=((A(dtype="bool"),), {}, RuntimeError, "on a bool tensor is not supported")),
     *[
         Row(alias, (A(), A(lo=0.5)), label="alias")

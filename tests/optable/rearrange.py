@@ -17,7 +17,6 @@ ROWS = [
         "contiguous",
         (A(),),
         torch=lambda x: x.contiguous(),
-        grad=False,
         bad=((3,), {}, TypeError, "must be Tensor"),
     ),
     _row(
