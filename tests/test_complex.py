@@ -126,7 +126,8 @@ def test_writes_are_pytorchs(statement):
         "m.view_as_real(x)", "m.view_as_complex(x)", "m.view_as_complex(m.ones(2,2).T)",
         "m.view_as_complex(m.ones(2,2).long())", "m.complex(x,x.float())", "z.item()", "z.view(7)",
         "m.complex(x.long(),x.long())", "z@w", "z[0,0,0]", "z.backward()", "z.sum().backward()",
-        "x.imag", "m.view_as_complex(m.tensor(1.))", "z[3]", "m.polar(1,x)", "z+m.ones(5)",
+        "x.imag", "m.tensor([1j],dtype=m.float32)", "m.view_as_complex(m.tensor(1.))",
+        "z[3]", "m.polar(1,x)", "z+m.ones(5)",
     ],
 )  # fmt: skip
 def test_errors_are_of_pytorchs_class(call):

@@ -278,6 +278,8 @@ def filled(
 
 def from_data(data: Any, dtype: Any, requires_grad: bool = False) -> Any:
     """A copy of an array or a nest of numbers, complex64 for float32 as default type."""
+    if dtype is not None and dtype not in REAL:
+        raise TypeError(f"tensor: complex numbers given for dtype={dtype!r}; needed: real ones")
     array = np.array(data)
     wanted: Any = _COMPLEX[dtypes.default_numpy()]
     if dtype is not None:
