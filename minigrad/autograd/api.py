@@ -88,7 +88,8 @@ def backward(
 
     `grad_tensors` may be None for tensors of one element (ones are meant). `inputs`: only these
     get gradients. The graph is freed unless `retain_graph` (default: `create_graph`).
-    `grad_variables`: the old name of `grad_tensors`.
+    `grad_variables`: the old name of `grad_tensors`. If it raises, leaves that were reached before
+    keep what was added to them, as in PyTorch.
     """
     if grad_variables is not None:
         if grad_tensors is not None:
