@@ -293,8 +293,19 @@ def is_float(array: Array) -> bool:
 _set_aside: dict[int, Node] = {}
 
 
+def need_bool(value: Any) -> None:
+    """TypeError unless a value given for `requires_grad` is a bool."""
+    if value.__class__ is not bool:
+        raise TypeError(f"argument 'requires_grad' must be bool, not {value.__class__.__name__}")
+
+
 def set_requires_grad(variable: Variable, value: bool) -> None:
-    """Sets `requires_grad` of a leaf. RuntimeError for results and for integer tensors."""
+    """Sets `requires_grad` of a leaf. RuntimeError for results and for integer tensors.
+
+    TypeError for a value that is no bool: "False" would count as true.
+    """
+    if value is not True and value is not False:
+        need_bool(value)
     if value:
         if variable._fn is None:
             if not is_float(variable._array):

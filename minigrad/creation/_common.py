@@ -167,7 +167,7 @@ def finish(array: np.ndarray, requires_grad: bool = False, device: Any = None) -
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     t = without_memory(array) if device is not None and is_meta(device) else _v.wrap(array)
     if requires_grad:
-        set_requires_grad(t, True)
+        set_requires_grad(t, requires_grad)
     return t
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import variable as _v
-from ..autograd.variable import Leaf, Variable, cell_of, is_float
+from ..autograd.variable import Leaf, Variable, cell_of, is_float, need_bool
 from ..backend import as_device
 from ..dispatch import LogicalArray, disabled_torch_function
 from ..kernels import cpu
@@ -27,6 +27,7 @@ def _share(cls: type, data: Any, requires_grad: bool) -> Any:
         )
     if data._array.__class__ is LogicalArray:  # of a class that has parameters of its own
         return data.as_parameter(requires_grad) if cls is Parameter else data
+    need_bool(requires_grad)
     if requires_grad and not is_float(data._array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     t: Any = object.__new__(cls)

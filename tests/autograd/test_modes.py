@@ -201,3 +201,18 @@ def test_bad_modes(m: Any) -> None:
     with pytest.raises(RuntimeError, match="leaf variables"):
         (x * 1).requires_grad = True
     assert (x * 1).requires_grad_().requires_grad
+
+
+@both
+@pytest.mark.parametrize("value", ["False", 1, 2.5, [1]])
+def test_requires_grad_takes_only_a_bool(m: Any, value: Any) -> None:
+    tensor = m.ones(2)
+    for call in (
+        lambda: tensor.requires_grad_(value),
+        lambda: m.nn.Linear(1, 1).requires_grad_(value),
+        lambda: m.nn.Parameter(tensor, value),
+        lambda: m.zeros(2, requires_grad=value),
+    ):
+        with pytest.raises(TypeError, match="must be bool, not"):
+            call()
+    assert not tensor.requires_grad
