@@ -14,9 +14,9 @@ class EnergyMeter(Callback):
     What can be measured is `minigrad.profiler.energy`'s to say; nothing is estimated, `missing` has
     the reasons. An epoch counts with its validation. With a `target` for the metric `monitor`
     (`mode`: "max" if great values are good) `reached` becomes {"epoch", "step", "cpu_seconds",
-    "joules"} of training until then. Totals go on after a resume, without what the killed process did
-    beyond its checkpoint. List it before the loggers, which then see its columns. Options are those
-    of `profiler.energy`.
+    "joules"} of training until then. Totals go on after a resume, without what the killed
+    process did beyond its checkpoint. List it before the loggers, which then see its columns.
+    Options are those of `profiler.energy`.
     """
 
     def __init__(

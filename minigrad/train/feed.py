@@ -92,8 +92,9 @@ class Means:
 
     def add(self, values: dict[str, float], n: int) -> None:
         """Takes the mean values of n samples."""
+        sums = self.sums
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * n
+            sums[name] = sums.get(name, 0.0) + value * n
         self.count += n
 
     def result(self, prefix: str = "") -> dict[str, float]:

@@ -164,9 +164,10 @@ class Trainer(StateOfRun):
         self.model.train()
         self.call("on_train_epoch_start")
         feed = self._open_feed(loader)
+        here = device_of(self.model)
         started = time.perf_counter()
         while not self.done and (batches := feed.take(self.update.accumulate)):
-            self._train_step(batches)
+            self._train_step([Feed.moved(batch, here) for batch in batches])
             self.batch_in_epoch, self.feed_ended = feed.position, feed.ended
             now = time.perf_counter()
             self._seconds, started = self._seconds + now - started, now
@@ -192,25 +193,26 @@ class Trainer(StateOfRun):
 
     def _train_step(self, batches: list) -> None:
         """One update of the parameters from the batches."""
-        self.model.train()
         lr = self.lr
-        here = device_of(self.model)
-        made = self.update.step(self.model, self.compute, [Feed.moved(b, here) for b in batches])
+        made = self.update.step(self.model, self.compute, batches)
         step = Means()
-        for batch, (loss, output, target) in zip(batches, made.results):
-            self._observe((self.means, step), size_of(batch), loss, output, target)
+        for batch, result in zip(batches, made.results):
+            n, values = size_of(batch), self._values(*result)
+            self.means.add(values, n)
+            step.add(values, n)
         self.global_step += 1
         self.step_metrics = {**step.result("train_"), "lr": lr, **made.extra}
         if self.lr_scheduler is not None and self.lr_scheduler_interval == "step" and made.stepped:
             self._schedule(self.step_metrics)
 
-    def _observe(self, means: Iterable[Means], n: int, loss: Any, output: Any, target: Any) -> None:
-        values = {"loss": float(loss)}
-        with no_grad():
-            for name, metric in self.metrics.items():
-                values[name] = float(metric(output, target))
-        for mean in means:
-            mean.add(values, n)
+    def _values(self, loss: Any, output: Any, target: Any) -> dict[str, float]:
+        """The loss and the metrics of a batch as numbers."""
+        values = {"loss": loss.item()}
+        if self.metrics:
+            with no_grad():
+                for name, metric in self.metrics.items():
+                    values[name] = float(metric(output, target))
+        return values
 
     @property
     def lr(self) -> float:
@@ -243,7 +245,7 @@ class Trainer(StateOfRun):
                     batch = Feed.moved(given, here)
                     with self.update.autocast():
                         loss, output, target = self.compute(batch)
-                    self._observe((means,), size_of(batch), loss, output, target)
+                    means.add(self._values(loss, output, target), size_of(batch))
         finally:
             for module, training in modes:
                 module.training = training

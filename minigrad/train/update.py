@@ -73,8 +73,10 @@ class Update:
 
         def closure() -> Any:
             self.optimizer.zero_grad()
-            again = made.results and isinstance(self.optimizer, SAM)
-            with frozen_running_stats(model) if again else contextlib.nullcontext():
+            if made.results and isinstance(self.optimizer, SAM):
+                with frozen_running_stats(model):
+                    total = self._backward(model, compute, batches, made)
+            else:
                 total = self._backward(model, compute, batches, made)
             if self.scaler is not None and self.clip is not None:
                 self.scaler.unscale_(self.optimizer)
@@ -97,16 +99,21 @@ class Update:
     def _backward(self, model: Module, compute: Callable, batches: list, made: Made) -> Any:
         first = not made.results  # results are those at the parameters before the step
         total: Any = 0.0
-        for i, (batch, weight) in enumerate(zip(batches, shares(batches))):
-            with self.autocast():
+        weights = shares(batches) if len(batches) > 1 else [1.0]
+        for i, (batch, weight) in enumerate(zip(batches, weights)):
+            if self.dtype is None:
                 loss, output, target = compute(batch)
+            else:
+                with self.autocast():
+                    loss, output, target = compute(batch)
             if first:
-                made.results.append((loss.detach(), output, target))
+                made.results.append((loss, output, target))
             share = loss if len(batches) == 1 else loss * weight
             if self.penalty is not None and i == 0:
                 share = share + self.penalty(model)
             (share if self.scaler is None else self.scaler.scale(share)).backward()
-            total = total + share.detach()
+            if self.closure:
+                total = total + share.detach()
         return total
 
     def _clip(self, made: Made) -> None:
