@@ -259,6 +259,7 @@ RULES: dict[str, Callable] = {
     "instance_norm": _norm,
     "layer_norm": _layer_norm,
     "linear": _linear,
+    "operator": _pointwise,
     "prelu": _prelu,
     "rms_norm": _layer_norm,
 }

@@ -80,6 +80,8 @@ class Tracer(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = func.__name__
+        if name == "method" and func.__module__.endswith("._operators"):
+            name = "operator"  # a comparison, or one with the operands the other way round
         plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
         rule = self.rules.get(plain)
         # In-place functions change what stands in their arguments: labels are read before.
@@ -88,15 +90,18 @@ class Tracer(TorchFunctionMode):
         results = list(tensors_in(out))
         if not results:
             return out
-        if rule is None or (plain != name and out is not args[0]):
-            for t, ids in parts:
-                if not (self.owned(t) and t.ndim != 1):
-                    self.channels.pin(ids, f"goes through {name}(), which is not traced")
-            for t in results:
-                if not any(t is inner for inner, _ in parts):
-                    self.set(t, np.zeros((), np.int64))
-            return out
-        rule(self, func, args, kwargs, out)
+        if rule is not None and (plain == name or out is args[0]):
+            try:
+                rule(self, func, args, kwargs, out)
+                return out
+            except Exception:  # a form of the call that the rule does not know
+                pass
+        for t, ids in parts:
+            if not (self.owned(t) and t.ndim != 1):
+                self.channels.pin(ids, f"goes through {name}(), which is not traced")
+        for t in results:
+            if not any(t is inner for inner, _ in parts):
+                self.set(t, np.zeros((), np.int64))
         return out
 
 

@@ -46,6 +46,12 @@ def _added(func: Callable, args: tuple, kwargs: dict, out: Any) -> int:
     return 2 * out.numel() * args[1].shape[-1]
 
 
+def _tensordot(func: Callable, args: tuple, kwargs: dict, out: Any) -> int:
+    """The sizes of an (m, k) by (k, n) product say k: k^2 = (m k)(k n) / (m n)."""
+    a, b, n = args[0].numel(), args[1].numel(), out.numel()
+    return 2 * n * math.isqrt(a * b // n) if n else 0
+
+
 def _bilinear(func: Callable, args: tuple, kwargs: dict, out: Any) -> int:
     call = _bound(func, args, kwargs)
     a, b = call["input1"].shape[-1], call["input2"].shape[-1]
@@ -92,6 +98,7 @@ _FLOPS: dict[str, Callable[[Callable, tuple, dict, Any], int]] = {
     "linear": _linear,
     "multi_head_attention_forward": _heads,
     "scaled_dot_product_attention": _attention,
+    "tensordot": _tensordot,
 }
 
 

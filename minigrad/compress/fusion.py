@@ -55,6 +55,11 @@ class _Uses(TorchFunctionMode):
         return out
 
 
+def _hooked(module: Any) -> bool:
+    """Whether somebody watches or changes the module's calls, as masks do."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
 def _fused(layer: Any, norm: Any) -> Any:
     if isinstance(layer, nn.Linear):
         return fuse_linear_bn_eval(layer, norm)
@@ -70,9 +75,9 @@ def fuse_conv_bn(model: Any, example_inputs: Any) -> tuple[Any, list[tuple[str, 
 
     One run on `example_inputs` shows which Linear, Conv or ConvTranspose layer's result goes into
     a batch norm and nowhere else; the norm becomes an Identity. Norms without running statistics,
-    and layers that are called more than once, stay. The copy computes the same up to rounding,
-    which is tried on the example (RuntimeError if not). It is for evaluation: it has no
-    statistics to train.
+    layers that are called more than once, and those with hooks or masks, stay. The copy computes
+    the same up to rounding, which is tried on the example (RuntimeError if not). It is for
+    evaluation: it has no statistics to train.
     """
     fused = copied(model).eval()
     uses = _Uses(fused)
@@ -86,7 +91,7 @@ def fuse_conv_bn(model: Any, example_inputs: Any) -> tuple[Any, list[tuple[str, 
         once = uses.calls[id(layer)] == uses.calls[id(norm)] == uses.uses[between] == 1
         if not once or between in outputs or norm.running_mean is None:
             continue
-        if nn.utils.parametrize.is_parametrized(layer) or layer._forward_hooks:
+        if any(nn.utils.parametrize.is_parametrized(m) or _hooked(m) for m in (layer, norm)):
             continue
         new = _fused(layer, norm)
         if new is None:

@@ -13,10 +13,16 @@ from ..nn import functional as F
 
 __all__ = ["Ensemble", "StackedEnsemble"]
 
+
+def _votes(each: Any) -> Any:
+    """1 for the class that each model prefers, in the shape of `each`."""
+    return F.one_hot(each.argmax(2), each.shape[2]).movedim(-1, 2)
+
+
 _AVERAGES: dict[str, Callable[[Any], Any]] = {
     "logits": lambda each: each.mean(0),
     "probabilities": lambda each: F.softmax(each, 2).mean(0),
-    "votes": lambda each: F.one_hot(each.argmax(2), each.shape[2]).to(each.dtype).mean(0),
+    "votes": lambda each: _votes(each).to(each.dtype).mean(0),
 }
 
 

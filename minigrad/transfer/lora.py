@@ -32,7 +32,7 @@ _CLASSES: dict[type, type] = {
     nn.Embedding: LoRAEmbedding,
     nn.MultiheadAttention: LoRAMultiheadAttention,
 }
-_OUTPUT: type = type(nn.MultiheadAttention(1, 1).out_proj)
+_OUTPUT: type = nn.modules.linear.NonDynamicallyQuantizableLinear  # of MultiheadAttention
 _PROJECTIONS = {"in_proj_weight": 3, "q_proj_weight": 1, "k_proj_weight": 1, "v_proj_weight": 1}
 
 

@@ -249,6 +249,11 @@ def test_fusion_of_other_layers() -> None:
     fused, pairs = compress.fuse_conv_bn(twice, x)
     assert pairs == []
     same(twice(x), fused(x), 0)
+    masked = settled(nn.Sequential(nn.Conv2d(2, 4, 1), nn.BatchNorm2d(4)))
+    prune.l1_unstructured(masked[0], "weight", 0.5)
+    fused, pairs = compress.fuse_conv_bn(masked, x)
+    assert pairs == []
+    same(masked(x), fused(x), 0)
     sequence = settled(nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(3)))  # channels elsewhere
     y = mg.randn(2, 3, 4, dtype=D)
     fused, pairs = compress.fuse_conv_bn(sequence, y)

@@ -16,6 +16,11 @@ class Attend(nn.Module):
         return nn.functional.scaled_dot_product_attention(q, k, k)
 
 
+class Dot(nn.Module):
+    def forward(self, a: Any, b: Any) -> Any:
+        return mg.tensordot(a, b, dims=([1, 2], [1, 0]))
+
+
 def test_flops_by_hand() -> None:
     x = mg.randn(2, 3, 8, 8)
     assert compress.count_flops(nn.Linear(6, 4), mg.randn(5, 6)) == 2 * 5 * 6 * 4
@@ -23,6 +28,7 @@ def test_flops_by_hand() -> None:
     assert compress.count_flops(nn.ConvTranspose2d(3, 4, 2), x) == 2 * x.numel() * 4 * 4
     assert compress.count_flops(nn.LSTM(3, 5), mg.randn(7, 2, 3)) == 2 * 14 * 20 * (3 + 5)
     assert compress.count_flops(nn.GRUCell(3, 5), mg.randn(2, 3)) == 2 * 2 * 15 * (3 + 5)
+    assert compress.count_flops(Dot(), (mg.ones(2, 3, 4), mg.ones(4, 3, 5))) == 2 * 2 * 12 * 5
     q, k = mg.randn(1, 2, 3, 4), mg.randn(1, 2, 5, 4)
     assert compress.count_flops(Attend(), (q, k)) == 2 * 2 * 3 * 5 * 8
 

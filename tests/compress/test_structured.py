@@ -101,6 +101,13 @@ def test_coupled_layers_are_one_group() -> None:
     assert "stem, b" in str(graph)
 
 
+@pytest.mark.parametrize("name", ["dense", "mobile", "mobilenet", "squeezenet"])
+def test_all_but_the_outputs_can_be_pruned(name: str) -> None:
+    model, x = make(name)
+    refused = compress.trace_channels(model, x).refused
+    assert list(refused.values()) == ["is an output of the model"]
+
+
 def test_criteria() -> None:
     model, x = make("residual")
     weight = model.a.weight.detach().numpy()
@@ -205,6 +212,7 @@ class Last(nn.Module):
         (lambda x: x * x.sum(-1, keepdim=True), "reduced along the channels by sum"),
         (lambda x: x + mg.arange(6), "belong to no traced channel"),
         (lambda x: x @ x.T @ x, "goes through operator_matmul"),
+        (lambda x: x + 0 * mg.where(x > 0)[0].sum(), "goes through where"),
         (nn.LayerNorm(6), "normalised along the channels"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)), "weight that is computed"),
         (Last(nn.LSTM(6, 6)), "goes into LSTM"),

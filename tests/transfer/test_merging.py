@@ -75,6 +75,11 @@ def test_ensemble_averages() -> None:
     votes = transfer.Ensemble(models, "votes")(x)
     counts = [np.bincount(c, minlength=3) / 3 for c in each.argmax(2).numpy().T]
     np.testing.assert_allclose(votes.numpy(), counts)
+    maps = [nn.Conv2d(2, 3, 1).double() for _ in range(2)]
+    images = mg.randn(2, 2, 4, 5, dtype=mg.float64)
+    votes = transfer.Ensemble(maps, "votes")(images)
+    assert votes.shape == (2, 3, 4, 5)
+    np.testing.assert_allclose(votes.sum(1).numpy(), np.ones((2, 4, 5)))
     ensemble = pickle.loads(pickle.dumps(transfer.Ensemble(models)))
     same(ensemble(x), each.mean(0))
     with pytest.raises(ValueError, match="average='sum'"):
