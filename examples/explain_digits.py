@@ -6,7 +6,7 @@ python -m minigrad examples/explain_digits.py  with minigrad: the same numbers
 Saliency is the size of the score's gradient (Simonyan et al., 2014). Integrated gradients add it up
 on the way from a blank image (Sundararajan et al., 2017); they sum to what the score has gained.
 Grad-CAM weighs the last maps of features by their gradients (Selvaraju et al., 2017). In the table
-`gained` is the score less that of a blank image, `integral` the sum of the integrated gradients, and
+`gained` is the score less a blank image's, `integral` the sum of the integrated gradients, and
 `removed` the share of what was gained that stays without the tenth of the pixels that they hold for
 the most important.
 """

@@ -20,6 +20,8 @@ RNG = np.random.default_rng(0)
 N = 12
 PIXELS = mg.from_numpy(RNG.integers(0, 256, (N, 3, 10, 14), np.uint8))
 FLOATS = PIXELS.float() / 255
+# Equalizing needs more pixels than levels.
+LARGE = mg.from_numpy((RNG.beta(2, 4, (N, 3, 40, 30)) * 255).astype(np.uint8))
 GRAY = FLOATS[:, :1].contiguous()
 NEAREST, BILINEAR = T.InterpolationMode.NEAREST, T.InterpolationMode.BILINEAR
 LABELS = mg.arange(N) % 4
@@ -184,7 +186,7 @@ def test_blur_and_sharpness() -> None:
 def test_levels_against_pillow() -> None:
     ops = pytest.importorskip("PIL.ImageOps")
     image = pytest.importorskip("PIL.Image")
-    flat = PIXELS.clone()
+    flat = LARGE.clone()
     flat[3] = 77
     flat[4, 0] = 200
     cases = [
@@ -194,6 +196,7 @@ def test_levels_against_pillow() -> None:
         (F.solarize(flat, 100), lambda im: ops.solarize(im, 100), 0),
         (F.invert(flat), ops.invert, 0),
     ]
+    assert (F.equalize(flat) != flat).float().mean().item() > 0.5
     for made, function, levels in cases:
         for i in range(N):
             picture = image.fromarray(flat[i].permute(1, 2, 0).contiguous().numpy())
@@ -358,6 +361,42 @@ def test_compose_and_inputs() -> None:
         A.RandomRotation(10, expand=True)
     with pytest.raises(ValueError, match="nearest or bilinear"):
         F.rotate(PIXELS, 10.0, T.InterpolationMode.BICUBIC)
+
+
+def test_levels_of_some_images() -> None:
+    cases = [
+        (A.RandomAutocontrast, (), F.autocontrast),
+        (A.RandomEqualize, (), F.equalize),
+        (A.RandomSolarize, (90,), lambda x: F.solarize(x, 90)),
+        (A.RandomPosterize, (2,), lambda x: F.posterize(x, 2)),
+        (A.RandomAdjustSharpness, (0.3,), lambda x: F.adjust_sharpness(x, 0.3)),
+    ]
+    for kind, arguments, function in cases:
+        dark = (LARGE // 2 + 20).to(mg.uint8)
+        made, expected = kind(*arguments, generator=seeded())(dark), function(dark)
+        whole = [(made[i] == expected[i]).all().item() for i in range(N)]
+        kept = [(made[i] == dark[i]).all().item() for i in range(N)]
+        assert all(a or b for a, b in zip(whole, kept)) and 0 < sum(whole) < N
+        assert (kind(*arguments, p=1.0)(dark) == expected).all()
+        assert "p=0.5" in repr(kind(*arguments))
+    for bad in (lambda: A.RandomPosterize(9), lambda: A.RandomAdjustSharpness(-1)):
+        with pytest.raises(ValueError):
+            bad()
+
+
+def test_random_apply() -> None:
+    inner = [A.RandomInvert(1.0), A.GaussianNoise(sigma=0.0)]
+    made = A.RandomApply(inner, 0.5, generator=seeded())(PIXELS)
+    inverted = [(made[i] == 255 - PIXELS[i]).all().item() for i in range(N)]
+    assert 0 < sum(inverted) < N
+    assert all(a or (made[i] == PIXELS[i]).all() for i, a in enumerate(inverted))
+    g = seeded(4)
+    chain = A.Compose([A.RandomApply([A.ColorJitter(0.5)], 0.8), A.GaussianNoise()], generator=g)
+    first = chain(FLOATS)
+    g.manual_seed(4)
+    assert (chain(FLOATS) == first).all()  # nested ones draw from it, too
+    with pytest.raises(ValueError, match="needed: the same"):
+        A.RandomApply([A.RandomCrop(3)], 1.0)(PIXELS)
 
 
 def test_gradients_reach_the_images() -> None:

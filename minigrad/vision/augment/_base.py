@@ -36,6 +36,11 @@ class BatchTransform(Module):
         super().__init__(*args, **kwargs)
         self.generator = generator
 
+    def give(self, generator: Generator | None) -> None:
+        """Makes a generator this transform's, unless it has one."""
+        if self.generator is None:
+            self.generator = generator
+
     def forward(self, *inputs: Any) -> Any:
         if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
             made = self.forward(*inputs[0])
@@ -102,9 +107,13 @@ class Compose(Module):
         if not transforms:
             raise ValueError("Pass at least one transform")
         self.transforms = list(transforms)
+        self.give(generator)
+
+    def give(self, generator: Generator | None) -> None:
+        """Makes a generator that of all transforms that have none."""
         for t in self.transforms:
-            if isinstance(t, BatchTransform) and t.generator is None:
-                t.generator = generator
+            if isinstance(t, (BatchTransform, Compose)):
+                t.give(generator)
 
     def forward(self, *inputs: Any) -> Any:
         if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
