@@ -316,6 +316,15 @@ def test_policy_operations_are_the_functions(x: Any, name: str) -> None:
     assert (none == x).all()
 
 
+@pytest.mark.parametrize("mode", [NEAREST, BILINEAR])
+def test_without_a_colour_outside_is_black(mode: Any) -> None:
+    angle = drawn(-90, 90)
+    made = F.rotate(FLOATS, angle, mode, None)
+    for i in range(N):
+        close(made[i], one.rotate(FLOATS[i], angle[i].item(), mode))
+    assert (F.rotate(mg.ones(1, 1, 9, 9), 45.0, mode, None)[0, 0, 0, 0] == 0).item()
+
+
 def test_magnitudes() -> None:
     ends = mg.tensor([0.0, 1.0])
     assert magnitudes("Posterize", (8, 4), ends).tolist() == [8, 4]

@@ -92,13 +92,13 @@ def apply_operations(
 
 
 class _Policy(BatchTransform):
-    """Draws from a table; `interpolation` and `fill` as in `RandomAffine`."""
+    """Draws from a table; `interpolation` and `fill` as in `RandomAffine` (None: black)."""
 
     table: _Table
 
     def __init__(self, interpolation: Any, fill: Any, generator: Any):
         super().__init__(generator=generator)
-        self.interpolation, self.fill = interpolation, 0 if fill is None else fill
+        self.interpolation, self.fill = interpolation, fill
 
     def round(self, x: Any, strength: Any, active: Any = None) -> Any:
         """One operation for each image with strengths (N,); only for those that are `active`."""

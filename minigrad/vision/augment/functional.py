@@ -63,11 +63,9 @@ def crop(x: Any, top: Any, left: Any, height: int, width: int) -> Any:
     """A window (height, width) of each image, at its own place. IndexError outside of the image."""
     n, channels, h, w = x.shape
     top, left = per_image(top, n, int64), per_image(left, n, int64)
-    if n and not (
-        0 <= top.min().item() <= top.max().item() <= h - height
-        and 0 <= left.min().item() <= left.max().item() <= w - width
-    ):
-        raise IndexError(f"crop: windows of {height} x {width} must lie inside of {h} x {w} pixels")
+    for start, room in ((top, h - height), (left, w - width)):
+        if n and not 0 <= start.min().item() <= start.max().item() <= room:
+            raise IndexError(f"crop: windows {height} x {width} must lie inside of {h} x {w}")
     if not x.requires_grad:
         return x.unfold(2, height, 1).unfold(3, width, 1)[arange(n), :, top, left]
     # The gradient of the windows would have room for all places; that of a gather has not.
@@ -92,9 +90,8 @@ def resized_crop(
         at = start + at.minimum(length - 1)
         lines.append(((at + 0.5) * (2.0 / whole) - 1.0).to(float32))
     ys, xs = lines
-    grid = ops.stack(
-        [xs[:, None, :].expand((n, *size)), ys[:, :, None].expand((n, *size))], -1
-    )  # fmt: skip
+    both = (xs[:, None, :].expand((n, *size)), ys[:, :, None].expand((n, *size)))
+    grid = ops.stack(both, -1)
     return _sample(x, grid, interpolation, None)
 
 
@@ -127,8 +124,7 @@ def affine(
     """Each image rotated clockwise, moved (x, y pixels), scaled and sheared (x, y).
 
     Angles and shears are degrees. `center` (x, y) is the point that stays, by default the middle.
-    `fill` is a number, or one for each channel. ValueError for modes other than nearest and
-    bilinear.
+    `fill`: a number, one for each channel, or None (0). ValueError for cubic and other modes.
     """
     n, _, h, w = x.shape
     middle = (0.0, 0.0) if center is None else (center[0] - w * 0.5, center[1] - h * 0.5)
@@ -152,7 +148,11 @@ def rotate(x: Any, angle: Any, interpolation: Any, fill: Any = 0, center: Any = 
 
 
 def _sample(x: Any, grid: Any, interpolation: Any, fill: Any) -> Any:
-    """`grid_sample` with a colour for what lies outside (None: no point does); integers rounded."""
+    """`grid_sample` with a colour for what lies outside (None: 0); integers are rounded.
+
+    A colour is blended in by the share of each point that lies inside, and with one, as in
+    torchvision, the image counts by this share twice at its rim; without one, once.
+    """
     mode = _mode(interpolation)
     if mode not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation {mode!r} was given; needed: nearest or bilinear")
@@ -169,7 +169,6 @@ def _sample(x: Any, grid: Any, interpolation: Any, fill: Any) -> Any:
     if mode == "nearest" and any(values):
         made = made + ground
     elif mode == "bilinear" and fill is not None:
-        # The share of each point that lies inside; the image counts by it once more in torchvision.
         sides = []
         for axis, size in ((0, x.shape[-1]), (1, x.shape[-2])):
             at = (grid[..., axis] + 1.0) * (0.5 * size) - 0.5
