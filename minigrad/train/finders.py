@@ -119,7 +119,7 @@ def lr_find(
                 group["lr"] = lr * ratio
             group_of = [Feed.moved(b, here) for b in next(batches)]
             made = trainer.update.step(trainer.model, trainer.compute, group_of)
-            loss = sum(float(result[0]) for result in made.results) / len(made.results)
+            loss = sum(result[0].item() for result in made.results) / len(made.results)
             average = 0.98 * average + 0.02 * loss
             smooth = average / (1 - 0.98 ** (i + 1))
             best = min(found.results["loss"], default=smooth)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..random import randint
 from ..tensor import Tensor
 from ..utils.data import DataLoader, Subset, TensorDataset
-from ..utils.data.sampler import draw_seed
 from .trainer import Trainer
 
 
@@ -59,7 +59,7 @@ class KFold:
     def _random(self) -> np.random.RandomState | None:
         if not self.shuffle:
             return None
-        seed = draw_seed() % 2**32 if self.random_state is None else self.random_state
+        seed = int(randint(0, 2**32, ()).item()) if self.random_state is None else self.random_state
         return np.random.RandomState(seed)
 
     def _fold_of(self, n: int, y: Any) -> np.ndarray:
