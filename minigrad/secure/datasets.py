@@ -18,7 +18,13 @@ from .streams import Chunks, Writer
 
 _MAGIC = b"mgrows1\n"
 _KINDS = {bool: "bool", int: "int", float: "float"}
+# Types whose code in NumPy ("<V2") does not say what they are.
+_SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 _STORED = {"bool": "|u1", "int": "<i8", "float": "<f8"}
+
+
+def _code(dtype: np.dtype) -> str:
+    return dtype.name if dtype.name in _SMALL else dtype.str
 
 
 def _arrays(sample: Any) -> tuple[list[np.ndarray], list[str]]:
@@ -38,7 +44,7 @@ def _arrays(sample: Any) -> tuple[list[np.ndarray], list[str]]:
             )
         else:
             field = np.array(field, _STORED[kind])
-        if field.dtype.kind not in "biufc":
+        if field.dtype.kind not in "biufc" and field.dtype.name not in _SMALL:
             raise TypeError(f"save_dataset: a sample holds {field.dtype} values; needed: numbers")
         arrays.append(field.astype(field.dtype.newbyteorder("<"), copy=False))
         kinds.append(kind)
@@ -58,7 +64,7 @@ def save_dataset(dataset: Any, path: Any, key: Key, *, chunk_size: int = 1 << 16
             sample = dataset[i]
             arrays, kinds = _arrays(sample)
             found = [
-                {"dtype": a.dtype.str, "shape": list(a.shape), "kind": k}
+                {"dtype": _code(a.dtype), "shape": list(a.shape), "kind": k}
                 for a, k in zip(arrays, kinds)
             ]
             if i == 0:

@@ -20,7 +20,8 @@ CHUNK = 1 << 18
 class Writer(io.RawIOBase):
     """Encrypts what is written, chunk by chunk; the file appears, whole, when it is closed.
 
-    Leaving a `with` block by an exception, `abort()` and losing the last reference leave no file.
+    Leaving a `with` block by an exception, an error while writing, `abort()` and losing the last
+    reference leave no file, and what stood at the path stays.
     """
 
     def __init__(self, path: Any, key: Any, chunk_size: int = CHUNK):
@@ -28,6 +29,7 @@ class Writer(io.RawIOBase):
         self._stack = contextlib.ExitStack()
         self._cipher = new_cipher(as_key(key), chunk_size)
         self._number = 0
+        self._process = os.getpid()
         self._rest = bytearray()
         self._file = self._stack.enter_context(replaced(path))
         self._file.write(self._cipher.header)
@@ -55,7 +57,11 @@ class Writer(io.RawIOBase):
         return len(view)
 
     def _seal(self, plain: Any, last: bool) -> None:
-        self._file.write(self._cipher.seal(self._number, last, plain))
+        try:
+            self._file.write(self._cipher.seal(self._number, last, plain))
+        except BaseException:  # a full disk: what follows would not fit to what is there
+            self.abort()
+            raise
         self._number += 1
 
     def close(self) -> None:
@@ -72,7 +78,7 @@ class Writer(io.RawIOBase):
             super().close()
 
     def abort(self) -> None:
-        """Ends without a file; what stood at the path stays."""
+        """Ends without a file."""
         if not self.closed:
             self._rest.clear()
             # The file's context removes what was written when it ends with an exception.
@@ -88,7 +94,7 @@ class Writer(io.RawIOBase):
             self.abort()
 
     def __del__(self) -> None:
-        if hasattr(self, "_file"):
+        if hasattr(self, "_file") and self._process == os.getpid():  # not a forked copy
             self.abort()
 
 

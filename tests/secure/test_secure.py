@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -281,6 +282,35 @@ def test_nothing_plain_on_the_disk_and_nothing_half(tmp_path: Path, monkeypatch:
     assert secure.load(tmp_path / "b", KEY)["b"].sum().item() == 4999950000
 
 
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: Any) -> None:
+    path = write(tmp_path / "a", b"old")
+    stream = secure.open(path, "wb", KEY, 1024)
+
+    def full(data: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stream, "_file", type("Full", (), {"write": staticmethod(full)})())
+    with pytest.raises(OSError, match="No space"):
+        stream.write(bytes(5000))
+    stream.close()  # as code does that goes on
+    assert read(path) == b"old" and len(files_under(tmp_path)) == 1
+
+
+def test_a_forked_copy_leaves_the_file_alone(tmp_path: Path) -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    path = tmp_path / "a"
+    stream = secure.open(path, "wb", KEY)
+    stream.write(b"data")
+    child = os.fork()
+    if child == 0:
+        stream.__del__()
+        os._exit(0)
+    os.waitpid(child, 0)
+    stream.close()
+    assert read(path) == b"data"
+
+
 def test_files_and_new_keys(tmp_path: Path) -> None:
     source = tmp_path / "images"
     source.write_bytes(MARK * 100000)
@@ -330,8 +360,11 @@ def test_samples_of_other_kinds(tmp_path: Path) -> None:
     for made, sample in zip(secure.EncryptedDataset(path, KEY), samples):
         assert (made[0] == sample[0]).all() and made[0].dtype == np.uint8
         assert made[1:] == sample[1:] and [type(v) for v in made[1:]] == [int, float, bool]
-    secure.save_dataset(mg.eye(5).bfloat16().float(), path, KEY)
-    assert (secure.EncryptedDataset(path, KEY)[2] == mg.eye(5)[2]).all()
+    for dtype in (mg.float32, mg.bfloat16, mg.float16, mg.bool, mg.int16):
+        table = (mg.eye(5) * 3).to(dtype)
+        secure.save_dataset(table, path, KEY)
+        row = secure.EncryptedDataset(path, KEY)[2]
+        assert row.dtype == dtype and (row == table[2]).all()
     secure.save_dataset([], path, KEY)
     assert len(secure.EncryptedDataset(path, KEY)) == 0
     with pytest.raises(ValueError, match="sample 1"):
