@@ -110,6 +110,14 @@ def _recurrent(module: Any, inputs: Any, out: Any) -> int:
     return 2 * steps * sum(p.numel() for p in weights)
 
 
+def _memory(t: Any) -> Any:
+    """The array that owns a tensor's memory."""
+    array = t._array
+    while isinstance(getattr(array, "base", None), np.ndarray):
+        array = array.base
+    return array
+
+
 class _Counter(TorchFunctionMode):
     """Adds up the operations of calls, and watches the memory that their results take."""
 
@@ -133,15 +141,18 @@ class _Counter(TorchFunctionMode):
     def watch(self, value: Any) -> None:
         """Counts the memory of tensors from now until it is given back."""
         for t in tensors_in(value):
-            array = t._array
-            while isinstance(getattr(array, "base", None), np.ndarray):
-                array = array.base
+            array = _memory(t)
             if id(array) in self.seen or not hasattr(array, "nbytes"):
                 continue
             self.seen.add(id(array))
             self.live += array.nbytes
             self.peak = max(self.peak, self.live)
             weakref.finalize(array, self._gone, id(array), array.nbytes)
+
+    def given(self, tensors: Any) -> None:
+        """Leaves out what was there before; of it the inputs, maybe parts, stand in `live`."""
+        self.before = [_memory(t) for t in tensors]
+        self.seen.update(map(id, self.before))
 
     def _gone(self, key: int, size: int) -> None:
         self.seen.discard(key)
@@ -161,12 +172,12 @@ def _counted(model: Any, example_inputs: Any) -> _Counter:
         for module in model.modules()
         if isinstance(module, recurrent)
     ]
-    for t in [*model.parameters(), *model.buffers()]:  # they are counted by themselves
-        counter.seen.add(id(t._array))
+    args = arguments(example_inputs)
+    inputs = list(tensors_in(args))
+    counter.given([*model.parameters(), *model.buffers(), *inputs])
+    counter.live = counter.peak = sum(t.numel() * t.element_size() for t in inputs)
     try:
-        args = arguments(example_inputs)
         with evaluating(model), counter:
-            counter.watch(args)
             model(*args)
     finally:
         for hook in hooks:

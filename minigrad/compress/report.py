@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,19 +95,25 @@ def _storage_bytes(model: Any) -> int:
     return sum(sizes.values())
 
 
-def _latency(model: Any, args: tuple, repeats: int) -> float:
-    """Seconds of one forward pass in evaluation: the median of `repeats`, after two more."""
-    times = []
-    with evaluating(model):
+def _latencies(models: list[Any], args: tuple, repeats: int) -> list[float]:
+    """Seconds of one forward pass of each in evaluation: medians of `repeats`, after two more.
+
+    The models take turns, so that what else the machine does meets all of them.
+    """
+    times: list[list[float]] = [[] for _ in models]
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(evaluating(model))
         for _ in range(repeats + 2):
-            start = time.perf_counter()
-            model(*args)
-            times.append(time.perf_counter() - start)
-    return sorted(times[2:])[repeats // 2]
+            for model, mine in zip(models, times):
+                start = time.perf_counter()
+                model(*args)
+                mine.append(time.perf_counter() - start)
+    return [sorted(mine[2:])[repeats // 2] for mine in times]
 
 
 def _measure(
-    name: str, model: Any, example_inputs: Any, evaluate: Callable | None, repeats: int
+    name: str, model: Any, example_inputs: Any, evaluate: Callable | None, latency: float
 ) -> Measurement:
     counter = _counted(model, example_inputs)
     parameters = list(model.parameters())
@@ -118,7 +125,7 @@ def _measure(
         sum(int(p.count_nonzero()) for p in parameters),
         counter.flops,
         _storage_bytes(model),
-        _latency(model, arguments(example_inputs), repeats),
+        latency,
         counter.peak,
         accuracy,
     )
@@ -139,11 +146,12 @@ def report(
     recording. `baseline`: a report whose rows come first, which the new ones are compared with:
     `print(report(small, x, baseline=report(model, x, name="before"), name="after"))`. Columns:
     parameters and how many are not zero; floating-point operations (`count_flops`); bytes of
-    parameters and buffers; the median time of a forward pass; the largest memory of inputs and
-    results at once (`peak_memory`). ValueError unless `repeats` is positive.
+    parameters and buffers; the median time of a forward pass (models take turns); the largest
+    memory of inputs and results at once (`peak_memory`). ValueError unless `repeats` is positive.
     """
     if repeats < 1:
         raise ValueError(f"report: repeats={repeats} was given; 1 or more is needed")
     models = model if isinstance(model, dict) else {name: model}
-    rows = [_measure(n, m, example_inputs, evaluate, repeats) for n, m in models.items()]
+    times = _latencies(list(models.values()), arguments(example_inputs), repeats)
+    rows = [_measure(n, m, example_inputs, evaluate, t) for (n, m), t in zip(models.items(), times)]
     return Report([*(baseline.rows if baseline is not None else []), *rows])

@@ -64,6 +64,7 @@ def test_peak_memory() -> None:
     model = nn.Sequential(nn.Linear(100, 50), nn.Linear(50, 200), nn.Flatten())
     assert compress.peak_memory(model, x) == 4000 + 2000 + 8000
     assert compress.peak_memory(nn.Linear(100, 50), x) == 6000
+    assert compress.peak_memory(nn.Linear(100, 50), mg.randn(90, 100)[20:30]) == 6000
 
 
 def test_report() -> None:
