@@ -39,8 +39,12 @@ class Feed:
                 f"the checkpoint was taken after {position} batches of an epoch; given: a loader "
                 f"of {self.position}; needed: the same data and batch size as before"
             )
-        if ended:
-            self.ended = next(self._batches, None) is None
+        self.ended = ended
+        if ended and next(self._batches, self) is not self:
+            raise ValueError(
+                f"the checkpoint was taken at the end of an epoch of {position} batches; given: a "
+                "loader of more; needed: the same data and batch size as before"
+            )
 
     @staticmethod
     def moved(batch: Any, device: Any) -> Any:

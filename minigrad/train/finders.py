@@ -18,8 +18,10 @@ from .feed import Feed, device_of
 
 
 @contextlib.contextmanager
-def _untouched(trainer: Any) -> Iterator[None]:
+def _untouched(trainer: Any, loader: Any) -> Iterator[None]:
     """Restores the trainer's whole state, random numbers included, after the block."""
+    before, trainer.train_dataloader = trainer.train_dataloader, loader
+    resumed = trainer._resumed_random
     stream = io.BytesIO()
     save(trainer.state_dict(), stream, format="mg")
     grads = [p.grad for p in trainer.model.parameters()]
@@ -29,6 +31,8 @@ def _untouched(trainer: Any) -> Iterator[None]:
     finally:
         stream.seek(0)
         trainer.load_state_dict(load(stream))
+        trainer.train_dataloader = before
+        trainer._resumed_random = resumed
         for p, grad in zip(trainer.model.parameters(), grads):
             p.grad = grad
         for module, mode in training:
@@ -104,7 +108,7 @@ def lr_find(
     groups = trainer.optimizer.param_groups
     first = float(groups[0]["lr"])
     ratios = [float(g["lr"]) / first if first else 1.0 for g in groups]
-    with _untouched(trainer):
+    with _untouched(trainer, train_dataloader):
         trainer.model.train()
         average = 0.0
         batches = _endless(train_dataloader, trainer.update.accumulate)
@@ -200,7 +204,7 @@ def scale_batch_size(
                 break
         loader: Any = DataLoader(dataset, batch_size=size, drop_last=True, **loader_options)
         try:
-            with _untouched(trainer):
+            with _untouched(trainer, loader):
                 found.rows.append(_trial(trainer, loader, size, steps_per_trial))
         except MemoryError:
             if not found.rows:

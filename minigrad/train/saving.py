@@ -107,7 +107,10 @@ class StateOfRun:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores what `state_dict` gave; what follows is the same. ValueError if parts differ."""
+        """Restores what `state_dict` gave, random numbers when `fit` begins.
+
+        ValueError if the trainer has other parts than the one that was saved.
+        """
         if state_dict.get("version") != _VERSION:
             raise ValueError(
                 f"Trainer: the checkpoint is of version {state_dict.get('version')}; needed: "
@@ -138,7 +141,15 @@ class StateOfRun:
         self.means.load_state_dict(state_dict["means"])
         self._epoch_random = state_dict["epoch_random"]
         self._resumed_random = state_dict["random"]
-        set_random_state(state_dict["random"], *self._sources())
+        if self.train_dataloader is not None:
+            set_random_state(self._resumed_random, *self._sources())
+
+    def _restore_random(self) -> None:
+        """Sets the random numbers of a loaded checkpoint: `fit` knows whose generators they are."""
+        if self._resumed_random is not None:
+            set_random_state(self._resumed_random, *self._sources())
+            if not self.batch_in_epoch:  # else they are needed again after the used batches
+                self._resumed_random = None
 
     def save_checkpoint(self, path: str | os.PathLike) -> None:
         """Writes `state_dict` to a file that is replaced at once."""

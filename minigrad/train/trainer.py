@@ -146,6 +146,7 @@ class Trainer(StateOfRun):
                     "needed for an exact resume: persistent_workers=False",
                     stacklevel=2,
                 )
+        self._restore_random()
         try:
             self.call("on_fit_start")
             while self.batch_in_epoch or not self.done:

@@ -366,3 +366,33 @@ def test_metrics() -> None:
     assert train.top_k_accuracy(scores, target, k=2) == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="needed: \\(N, C\\), C >= k"):
         train.top_k_accuracy(scores, target, k=4)
+
+
+def test_a_loaded_checkpoint_sets_the_loaders_generator(tmp_path: Path) -> None:
+    x, y = data()
+
+    def run(path: Path | None, steps: int) -> tuple[Any, Any]:
+        model, g = network(), mg.Generator().manual_seed(4)
+        loader = DataLoader(TensorDataset(x, y), batch_size=10, shuffle=True, generator=g)
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        trainer = train.Trainer(model, optimizer, nn.CrossEntropyLoss(), max_epochs=steps)
+        if path is not None:
+            trainer.load_checkpoint(path)
+        mg.rand(3)  # of no consequence after a load
+        mg.manual_seed(8 if path is None else 9)
+        trainer.fit(loader)
+        return trainer, weights(model)
+
+    straight = run(None, 4)[1]
+    run(None, 2)[0].save_checkpoint(tmp_path / "half.mg")
+    assert run(tmp_path / "half.mg", 4)[1].tobytes() == straight.tobytes()
+
+
+def test_finders_leave_the_loaders_generator() -> None:
+    x, y = data()
+    model, g = network(), mg.Generator().manual_seed(4)
+    loader = DataLoader(TensorDataset(x, y), batch_size=10, shuffle=True, generator=g)
+    trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
+    before = g.get_state()
+    train.lr_find(trainer, loader, num_training=20)
+    assert (g.get_state() == before).all()
