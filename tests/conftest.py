@@ -4,6 +4,16 @@ import pytest
 
 from minigrad.kernels.cpu import _C
 
+try:
+    import hypothesis
+except ImportError:
+    pass
+else:  # how long an example takes says something of the machine, and nothing of the program
+    hypothesis.settings.register_profile(
+        "minigrad", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("minigrad")
+
 
 @pytest.fixture(params=_C.available_isas())
 def isa(request):

@@ -225,3 +225,22 @@ def test_memory_is_shared():
     assert array[1] == 3j
     z.numpy()[2] = -1
     assert x.tolist()[2] == [-1, 0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z.conj() * z,
+        lambda z: z.real + z.imag,
+        lambda z: z.abs() * mg.is_complex(z),
+        lambda z: mg.conj_physical(z) @ z,
+        lambda z: mg.fft.fft(z),
+    ],
+)
+def test_mapped(function):
+    z = mg.view_as_complex(mg.randn(3, 4, 4, 2))
+    made = [mg.vmap(function)(z), mg.vmap(lambda v: function(mg.view_as_complex(v)))(z.parts)]
+    want = mg.stack([function(one) for one in z])
+    for result in made:
+        assert result.dtype == want.dtype
+        np.testing.assert_allclose(result.numpy(), want.numpy(), rtol=1e-5, atol=1e-5)

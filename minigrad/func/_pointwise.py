@@ -169,17 +169,20 @@ RULES[conversion.format_] = lambda f, a, k: repr(a[0])
 RULES[conversion.deepcopy] = lambda f, a, k: a[0].__deepcopy__(a[1])
 RULES[attributes.stride] = lambda f, a, k: f(ops.select(a[0].value, 0, 0), *a[1:], **k)
 RULES[attributes.is_contiguous] = RULES[attributes.stride]
-RULES[attributes.is_shared] = lambda f, a, k: f(a[0].value)
+RULES[attributes.is_shared] = RULES[attributes.is_complex] = lambda f, a, k: f(a[0].value)
+# All samples at once: of complex numbers these are more than the tensor itself.
+_PARTS: list[Callable] = [
+    attributes.conj, attributes.conj_physical, attributes.real, attributes.imag,
+]  # fmt: skip
+RULES.update(dict.fromkeys(_PARTS, _values))
 RULES[attributes.detach_] = lambda f, a, k: _indexing.renew(a[0], a[0].value.detach())
 
 # -- what is made of other functions ---------------------------------------------------------------
 
 _BODIES: list[Callable] = [
     attributes.size, attributes.dim, attributes.numel, attributes.element_size,
-    attributes.is_floating_point, attributes.is_signed, attributes.is_complex,
-    attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
-    attributes.same_tensor, attributes.conj, attributes.real, attributes.conj_physical,
-    attributes.get_device, attributes.is_pinned, conversion.length, _operators.invert,
+    attributes.is_floating_point, attributes.is_signed, attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
+    attributes.same_tensor, attributes.get_device, attributes.is_pinned, conversion.length, _operators.invert,
     _operators.where_method, _operators.polygamma_method, _operators.sum_to_size,
     functional.softmax, functional.softmin, functional.log_softmax,
     functional.multi_head_attention_forward,
