@@ -110,3 +110,53 @@ def unsettle(model: Any) -> Any:
                 if t is not None and t.ndim == 1:
                     t.copy_(mg.rand(*t.shape) + 0.2)
     return model
+
+
+class PreActivated(nn.Module):
+    """Concatenations that grow, each normalised anew (DenseNet)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(8 + 4 * i) for i in range(4)])
+        self.convs = nn.ModuleList([nn.Conv2d(8 + 4 * i, 4, 3, padding=1) for i in range(3)])
+        self.head = nn.Linear(20, 3)
+
+    def forward(self, x: Any) -> Any:
+        x = self.stem(x)
+        for norm, conv in zip(self.norms, self.convs):
+            x = mg.cat([x, conv(F.relu(norm(x)))], 1)
+        return self.head(F.relu(self.norms[3](x)).mean((-1, -2)))
+
+
+class UNet(nn.Module):
+    """A path down and up again, with a connection across."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
+        self.norm = nn.GroupNorm(4, 16)
+        self.up, self.c = nn.ConvTranspose2d(16, 8, 2, 2), nn.Conv2d(16, 8, 3, padding=1)
+        self.out = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x: Any) -> Any:
+        a = F.relu(self.a(x))
+        b = F.relu(self.norm(self.b(F.max_pool2d(a, 2))))
+        return self.out(F.leaky_relu(self.c(mg.cat([self.up(b), a], 1)), 0.1))
+
+
+class Gated(nn.Module):
+    """Products of two branches, glu, a scale of its own, where, flips and stacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.up, self.down = nn.Linear(6, 20), nn.Linear(6, 20), nn.Linear(20, 8)
+        self.both, self.mix = nn.Linear(8, 24), nn.Linear(12, 8)
+        self.scale = nn.Parameter(mg.rand(12))
+        self.head = nn.Linear(16, 2)
+
+    def forward(self, x: Any) -> Any:
+        x = self.down(F.silu(self.gate(x)) * self.up(x))
+        y = F.glu(self.both(x)) * self.scale
+        z = self.mix(mg.where(y > 0, y, 0.1 * y).flip(-1))
+        return self.head(mg.stack([z, z.neg()], -1).flatten(-2))

@@ -17,7 +17,17 @@ from minigrad.nn.utils import prune
 from minigrad.vision import models as zoo
 
 sys.path.insert(0, str(Path(__file__).parent))
-from models import Dense, Fixed, Mobile, Residual, mlp, unsettle
+from models import (
+    Dense,
+    Fixed,
+    Gated,
+    Mobile,
+    PreActivated,
+    Residual,
+    UNet,
+    mlp,
+    unsettle,
+)
 
 NETWORKS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "mlp": (lambda: mlp(6, 20, 16, 4), (3, 6)),
@@ -25,6 +35,9 @@ NETWORKS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "group norm": (lambda: Residual(lambda n: nn.GroupNorm(4, n)), (2, 3, 8, 8)),
     "dense": (Dense, (2, 2, 6, 6)),
     "mobile": (Mobile, (2, 3, 8, 8)),
+    "densenet": (PreActivated, (2, 3, 6, 6)),
+    "unet": (UNet, (2, 1, 8, 8)),
+    "gated": (Gated, (3, 6)),
     "resnet18": (lambda: zoo.resnet18(num_classes=7), (1, 3, 32, 32)),
     "resnet50": (lambda: zoo.resnet50(num_classes=7), (1, 3, 32, 32)),
     "mobilenet": (lambda: zoo.mobilenet_v2(num_classes=7), (1, 3, 32, 32)),
@@ -101,7 +114,7 @@ def test_coupled_layers_are_one_group() -> None:
     assert "stem, b" in str(graph)
 
 
-@pytest.mark.parametrize("name", ["dense", "mobile", "mobilenet", "squeezenet"])
+@pytest.mark.parametrize("name", ["dense", "mobile", "densenet", "unet", "gated", "mobilenet"])
 def test_all_but_the_outputs_can_be_pruned(name: str) -> None:
     model, x = make(name)
     refused = compress.trace_channels(model, x).refused
