@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..dtypes import finfo
 from ._run import arguments, copied, evaluating, tensors_in
 from ._scores import scored
 from .channels import ChannelGraph, ChannelGroup, trace_channels
@@ -91,10 +92,10 @@ def _difference(model: Any, plan: ChannelPlan, example_inputs: Any) -> str | Non
         except Exception as error:
             return f"fails in the model's code without some channels ({error})"
     for a, b in zip(wanted, found, strict=True):
-        a, b = a.detach().numpy(), b.detach().numpy()
-        scale = max(np.abs(a).max(initial=0), 1e-30)
-        eps = np.finfo(a.dtype).eps if a.dtype.kind == "f" else 0
-        if a.shape != b.shape or not np.allclose(a, b, 0, 2000 * eps * scale, equal_nan=True):
+        eps = finfo(a.dtype).eps if a.is_floating_point() else 0.0
+        x, y = a.detach().double().numpy(), b.detach().double().numpy()
+        bound = min(2000 * eps, 0.05) * np.abs(x).max(initial=0)
+        if x.shape != y.shape or not np.allclose(x, y, 0, bound, equal_nan=True):
             return "gives other results without its channels than with zeros in their place"
     return None
 

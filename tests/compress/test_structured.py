@@ -92,6 +92,16 @@ def test_pruned_trains_on(name: str) -> None:
     assert small(x).square().mean() < before
 
 
+@pytest.mark.parametrize("dtype", [mg.bfloat16, mg.float16, mg.float32])
+def test_narrow_types(dtype: Any) -> None:
+    mg.manual_seed(0)
+    model = unsettle(Residual()).to(dtype)
+    small = compress.prune_channels(model, mg.randn(2, 3, 8, 8).to(dtype), 0.5)
+    assert (small.a.out_channels, small.stem.out_channels, small.c.out_channels) == (6, 4, 8)
+    assert small.a.weight.dtype == dtype
+    assert list(small.channel_plan.refused) == ["head"]
+
+
 def test_lowest_norms_go() -> None:
     model = mlp(3, 4, 2)
     with mg.no_grad():
