@@ -90,8 +90,8 @@ def _values(function: Callable, args: tuple, kwargs: dict) -> Any:
 _CONVERSIONS: list[Callable] = [
     conversion.to, conversion.type_, conversion.type_as, conversion.cpu, conversion.cuda, alias,
     attributes.detach, Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16, Tensor.int,
-    Tensor.long, Tensor.short, Tensor.char, Tensor.byte, Tensor.bool, filled.zeros_like,
-    filled.ones_like, filled.empty_like,
+    Tensor.long, Tensor.short, Tensor.char, Tensor.byte, Tensor.bool, Tensor.cfloat,
+    Tensor.cdouble, Tensor.chalf, filled.zeros_like, filled.ones_like, filled.empty_like,
 ]  # fmt: skip
 RULES.update(dict.fromkeys(_CONVERSIONS, _values))
 
@@ -181,8 +181,9 @@ RULES[attributes.detach_] = lambda f, a, k: _indexing.renew(a[0], a[0].value.det
 
 _BODIES: list[Callable] = [
     attributes.size, attributes.dim, attributes.numel, attributes.element_size,
-    attributes.is_floating_point, attributes.is_signed, attributes.is_same_size, attributes.is_inference, attributes.is_conj, attributes.is_neg,
-    attributes.same_tensor, attributes.get_device, attributes.is_pinned, conversion.length, _operators.invert,
+    attributes.is_floating_point, attributes.is_signed, attributes.is_same_size,
+    attributes.is_inference, attributes.is_conj, attributes.is_neg, attributes.same_tensor,
+    attributes.get_device, attributes.is_pinned, conversion.length, _operators.invert,
     _operators.where_method, _operators.polygamma_method, _operators.sum_to_size,
     functional.softmax, functional.softmin, functional.log_softmax,
     functional.multi_head_attention_forward,
