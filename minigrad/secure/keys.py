@@ -80,7 +80,7 @@ class Key:
         text = settings.variable(name)
         if not text:
             raise KeyError(f"the environment variable {name} is not set; needed: a key")
-        return cls(_decode(text.encode(), f"the environment variable {name}"))
+        return cls(_decode(text.encode(), f"the environment variable {name}", raw=False))
 
     @classmethod
     def from_passphrase(cls, text: str, *, n: int = 1 << 17, r: int = 8, p: int = 1) -> Key:
@@ -137,8 +137,8 @@ def _restored(secret: bytes, costs: tuple[int, int, int] | None) -> Key:
     return key
 
 
-def _decode(content: bytes, where: str) -> bytes:
-    if len(content) == KEY_BYTES:
+def _decode(content: bytes, where: str, raw: bool = True) -> bytes:
+    if raw and len(content) == KEY_BYTES:
         return content
     text = content.strip()
     try:
@@ -149,7 +149,8 @@ def _decode(content: bytes, where: str) -> bytes:
         made = b""
     if len(made) != KEY_BYTES:
         raise ValueError(
-            f"{where} holds no key; needed: {KEY_BYTES} bytes, {2 * KEY_BYTES} hex digits or base64"
+            f"{where} holds no key; needed: {f'{KEY_BYTES} bytes, ' if raw else ''}"
+            f"{2 * KEY_BYTES} hex digits or base64"
         )
     return made
 

@@ -239,9 +239,10 @@ def test_keys_in_files_and_in_the_environment(tmp_path: Path, monkeypatch: Any) 
         Key.from_environment()
     monkeypatch.setenv("MINIGRAD_KEY", secret.hex())
     assert read(tmp_path / "b", Key.from_environment()) == b"1"
-    monkeypatch.setenv("OURS", "nonsense")
-    with pytest.raises(ValueError, match="OURS"):
-        Key.from_environment("OURS")
+    for text in ("nonsense", "a password of thirty-two letters"):
+        monkeypatch.setenv("OURS", text)
+        with pytest.raises(ValueError, match="OURS"):
+            Key.from_environment("OURS")
     with pytest.raises(TypeError, match="passphrase"):
         Key.from_passphrase("a").to_file(tmp_path / "c")
     assert secret.hex() not in repr(KEY) and "passphrase" in repr(Key.from_passphrase("pw"))
