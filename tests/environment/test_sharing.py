@@ -7,18 +7,11 @@ import pickle
 
 import numpy as np
 import pytest
+from child_processes import add_one
 
 import minigrad as mg
 import minigrad.multiprocessing as mp
 from minigrad import nn
-
-
-def add_one(tensor, module, queue, received):
-    with mg.no_grad():
-        tensor += 1
-        module.weight.fill_(7)
-    queue.put((tensor.is_shared(), module.weight.is_shared(), tensor))
-    received.wait(60)  # whoever sends shared memory must be there when it is received
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -27,11 +20,19 @@ def test_processes_write_to_the_same_memory(method):
     module = nn.Linear(2, 2)
     assert module.share_memory() is module and type(module.weight) is nn.Parameter
     context = mp.get_context(method)
-    queue, received = context.SimpleQueue(), context.Event()
-    process = context.Process(target=add_one, args=(tensor, module, queue, received))
+    receiver, sender = context.Pipe(duplex=False)
+    received = context.Event()
+    process = context.Process(target=add_one, args=(tensor, module, sender, received))
     process.start()
-    is_shared, weight_is_shared, came_back = queue.get()
+    sender.close()  # so that a child that dies ends the wait
+    try:
+        sent = receiver.recv()
+    except EOFError:
+        process.join()
+        pytest.fail(f"the child ended with exit code {process.exitcode}")
     received.set()
+    assert not isinstance(sent, str), sent
+    is_shared, weight_is_shared, came_back = sent
     process.join()
     assert process.exitcode == 0 and is_shared and weight_is_shared
     wanted = np.arange(6, dtype=np.float32).reshape(2, 3).T + 1
