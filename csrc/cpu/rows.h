@@ -39,25 +39,23 @@ MG_INLINE vl load_mask(const uint8_t* p, vd) {
   return __builtin_convertvector(load_as<vbd>(p), vl) != 0;
 }
 
-// An operand as a walk over vectors: an array, or one value, repeated in `room`, that stands still.
+// An operand: an array, or one value, told apart at each vector; the branch is always the same.
 template <class T>
-struct Steps {
+struct Operand {
   const T* p;
-  int64_t step;  // elements from a vector to the next
+  bool dense;
+  typename Lane<T>::V v;
 };
 template <class T>
-MG_INLINE Steps<T> steps_of(const void* p, Unit unit, T* room) {
+MG_INLINE Operand<T> operand(const void* p, Unit unit) {
   const T* at = static_cast<const T*>(p);
-  if (unit == Unit::kDense) return {at, Lane<T>::lanes};
-  store(room, set1(*at));
-  return {room, 0};
+  return {at, unit == Unit::kDense, set1(*at)};
 }
-// The next vector, or what is left of it: `left` elements, or more.
+// Its vector from element i on, or what is left of it: `left` elements, or more.
 template <class T>
-MG_INLINE typename Lane<T>::V next(Steps<T>& s, int64_t left) {
-  const auto v = left >= Lane<T>::lanes ? load(s.p) : load_partial(s.p, left);
-  s.p += s.step;
-  return v;
+MG_INLINE typename Lane<T>::V get(const Operand<T>& s, int64_t i, int64_t left) {
+  if (!s.dense) return s.v;
+  return left >= Lane<T>::lanes ? load(s.p + i) : load_partial(s.p + i, left);
 }
 
 // A constant in every lane.
@@ -99,57 +97,78 @@ MG_INLINE bool can_stream(const float* p) {
 MG_INLINE bool can_stream(const double* p) {
   return reinterpret_cast<uintptr_t>(p) % kVectorBytes == 0;
 }
-// Writes n results: `value` of the elements left computes a vector of them. Its body stands twice,
-// in the loop for what stays in the caches and in the one for all that is rare.
+// Writes the results from i on: `value(i, left)` computes the vector at i, of the elements left.
+template <class T, class Value>
+MG_INLINE void write_rest(T* y, int64_t i, int64_t n, bool past_caches, Value value) {
+  constexpr int lanes = Lane<T>::lanes;
+  for (; i < n; i += lanes) {
+    const auto v = value(i, n - i);
+    if (n - i < lanes) {
+      store_partial(y + i, v, n - i);
+    } else if (past_caches) {
+      stream(y + i, v);
+    } else {
+      store(y + i, v);
+    }
+  }
+}
+
+// All n of them. The body of `value` stands twice, in the loop for what stays in the caches and in
+// the one for all that is rare.
 template <class T, class Value>
 MG_INLINE void write_row(T* y, int64_t n, bool past_caches, Value value) {
   constexpr int lanes = Lane<T>::lanes;
   int64_t i = 0;
-  if (!past_caches || !can_stream(y)) {
-    for (; i + lanes <= n; i += lanes) store(y + i, value(lanes));
+  past_caches = past_caches && can_stream(y);
+  if (!past_caches) {
+    for (; i + lanes <= n; i += lanes) store(y + i, value(i, lanes));
   }
-  for (; i < n; i += lanes) {
-    const auto v = value(n - i);
-    if (n - i < lanes) {
-      store_partial(y + i, v, n - i);
-    } else {
-      stream(y + i, v);
-    }
-  }
+  write_rest(y, i, n, past_caches, value);
 }
 
 template <class Op, class T>
 void unary_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
                bool past_caches) {
-  T room[Lane<T>::lanes];
   const auto p = broadcast<T>(params);
-  Steps<T> a = steps_of(in[0], unit[0], room);
-  write_row(static_cast<T*>(out), n, past_caches,
-            [&](int64_t left) MG_INLINE_LAMBDA { return Op::apply(next(a, left), p); });
+  const Operand<T> a = operand<T>(in[0], unit[0]);
+  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t i, int64_t left) MG_INLINE_LAMBDA {
+    return Op::apply(get(a, i, left), p);
+  });
 }
 
+// The result of one value with an array, as of an outer product, is left to the caches: little is
+// read. Rows may be short, so arrays and values have loops of their own.
 template <class Op, class T>
 void binary_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
                 bool past_caches) {
-  T room[2][Lane<T>::lanes];
+  constexpr int lanes = Lane<T>::lanes;
+  T* y = static_cast<T*>(out);
   const auto p = broadcast<T>(params);
-  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
-  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t left) MG_INLINE_LAMBDA {
-    const auto x = next(a, left);
-    return Op::apply(x, next(b, left), p);
+  const Operand<T> a = operand<T>(in[0], unit[0]), b = operand<T>(in[1], unit[1]);
+  past_caches = past_caches && a.dense && can_stream(y);
+  int64_t i = 0;
+  if (past_caches) {
+    // below
+  } else if (a.dense && b.dense) {
+    for (; i + lanes <= n; i += lanes) store(y + i, Op::apply(load(a.p + i), load(b.p + i), p));
+  } else if (a.dense) {
+    for (; i + lanes <= n; i += lanes) store(y + i, Op::apply(load(a.p + i), b.v, p));
+  } else if (b.dense) {
+    for (; i + lanes <= n; i += lanes) store(y + i, Op::apply(a.v, load(b.p + i), p));
+  }
+  write_rest(y, i, n, past_caches, [&](int64_t at, int64_t left) MG_INLINE_LAMBDA {
+    return Op::apply(get(a, at, left), get(b, at, left), p);
   });
 }
 
 template <class Op, class T>
 void ternary_row(void* out, const void* const* in, const Unit* unit, int64_t n,
                  const double* params, bool past_caches) {
-  T room[3][Lane<T>::lanes];
   const auto p = broadcast<T>(params);
-  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
-  Steps<T> c = steps_of(in[2], unit[2], room[2]);
-  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t left) MG_INLINE_LAMBDA {
-    const auto x = next(a, left), y = next(b, left);
-    return Op::apply(x, y, next(c, left), p);
+  const Operand<T> a = operand<T>(in[0], unit[0]), b = operand<T>(in[1], unit[1]);
+  const Operand<T> c = operand<T>(in[2], unit[2]);
+  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t i, int64_t left) MG_INLINE_LAMBDA {
+    return Op::apply(get(a, i, left), get(b, i, left), get(c, i, left), p);
   });
 }
 
@@ -158,17 +177,14 @@ void compare_row(void* out, const void* const* in, const Unit* unit, int64_t n, 
                  bool) {
   constexpr int lanes = Lane<T>::lanes;
   uint8_t* y = static_cast<uint8_t*>(out);
-  T room[2][lanes];
-  Steps<T> a = steps_of(in[0], unit[0], room[0]), b = steps_of(in[1], unit[1], room[1]);
-  const auto value = [&](int64_t left) MG_INLINE_LAMBDA {
-    const auto x = next(a, left);
-    return Op::apply(x, next(b, left));
-  };
+  const Operand<T> a = operand<T>(in[0], unit[0]), b = operand<T>(in[1], unit[1]);
+  const auto value = [&](int64_t i, int64_t left)
+                         MG_INLINE_LAMBDA { return Op::apply(get(a, i, left), get(b, i, left)); };
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) store_mask(y + i, value(lanes));
+  for (; i + lanes <= n; i += lanes) store_mask(y + i, value(i, lanes));
   if (i < n) {
     uint8_t tail[lanes];
-    store_mask(tail, value(n - i));
+    store_mask(tail, value(i, n - i));
     __builtin_memcpy(y + i, tail, static_cast<size_t>(n - i));
   }
 }
@@ -178,23 +194,23 @@ void where_row(void* out, const void* const* in, const Unit* unit, int64_t n, co
   constexpr int lanes = Lane<T>::lanes;
   T* y = static_cast<T*>(out);
   const uint8_t* mask = static_cast<const uint8_t*>(in[0]);
-  T room[2][lanes];
-  Steps<T> a = steps_of(in[1], unit[1], room[0]), b = steps_of(in[2], unit[2], room[1]);
+  const Operand<T> a = operand<T>(in[1], unit[1]), b = operand<T>(in[2], unit[2]);
   if (unit[0] != Unit::kDense) {  // one condition for all of them
-    Steps<T> chosen = *mask ? a : b;
-    write_row(y, n, false, [&](int64_t left) MG_INLINE_LAMBDA { return next(chosen, left); });
+    const Operand<T>& chosen = *mask ? a : b;
+    write_row(y, n, false,
+              [&](int64_t i, int64_t left) MG_INLINE_LAMBDA { return get(chosen, i, left); });
     return;
   }
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto x = next(a, lanes), z = next(b, lanes);
-    store(y + i, load_mask(mask + i, typename Lane<T>::V{}) ? x : z);
+    const auto m = load_mask(mask + i, typename Lane<T>::V{});
+    store(y + i, m ? get(a, i, lanes) : get(b, i, lanes));
   }
   if (i < n) {
     uint8_t tail[lanes] = {};
     __builtin_memcpy(tail, mask + i, static_cast<size_t>(n - i));
-    const auto x = next(a, n - i), z = next(b, n - i);
-    store_partial(y + i, load_mask(tail, typename Lane<T>::V{}) ? x : z, n - i);
+    const auto m = load_mask(tail, typename Lane<T>::V{});
+    store_partial(y + i, m ? get(a, i, n - i) : get(b, i, n - i), n - i);
   }
 }
 
