@@ -20,14 +20,13 @@ from ..kernels import fast
 from ..kernels._quiet import quiet
 from . import modes, row_grads
 from . import variable as _v
-from .hooks import as_tuple, run_hooks, run_node_hooks
+from .hooks import add_to, as_tuple, run_hooks, run_node_hooks
 from .record import traces
 from .row_grads import RowGrad, elements, is_sparse, total
 from .saving import with_tensors
 from .variable import RELEASED, Leaf, Node, Variable
 
 _accumulate_lock = threading.Lock()
-_add_to = quiet(operator.iadd)
 
 
 class Task:
@@ -142,7 +141,7 @@ def run(
                 pending[to] = fast.sum_arrays(pending[to], g)
                 owned.add(to)
             elif not fast.add_into(pending[to], g):
-                pending[to] = _add_to(pending[to], g)
+                pending[to] = add_to(pending[to], g)
 
 
 def _backward(
@@ -226,7 +225,7 @@ def _accumulate_slow(variable: Any, grad: Any, owned: bool, create_graph: bool =
         elif before._fn is not None:
             variable._grad = before + _v.wrap(grad)
         else:
-            before._array = _add_to(before._array, grad)
+            before._array = add_to(before._array, grad)
             if before._cell is not None:
                 before._cell[0] = _v.next_seq()
                 before._cell[1] += 1

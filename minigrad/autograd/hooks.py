@@ -10,7 +10,7 @@ from . import variable as _v
 from .row_grads import as_array, as_tensor
 from .variable import Node, Variable
 
-_add_to = quiet(operator.iadd)
+add_to = quiet(operator.iadd)
 _HOOK_ORDER = {"tensor": 0, "retain": 1, "node_pre": 2, "node": 3}
 
 
@@ -36,7 +36,7 @@ def run_hooks(node: Node, grad: Any, create_graph: bool = False) -> Any:
                 elif variable._grad is None:
                     variable._grad = _v.wrap(grad.copy())
                 else:
-                    variable._grad._array = _add_to(variable._grad._array, grad)
+                    variable._grad._array = add_to(variable._grad._array, grad)
         elif kind == "node_pre":
             grads = grad if isinstance(grad, list) else [grad]
             given = tuple(as_tensor(g) for g in grads)

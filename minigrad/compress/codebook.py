@@ -5,7 +5,6 @@ Han, Mao, Dally 2016 ("Deep compression": trained quantization).
 
 from __future__ import annotations
 
-import fnmatch
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from .. import nn
 from ..creation import from_numpy
 from ..dtypes import int64
 from ..nn.utils import parametrize
+from ._names import chosen
 
 __all__ = ["Codebook", "cluster_weights", "kmeans_1d", "tie_weights", "uncluster_weights"]
 
@@ -114,12 +114,7 @@ def cluster_weights(
     if layers is None:
         names = [name for name, m in able.items() if m.weight.numel() >= 4 * clusters]
     else:
-        names = []
-        for pattern in [layers] if isinstance(layers, str) else layers:
-            found = fnmatch.filter(able, pattern)
-            if not found:
-                raise ValueError(f"cluster_weights: {pattern!r} fits no layer of {list(able)}")
-            names += [name for name in found if name not in names]
+        names = chosen("cluster_weights", able, layers)
     if not names:
         raise ValueError(f"cluster_weights: no layer has enough weights for {clusters} clusters")
     for name in names:

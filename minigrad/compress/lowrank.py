@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from .. import linalg, nn
 from ..autograd.modes import no_grad
+from ._names import fitting
 from ._run import copied
 
 __all__ = ["Factored", "factorize", "factorize_layer"]
@@ -143,13 +143,7 @@ def factorize(
     )  # fmt: skip
     found: dict[str, Factored] = {}
     for pattern, share in wanted.items():
-        names = fnmatch.filter(able, pattern)
-        if not names:
-            raise ValueError(
-                f"factorize: {pattern!r} fits no Linear or Conv2d without groups; there are "
-                f"{list(able)}"
-            )
-        for name in names:
+        for name in fitting("factorize", able, pattern):
             if name in found:
                 continue
             pair, what = factorize_layer(able[name], share, energy=energy, conv=conv)

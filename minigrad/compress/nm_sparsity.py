@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from typing import Any
 
 from .. import nn
 from ..creation import zeros_like
 from ..nn.utils import prune
+from ._names import chosen
 
 __all__ = ["NMStructured", "is_nm_sparse", "nm_mask", "nm_structured", "sparsify"]
 
@@ -83,12 +83,7 @@ def sparsify(model: Any, n: int = 2, m: int = 4, layers: Any = None) -> list[str
     if layers is None:
         names = [name for name, x in able.items() if x.weight.shape[1] % m == 0]
     else:
-        names = []
-        for pattern in [layers] if isinstance(layers, str) else layers:
-            found = fnmatch.filter(able, pattern)
-            if not found:
-                raise ValueError(f"sparsify: {pattern!r} fits no layer; there are {list(able)}")
-            names += [name for name in found if name not in names]
+        names = chosen("sparsify", able, layers)
     if not names:
         raise ValueError(f"sparsify: no layer has a multiple of {m} inputs")
     for name in names:
