@@ -50,7 +50,10 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     Gradient: grad, converted back.
     """
     if len(args) == 1 and not kwargs:
-        result = fast.fast_to(To, self, args[0])
+        where = args[0]
+        if where.__class__ is device and where.type == "cpu":  # asked for in every training step
+            return self
+        result = fast.fast_to(To, self, where)
         if result is not None:
             return result
     allowed = ("device", "dtype", "other", "non_blocking", "copy", "memory_format")

@@ -54,7 +54,7 @@ def tensor(
     made = fast_tensor(data, dtype, device, requires_grad)
     if made is not None:
         return made
-    if is_complex(dtype) or _holds_complex(data):
+    if is_complex(dtype):
         return complex_data(data, dtype, requires_grad)
     wanted = check_dtype("tensor", dtype)
     as_place(device)
@@ -67,27 +67,29 @@ def tensor(
             stacklevel=2,
         )
         data = data._array
-    return finish(array_from(data, wanted), requires_grad, device)
+    array = array_from(data, wanted, True)
+    if array.dtype.kind == "c":
+        return complex_data(data, dtype, requires_grad)
+    return finish(array, requires_grad, device)
 
 
 _PLAIN = {float: None, int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
 
 
-def _holds_complex(data: Any) -> bool:
-    """Whether an array or a nest holds complex numbers."""
-    if isinstance(data, (list, tuple)):
-        return any(_holds_complex(v) for v in data)
-    return isinstance(data, complex) or (isinstance(data, np.ndarray) and data.dtype.kind == "c")
+def array_from(data: Any, wanted: np.dtype | None, complex_too: bool = False) -> np.ndarray:
+    """A new array with the values of Python or NumPy data, typed as PyTorch would.
 
-
-def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
-    """A new array with the values of Python or NumPy data, typed as PyTorch would."""
+    `complex_too`: complex numbers are handed back as NumPy has them; else they are a TypeError.
+    """
     if (
         isinstance(data, (np.ndarray, np.generic))
         or hasattr(data, "__array__")
         or hasattr(data, "__array_interface__")
     ):
-        source = _checked(np.asarray(data), wanted)
+        source = np.asarray(data)
+        if complex_too and source.dtype.kind == "c":
+            return source
+        source = _checked(source, wanted)
         return clone(source) if wanted is None else to_dtype(source, wanted)
     shape = _shape_of_nest(data)
     leaves: list = []
@@ -105,6 +107,8 @@ def array_from(data: Any, wanted: np.dtype | None) -> np.ndarray:
         )
         assert found is not None
     else:
+        if complex_too and any(issubclass(kind, (complex, np.complexfloating)) for kind in kinds):
+            return np.array(data)
         leaves = [number(leaf, wanted is None) for leaf in leaves]
         found = _promoted(leaves)
     return fill_from(leaves, found if wanted is None else wanted).reshape(shape)
