@@ -80,7 +80,24 @@ def case_tables(result: dict) -> str:
             ratio = f"{row['ratio']:.2f}" if "ratio" in row else "–"
             share = f"{row['peak_share']:.0%}" if "peak_share" in row else ""
             lines.append(f"| {row['case']} | {' | '.join(times)} | {ratio} | {share} |")
+        lines += cost_lines(rows, columns, "peak_bytes", "Peak memory of the process, MB:", 1e6)
+        lines += cost_lines(rows, columns, "joules", "Energy of a step, J (processor package):", 1)
     return "\n".join(lines)
+
+
+def cost_lines(rows: list[dict], columns: list[str], key: str, title: str, unit: float) -> list:
+    """A table of another figure than time, of the cases that have it."""
+    having = [row for row in rows if any(key in t for t in row["times"].values())]
+    if not having:
+        return []
+    lines = ["", title, "", f"| case | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for row in having:
+        cells = [
+            f"{row['times'][p][key] / unit:.3g}" if key in row["times"].get(p, {}) else "–"
+            for p in columns
+        ]
+        lines.append(f"| {row['case']} | {' | '.join(cells)} |")
+    return lines
 
 
 def isa_table(results: list[dict]) -> str:
