@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from .version import __version__
@@ -18,7 +19,7 @@ def config() -> dict[str, Any]:
         "num_threads": _C.get_num_threads(),
         "flush_denormal": _C.get_flush_denormal(),
         "memory_pool": _C.pool_stats(),
-        "cuda": False,
+        "cuda": find_spec("minigrad._cuda") is not None,
         "cuda_status": _C.cuda_status,
     }
 

@@ -1,0 +1,35 @@
+// The kernels for the GPU, as the bindings call them. What each computes is told in the header of
+// its family in csrc/kernels; here stands only what is different.
+//
+//   memory       pointers are to the device's memory; workspaces too, of as many bytes as the
+//                function that ends in _workspace says
+//   stream       every call is enqueued on `stream` and returns at once
+//   result       0, or the cudaError_t of the launch (error_text tells it)
+//   determinism  the same for every run on the same device, unless said otherwise
+//
+// No CUDA header is needed here: the bindings are compiled by the C++ compiler.
+#pragma once
+
+#include <cstdint>
+
+#include "common.h"
+
+struct CUstream_st;  // cudaStream_t is a pointer to it
+
+namespace mg::cuda {
+
+using Stream = CUstream_st*;
+using Error = int;
+
+// runtime.cu
+Error device_count(int* count);  // 0 and an error where there is no driver
+const char* error_name(Error error);
+const char* error_text(Error error);
+
+// cast.cu: csrc/kernels/cast.h. NaN becomes CUDA's own quiet NaN (its payload is lost).
+Error float_to_half(half* out, const float* in, int64_t n, Stream stream);
+Error half_to_float(float* out, const half* in, int64_t n, Stream stream);
+Error float_to_bfloat16(bfloat16* out, const float* in, int64_t n, Stream stream);
+Error bfloat16_to_float(float* out, const bfloat16* in, int64_t n, Stream stream);
+
+}  // namespace mg::cuda
