@@ -10,6 +10,9 @@ option(MINIGRAD_EMU "Build _cuda_emu: the CUDA kernels compiled for the CPU, for
 # One line a family here, one declaration in csrc/cuda/bindings.h: see docs/cuda.md.
 set(MG_CUDA_SOURCES
   csrc/cuda/cast.cu
+  csrc/cuda/elementwise.cu
+  csrc/cuda/elementwise_binary.cu
+  csrc/cuda/elementwise_unary.cu
   csrc/cuda/runtime.cu
 )
 set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
@@ -17,6 +20,7 @@ set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
 set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings.cpp
   csrc/cuda/bindings_cast.cpp
+  csrc/cuda/bindings_elementwise.cpp
 )
 
 # The folders bin of NVIDIA's wheels (nvidia-cuda-nvcc ...) that this build's Python sees.

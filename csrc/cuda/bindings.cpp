@@ -226,6 +226,13 @@ Stream Call::stream() {
   return reinterpret_cast<Stream>(static_cast<uintptr_t>(integer("stream", 0)));
 }
 
+int64_t Call::item(const Array& array) const {
+  const int64_t bytes = item_size(array.dtype);
+  if (bytes) return bytes;
+  fail(PyExc_TypeError, "an array is %s; it must be bool, an integer below 64 bits or int64, or of "
+       "a floating-point type", describe(array).c_str());
+}
+
 void Call::need_dtype(const char* name, const Array& array, DType dtype) const {
   if (array.dtype == dtype) return;
   fail(PyExc_TypeError, "%s is %s; it must be %s", name, describe(array).c_str(),
@@ -348,6 +355,7 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
 
 PyMethodDef* const kFamilies[] = {
     kCastFunctions,
+    kElementwiseFunctions,
 };
 
 }  // namespace

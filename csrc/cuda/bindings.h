@@ -48,8 +48,10 @@ class Call {
   double number(const char* name);
   bool boolean(const char* name);
   PyObject* object() { return args_[next_++]; }  // borrowed
+  PyObject* peek() const { return args_[next_]; }
   Stream stream();
 
+  int64_t item(const Array& array) const;  // bytes of an element, of a dtype that has a number
   void need_dtype(const char* name, const Array& array, DType dtype) const;
   void need_contiguous(const char* name, const Array& array) const;
   void need_same_shape(const char* name, const Array& array, const char* other_name,
@@ -97,5 +99,6 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 
 // One a family: bindings_<family>.cpp.
 extern PyMethodDef kCastFunctions[];
+extern PyMethodDef kElementwiseFunctions[];
 
 }  // namespace mg::cuda
