@@ -15,7 +15,18 @@ from . import dtypes
 from .autograd import variable as _v
 from .autograd.record import alias
 from .autograd.variable import Leaf, Variable, is_float
-from .backend import CPU, address_of, device, mapping_of, owner_of, preserve_format
+from .backend import (
+    CPU,
+    address_of,
+    device,
+    device_of,
+    mapping_of,
+    on_gpu,
+    owner_of,
+    pinned,
+    preserve_format,
+)
+from .backend import is_pinned as is_pinned_array
 from .kernels.fast import (
     bind_types,
     fast_data_ptr,
@@ -184,7 +195,7 @@ class Storage:
     @property
     def device(self) -> device:
         """Where the bytes lie."""
-        return CPU
+        return device_of(self._array)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Storage):
@@ -290,10 +301,20 @@ def is_set_to(self: Any, tensor: Any) -> bool:
     return address_of(x) == address_of(y) and x.shape == y.shape and x.strides == y.strides
 
 
+def is_cpu(self: Any) -> bool:
+    """Whether the elements lie in the computer's memory."""
+    return not on_gpu(self._array)
+
+
+def is_cuda(self: Any) -> bool:
+    """Whether the elements lie on a GPU."""
+    return on_gpu(self._array)
+
+
 def get_device(input: Any) -> int:
     """The index of the GPU; -1 on the CPU."""
-    need_tensor("get_device", input)
-    return -1
+    index = device_of(need_tensor("get_device", input)._array).index
+    return -1 if index is None else index
 
 
 def is_shared(self: Any) -> bool:
@@ -302,13 +323,16 @@ def is_shared(self: Any) -> bool:
 
 
 def pin_memory(self: Any, device: Any = None) -> Any:
-    """Returns self: without a GPU there is nothing to pin for."""
-    return self
+    """A copy in memory that a GPU reads by itself; self without a GPU, or if it is pinned."""
+    if on_gpu(self._array):
+        raise RuntimeError(f"cannot pin '{self.type()}' only dense CPU tensors can be pinned")
+    array = pinned(self._array)
+    return self if array is self._array else _v.wrap(array)
 
 
 def is_pinned(self: Any, device: Any = None) -> bool:
-    """Whether the memory is pinned: never."""
-    return False
+    """Whether the memory is one that a GPU reads by itself."""
+    return is_pinned_array(self._array)
 
 
 # -- place in the graph and in memory ------------------------------------------------------------

@@ -104,6 +104,15 @@ def set_complex(load: Callable[[], Any]) -> None:
     _complex[:] = [load]
 
 
+# The module that moves arrays to CUDA devices (`minigrad.kernels.cuda_transfer`), when needed.
+_cuda: list[Callable[[], Any]] = []
+
+
+def set_cuda(load: Callable[[], Any]) -> None:
+    """Tells how to load the module that moves arrays to CUDA devices."""
+    _cuda[:] = [load]
+
+
 def with_complex_number(name: str, a: Any, b: Any) -> Any:
     """An operation of a real tensor with a Python complex number."""
     return _complex[0]().with_number(name, a, b)
@@ -111,16 +120,21 @@ def with_complex_number(name: str, a: Any, b: Any) -> Any:
 
 def enter_scope(where: device) -> None:
     """Tensors are made on a device from now on, in this thread, until `leave_scope`."""
-    if where.type == "meta" or META in _scopes.open:
+    if where.type != "cpu" or _elsewhere(_scopes.open):
         _others[0]().enter(where)
     _scopes.open = (*_scopes.open, where)
+
+
+def _elsewhere(scopes: Any) -> bool:
+    """Whether one of some scopes is of another device than the CPU."""
+    return any(where.type != "cpu" for where in scopes)
 
 
 def leave_scope() -> None:
     """Takes the last `enter_scope` back."""
     *outer, last = _scopes.open
     _scopes.open = tuple(outer)
-    if last.type == "meta" or META in outer:
+    if last.type != "cpu" or _elsewhere(outer):
         _others[0]().leave()
 
 
@@ -155,22 +169,58 @@ def as_place(value: device | str | int | None) -> device:
 
 def device_of(array: Any) -> device:
     """The device that holds an array."""
-    return CPU
+    return array.place if on_gpu(array) else CPU
+
+
+def on_gpu(array: Any) -> bool:
+    """Whether an array lies on a GPU: such arrays have a `place`."""
+    return hasattr(type(array), "place")
+
+
+def move(array: Any, where: device, non_blocking: bool = False) -> Any:
+    """An array on a device: itself if it lies there, else a copy."""
+    if where.type == "cpu" and not on_gpu(array):
+        return array
+    return _cuda[0]().move(array, where, non_blocking)
+
+
+def adopted(data: Any) -> Any:
+    """Another library's array on a CUDA device, which is shared."""
+    return _cuda[0]().adopted(data)
+
+
+def pinned(array: Any) -> Any:
+    """A copy of an array in memory that a GPU reads by itself; itself if there is no GPU."""
+    return _cuda[0]().pinned(array)
+
+
+def is_pinned(array: Any) -> bool:
+    """Whether an array lies in memory that a GPU reads by itself."""
+    return not on_gpu(array) and array.base is not None and _cuda[0]().is_pinned(array)
+
+
+def made(shape: tuple[int, ...], dtype: Any, where: device, value: Any = None) -> Any:
+    """A new array on a CUDA device, filled with a value unless that is None."""
+    return _cuda[0]().made(shape, dtype, where, value)
 
 
 def as_device(value: device | str | int | None) -> device:
-    """Checks a `device=` argument; None means the CPU. NoDevice when it cannot be used."""
+    """Checks a `device=` argument; None means the CPU. NoDevice when it cannot be used.
+
+    A CUDA device without a number is the current one.
+    """
     if value is None:
         return CPU
     chosen = value if value.__class__ is device else device(value)
     assert isinstance(chosen, device)
     if chosen.type == "meta":
         raise NoDevice("device: 'meta' was asked for where memory is needed; needed: device='cpu'")
+    if chosen.type == "cuda":
+        return _cuda[0]().checked(chosen)
     if chosen.type != "cpu":
-        kernels = "CUDA kernels" if chosen.type == "cuda" else "kernels for it"
         raise NoDevice(
-            f"device: {chosen.type!r} was asked for, but this build of minigrad has no {kernels}; "
-            "needed: device='cpu' (minigrad.show_config() says why)"
+            f"device: {chosen.type!r} was asked for, but minigrad has no kernels for it; needed: "
+            "device='cpu' or 'cuda'"
         )
     return chosen
 
@@ -231,8 +281,8 @@ def mapping_of(array: Any) -> Any:
 
 
 def address_of(array: Any) -> int:
-    """The address of an array's first element."""
-    return array.__array_interface__["data"][0]
+    """The address of an array's first element, in the memory of its device."""
+    return array.data.ptr if on_gpu(array) else array.__array_interface__["data"][0]
 
 
 def as_array(value: Any) -> Any:
@@ -241,5 +291,5 @@ def as_array(value: Any) -> Any:
 
 
 def namespace(array: Any) -> Any:
-    """The library that an array belongs to: numpy (or cupy for arrays on a GPU)."""
-    return np
+    """NumPy, or for arrays on a GPU what has NumPy's names and makes its arrays there."""
+    return _cuda[0]().numpy if on_gpu(array) else np

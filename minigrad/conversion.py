@@ -22,8 +22,11 @@ from .backend import (
     as_device,
     as_place,
     device,
-    is_meta,
+    device_of,
     memory_format,
+    move,
+    namespace,
+    on_gpu,
     owner_of,
     preserve_format,
     without_memory,
@@ -34,8 +37,8 @@ from .dtypes import type_name
 from .kernels import fast
 from .ops import unbind
 from .ops._format import order_of, suggested
-from .ops._operands import To, to_dtype
-from .ops._shape import need_tensor
+from .ops._operands import To, to_dtype, to_place
+from .ops._shape import memory_order, need_tensor
 from .ops.rearrange import clone, flip
 
 to_complex_dtype = deferred("to_complex")
@@ -51,8 +54,8 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     """
     if len(args) == 1 and not kwargs:
         where = args[0]
-        if where.__class__ is device and where.type == "cpu":  # asked for in every training step
-            return self
+        if where.__class__ is device and where.type == "cpu" and type(self._array) is np.ndarray:
+            return self  # asked for in every training step
         result = fast.fast_to(To, self, where)
         if result is not None:
             return result
@@ -72,16 +75,18 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
             "a device, a device and a dtype, or a Tensor, then the bools non_blocking and copy"
         )
     flags = dict(zip(("non_blocking", "copy"), rest))
-    if place is not None and is_meta(as_place(place)):
+    where = None if place is None else as_place(place)
+    if where is not None and where.type == "meta":
         made = without_memory(array if wanted is None else LogicalArray(array.shape, wanted))
         wants_grad = self._fn is not None and modes.is_grad_enabled() and is_float(made._array)
         return made.requires_grad_() if wants_grad else made
+    result = self
+    if where is not None and where != device_of(array):
+        result = to_place(self, where, kwargs.get("non_blocking", flags.get("non_blocking", False)))
     if wanted is not None and array.dtype != wanted:
-        result = to_dtype(self, wanted)
-    elif kwargs.get("copy", flags.get("copy", False)):
+        result = to_dtype(result, wanted)
+    elif result is self and kwargs.get("copy", flags.get("copy", False)):
         result = apply(To, (self,), array.dtype)
-    else:
-        result = self
     format = kwargs.get("memory_format")
     if format is None or format is preserve_format:
         return result
@@ -175,9 +180,17 @@ def cpu(self: Any, memory_format: Any = None) -> Any:
     return to(self, CPU, memory_format=memory_format)
 
 
+def as_cuda(value: Any) -> device:
+    """The device meant by the argument of `cuda()`: a number, a name, or the current one."""
+    where = device("cuda" if value is None else value)
+    if where.type != "cuda":
+        raise RuntimeError(f"Invalid device, must be cuda device: '{where}' was given")
+    return as_device(where)
+
+
 def cuda(self: Any, device: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
     """The tensor on a GPU. RuntimeError where there is none."""
-    return to(self, "cuda" if device is None else device)
+    return to(self, as_cuda(device), non_blocking=non_blocking, **kwargs)
 
 
 # -- Python numbers ------------------------------------------------------------------------------
@@ -193,7 +206,7 @@ def item(self: Any) -> Any:
     number = fast.fast_item(self)
     if number is not None:
         return number
-    array = self._array
+    array = move(self._array, CPU)
     if array.size != 1:
         raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
     return float(array.reshape(())) if array.dtype.kind == "V" else array.item()
@@ -204,7 +217,7 @@ def tolist(self: Any) -> Any:
     result = fast.fast_tolist(self)
     if result is not None:
         return result
-    return plain_list(self._array)
+    return plain_list(move(self._array, CPU))
 
 
 def _only(self: Any) -> Any:
@@ -300,6 +313,10 @@ def numpy(self: Any, *, force: bool = False) -> np.ndarray:
         raise RuntimeError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
+    if on_gpu(self._array):
+        if not force:
+            self._array.__array__()  # raises
+        return move(self._array, CPU)
     return self._array
 
 
@@ -350,6 +367,8 @@ def deepcopy(self: Any, memo: dict) -> Any:
 def _copied(array: np.ndarray, memo: dict) -> np.ndarray:
     """The place of `array` in a copy of the memory it is a view of, which `memo` remembers."""
     owner = owner_of(array)
+    if on_gpu(array):
+        return _copied_there(array, owner, memo)
     if not array.size or not (owner.flags.c_contiguous or owner.flags.f_contiguous):
         return array.copy("K")
     key = ("memory", id(owner))
@@ -359,6 +378,21 @@ def _copied(array: np.ndarray, memo: dict) -> np.ndarray:
         memo.setdefault(id(memo), []).append(owner)  # so that its id stays taken
     offset = address_of(array) - address_of(owner)
     return np.ndarray(array.shape, array.dtype, raw.data, offset, array.strides)
+
+
+def _copied_there(array: Any, owner: Any, memo: dict) -> Any:
+    """`_copied` on a GPU."""
+    key = ("memory", address_of(owner))
+    copied = memo.get(key)
+    if copied is None:
+        copied = memo[key] = owner.copy("K")
+        memo.setdefault(id(memo), []).append(owner)
+    if array.shape == owner.shape and array.strides == owner.strides:
+        return copied
+    flat = copied if copied.flags.c_contiguous else copied.transpose(memory_order(copied))
+    start = (address_of(array) - address_of(owner)) // array.itemsize
+    as_strided = namespace(array).lib.stride_tricks.as_strided
+    return as_strided(flat.reshape(-1)[start:], array.shape, array.strides)
 
 
 def reduce(self: Any, protocol: Any) -> tuple:

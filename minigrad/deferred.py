@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .autograd.row_grads import set_sparse_class
-from .backend import set_complex, set_others
+from .backend import set_complex, set_cuda, set_others
 
 _LINALG = {
     "approximate": ("lobpcg", "pca_lowrank", "svd_lowrank"),
@@ -118,4 +118,5 @@ def _sparse_tensor(*parts: Any) -> Any:
 
 set_sparse_class(_sparse_tensor)
 set_others(lambda: importlib.import_module(f"{__package__}.meta"))
+set_cuda(lambda: importlib.import_module(f"{__package__}.kernels.cuda_transfer"))
 set_complex(lambda: importlib.import_module(f"{__package__}.complexes.rules"))

@@ -17,10 +17,12 @@ import numpy as np
 from . import dtypes
 from .autograd import inplace
 from .autograd.variable import Variable, is_float
+from .backend import CPU, device_of, move, on_gpu
 from .dtypes import type_name
 from .generator import Generator, chosen
 from .kernels.fast import fast_normal, fast_uniform
 from .kernels.streams import fused
+from .ops._shape import memory_order
 from .ops.assign import note_overwritten
 
 _F64 = np.dtype(np.float64)
@@ -175,6 +177,7 @@ def fill_bernoulli(array: np.ndarray, p: Any, generator: Generator) -> None:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
         target[...] = generator.uniform64(target.shape) < p
         return
+    p = move(p, CPU)
     if not is_float(p):
         raise unsupported("bernoulli_tensor_cpu_p_", p.dtype)
     if not ((p >= 0) & (p <= 1)).all():
@@ -201,13 +204,24 @@ def fill_exponential(array: np.ndarray, rate: float, generator: Generator) -> No
     target[...] = np.log1p(-generator.uniform64(target.shape)) * (-1.0 / rate)
 
 
+def fill_there(fill: Callable, array: Any) -> None:
+    """Runs `fill(array)`: for an array on a GPU on the CPU, from where the numbers are copied."""
+    if not on_gpu(array):
+        fill(array)
+        return
+    axes = memory_order(array)
+    host = np.empty([array.shape[d] for d in axes], array.dtype).transpose(np.argsort(axes))
+    fill(host)
+    array[...] = move(host, array.place)
+
+
 def _filling(name: str, fill: Callable, t: Any) -> None:
     """Runs `fill(array)` on the tensor of an in-place method, with its checks and versions."""
     if not isinstance(t, Variable):
         raise TypeError(f"{name}: expected a Tensor, got {t.__class__.__name__}")
     inplace.check_writable(t)
     with np.errstate(all="ignore"):
-        fill(t._array)
+        fill_there(fill, t._array)
     note_overwritten(t, None, t._array.shape, t._array.dtype)
 
 
@@ -224,7 +238,7 @@ def uniform_(
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={from_:g} > to={to:g}"
         )
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
     _filling("uniform_", lambda a: fill_uniform(a, float(from_), float(to), g), self)
     return self
 
@@ -233,7 +247,7 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
     """Fills with normal numbers of a mean and a standard deviation."""
     if fast_normal(self, mean, std, generator):
         return self
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
     _filling("normal_", lambda a: fill_normal(a, float(mean), float(std), g), self)
     return self
 
@@ -241,7 +255,7 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fills with 1 with probability `p` (a number, or a tensor that broadcasts), else 0."""
     chance = p._array if isinstance(p, Variable) else float(p)
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
     _filling("bernoulli_", lambda a: fill_bernoulli(a, chance, g), self)
     return self
 
@@ -261,14 +275,14 @@ def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any
         raise TypeError(
             f"random_() received an invalid combination of arguments: given {bounds}; needed: ints"
         ) from None
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
     _filling("random_", lambda a: fill_integers(a, low, high, g), self)
     return self
 
 
 def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Fills with exponential numbers of rate `lambd`."""
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
     _filling("exponential_", lambda a: fill_exponential(a, float(lambd), g), self)
     return self
 
@@ -277,7 +291,7 @@ def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: An
     """Fills with exp(x), x normal with `mean` and `std`."""
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
 
     def fill(array: np.ndarray) -> None:
         if not is_float(array):
@@ -293,7 +307,7 @@ def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
     """Fills with the number of trials until the first success of probability `p`."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
 
     def fill(array: np.ndarray) -> None:
         if array.size and array.dtype.kind == "b":
@@ -309,7 +323,7 @@ def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: An
     """Fills with Cauchy numbers of a median and half-width `sigma`."""
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    g = chosen(generator)
+    g = chosen(generator, device_of(self._array))
 
     def fill(array: np.ndarray) -> None:
         if not is_float(array):

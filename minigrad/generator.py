@@ -14,7 +14,7 @@ import numpy as np
 
 from .autograd import variable as _v
 from .autograd.variable import Variable
-from .backend import as_device, device
+from .backend import CPU, as_device, device
 from .kernels import cpu, fast
 from .kernels.streams import WORDS, normal_pairs
 
@@ -39,16 +39,18 @@ _STATE = np.dtype(
 
 
 class Generator:
-    """A source of random numbers on the CPU. Safe to be used by several threads.
+    """A source of random numbers for tensors on a device. Safe to be used by several threads.
+
+    The numbers are those of PyTorch's CPU generator for every device: they are made on the CPU.
 
     `_state` is the engine's (624 words and their number used; None until the first draw),
     `_normal` the second value of the last pair of normals, if it was not handed out yet.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_normal", "_offset", "_seed", "_state")
+    __slots__ = ("__weakref__", "_lock", "_normal", "_offset", "_place", "_seed", "_state")
 
     def __init__(self, device: Any = "cpu"):
-        as_device(device)
+        self._place = as_device(device)
         self._lock = threading.RLock()
         self._seed = _DEFAULT_SEED
         self._restart()
@@ -60,8 +62,8 @@ class Generator:
 
     @property
     def device(self) -> device:
-        """Where the numbers are made: the CPU."""
-        return device("cpu")
+        """Which device the numbers are for."""
+        return self._place
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts the stream of `seed`, from -2**63 to 2**64 - 1, and returns self."""
@@ -143,7 +145,7 @@ class Generator:
 
     def clone_state(self) -> Generator:
         """A generator that continues as this one would."""
-        other = Generator()
+        other = Generator(self._place)
         with self._lock:
             other._seed, other._offset, other._normal = self._seed, self._offset, self._normal
             other._state = None if self._state is None else self._state.copy()
@@ -161,7 +163,7 @@ class Generator:
         return self.clone_state()
 
     def __reduce__(self) -> tuple:
-        return (_restored, (self._seed, self.get_state().numpy()))
+        return (_restored, (self._seed, self.get_state().numpy(), self._place))
 
     # -- draws: arrays of a shape ----------------------------------------------------------------
 
@@ -233,8 +235,8 @@ class Generator:
         return self._draw(cpu.shuffle, np.arange(n))
 
 
-def _restored(seed: int, state: np.ndarray) -> Generator:
-    generator = Generator().set_state(_v.wrap(state))
+def _restored(seed: int, state: np.ndarray, place: Any = "cpu") -> Generator:
+    generator = Generator(place).set_state(_v.wrap(state))
     generator._seed = seed
     return generator
 
@@ -253,12 +255,43 @@ class _Settings:
 settings = _Settings()
 
 
-def chosen(generator: Generator | None) -> Generator:
-    """The generator given as `generator=`, or the default one. TypeError for other things."""
-    if generator is None:
+# The default generators of the CUDA devices that were used, by number.
+cuda_generators: dict[int, Generator] = {}
+
+
+def default_of(where: device) -> Generator:
+    """The generator of a device's random numbers, where none is named."""
+    if where.type != "cuda":
         return default_generator
+    index = as_device(where).index or 0
+    generator = cuda_generators.get(index)
+    if generator is None:
+        generator = cuda_generators[index] = Generator(where)
+        generator._seed = default_generator._seed
+    return generator
+
+
+def seed_all(seed: int) -> None:
+    """Starts the streams of every device's default generator from a seed."""
+    default_generator.manual_seed(seed)
+    for generator in cuda_generators.values():
+        generator.manual_seed(seed)
+
+
+def chosen(generator: Generator | None, where: device = CPU) -> Generator:
+    """The generator given as `generator=`, or a device's default one. TypeError for other things.
+
+    RuntimeError for a generator of another kind of device.
+    """
+    if generator is None:
+        return default_generator if where is CPU else default_of(where)
     if not isinstance(generator, Generator):
         raise TypeError(
             f"argument 'generator' must be torch.Generator, not {generator.__class__.__name__}"
+        )
+    if generator._place.type != where.type:
+        raise RuntimeError(
+            f"Expected a '{where.type}' device type for generator but found "
+            f"'{generator._place.type}'"
         )
     return generator

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .backend import CPU, move, on_gpu
 
 __all__ = ["get_printoptions", "printoptions", "set_printoptions"]
 
@@ -202,12 +203,12 @@ def with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
 
 def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
     """What `repr` and `print` show of a tensor."""
-    array = self._array
+    array = move(self._array, CPU)
     dtype = dtypes.from_numpy(array.dtype)
     default = dtypes.get_default_dtype()
     name = self.__class__.__name__
     prefix = "tensor(" if name in ("Tensor", "Parameter") else f"{name}("
-    suffixes = []
+    suffixes = [f"device='{self.device}'"] if on_gpu(self._array) else []
     if array.size == 0:
         text = "[]"
         if array.ndim != 1:

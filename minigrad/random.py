@@ -17,7 +17,7 @@ from . import dtypes, fills
 from . import generator as _generator
 from .autograd import variable as _v
 from .autograd.variable import Variable, is_float
-from .backend import as_place, is_meta
+from .backend import CPU, as_place, device_of, is_meta, move
 from .creation._common import (
     check_dtype,
     complex_filled,
@@ -25,7 +25,6 @@ from .creation._common import (
     in_order,
     is_complex,
     like_array,
-    meta_array,
     need_out,
     out_array,
     size_given,
@@ -64,8 +63,9 @@ __all__ = [
 
 
 def manual_seed(seed: Any) -> Generator:
-    """Starts the default generator's streams from a seed and returns the generator."""
-    return default_generator.manual_seed(int(seed))
+    """Starts the default generators' streams from a seed and returns the CPU's."""
+    _generator.seed_all(int(seed))
+    return default_generator
 
 
 def seed() -> int:
@@ -124,7 +124,7 @@ _SPREADS = {"rand": 1.0, "randn": math.sqrt(0.5)}
 
 def _drawn(name: str, size: tuple, options: dict, fill: Callable) -> Any:
     """A tensor, new or `out`, filled by `fill(array, generator)`; nothing is drawn on 'meta'."""
-    generator = chosen(options.pop("generator", None))
+    generator = options.pop("generator", None)
     out = options.pop("out", None)
     requires_grad = options.pop("requires_grad", False)
     device = options.pop("device", None)
@@ -135,17 +135,23 @@ def _drawn(name: str, size: tuple, options: dict, fill: Callable) -> Any:
         for ignored in ("layout", "pin_memory"):
             options.pop(ignored, None)
         z = complex_filled(empty, size_given(name, size, options), dtype, False)
-        fill(z.parts._array, generator)
+        fill(z.parts._array, chosen(generator))
         return z.mul_(spread).requires_grad_(requires_grad)
     wanted = typed(name, options.pop("dtype", None), device, out)
     for ignored in ("layout", "pin_memory"):
         options.pop(ignored, None)
     shape = size_given(name, size, options)
-    array = meta_array(shape, wanted, device)
-    if array is None:
-        array = np.empty(shape, wanted) if out is None else out_array(name, out, shape)
-        fill(array, generator)
-    return finish(array, requires_grad, device) if out is None else out
+    if out is not None:
+        target = out_array(name, out, shape)
+        g = chosen(generator, device_of(target))
+        fills.fill_there(lambda a: fill(a, g), target)
+        return out
+    where = as_place(device)
+    if where.type == "meta":
+        return finish(np.empty(shape, wanted), requires_grad, device)
+    array = np.empty(shape, wanted)
+    fill(array, chosen(generator, where))
+    return finish(array, requires_grad, device)
 
 
 def rand(*size: Any, **options: Any) -> Any:
@@ -247,10 +253,11 @@ def randperm(
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     if device is not None and is_meta(device):
         return finish(np.empty(count, wanted), requires_grad, device)
-    values = chosen(generator).permutation(count).astype(wanted, copy=False)
+    values = chosen(generator, as_place(device)).permutation(count).astype(wanted, copy=False)
     if out is None:
-        return finish(values, requires_grad)
-    out_array("randperm", out, (count,))[...] = values
+        return finish(values, requires_grad, device)
+    target = out_array("randperm", out, (count,))
+    target[...] = move(values, device_of(target))
     return out
 
 
@@ -290,13 +297,15 @@ def normal(
             "shapes that broadcast"
         ) from None
     wanted = given[0].dtype if out is None else out._array.dtype
-    array = np.empty(shape, wanted)
-    g = chosen(generator)
+    array, where = np.empty(shape, wanted), device_of(given[0])
+    g = chosen(generator, where)
     if stds:
         fills.fill_normal(array, 0.0, 1.0, g)
+        array = move(array, where)
         array *= std._array
     else:
         fills.fill_normal(array, 0.0, float(std), g)
+        array = move(array, where)
     array += mean._array if means else wanted.type(mean)
     if out is None:
         return _v.wrap(array)
@@ -312,8 +321,9 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
             return made
     x = need_tensor("bernoulli", input)._array
     chance: Any = x if p is None else p._array if isinstance(p, Variable) else float(p)
-    array = np.empty(x.shape, x.dtype) if out is None else out_array("bernoulli", out, x.shape)
-    fills.fill_bernoulli(array, chance, chosen(generator))
+    array = np.empty_like(x, order="C") if out is None else out_array("bernoulli", out, x.shape)
+    g = chosen(generator, device_of(x))
+    fills.fill_there(lambda a: fills.fill_bernoulli(a, chance, g), array)
     return _v.wrap(array) if out is None else out
 
 
@@ -331,7 +341,8 @@ def multinomial(
     weights that are negative or not finite, and for more samples than there are, without
     `replacement`.
     """
-    weights, n = need_tensor("multinomial", input)._array, operator.index(num_samples)
+    where, n = device_of(need_tensor("multinomial", input)._array), operator.index(num_samples)
+    weights = move(input._array, CPU)  # where numbers are drawn
     if not is_float(weights):
         raise RuntimeError(
             "multinomial only supports floating-point dtypes for input, got: "
@@ -350,7 +361,7 @@ def multinomial(
     rows = np.atleast_2d(weights)
     if not (rows.sum(axis=1) > 0).all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    g = chosen(generator)
+    g = chosen(generator, where)
     if not len(rows):
         picked: np.ndarray = np.empty((0, n))
     elif replacement and n > 1:
@@ -366,6 +377,7 @@ def multinomial(
         else:
             picked = np.argsort(-q, axis=1, kind="stable")[:, :n]
     result = picked.astype(np.int64, order="C").reshape((*weights.shape[:-1], n))
+    result = move(result, where)
     if out is None:
         return _v.wrap(result)
     out_array("multinomial", out, result.shape)[...] = result
@@ -384,7 +396,7 @@ def _with_replacement(rows: np.ndarray, n: int, g: Generator) -> np.ndarray:
 
 def _like(name: str, fill: Callable, input: Any, options: dict) -> Any:
     """A tensor like `input`, filled by `fill(array, generator)`; `options` as of `rand_like`."""
-    generator = chosen(options.pop("generator", None))
+    generator = options.pop("generator", None)
     requires_grad = options.pop("requires_grad", False)
     form = [options.pop(key, None) for key in ("dtype", "device", "memory_format")]
     for ignored in ("layout", "pin_memory"):
@@ -394,7 +406,8 @@ def _like(name: str, fill: Callable, input: Any, options: dict) -> Any:
     array = like_array(name, input, *form)
     device = form[1]
     if device is None or not is_meta(device):
-        fill(array, generator)
+        g = chosen(generator, device_of(array))
+        fills.fill_there(lambda a: fill(a, g), array)
     return finish(array, requires_grad, device)
 
 

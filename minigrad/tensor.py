@@ -117,8 +117,9 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     share_memory_ = deferred("share_memory_")
     pin_memory = attributes.pin_memory
     is_pinned = attributes.is_pinned
-    is_cpu = True
-    is_cuda = is_mps = is_meta = is_sparse = is_sparse_csr = is_quantized = is_mkldnn = False
+    is_cpu = property(attributes.is_cpu)
+    is_cuda = property(attributes.is_cuda)
+    is_mps = is_meta = is_sparse = is_sparse_csr = is_quantized = is_mkldnn = False
     is_nested = is_xla = is_xpu = is_mtia = is_maia = is_ipu = is_vulkan = False
     is_conj = attributes.is_conj
     is_neg = attributes.is_neg

@@ -10,7 +10,8 @@ Types g_types;
 
 namespace {
 
-PyObject *g_default_name, *g_type_name, *g_array_name, *g_shape_name, *g_dtype_name, *g_ndim_name;
+PyObject *g_default_name, *g_type_name, *g_array_name, *g_shape_name, *g_dtype_name, *g_ndim_name,
+    *g_place_name;
 
 // The array of a tensor, borrowed; nullptr for any other object.
 PyArrayObject* array_of_tensor(PyObject* input) {
@@ -91,7 +92,15 @@ PyObject* get_ndim(PyObject* self, void*) {
   return x ? PyLong_FromLong(PyArray_NDIM(x)) : attribute_of_array(self, g_ndim_name);
 }
 
-PyObject* get_device(PyObject*, void*) { return Py_NewRef(g_types.cpu); }
+// An array of another library says its place itself; what only stands for an array has none.
+PyObject* get_device(PyObject* self, void*) {
+  if (MG_UNLIKELY(!array_of_tensor(self))) {
+    PyObject* place = attribute_of_array(self, g_place_name);
+    if (place) return place;
+    PyErr_Clear();
+  }
+  return Py_NewRef(g_types.cpu);
+}
 
 PyGetSetDef g_getters[] = {
     {"shape", get_shape, nullptr, "The sizes of the dimensions.", nullptr},
@@ -273,6 +282,7 @@ void bind_attributes(PyObject* module) {
   } names[] = {
       {&g_default_name, "_default"}, {&g_type_name, "type"},   {&g_array_name, "_array"},
       {&g_shape_name, "shape"},      {&g_dtype_name, "dtype"}, {&g_ndim_name, "ndim"},
+      {&g_place_name, "place"},
   };
   for (const auto& entry : names) {
     *entry.name = PyUnicode_InternFromString(entry.text);

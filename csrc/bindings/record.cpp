@@ -7,9 +7,10 @@ namespace mg {
 namespace {
 
 struct Names {
-  PyObject *forward, *saves, *saves_output, *cross, *no_grad, *inference, *several;
+  PyObject *forward, *saves, *saves_output, *cross, *no_grad, *inference, *several, *strides;
   PyObject* apply_in_python;    // the whole operation, under anomaly detection
-  PyObject* record_several;     // (node, inputs, arrays, results): several outputs
+  PyObject* record_several;     // (node, inputs, arrays, results): several outputs, or one array
+                                // of another library
   PyObject* forget_dead_views;  // (cell)
   PyObject* note_trace;         // (node): where it was called, under anomaly detection
 };
@@ -90,6 +91,11 @@ PyObject* wrap_all(PyObject* results) {
     PyTuple_SET_ITEM(out, i, t);
   }
   return out;
+}
+
+// Whether a result is an array that is not NumPy's: one on a GPU.
+bool is_foreign_array(PyObject* result) {
+  return !PyArray_Check(result) && PyObject_HasAttr(result, n.strides);
 }
 
 // The result of several outputs: handed to Python, which makes a node for each.
@@ -173,6 +179,10 @@ PyObject* apply(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     out = result;
   } else if (PyTuple_CheckExact(result)) {
     out = tracked ? finish_several(node, inputs, arrays, count, result) : wrap_all(result);
+    Py_DECREF(result);
+  } else if (is_foreign_array(result)) {
+    out = tracked ? finish_several(node, inputs, arrays, count, result)
+                  : new_tensor(Py_NewRef(result), Py_None);
     Py_DECREF(result);
   } else if (!PyArray_Check(result)) {
     Py_DECREF(result);
@@ -300,6 +310,7 @@ void bind_record(PyObject* module) {
   n.no_grad = PyUnicode_InternFromString("no_grad");
   n.inference = PyUnicode_InternFromString("inference");
   n.several = PyUnicode_InternFromString("several");
+  n.strides = PyUnicode_InternFromString("strides");
 }
 
 }  // namespace mg

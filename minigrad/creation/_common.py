@@ -11,7 +11,17 @@ from .. import dtypes
 from ..autograd import inplace, modes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, is_float, set_requires_grad
-from ..backend import as_place, contiguous_format, is_meta, preserve_format, without_memory
+from ..backend import (
+    CPU,
+    as_place,
+    contiguous_format,
+    device_of,
+    is_meta,
+    made,
+    move,
+    preserve_format,
+    without_memory,
+)
 from ..deferred import deferred
 from ..dispatch import LogicalArray
 from ..kernels import cpu
@@ -105,8 +115,10 @@ def size_of(name: str, size: tuple) -> tuple[int, ...]:
 # -- memory --------------------------------------------------------------------------------------
 
 
-def allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def allocate(shape: tuple[int, ...], dtype: np.dtype, where: Any = CPU) -> np.ndarray:
     """An array with arbitrary values. RuntimeError if there is no memory for it."""
+    if where.type == "cuda":
+        return made(shape, dtype, where)
     try:
         return cpu.empty(shape, dtype)
     except (MemoryError, ValueError):
@@ -124,38 +136,50 @@ def zeroed(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return allocate(shape, dtype)  # which says what was asked for
 
 
-def in_order(shape: tuple[int, ...], dtype: np.dtype, axes: tuple[int, ...]) -> np.ndarray:
+def in_order(
+    shape: tuple[int, ...], dtype: np.dtype, axes: tuple[int, ...], where: Any = CPU
+) -> np.ndarray:
     """An array with arbitrary values whose dimensions lie in memory in the order `axes`."""
-    memory = allocate(tuple([shape[d] for d in axes]), dtype)
+    memory = allocate(tuple([shape[d] for d in axes]), dtype, where)
     return memory.transpose(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def formatted(shape: tuple[int, ...], dtype: np.dtype, memory_format: Any) -> np.ndarray:
+def formatted(
+    shape: tuple[int, ...], dtype: np.dtype, memory_format: Any, where: Any = CPU
+) -> np.ndarray:
     """An array with arbitrary values in a memory format (None: in order)."""
     if memory_format is None or memory_format is contiguous_format:
-        return allocate(shape, dtype)
+        return allocate(shape, dtype, where)
     check_format("empty", memory_format)
     if memory_format is preserve_format:
         raise RuntimeError("unsupported memory format Preserve")
-    return in_order(shape, dtype, order_of(len(shape), memory_format))
+    return in_order(shape, dtype, order_of(len(shape), memory_format), where)
 
 
-def meta_array(shape: tuple[int, ...], dtype: np.dtype, device: Any) -> Any:
-    """What `finish` needs to make a tensor on 'meta'; None for other devices."""
-    return LogicalArray(shape, dtype) if device is not None and is_meta(device) else None
+def elsewhere(shape: tuple[int, ...], dtype: np.dtype, device: Any, value: Any = None) -> Any:
+    """An array of one value (None: any) on another device than the CPU, for which it is None.
+
+    On 'meta' it stands for one, which is what `finish` needs.
+    """
+    if device is None:
+        return None
+    where = as_place(device)
+    if where.type == "cuda":
+        return made(shape, dtype, where, value)
+    return LogicalArray(shape, dtype) if where.type == "meta" else None
 
 
 def like_array(name: str, input: Any, dtype: Any, device: Any, memory_format: Any) -> np.ndarray:
     """An array of the input's shape, its type unless `dtype` is given, and its memory order."""
     x = need_tensor(name, input)._array
-    as_place(device)
+    where = device_of(x) if device is None else as_place(device)
     wanted = check_dtype(name, dtype) or x.dtype
     check_format(name, memory_format)
     if memory_format is not None and memory_format is not preserve_format:
-        return formatted(x.shape, wanted, memory_format)
+        return formatted(x.shape, wanted, memory_format, where)
     if x.flags.c_contiguous:
-        return allocate(x.shape, wanted)
-    return in_order(x.shape, wanted, memory_order(x))
+        return allocate(x.shape, wanted, where)
+    return in_order(x.shape, wanted, memory_order(x), where)
 
 
 # -- results -------------------------------------------------------------------------------------
@@ -165,7 +189,12 @@ def finish(array: np.ndarray, requires_grad: bool = False, device: Any = None) -
     """A tensor over a new array, which may be asked to require grad; on 'meta', one without it."""
     if requires_grad and not is_float(array):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t = without_memory(array) if device is not None and is_meta(device) else _v.wrap(array)
+    if device is None:
+        t = _v.wrap(array)
+    elif is_meta(device):
+        t = without_memory(array)
+    else:
+        t = _v.wrap(move(array, as_place(device)))
     if requires_grad:
         set_requires_grad(t, requires_grad)
     return t
@@ -178,7 +207,7 @@ def place(
     if out is None:
         return finish(array, requires_grad, device)
     target = out_array(name, out, array.shape, name in _SAME_EVERYWHERE)
-    target[...] = array
+    target[...] = move(array, device_of(target))
     return out
 
 
@@ -199,7 +228,7 @@ def out_array(name: str, out: Any, shape: tuple[int, ...], filled: bool = False)
             "but one of the arguments requires grad."
         )
     if out._array.shape != shape:
-        out._array = np.empty(shape, out._array.dtype)
+        out._array = allocate(shape, out._array.dtype, device_of(out._array))
     else:
         inplace.check_memory(out, filled)
     inplace.bump(out)

@@ -11,9 +11,9 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
-from ..backend import as_device, as_place, is_meta, without_memory
+from ..backend import adopted, as_device, as_place, device_of, on_gpu, without_memory
 from ..kernels.fast import fast_from_numpy, fast_tensor
-from ..ops._operands import to_dtype
+from ..ops._operands import to_dtype, to_place
 from ..ops._shape import need_tensor
 from ..ops.rearrange import clone
 from ._common import (
@@ -210,7 +210,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     if isinstance(data, np.ndarray) and data.dtype.kind == "c" and dtype is None:
         return complex_array(data)
     wanted = check_dtype("as_tensor", dtype)
-    if is_meta(as_place(device)):
+    where = as_place(device)
+    if where.type == "cuda" or on_gpu_already(data):
+        return _on_gpu(data, wanted, None if device is None else where)
+    if where.type == "meta":
         made = as_tensor(data, dtype)
         return made if made.is_meta else without_memory(made._array)
     if isinstance(data, Variable):
@@ -221,6 +224,26 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
             array = to_dtype(array, wanted)
         return _v.wrap(array)
     return _v.wrap(array_from(data, wanted))
+
+
+def on_gpu_already(data: Any) -> bool:
+    """Whether data (a tensor, another library's array) lies on a GPU."""
+    if isinstance(data, Variable):
+        return on_gpu(data._array)
+    return hasattr(data, "__cuda_array_interface__")
+
+
+def _on_gpu(data: Any, wanted: np.dtype | None, where: Any) -> Any:
+    """`as_tensor` of data that lies on a GPU, or for a device there (None: where the data lies)."""
+    if isinstance(data, Variable):
+        t: Any = data
+    elif on_gpu_already(data):
+        t = _v.wrap(adopted(data))
+    else:
+        t = tensor(data)
+    if where is not None:
+        t = to_place(t, where)
+    return t if wanted is None or t._array.dtype == wanted else to_dtype(t, wanted)
 
 
 def asarray(
@@ -236,16 +259,19 @@ def asarray(
     `copy`: True always copies, False never does (ValueError if it had to), None where needed.
     """
     wanted = check_dtype("asarray", dtype)
-    as_device(device)
-    if isinstance(obj, Variable):
-        t: Any = obj
-        if wanted is not None and obj._array.dtype != wanted:
+    where = as_device(device)
+    if isinstance(obj, Variable) or on_gpu_already(obj):
+        t: Any = obj if isinstance(obj, Variable) else _v.wrap(adopted(obj))
+        if device is not None and device_of(t._array) != where:
             _refuse_copy(copy)
-            t = to_dtype(obj, wanted)
+            t = to_place(t, where)
+        if wanted is not None and t._array.dtype != wanted:
+            _refuse_copy(copy)
+            t = to_dtype(t, wanted)
         elif copy:
-            t = to_dtype(obj, obj._array.dtype)
-        elif obj._fn is not None and not requires_grad:
-            t = alias(obj)
+            t = to_dtype(t, t._array.dtype)
+        elif t._fn is not None and not requires_grad:
+            t = alias(t)
         if requires_grad and t._fn is None:
             set_requires_grad(t, True)
         elif not requires_grad and t._fn is not None:
@@ -258,12 +284,12 @@ def asarray(
             array = to_dtype(array, wanted)
         elif copy:
             array = array.copy()
-        return finish(array, requires_grad)
+        return finish(array, requires_grad, device)
     if isinstance(obj, (bytes, bytearray, memoryview)):
         t = frombuffer(obj, dtype=dtypes._default if dtype is None else dtype)
-        return finish(t._array.copy() if copy else t._array, requires_grad)
+        return finish(t._array.copy() if copy else t._array, requires_grad, device)
     _refuse_copy(copy)
-    return finish(array_from(obj, wanted), requires_grad)
+    return finish(array_from(obj, wanted), requires_grad, device)
 
 
 def _refuse_copy(copy: bool | None) -> None:
@@ -337,6 +363,9 @@ def frombuffer(
     return finish(np.frombuffer(view, wanted, count, offset), requires_grad)
 
 
+_DLPACK_CUDA = 2  # kDLCUDA, the number of the kind of device
+
+
 class _Capsule:
     """An object with DLPack's methods around a bare capsule of the CPU's."""
 
@@ -364,7 +393,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 
     `copy=True` gives it memory of its own. TypeError for types a tensor cannot hold.
     """
-    as_device(device)
+    where = as_device(device)
     if ext_tensor.__class__.__name__ == "PyCapsule":
         ext_tensor = _Capsule(ext_tensor)
     elif not hasattr(ext_tensor, "__dlpack__"):
@@ -372,11 +401,14 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
             f"from_dlpack: {ext_tensor.__class__.__name__} given; needed: an object with "
             "__dlpack__, or a DLPack capsule"
         )
+    if ext_tensor.__dlpack_device__()[0] == _DLPACK_CUDA:
+        t = _v.wrap(adopted(ext_tensor))
+        return to_place(t.clone() if copy else t, where if device is not None else t.device)
     array = np.from_dlpack(ext_tensor)
     if not array.flags.writeable and isinstance(ext_tensor, _Capsule):
         # Capsules of the first version do not say whether one may write; PyTorch does.
         array = np.asarray(_Writable(array))
-    return _v.wrap(_checked(array.copy() if copy else array))
+    return finish(_checked(array.copy() if copy else array), device=device)
 
 
 def to_dlpack(tensor: Any) -> Any:

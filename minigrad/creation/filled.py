@@ -9,18 +9,19 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.variable import Variable
+from ..backend import CPU, move, namespace, on_gpu
 from ..kernels.fast import fast_full, fast_full_like
 from ..ops.assign import number_for
 from ..size import Size
 from ._common import (
     allocate,
     complex_filled,
+    elsewhere,
     finish,
     formatted,
     in_order,
     is_complex,
     like_array,
-    meta_array,
     place,
     size_given,
     size_of,
@@ -61,7 +62,7 @@ def zeros(
     if is_complex(dtype):
         return complex_filled(zeros, shape, dtype, requires_grad)
     wanted = typed("zeros", dtype, device, out)
-    array = meta_array(shape, wanted, device)
+    array = elsewhere(shape, wanted, device, 0)
     return place(
         "zeros", out, zeroed(shape, wanted) if array is None else array, requires_grad, device
     )
@@ -86,7 +87,7 @@ def ones(
     if is_complex(dtype):
         return complex_filled(empty, shape, dtype, requires_grad, 1)
     wanted = typed("ones", dtype, device, out)
-    array = meta_array(shape, wanted, device)
+    array = elsewhere(shape, wanted, device, 1)
     if array is None:
         array = allocate(shape, wanted)
         array.fill(1)
@@ -113,7 +114,7 @@ def empty(
     if is_complex(dtype):
         return complex_filled(empty, shape, dtype, requires_grad)
     wanted = typed("empty", dtype, device, out)
-    array = meta_array(shape, wanted, device)
+    array = elsewhere(shape, wanted, device)
     if array is None:
         array = formatted(shape, wanted, memory_format)
     return place("empty", out, array, requires_grad, device)
@@ -145,16 +146,16 @@ def full(
     wanted = typed("full", dtype, device, out)
     if dtype is None and out is None:
         wanted = dtypes.of_scalar(value).numpy
-    array = meta_array(shape, wanted, device)
-    if array is None:
-        array = _filled(allocate(shape, wanted), value)
+    array = elsewhere(shape, wanted, device)
+    if array is None or on_gpu(array):
+        array = _filled(allocate(shape, wanted) if array is None else array, value)
     return place("full", out, array, requires_grad, device)
 
 
 def _fill_value(name: str, value: Any) -> Any:
     """The number to fill with, given perhaps as a 0-d tensor. TypeError for other things."""
     if isinstance(value, Variable) and not value._array.ndim:
-        value = value._array[()]
+        value = move(value._array, CPU)[()]
     if not isinstance(value, (bool, int, float, np.number, np.bool_)):
         raise TypeError(
             f"{name}(): argument 'fill_value' (position 2) must be Number, not "
@@ -272,9 +273,11 @@ def empty_strided(
         )
     wanted = typed("empty_strided", dtype, device)
     last = sum((n - 1) * s for n, s in zip(shape, steps, strict=True)) if 0 not in shape else -1
-    memory = allocate((last + 1,), wanted)
+    memory = elsewhere((last + 1,), wanted, device)
+    memory = allocate((last + 1,), wanted) if memory is None else memory
     nbytes = tuple(s * wanted.itemsize for s in steps)
-    return finish(np.lib.stride_tricks.as_strided(memory, shape, nbytes), requires_grad, device)
+    as_strided = namespace(memory).lib.stride_tricks.as_strided
+    return finish(as_strided(memory, shape, nbytes), requires_grad, device)
 
 
 def empty_permuted(

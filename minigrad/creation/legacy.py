@@ -13,9 +13,9 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable
-from ..backend import as_device
+from ..backend import as_device, on_gpu
 from ..size import Size
-from ._common import allocate, size_of
+from ._common import allocate, finish, size_of
 from .data import array_from
 
 __all__ = [
@@ -34,12 +34,12 @@ __all__ = [
 
 def construct(args: tuple, device: Any, wanted: np.dtype, strict: bool) -> Any:
     """`T()`, `T(2, 3)`, `T(sequence)`, `T(array)` or `T(tensor)` for elements of one type."""
-    as_device(device)
+    where = as_device(device)
     if not args:
-        return _v.wrap(np.empty((0,), wanted))
+        return _v.wrap(allocate((0,), wanted, where))
     first = args[0]
     if len(args) > 1 or isinstance(first, (int, Size)):
-        return _v.wrap(allocate(size_of("new", args), wanted))
+        return _v.wrap(allocate(size_of("new", args), wanted, where))
     if isinstance(first, Variable):
         if strict and first._array.dtype != wanted:
             raise TypeError(
@@ -49,13 +49,14 @@ def construct(args: tuple, device: Any, wanted: np.dtype, strict: bool) -> Any:
     if first is None or isinstance(first, float):
         raise TypeError(f"new(): data must be a sequence (got {first.__class__.__name__})")
     if isinstance(first, np.ndarray) and first.dtype == wanted:
-        return _v.wrap(array_from(first, None))
-    return _v.wrap(array_from(first, wanted))
+        return finish(array_from(first, None), device=device)
+    return finish(array_from(first, wanted), device=device)
 
 
 def new(self: Any, *args: Any, device: Any = None) -> Any:
     """Old form of `new_empty(size)` and `new_tensor(data)`."""
-    return construct(args, device, self._array.dtype, strict=True)
+    where = self.device if device is None and on_gpu(self._array) else device
+    return construct(args, where, self._array.dtype, strict=True)
 
 
 class _Legacy(type):

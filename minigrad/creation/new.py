@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
+from ..backend import on_gpu
 from .data import tensor
 from .filled import empty, empty_strided, full, ones, zeros
 
@@ -13,10 +14,12 @@ from .filled import empty, empty_strided, full, ones, zeros
 def _of_own_type(make: Callable) -> Callable:
     def method(self: Any, *args: Any, dtype: Any = None, **options: Any) -> Any:
         own = dtypes.from_numpy(self._array.dtype)
+        if on_gpu(self._array) and options.get("device") is None:
+            options["device"] = self.device
         return make(*args, dtype=own if dtype is None else dtype, **options)
 
     method.__name__ = method.__qualname__ = f"new_{make.__name__}"
-    method.__doc__ = f"As `{make.__name__}`, of self's type unless `dtype` is given."
+    method.__doc__ = f"As `{make.__name__}`, in self's type and place unless others are given."
     return method
 
 

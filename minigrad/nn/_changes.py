@@ -10,6 +10,7 @@ from ..autograd import modes
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Variable, is_float, wrap
 from ..backend import as_place, device, memory_format, ndarray
+from ..conversion import as_cuda
 from ..creation import empty_like
 from ..kernels import cpu
 from ._members import HasMembers
@@ -61,23 +62,23 @@ class Changes(HasMembers):
         A dtype, which must be floating point, applies to floating-point tensors only;
         `memory_format` to tensors of 4 or 5 dimensions.
         """
-        where, dtype, format = _parse_to(args, kwargs)
+        where, dtype, format, later = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
                 f"dtype={dtype}"
             )
         if where is not None:
-            as_place(where)  # refuses what this build cannot use
+            where = as_place(where)  # refuses what cannot be used
         if format is not None:
-            return self._apply(lambda t: _arranged(_convert(t, where, dtype), format))
+            return self._apply(lambda t: _arranged(_convert(t, where, dtype, later), format))
         if dtype is None and where is None:
             return self
-        return self._apply(lambda t: _convert(t, where, dtype))
+        return self._apply(lambda t: _convert(t, where, dtype, later))
 
     def cuda(self, device: Any = None) -> Any:
         """Moves all parameters and buffers to a GPU."""
-        return self.to("cuda" if device is None else device)
+        return self.to(as_cuda(device))
 
     def cpu(self) -> Any:
         """Moves all parameters and buffers to the CPU."""
@@ -155,8 +156,8 @@ def clear_grad(p: Any, set_to_none: bool) -> None:
         grad._array.fill(0)
 
 
-def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | None, Any]:
-    """The device, dtype and memory format meant by the arguments of `Module.to`."""
+def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | None, Any, bool]:
+    """Device, dtype, memory format and `non_blocking` meant by the arguments of `Module.to`."""
     names: tuple[str, ...] = ("device", "dtype", "non_blocking", "copy")
     if args and args[0].__class__ is dtypes.dtype:
         names = names[1:]
@@ -172,16 +173,18 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple[device | None, dtypes.dtype | 
     format = kwargs.get("memory_format")
     if format is not None and format.__class__ is not memory_format:
         raise _bad_to(args, kwargs)
+    later = given.get("non_blocking", False)
     tensor, where, dtype = (given.get(name) for name in ("tensor", "device", "dtype"))
     if tensor is not None:
         if not isinstance(tensor, Variable):
             raise _bad_to(args, kwargs)
-        return tensor.device, tensor.dtype, format
+        return tensor.device, tensor.dtype, format, later
     if not isinstance(where, (str, int, _device, type(None))) or isinstance(where, bool):
         raise _bad_to(args, kwargs)
     if dtype is not None and dtype.__class__ is not dtypes.dtype:
         raise _bad_to(args, kwargs)
-    return (_device(where) if isinstance(where, (str, int)) else where), dtype, format
+    where = _device(where) if isinstance(where, (str, int)) else where
+    return where, dtype, format, later
 
 
 def _bad_to(args: tuple, kwargs: dict) -> TypeError:
@@ -200,16 +203,20 @@ def _arranged(t: Any, format: Any) -> Any:
     return t.to(memory_format=format)
 
 
-def _convert(t: Any, where: device | None, dtype: dtypes.dtype | None) -> Any:
+def _convert(
+    t: Any, where: device | None, dtype: dtypes.dtype | None, non_blocking: bool = False
+) -> Any:
     """`t.to(where, dtype)`, the dtype for floating-point tensors only; t if nothing changes."""
-    if where is not None and where.type != t.device.type:
+    if where is not None and where != t.device:
         if t.is_meta:
             raise NotImplementedError(
                 "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
                 "instead of torch.nn.Module.to() when moving module from meta to a different "
                 "device."
             )
-        t = t.to(where)
+        if where.type != "meta" and hasattr(t, "_placed"):
+            return t._placed(where)  # it has no shape yet
+        t = t.to(where, non_blocking=non_blocking)
     array = t._array
     if t.is_meta:
         return t if dtype is None or not is_float(array) else t.to(dtype)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.inplace import bump
 from ..autograd.variable import RemovableHandle, Variable
+from ..backend import device_of, move
 from ..dispatch import LogicalArray
 from ._hooks import WrappedHook, add_hook
 from ._registry import Attributes
@@ -35,7 +36,7 @@ def copy_into(target: Any, source: Any) -> None:
     if target._array.__class__ is LogicalArray:  # of a class that knows how
         target.detach().copy_(source)
         return
-    target._array[...] = source._array
+    target._array[...] = move(source._array, device_of(target._array))
     bump(target)
 
 

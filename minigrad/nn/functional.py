@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd.variable import wrap
+from ..backend import CPU, device_of, move
 from ..generator import chosen
 from ..kernels._quiet import quiet
 from ..ops._inplace import in_place, in_place_function
@@ -69,11 +70,12 @@ def rrelu(
     if training and lower <= upper:
         # Only the elements that need a slope draw one, each in float64.
         array = input._array
-        below = _less_equal(array, 0)
+        where = device_of(array)
+        below = move(_less_equal(array, 0), CPU)
         slopes = np.ones(array.shape, array.dtype)
-        draws = chosen(None).uniform64((int(np.count_nonzero(below)),))
+        draws = chosen(None, where).uniform64((int(np.count_nonzero(below)),))
         slopes[below] = draws * (upper - lower) + lower
-        noise = wrap(slopes)
+        noise = wrap(move(slopes, where))
     return ops.rrelu(input, lower, upper, training, inplace, noise=noise)
 
 

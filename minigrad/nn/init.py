@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.inplace import bump
-from ..fills import fill_normal, fill_uniform
+from ..backend import device_of, move
+from ..fills import fill_normal, fill_there, fill_uniform
 from ..generator import Generator, chosen
 from ..random import randperm
 
@@ -117,10 +118,10 @@ def trunc_normal_(
             f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}"
         )
     array = tensor._array
-    g = chosen(generator)
+    g = chosen(generator, device_of(array))
     likely = _cdf((b - mean) / std) - _cdf((a - mean) / std)
     draw = _redraw_normals if likely > 0.3 else _reject_uniforms
-    draw(array, float(mean), float(std), float(a), float(b), g)
+    fill_there(lambda x: draw(x, float(mean), float(std), float(a), float(b), g), array)
     bump(tensor)
     return tensor
 
@@ -178,7 +179,7 @@ def eye_(tensor: Any) -> Any:
     """The identity matrix. ValueError unless 2-d."""
     if tensor._array.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    tensor._array[...] = np.eye(*tensor._array.shape)
+    tensor._array[...] = move(np.eye(*tensor._array.shape), tensor.device)
     bump(tensor)
     return tensor
 
@@ -281,11 +282,12 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None
         return tensor
     rows = array.shape[0]
     flat = np.empty((rows, array.size // rows), array.dtype)
-    fill_normal(flat, 0.0, 1.0, chosen(generator))
+    fill_normal(flat, 0.0, 1.0, chosen(generator, device_of(array)))
     wide = rows < flat.shape[1]
     q, r = np.linalg.qr((flat.T if wide else flat).astype(np.result_type(flat, np.float32)))
     q *= np.sign(np.diag(r))  # makes the distribution uniform
-    array[...] = ((q.T if wide else q) * q.dtype.type(gain)).reshape(array.shape)
+    values = ((q.T if wide else q) * q.dtype.type(gain)).reshape(array.shape)
+    array[...] = move(values, device_of(array))
     bump(tensor)
     return tensor
 
@@ -299,7 +301,8 @@ def sparse_(
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = array.shape
     zeros = math.ceil(sparsity * rows)
-    fill_normal(array, 0.0, std, chosen(generator))
+    g = chosen(generator, device_of(array))
+    fill_there(lambda x: fill_normal(x, 0.0, std, g), array)
     for column in range(columns):
         array[randperm(rows)._array[:zeros], column] = 0
     bump(tensor)

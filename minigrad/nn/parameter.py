@@ -5,6 +5,7 @@ Those of lazy modules have no shape before the first call.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Leaf, Variable, cell_of, is_float, need_bool
-from ..backend import as_device
+from ..backend import CPU, as_device, device, device_of, made
 from ..dispatch import LogicalArray, disabled_torch_function
 from ..kernels import cpu
 from ..size import Size
@@ -131,8 +132,14 @@ for _name in dir(np.ndarray):
         setattr(NoValues, _name, property(_refuse))
 
 
-def _no_values(dtype: Any) -> NoValues:
-    return np.ndarray.__new__(NoValues, 0, dtype)
+@functools.cache
+def _kind_at(where: device) -> type:
+    """The class of `NoValues` that says of itself to lie on a device."""
+    return type("NoValues", (NoValues,), {"place": where})
+
+
+def _no_values(dtype: Any, where: device = CPU) -> NoValues:
+    return np.ndarray.__new__(NoValues if where.type == "cpu" else _kind_at(where), 0, dtype)
 
 
 class UninitializedTensorMixin:
@@ -143,10 +150,10 @@ class UninitializedTensorMixin:
 
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Makes this an ordinary parameter or tensor of `shape`, whose values are not set."""
-        as_device(device)
+        where = device_of(self._array) if device is None else as_device(device)
         kind = self._array.dtype if dtype is None else dtype.numpy
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self._array = cpu.empty(shape, kind)
+        self._array = cpu.empty(shape, kind) if where.type == "cpu" else made(shape, kind, where)
         self.__class__ = self.cls_to_become
 
     @property
@@ -176,14 +183,19 @@ class UninitializedTensorMixin:
     def _retyped(self: Any, dtype: Any) -> Any:
         """This tensor, now of another floating-point type (as modules are converted)."""
         if is_float(self._array):
-            self._array = _no_values(dtype.numpy)
+            self._array = _no_values(dtype.numpy, device_of(self._array))
+        return self
+
+    def _placed(self: Any, where: device) -> Any:
+        """This tensor, now of another device (as modules are moved)."""
+        self._array = _no_values(self._array.dtype, where)
         return self
 
 
 def _set_up(cls: type, requires_grad: bool, device: Any, dtype: Any) -> Any:
-    as_device(device)
+    where = as_device(device)
     t: Any = object.__new__(cls)
-    t._array = _no_values(dtypes.default_numpy() if dtype is None else dtype.numpy)
+    t._array = _no_values(dtypes.default_numpy() if dtype is None else dtype.numpy, where)
     t._grad = t._view = t._cell = None
     cell_of(t)
     t._fn = Leaf(t) if requires_grad else None
@@ -204,11 +216,11 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        return (type(self), (self.requires_grad, None, self.dtype))
+        return (type(self), (self.requires_grad, self.device, self.dtype))
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
@@ -234,14 +246,14 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         if id(self) not in memo:
             memo[id(self)] = type(self)(
                 self.requires_grad,
-                None,
+                self.device,
                 self.dtype,
                 self.persistent,
             )
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        state = (self.requires_grad, None, self.dtype, self.persistent)
+        state = (self.requires_grad, self.device, self.dtype, self.persistent)
         return (type(self), state)
 
 

@@ -13,7 +13,7 @@ from ..autograd import inplace, modes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..backend import ndarray
+from ..backend import device, device_of, move, ndarray
 from ..dtypes import type_name
 from ..kernels import cpu
 from ..kernels._quiet import unsupported
@@ -142,7 +142,7 @@ def number(name: str, argument: str, position: int, value: Any) -> Any:
 def zeros_of(value: Any) -> Any:
     """Zeros outside the graph, in the shape and type of `value` (tensor or array)."""
     array = array_of(value)
-    zeros = np.zeros(array.shape, array.dtype)
+    zeros = np.zeros_like(array, order="C")
     return _v.wrap(zeros) if isinstance(value, Variable) else zeros
 
 
@@ -164,6 +164,28 @@ class To(Node):
 
     def name(self) -> str:
         return "ToCopyBackward0"
+
+
+class ToPlace(Node):
+    """A copy on another device."""
+
+    fresh = True
+    torch_name = "ToCopyBackward0"
+
+    def forward(self, x: Any, where: device, non_blocking: bool = False) -> Any:
+        self.source = device_of(x)
+        return move(x, where, non_blocking)
+
+    def backward(self, grad: Any) -> Any:
+        """grad, on the input's device."""
+        return to_place(grad, self.source)
+
+
+def to_place(input: Any, where: device, non_blocking: bool = False) -> Any:
+    """`input` (tensor or array) on a device: itself if it lies there, else a copy."""
+    if device_of(array_of(input)) == where:
+        return input
+    return apply(ToPlace, (input,), where, non_blocking)
 
 
 def to_dtype(input: Any, dtype: np.dtype) -> Any:

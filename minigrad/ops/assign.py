@@ -11,9 +11,10 @@ from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
 from ..autograd.variable import Node, Variable, next_seq
+from ..backend import device_of
 from ..dtypes import type_name
 from ..kernels import cpu, fast
-from ._operands import operand, to_dtype
+from ._operands import operand, to_dtype, to_place
 from ._overlap import check_overlap
 from ._shape import array_of, sum_to
 from .movement import reshape
@@ -146,6 +147,7 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         check_overlap(self._array, src._array)
     if fast.fast_assign(self, src):
         return self
+    src = to_place(src, device_of(self._array), non_blocking)
     inplace.check_writable(self, recorded=src._fn is not None)
     if src is self:
         inplace.bump(self)
