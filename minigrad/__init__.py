@@ -118,9 +118,9 @@ _LAZY = frozenset(
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "backends",
         "compiler", "compress", "cpu", "cuda", "distributed", "distributions", "fft", "func",
         "hub", "jit", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides",
-        "profiler", "runner", "secure", "serialization", "signal", "sparse", "special", "storage",
-        "testing", "torch_version", "train", "transfer", "types", "utils", "version", "vision",
-        "xpu",
+        "pipelining", "profiler", "runner", "secure", "serialization", "signal", "sparse",
+        "special", "storage", "testing", "torch_version", "train", "transfer", "types", "utils",
+        "version", "vision", "xpu",
     }
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ FLOORS = [
     ("train", 8),
     ("compress", 8),
     ("transfer", 8),
+    ("pipelining", 8),
     ("einops_backend", 5),
     ("einops_layers", 7),
     ("optim", 7),

@@ -25,6 +25,7 @@ MODULES: dict[str, str] = {
     "torch.cuda.memory": "minigrad.cuda",
     "torch.cuda.streams": "minigrad.cuda",
     "torch.distributed.distributed_c10d": "minigrad.distributed",
+    "torch.distributed.pipelining": "minigrad.pipelining",
     "torch.functional": "minigrad",
     "torch.nn._reduction": "minigrad.nn.loss",
     "torch.nn.attention.flex_attention": "minigrad.func.flex_attention",
