@@ -311,7 +311,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--peers", nargs="*", default=list(peers.PEERS[1:]), choices=peers.PEERS[1:]
     )
-    parser.add_argument("--isa", choices=("baseline", "avx2", "avx512", "avx512bf16"))
+    parser.add_argument("--isa", choices=("baseline", "avx2", "avx512", "avx512vnni", "avx512bf16"))
     parser.add_argument("--rounds", type=int, default=7, help="slices of each library")
     parser.add_argument("--seconds", type=float, default=0.06, help="length of a slice")
     parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")

@@ -162,6 +162,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_grid_sample(m.ptr());
   mg::bind_in_place(m.ptr());
   mg::bind_index(m.ptr());
+  mg::bind_int8(m.ptr());
   mg::bind_loss(m.ptr());
   mg::bind_memory(m.ptr());
   mg::bind_movement(m.ptr());
@@ -174,6 +175,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_pieces(m.ptr());
   mg::bind_pool(m.ptr());
   mg::bind_products(m.ptr());
+  mg::bind_quantize(m.ptr());
   mg::bind_random(m.ptr());
   mg::bind_record(m.ptr());
   mg::bind_reduce(m.ptr());

@@ -17,6 +17,9 @@ const KernelTable& table();
 namespace avx512 {
 const KernelTable& table();
 }
+namespace avx512vnni {
+const KernelTable& table();
+}
 namespace avx512bf16 {
 const KernelTable& table();
 }
@@ -48,10 +51,17 @@ struct Isa {
 #endif
 }
 
+[[maybe_unused]] bool has_avx512vnni() {
+#if defined(__x86_64__)
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 [[maybe_unused]] bool has_avx512bf16() {
 #if defined(__x86_64__)
-  return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-         __builtin_cpu_supports("avx512vnni");
+  return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 #else
   return false;
 #endif
@@ -64,6 +74,9 @@ constexpr Isa kIsas[] = {
 #endif
 #ifdef MG_HAVE_AVX512
     {"avx512", has_avx512, avx512::table},
+#endif
+#ifdef MG_HAVE_AVX512VNNI
+    {"avx512vnni", has_avx512vnni, avx512vnni::table},
 #endif
 #ifdef MG_HAVE_AVX512BF16
     {"avx512bf16", has_avx512bf16, avx512bf16::table},

@@ -22,12 +22,14 @@
 #include "kernels/gemm.h"
 #include "kernels/grid_sample.h"
 #include "kernels/index.h"
+#include "kernels/int8.h"
 #include "kernels/loss.h"
 #include "kernels/movement.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/patches.h"
 #include "kernels/pool.h"
+#include "kernels/quantize.h"
 #include "kernels/reduce.h"
 #include "kernels/resample.h"
 #include "kernels/rnn.h"
@@ -49,11 +51,13 @@ struct KernelTable {
   GemmKernels gemm;
   GridSampleKernels grid_sample;
   IndexKernels index;
+  Int8Kernels int8;
   LossKernels loss;
   MovementKernels movement;
   OptimKernels optim;
   PatchKernels patches;
   PoolKernels pool;
+  QuantizeKernels quantize;
   ReduceKernels reduce;
   ResampleKernels resample;
   RnnKernels rnn;

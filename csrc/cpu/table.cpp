@@ -1,19 +1,30 @@
 // Collects the families of one instruction set into its KernelTable.
 #include "kernels.h"
 
-#if defined(MG_BASE_ISA)  // compiled for the matrix products alone: the rest is MG_BASE_ISA's
-namespace mg::MG_BASE_ISA {
+#if defined(MG_BASE_ISA)  // compiled for some matrix products alone
+#if !defined(MG_TABLE_BASE)
+#define MG_TABLE_BASE MG_BASE_ISA  // whose table has the rest
+#endif
+namespace mg::MG_TABLE_BASE {
 const KernelTable& table();
 }
 
 namespace mg::MG_ISA {
 
+#if defined(__AVX512BF16__)
 extern const GemmKernels kGemm;
+#else
+extern const Int8Kernels kInt8;
+#endif
 
 const KernelTable& table() {
   static const KernelTable kTable = [] {
-    KernelTable mixed = MG_BASE_ISA::table();
+    KernelTable mixed = MG_TABLE_BASE::table();
+#if defined(__AVX512BF16__)
     mixed.gemm = kGemm;
+#else
+    mixed.int8 = kInt8;
+#endif
     return mixed;
   }();
   return kTable;
@@ -34,11 +45,13 @@ extern const FactorKernels kFactor;
 extern const GemmKernels kGemm;
 extern const GridSampleKernels kGridSample;
 extern const IndexKernels kIndex;
+extern const Int8Kernels kInt8;
 extern const LossKernels kLoss;
 extern const MovementKernels kMovement;
 extern const OptimKernels kOptim;
 extern const PatchKernels kPatches;
 extern const PoolKernels kPool;
+extern const QuantizeKernels kQuantize;
 extern const ReduceKernels kReduce;
 extern const ResampleKernels kResample;
 extern const RnnKernels kRnn;
@@ -50,9 +63,10 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm,  kCast,  kConv,    kDistance, kDropout, kElementwise, kFactor,
-      kGemm,      kGridSample, kIndex, kLoss,    kMovement, kOptim,   kPatches,     kPool,
-      kReduce,    kResample,   kRnn,   kRowNorm, kSoftmax,  kSort,    kSparse,
+      kAttention, kBatchNorm, kCast,       kConv,     kDistance, kDropout,  kElementwise,
+      kFactor,    kGemm,      kGridSample, kIndex,    kInt8,     kLoss,     kMovement,
+      kOptim,     kPatches,   kPool,       kQuantize, kReduce,   kResample, kRnn,
+      kRowNorm,   kSoftmax,   kSort,       kSparse,
   };
   return kTable;
 }

@@ -15,6 +15,7 @@ from minigrad import settings
 from . import _C, products
 from .conv import *  # noqa: F403
 from .elementwise import *  # noqa: F403
+from .int8 import *  # noqa: F403
 from .numpy_nn import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .pool import *  # noqa: F403
