@@ -13,6 +13,12 @@ set(MG_CUDA_SOURCES
   csrc/cuda/elementwise.cu
   csrc/cuda/elementwise_binary.cu
   csrc/cuda/elementwise_unary.cu
+  csrc/cuda/gemm.cu
+  csrc/cuda/gemm_bfloat16_mma.cu
+  csrc/cuda/gemm_half_mma.cu
+  csrc/cuda/gemm_simt.cu
+  csrc/cuda/gemm_tf32_mma.cu
+  csrc/cuda/gemm_vector.cu
   csrc/cuda/runtime.cu
 )
 set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
@@ -21,6 +27,7 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings.cpp
   csrc/cuda/bindings_cast.cpp
   csrc/cuda/bindings_elementwise.cpp
+  csrc/cuda/bindings_gemm.cpp
 )
 
 # The folders bin of NVIDIA's wheels (nvidia-cuda-nvcc ...) that this build's Python sees.

@@ -1,4 +1,4 @@
-"""Arrays on the device at hand, for tests of single kernels: CuPy's, or NumPy's for the emulation."""
+"""Arrays on the device at hand, for tests of kernels: CuPy's, or NumPy's for the emulation."""
 
 from types import SimpleNamespace
 

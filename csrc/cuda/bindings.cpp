@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #ifdef MG_CUDA_EMULATED
+#include "cuda/device.h"
 #include "cuda/emulate/scheduler.h"
 #endif
 
@@ -307,7 +308,16 @@ PyObject* set_order(PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_NONE;
 }
 
+// set_device(capability, multiprocessors): what kernels are chosen for.
+PyObject* set_device(PyObject* const* args, Py_ssize_t count) {
+  Call call("set_device", args, count, 2);
+  const int capability = static_cast<int>(call.integer("capability", 75, 120));
+  set_device_traits({capability, static_cast<int>(call.integer("multiprocessors", 1, 1000))});
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kEmulationFunctions[] = {
+    MG_CUDA_FUNCTION(set_device, "set_device(capability, multiprocessors): what it passes for"),
     MG_CUDA_FUNCTION(set_order, "set_order('fwd', 'rev' or 'rand:SEED'): the order of threads"),
     MG_CUDA_TABLE_END,
 };
@@ -356,6 +366,7 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
 PyMethodDef* const kFamilies[] = {
     kCastFunctions,
     kElementwiseFunctions,
+    kGemmFunctions,
 };
 
 }  // namespace

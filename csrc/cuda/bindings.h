@@ -100,5 +100,6 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 // One a family: bindings_<family>.cpp.
 extern PyMethodDef kCastFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
+extern PyMethodDef kGemmFunctions[];
 
 }  // namespace mg::cuda

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "common.h"
+#include "kernels/gemm.h"
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
 
@@ -31,5 +32,13 @@ Error float_to_half(half* out, const float* in, int64_t n, Stream stream);
 Error half_to_float(float* out, const half* in, int64_t n, Stream stream);
 Error float_to_bfloat16(bfloat16* out, const float* in, int64_t n, Stream stream);
 Error bfloat16_to_float(float* out, const bfloat16* in, int64_t n, Stream stream);
+
+// gemm.cu: csrc/kernels/gemm.h. args.workspace may be nullptr: its bytes let a product of few
+// results and a long k be divided among more blocks (the parts are added in order; their number
+// depends on the sizes, the device and the bytes given). `tf32` lets float32 operands be rounded to
+// 10 bits of mantissa for the matrix units (capability 8.0 and above; ignored below). At most 6
+// dimensions of the batch remain after those that lie behind each other are joined.
+int64_t gemm_workspace(const GemmArgs& args, DType operands);
+Error gemm(const GemmArgs& args, DType operands, DType result, bool tf32, Stream stream);
 
 }  // namespace mg::cuda
