@@ -108,3 +108,42 @@ def test_follows_pytorchs_stream_on_request(p: float) -> None:
             )
     finally:
         generator.settings.dropout_follows_torch = before
+
+
+@pytest.fixture
+def as_torch():
+    """Dropout that follows PyTorch's stream."""
+    if torch is None:
+        pytest.skip("compares with PyTorch")
+    before = mg.random.match_torch(True)
+    yield
+    mg.random.match_torch(before)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout", "dropout1d", "feature_alpha_dropout"])
+def test_masks_follow_the_order_in_memory(as_torch: None, name: str, p: float) -> None:
+    """PyTorch draws the mask of a transposed tensor in the order of its memory."""
+    for dims in ((1, 0, 2), (2, 0, 1), (0, 2, 1), (0, 1, 2)):
+        results = []
+        for m in (mg, torch):
+            x = m.arange(60.0).reshape(3, 4, 5).permute(dims) + 1
+            m.manual_seed(0)
+            results.append(getattr(m.nn.functional, name)(x, p, training=True))
+        np.testing.assert_allclose(results[0].numpy(), results[1].numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_dropout_after_attention(as_torch: None, need_weights: bool) -> None:
+    """Attention with the batch first returns what lies in memory as PyTorch's result does."""
+    results = []
+    for m in (mg, torch):
+        m.manual_seed(0)
+        attention = m.nn.MultiheadAttention(8, 2, dropout=0.3, batch_first=True)
+        x = m.randn(3, 5, 8)
+        y = m.nn.functional.dropout(attention(x, x, x, need_weights=need_weights)[0], 0.5)
+        layer = m.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        decoder = m.nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+        results.append([t.detach().numpy() for t in (y, layer(x), decoder(x, x))])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)

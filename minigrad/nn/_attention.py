@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from .. import ops
+from .. import generator, ops
 from ..creation import zeros, zeros_like
 
 
@@ -252,6 +252,8 @@ def multi_head_attention_forward(
     else:
         weights = None
         out = ops.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
+    # What is drawn after it lies in memory as PyTorch's result does, if dropout is to follow it.
+    batch_major = batch_major and not (training and generator.settings.dropout_follows_torch)
     if batch_major:
         out = out.transpose(1, 2).reshape(batch, target, embed_dim)
     else:

@@ -122,7 +122,7 @@ def gumbel_softmax(
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    noise = ops.neg(ops.log(ops.mul(logits.detach(), 0).exponential_()))
+    noise = ops.neg(ops.log(ops.mul(logits.detach(), 0).contiguous().exponential_()))
     soft = ops.softmax(ops.div(ops.add(logits, noise), tau), dim)
     if not hard:
         return soft

@@ -26,15 +26,20 @@ _ALPHA = 1.7580993408473766  # -(scale * alpha) of SELU, to which alpha dropout 
 
 
 class Noise:
-    """A mask of a shape that broadcasts to the input's, which can be had again and again."""
+    """A mask of a shape that broadcasts to the input's, which can be had again and again.
+
+    Following PyTorch, the mask of an input (`like`) is drawn in the order of the input's memory.
+    """
 
     __slots__ = ("drawn", "keep", "scale", "shape")
 
-    def __init__(self, shape: tuple[int, ...], keep: float, scale: float):
+    def __init__(self, shape: tuple[int, ...], keep: float, scale: float, like: Any = None):
         self.shape, self.keep, self.scale = shape, keep, scale
         n = math.prod(shape)
         if generator.settings.dropout_follows_torch:
-            self.drawn: Any = generator.default_generator.uniform64(n) < keep
+            drawn = generator.default_generator.uniform64(n) < keep
+            whole = like is not None and shape == like.shape
+            self.drawn: Any = _in_order_of(like, drawn) if whole else drawn
         else:
             self.drawn = generator.default_generator.reserve(-(-n // 4))  # blocks of four words
 
@@ -56,6 +61,15 @@ class Noise:
         mask = self.mask()
         y = cpu.dropout(x, mask, self.scale)
         return y + np.where(mask, kept, dropped).astype(x.dtype) if kept or dropped else y
+
+
+def _in_order_of(array: Any, drawn: Any) -> Any:
+    """Numbers drawn one after the other, shaped like an array and in the order of its memory."""
+    if array.flags.c_contiguous:
+        return drawn
+    order = sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
+    inverse = sorted(range(array.ndim), key=order.__getitem__)
+    return drawn.reshape([array.shape[dim] for dim in order]).transpose(inverse)
 
 
 class Dropout(Node):
@@ -95,11 +109,11 @@ def _drop(name: str, input: Any, p: float, training: bool, feature: bool, alpha:
     shape = x.shape[:2] + (1,) * (x.ndim - 2) if feature else x.shape
     keep = 1.0 - p
     if not alpha:
-        return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep))
+        return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep, x))
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * keep)
     # Dropped elements become -alpha'; the affine map restores mean 0 and variance 1.
     shifts = _ALPHA * a * p, _ALPHA * a * (p - 1)
-    return apply(Dropout, (input,), Noise(shape, keep, a), *shifts)
+    return apply(Dropout, (input,), Noise(shape, keep, a, x), *shifts)
 
 
 def _in_place(input: Any, drop: Any, p: float, training: bool) -> Any:
