@@ -44,8 +44,17 @@ def join(arrays: tuple, dim: int, stack: bool) -> Any:
     """The arrays one after the other along `dim`, or (`stack`) along a new dimension."""
     result = _C.join(arrays, dim, stack)
     if result is None:
-        return np.stack(arrays, dim) if stack else np.concatenate(arrays, dim)
+        result = np.stack(arrays, dim) if stack else np.concatenate(arrays, dim)
+        if not result.flags.c_contiguous and not _channels_last(arrays):
+            return result.copy(order="C")  # NumPy keeps the order of the arrays' memory
     return result
+
+
+def _channels_last(arrays: tuple) -> bool:
+    """Whether all arrays lie in memory with the second dimension last."""
+    return all(
+        a.ndim in (4, 5) and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous for a in arrays
+    )
 
 
 def embedding(weight: Any, ids: Any) -> Any:

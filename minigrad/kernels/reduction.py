@@ -69,8 +69,8 @@ def numpy_total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     for a in axes:
         count *= x.shape[a]
     if count <= _BLOCK or x.dtype.kind != "f" or x.size == 0:
-        return np.asarray(_add(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
-    result = _cascade(x, axes)
+        return np.asarray(_add(x, axis=axes, keepdims=keepdims, dtype=x.dtype), order="C")
+    result = np.asarray(_cascade(x, axes), order="C")
     if keepdims:
         return result
     return result.reshape([n for i, n in enumerate(x.shape) if i not in axes])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, return_types
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
@@ -74,7 +75,7 @@ class Amax(Shared):
     def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.axes = axes
         best = self.reduce(cpu.widened(x), axis=axes, keepdims=keepdim)
-        return np.asarray(best, x.dtype)
+        return np.asarray(best, x.dtype, order="C")
 
 
 class Amin(Amax):
@@ -154,7 +155,9 @@ def aminmax(
     else:
         axes = all_or(normalize_dim(dim, x.ndim), x.ndim)
         not_empty("aminmax", x.shape, axes, "")
-    results = (apply(Amin, (input,), axes, keepdim), apply(Amax, (input,), axes, keepdim))
+    results = tuple(
+        [named("AminmaxBackward0", apply(cls, (input,), axes, keepdim)) for cls in (Amin, Amax)]
+    )
     return finish_pair("aminmax", return_types.aminmax, results, out)
 
 

@@ -240,7 +240,7 @@ class Prod(Node):
         axes = tuple(range(x.ndim)) if dim is None or x.ndim == 0 else (dim,)
         self.axes = axes
         result = cpu.product(cpu.widened(x), axis=axes, keepdims=keepdim, dtype=_prod_type(x))
-        return np.asarray(result, x.dtype)
+        return np.asarray(result, x.dtype, order="C")
 
     def backward(self, grad: Any) -> Any:
         """grad times the product of the other elements."""
@@ -330,7 +330,7 @@ class LogSumExp(Node):
         peak = np.where(np.isinf(peak), peak.dtype.type(0), peak)
         total = cpu.total(cpu.exp(cpu.sub(wide, peak)), axes, keepdim)
         result = as_array(cpu.log(total)) + peak.reshape(total.shape)
-        return np.asarray(result, x.dtype)
+        return np.asarray(result, x.dtype, order="C")
 
     def backward(self, grad: Any) -> Any:
         """grad * exp(input - output)."""
@@ -375,7 +375,9 @@ def _truth(name: str, reduce: Any, input: Any, dim: Any, keepdim: bool, out: Any
     if not (isinstance(dim, (tuple, list)) and not dim):
         axes = all_or(dim, x.ndim)
         true = reduce(true, axis=axes, keepdims=keepdim)
-    result = constant(input, np.asarray(true, np.uint8 if x.dtype == np.uint8 else np.bool_))
+    result = constant(
+        input, np.asarray(true, np.uint8 if x.dtype == np.uint8 else np.bool_, order="C")
+    )
     if out is not None and array_of(out).dtype not in (np.dtype(bool), np.dtype(np.uint8)):
         got = type_name(dtypes.from_numpy(array_of(out).dtype))
         raise RuntimeError(f"{name} only supports bool tensor for result, got: {got}")
@@ -409,7 +411,7 @@ def count_nonzero(input: Any, dim: Any = None, **names: Any) -> Any:
         return renamed(count_nonzero, locals())
     x = array_arg("count_nonzero", input)
     axes = all_or(dim, x.ndim)
-    return constant(input, np.asarray(np.count_nonzero(x != 0, axis=axes), np.int64))
+    return constant(input, np.asarray(np.count_nonzero(x != 0, axis=axes), np.int64, order="C"))
 
 
 class Trace(Node):

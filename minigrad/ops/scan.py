@@ -41,6 +41,8 @@ def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
     """A running ufunc along `dim`; floats run in the next wider type and are rounded once."""
     if x.ndim == 0:
         return x.copy()
+    if not x.flags.c_contiguous:  # nor would the result be, which is always
+        x = np.ascontiguousarray(x)
     if scan is not _logaddexp:
         result = reduction.scan(x, dim, scan is _multiply, reverse)
         if result is not None:
