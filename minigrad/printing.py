@@ -201,6 +201,11 @@ def with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
     return text + ")"
 
 
+def _last_name(node: Any) -> str:
+    """The name of a node, without the namespace that some have."""
+    return node.name().rpartition("::")[2]
+
+
 def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
     """What `repr` and `print` show of a tensor."""
     array = move(self._array, CPU)
@@ -222,7 +227,7 @@ def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
         if dtype not in (default, dtypes.int64, dtypes.bool_):
             suffixes.append(f"dtype={dtype!r}")
     if self.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{_last_name(self.grad_fn)}>")
     elif self._fn is not None:
         suffixes.append("requires_grad=True")
     return with_suffixes(prefix + text, suffixes, len(prefix))
@@ -253,7 +258,7 @@ def complex_repr(self: Any, array: np.ndarray) -> str:
         if array.dtype != np.result_type(dtypes.default_numpy(), np.complex64):
             suffixes.append(f"dtype={self.dtype!r}")
     if self.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{_last_name(self.grad_fn)}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
     return with_suffixes("tensor(" + text, suffixes, 7)

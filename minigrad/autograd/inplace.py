@@ -30,6 +30,9 @@ class CopySlices(Node):
             written = apply_view(self.cls, grad, *self.args)
         return old, written
 
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
+
 
 class Cleared(Node):
     """A tensor with zeros at the places that a view shows."""

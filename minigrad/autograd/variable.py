@@ -72,8 +72,13 @@ class Node:
 
     if TYPE_CHECKING:  # a node keeps whatever its backward needs
 
-        def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:
+        """What is saved, under PyTorch's names (`_saved_self`); see `naming.saved_value`."""
+        if name.startswith(("_saved_", "_raw_saved_")):
+            return _saved_value(self, name)
+        raise AttributeError(f"'{self.__class__.__name__}' object has no attribute '{name}'")
 
     def forward(self, *args: Any) -> Any:
         raise NotImplementedError(self.name())
@@ -113,6 +118,14 @@ class Node:
         """The number of the node: later ones have higher numbers."""
         return -self.seq
 
+
+def show_saved_with(value: Callable[[Node, str], Any]) -> None:
+    """Sets what finds saved values by PyTorch's names: it stands above this module."""
+    global _saved_value
+    _saved_value = value
+
+
+_saved_value: Callable[[Node, str], Any]
 
 # What users note on nodes.
 _metadata: weakref.WeakKeyDictionary[Node, dict] = weakref.WeakKeyDictionary()

@@ -15,8 +15,10 @@ from ..ops._operators import (
     float_power_in_place,
     polygamma_method,
     reflected,
+    reflected_as,
     repeated_or_multiplied,
 )
+from ..ops.arith import Div, Rdiv, Rsub, Sub
 
 
 class Pointwise:
@@ -36,8 +38,8 @@ class Pointwise:
     fmod = ops.fmod
     neg = negative = __neg__ = ops.neg
     positive = __pos__ = ops.positive
-    __rsub__ = reflected(ops.sub)
-    __rtruediv__ = __rdiv__ = reflected(ops.div)
+    __rsub__ = reflected_as(ops.sub, Sub, Rsub)
+    __rtruediv__ = __rdiv__ = reflected_as(ops.div, Div, Rdiv)
     __rfloordiv__ = reflected(ops.floor_divide)
     __rmod__ = reflected(ops.remainder)
     add_ = __iadd__ = in_place_arithmetic(ops.add)

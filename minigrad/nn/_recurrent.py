@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autograd.naming import named
 from ..ops._nn import torch_name
 from ..ops.recurrent import recurrent
 from . import functional as F
@@ -66,5 +67,8 @@ def walk(
         x = outs[0] if directions == 1 else ops.cat(outs, 1)
         if dropout and layer < layers - 1:
             x = F.dropout(x, dropout, True)
-    states = [s[0].unsqueeze(0) if len(s) == 1 else ops.stack(s) for s in zip(*last, strict=True)]
+    states = [
+        named("StackBackward0", s[0].unsqueeze(0)) if len(s) == 1 else ops.stack(s)
+        for s in zip(*last, strict=True)
+    ]
     return x, tuple(states)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autograd.naming import named
 from ..autograd.precision import state as autocast
 from ..creation import empty
+from ..dtypes import float32
 from . import init
 from ._recurrent import walk
 from .module import Module
@@ -236,13 +238,22 @@ class RNNBase(Module):
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         rows = x.reshape(steps * batch, inputs)
         out, hidden = self._run(rows, np.full(steps, batch, np.int64), hx)
-        out = out.reshape(steps, batch, out.shape[1])
+        out = self._named(out.reshape(steps, batch, out.shape[1]))
         if self.batch_first:
             out = out.transpose(0, 1)
+            if self.mode != "LSTM":
+                named("TransposeBackward1", out)
         if not batched:
             out = out.squeeze(0 if self.batch_first else 1)
             hidden = self._each(hidden, "squeeze")
         return out, hidden
+
+    def _named(self, out: Any) -> Any:
+        """The output, whose node bears the name that PyTorch's has."""
+        if self.bidirectional:
+            return named("CatBackward0", out)
+        one_call = self.mode == "LSTM" and not self.proj_size and out.dtype is float32
+        return named("MkldnnRnnLayerBackward0" if one_call else "StackBackward0", out)
 
     def _run(self, x: Any, sizes: Any, hx: Any) -> tuple[Any, Any]:
         """All layers over x (rows, inputs), `sizes[t]` rows for step t."""

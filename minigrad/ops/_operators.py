@@ -53,6 +53,21 @@ def repeated_or_multiplied(self: Any, other: Any) -> Any:
     return NotImplemented if isinstance(other, _SEQUENCES) else binary(Mul, self, other)
 
 
+def reflected_as(op: Callable, plain: type, own: type) -> Callable:
+    """`reflected`, whose node takes the class `own` in place of `plain`."""
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        result = op(other, self)
+        fn = getattr(result, "_fn", None)
+        if fn.__class__ is plain:
+            fn.__class__ = own
+        return result
+
+    return method
+
+
 def invert(self: Any) -> Any:
     """`~t`. TypeError for floating point."""
     if array_of(self).dtype.kind in "fV":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
@@ -252,4 +253,5 @@ def glu(input: Any, dim: int = -1) -> Any:
     if shape[d] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {shape[d]}")
     size = shape[d] // 2
-    return mul(narrow(input, d, 0, size), sigmoid(narrow(input, d, size, size)))
+    result = mul(narrow(input, d, 0, size), sigmoid(narrow(input, d, size, size)))
+    return named("GluBackward0", result)

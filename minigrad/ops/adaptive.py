@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu
 from ._nn import need_float, public
 from ._shape import array_arg
-from .pool import Gather, Scatter, Window, four, need_type
+from .pool import Gather, Scatter, Window, four, need_type, of_lines
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -41,6 +42,8 @@ class AdaptiveAvgPool(Node):
         return apply(AdaptiveAvgPoolInput, (grad,), self.window)
 
     def name(self) -> str:
+        if of_lines(self.window):
+            return "SqueezeBackward1"
         one = self.window.out_shape[-2:] == (1, 1)
         return "MeanBackward1" if one else "AdaptiveAvgPool2DBackward0"
 
@@ -76,7 +79,7 @@ class AdaptiveMaxPool(Node):
         return apply(Scatter, (grads[0],), self.where, self.window)
 
     def name(self) -> str:
-        return "AdaptiveMaxPool2DBackward0"
+        return "SqueezeBackward1" if of_lines(self.window) else "AdaptiveMaxPool2DBackward0"
 
 
 def _output_size(name: str, n: int, x: Any, output_size: Any) -> tuple[int, ...]:
@@ -289,7 +292,8 @@ def _max_unpool(n: int) -> Callable:
         channels = (1, *shape)[-n - 2 : -n]
         flat, few = ((*channels, 1, math.prod(size)) for size in (given, spatial))
         window = Window(shape, x.shape, flat, few, ())
-        return apply(MaxUnpool, (input,), index.reshape(window.out), window)
+        result = apply(MaxUnpool, (input,), index.reshape(window.out), window)
+        return named("SqueezeBackward1" if n == 1 else f"MaxUnpool{n}DBackward0", result)
 
     doc = f"""The reverse of `max_pool{n}d`: the maxima at their places, zero elsewhere.
 

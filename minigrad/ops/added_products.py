@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
@@ -155,7 +156,8 @@ def addbmm(
     # The sum over the batch is part of the contraction: one product of (n, b m) and (b m, p).
     wide = reshape(mt(reshape(mt(batch1), (count * m, n))), (n, count * m))
     tall = reshape(batch2, (count * m, p))
-    return _add_product("addbmm", input, wide, tall, beta, alpha, out, (n, p))
+    result = _add_product("addbmm", input, wide, tall, beta, alpha, out, (n, p))
+    return named("AddbmmBackward0", result)
 
 
 def addr(
@@ -183,4 +185,5 @@ def addr(
     operands: Any = [
         v if array_of(v).dtype == dtype else to_dtype(v, dtype) for v in (input, rows, columns)
     ]
-    return _add_product("addr", *operands, beta, alpha, out, (a.size, b.size))  # type: ignore[call-arg]
+    result = _add_product("addr", *operands, beta, alpha, out, (a.size, b.size))  # type: ignore[call-arg]
+    return named("AddrBackward0", result)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.variable import Variable
 from ._elementwise import Binary, Unary, binary, unary
 from ._operands import (
@@ -82,8 +83,10 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     if not isinstance(input, (Variable, np.ndarray)):
         raise not_a_tensor("rsub", "input", 1, input)
     if alpha.__class__ is not int or alpha != 1:
-        return _scaled(Sub, other, input, alpha, out)
-    return binary(Sub, other, input, out)
+        result = _scaled(Sub, other, input, alpha, out)
+    else:
+        result = binary(Sub, other, input, out)
+    return named(f"RsubBackward{int(not isinstance(other, Variable))}", result)
 
 
 def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> Any:
@@ -110,6 +113,13 @@ def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> 
     if wide is not dtype:
         result = to_dtype(result, dtype)
     return result if out is None else write_out(name, out, result)
+
+
+class Rsub(Sub):
+    """other - input, of `rsub` and of a number on the left."""
+
+    __slots__ = ()
+    torch_name = "RsubBackward1"
 
 
 class Mul(Binary):
@@ -186,6 +196,13 @@ class _Step(Binary):
         """0."""
         f, g = self.next
         return self.fit(f and zeros_of(grad), g and zeros_of(grad))
+
+
+class Rdiv(Div):
+    """A number over input, which PyTorch takes as a multiple of the reciprocal."""
+
+    __slots__ = ()
+    torch_name = "MulBackward0"
 
 
 class DivFloor(_Step):

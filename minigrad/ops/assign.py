@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd import inplace, modes, record
 from ..autograd import variable as _v
+from ..autograd.naming import named
 from ..autograd.variable import Node, Variable, next_seq
 from ..backend import device_of
 from ..dtypes import type_name
@@ -40,7 +41,7 @@ class CopyBackwards(Node):
         return zeros, values
 
     def name(self) -> str:
-        return "CopyBackwards"
+        return "torch::autograd::CopyBackwards"
 
 
 def write_values(target: Any, source: Any) -> None:
@@ -165,7 +166,8 @@ def fill_(self: Any, value: Any) -> Any:
         return self
     recorded = isinstance(value, Variable) and value._fn is not None
     inplace.check_writable(self, filled=True, recorded=recorded)
-    if isinstance(value, Variable):
+    given = isinstance(value, Variable)
+    if given:
         if value._array.ndim:
             raise RuntimeError(
                 "fill_ only supports 0-dimension value tensor but got tensor with "
@@ -181,12 +183,19 @@ def fill_(self: Any, value: Any) -> Any:
             f"{value.__class__.__name__}"
         )
     write_values(self, value)
-    return self
+    return _filled(self, "FillBackward3" if given else "FillBackward2")
 
 
 def zero_(self: Any) -> Any:
     """Fills self with zeros and returns self."""
-    return fill_(self, 0)
+    return _filled(fill_(self, 0), "ZeroBackward0")
+
+
+def _filled(target: Any, name: str) -> Any:
+    """The tensor, whose node, if what it was filled with is recorded, bears PyTorch's name."""
+    if target._view is None and isinstance(target._fn, CopyBackwards) and modes.is_grad_enabled():
+        named(name, target)
+    return target
 
 
 def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:

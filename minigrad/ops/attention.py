@@ -37,7 +37,14 @@ class ScaledDotProductAttention(Node):
         self.causal, self.scale, self.noise = causal, scale, noise
         factors = None if noise is None else self.factors(self.wide(q))
         out, self.stats = cpu.attention(q, k, v, mask, causal, scale, factors)
+        self.ndim = q.ndim
+        self.fused = q.ndim == 4 and noise is None and q.shape[-1] == v.shape[-1]
         return out
+
+    def name(self) -> str:
+        if self.fused and self.next[3] is None:
+            return "ScaledDotProductFlashAttentionForCpuBackward0"
+        return "UnsafeViewBackward0" if self.ndim > 2 else "MmBackward0"
 
     def wide(self, q: Any) -> Any:
         """The type computed in."""

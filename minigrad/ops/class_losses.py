@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import variable as _v
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
@@ -69,6 +70,8 @@ class CrossEntropy(Node):
         return total if reduction == "sum" else div(total, float(denominator))
 
     def name(self) -> str:
+        if self.terms[4]:  # what label smoothing adds
+            return "AddBackward0"
         return "NllLossBackward0" if self.terms[0].ndim == 1 else "NllLoss2DBackward0"
 
 
@@ -281,7 +284,7 @@ def _soft_cross_entropy(
         log_p = mul(log_p, reshape(weight, (-1,) + (1,) * max(x.ndim - 2, 0)))
     loss = neg(sum(mul(log_p, target), dim if reduction == "none" else None))
     if reduction == "mean":
-        return div(loss, float(x.size / channels) if channels else 0.0)
+        return named("DivBackward1", div(loss, float(x.size / channels) if channels else 0.0))
     return loss
 
 

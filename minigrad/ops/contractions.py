@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Variable
 from ..kernels import fast
@@ -21,6 +22,7 @@ from .arith import mul
 from .linalg import MatMul
 from .movement import reshape, squeeze
 from .permutation import movedim, permute
+from .reduce import Sum
 from .reduce import sum as sum_
 from .slices import diagonal
 
@@ -292,7 +294,7 @@ def einsum(*args: Any) -> Any:
     if len(args) == 3 and args[0].__class__ is str:
         result = _matrix_product(*args)
         if result is not None:
-            return result
+            return named("ViewBackward0", result)
     operands, terms, output = _arguments(args)
     labels, most = _operand_labels(operands, terms)
     result_labels = _output_labels(labels, output, most)
@@ -302,8 +304,18 @@ def einsum(*args: Any) -> Any:
     for i in range(1, len(parts)):
         later = {n for _, rest in parts[i + 1 :] for n in rest}
         x, have = _pair(x, have, *parts[i], later | set(result_labels))
+    contracted = not {*parts[-1][1]} <= {*have}
     x, have = _sum_out(x, have, set(result_labels))
-    return _ordered(x, have, result_labels)
+    return _with_name(_ordered(x, have, result_labels), operands, contracted)
+
+
+def _with_name(result: Any, operands: Any, contracted: bool) -> Any:
+    """The result of einsum, whose node bears the name of the last step that PyTorch takes."""
+    if len(operands) > 1:
+        return named("ViewBackward0" if contracted else "MulBackward0", result)
+    if isinstance(result, Variable) and isinstance(result._fn, Sum):
+        return named("SumBackward1", result, operands[0])
+    return result
 
 
 def _check_sizes(parts: list) -> None:

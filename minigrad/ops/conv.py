@@ -52,6 +52,12 @@ def _bias_gradient(grad: Any, geometry: Geometry) -> Any:
     return sum(grad, tuple(d for d in range(n) if d != n - 1 - spatial))
 
 
+def _name(geometry: Geometry) -> str:
+    """PyTorch's name of the node; it gives an input without a batch one, and takes it away."""
+    batched = len(geometry.x_shape) == len(geometry.w_shape)
+    return "ConvolutionBackward0" if batched else "SqueezeBackward1"
+
+
 class Convolution(Node):
     """g from x and w, with a bias for each output channel."""
 
@@ -63,6 +69,9 @@ class Convolution(Node):
         self.geometry = geometry
         x, w = x.reshape(geometry.x), w.reshape(geometry.w)
         return cpu.conv(x, w, bias, geometry.g, *geometry.steps).reshape(geometry.g_shape)
+
+    def name(self) -> str:
+        return _name(self.geometry)
 
     def backward(self, grad: Any) -> Any:
         """d x = transposed convolution of grad with w; d w = correlation of x with grad."""
@@ -98,7 +107,7 @@ class ConvolutionInput(Node):
         )
 
     def name(self) -> str:
-        return "ConvolutionBackward0"
+        return _name(self.geometry)
 
 
 class ConvolutionWeight(Node):

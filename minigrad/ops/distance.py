@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..dtypes import type_name
@@ -85,7 +86,7 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
     need_tensor("dist", "input", input)
     need_tensor("dist", "other", other)
     difference = sub(input, other)
-    return norm(difference, p)
+    return named("DistBackward0", norm(difference, p), difference)
 
 
 # -- between all pairs of rows -------------------------------------------------------------------
@@ -253,7 +254,8 @@ def pdist(input: Any, p: float = 2) -> Any:
             f"\"pdist\" not implemented for '{type_name(dtypes.from_numpy(x.dtype))}'"
         )
     n = x.shape[0]
-    return take_at(reshape(cdist(input, input, p, _MODES[2]), (n * n,)), [_upper(n)], (0,))
+    distances = reshape(cdist(input, input, p, _MODES[2]), (n * n,))
+    return named("PdistBackward0", take_at(distances, [_upper(n)], (0,)))
 
 
 def _upper(n: int) -> np.ndarray:

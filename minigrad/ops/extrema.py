@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
@@ -216,12 +217,14 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
 
 def clamp_min(input: Any, min: Any, *, out: Any = None) -> Any:
     """`input`, but at least `min` (a number or a tensor), elementwise."""
-    return clamp(input, _limit("clamp_min", "min", min), None, out=out)
+    result = clamp(input, _limit("clamp_min", "min", min), None, out=out)
+    return named(f"ClampMinBackward{int(isinstance(min, Variable))}", result)
 
 
 def clamp_max(input: Any, max: Any, *, out: Any = None) -> Any:
     """`input`, but at most `max` (a number or a tensor), elementwise."""
-    return clamp(input, None, _limit("clamp_max", "max", max), out=out)
+    result = clamp(input, None, _limit("clamp_max", "max", max), out=out)
+    return named(f"ClampMaxBackward{int(isinstance(max, Variable))}", result)
 
 
 def _limit(name: str, argument: str, value: Any) -> Any:

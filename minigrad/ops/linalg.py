@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
@@ -90,17 +91,24 @@ class MatMul(Node):
         )
 
     def name(self) -> str:
-        x, y = self.shapes
-        if len(x) == 1 and len(y) == 1:
-            return "DotBackward0"
-        if len(y) == 1:
-            return "MvBackward0"
-        return "MmBackward0" if len(x) <= 2 and len(y) == 2 else "BmmBackward0"
+        x, y = (len(shape) for shape in self.shapes)
+        if x > 2 or y > 2:
+            return "CloneBackward0" if x == 2 else "UnsafeViewBackward0"
+        if x == 1:
+            return "DotBackward0" if y == 1 else "SqueezeBackward4"
+        return "MmBackward0" if y == 2 else "MvBackward0"
+
+
+class Bmm(MatMul):
+    """x @ y for batches of matrices."""
+
+    def name(self) -> str:
+        return "BmmBackward0"
 
 
 def _product(input: Any, other: Any, out: Any = None, name: str = "") -> Any:
     """The product of operands that have been checked."""
-    result = apply(MatMul, (input, other))
+    result = apply(Bmm if name == "bmm" else MatMul, (input, other))
     return result if out is None else write_exact(name, out, result)
 
 
@@ -168,7 +176,7 @@ def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Products of the matrices of two batches, (b, n, m) and (b, m, p). Gradients: `matmul`."""
     if out is None:
-        t = fast.fast_matmul(MatMul, input, mat2, 3, 3)
+        t = fast.fast_matmul(Bmm, input, mat2, 3, 3)
         if t is not None:
             return t
     a, b = check_tensors("bmm", input=input, mat2=mat2)
@@ -207,7 +215,7 @@ def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
 def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
     """`dot`, for real numbers."""
     check_dot(*check_tensors("vdot", input=input, other=other))
-    return _product(input, other, out, "vdot")
+    return named("VdotBackward0", _product(input, other, out, "vdot"))
 
 
 def inner(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -287,7 +295,9 @@ class Linear(Node):
         bias = self.next[2] is not None
         if len(self.shape) == 2:
             return "AddmmBackward0" if bias else "MmBackward0"
-        return "ViewBackward0" if bias else "UnsafeViewBackward0"
+        if bias:
+            return "ViewBackward0"
+        return "UnsafeViewBackward0" if len(self.shape) > 2 else "SqueezeBackward4"
 
 
 def linear(input: Any, weight: Any, bias: Any = None, *, out: Any = None) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.variable import wrap as constant
 from ..kernels._quiet import quiet
 from ._nn import REDUCTIONS, need_float, need_tensor, reduced, reduction_of, torch_name
@@ -150,6 +151,7 @@ def soft_margin_loss(
             f"result type Float can't be cast to the desired output type {torch_name(x)}"
         )
     result = reduced(log1p(exp(neg(mul(input, target)))), reduction)
+    named("SoftMarginLossBackward0", result)
     return result if result._array.dtype == x.dtype else to_dtype(result, x.dtype)
 
 
@@ -353,9 +355,8 @@ def multi_margin_loss(
         gap = mul(gap, constant(weight._array[t.reshape(rows, 1)]))
     gap = where(constant(own), constant(np.zeros((), x.dtype)), gap)
     loss = div(sum(gap, 1), float(channels))
-    if reduction == "none":
-        return loss.reshape(t.shape)
-    return reduced(loss, reduction)
+    result = loss.reshape(t.shape) if reduction == "none" else reduced(loss, reduction)
+    return named("MultiMarginLossBackward0", result)
 
 
 def multilabel_soft_margin_loss(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import variable as _v
+from ..autograd.naming import named
 from ._nn import need_float, need_tensor, reduced, reduction_of, torch_name
 from .arith import add, div, mul, rsub
 from .extrema import clamp_min
@@ -59,5 +60,7 @@ def multilabel_margin_loss(
     gap = mul(gap, _v.wrap(counted.astype(x.dtype)))
     loss = div(sum(gap, (1, 2)), float(classes))
     if reduction == "none":
-        return loss if x.ndim == 2 else reshape(loss, ())
-    return reduced(loss, reduction)
+        result = loss if x.ndim == 2 else reshape(loss, ())
+    else:
+        result = reduced(loss, reduction)
+    return named("MultilabelMarginLossBackward0", result)

@@ -114,6 +114,7 @@ class LayerNorm(Affine):
 class RMSNorm(Node):
     """Rows of n elements divided by their root mean square, then scaled."""
 
+    torch_name = "MulBackward0"
     saves = (0, 1)
     fresh = True
 

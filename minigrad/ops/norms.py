@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..dtypes import type_name
@@ -52,7 +53,7 @@ class Norm(Node):
 
     def forward(self, x: Any, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.number, self.axes = p, axes
-        return np.asarray(p_norm(cpu.widened(x), p, axes, keepdim), x.dtype)
+        return np.asarray(p_norm(cpu.widened(x), p, axes, keepdim), x.dtype, order="C")
 
     def backward(self, grad: Any) -> Any:
         """grad * sign(input) * (|input| / output)^(p - 1); 0 where the output is 0.
@@ -223,5 +224,5 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -
     size = norm(input, p, tuple([i for i in range(x.ndim) if i != d]), True)
     above = array_of(size) > maxnorm
     scale = fill(div(maxnorm, add(size, 1e-7)), np.logical_not(above), 1)
-    result = mul(input, scale)
+    result = named("RenormBackward0", mul(input, scale))
     return result if out is None else write_out("renorm", out, result)

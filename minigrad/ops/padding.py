@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu
@@ -216,7 +217,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     n = len(lead)
     parts = reshape(input, (*lead, c // (r * r), r, r, h, w))
     moved = permute(parts, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return reshape(moved, (*lead, c // (r * r), h * r, w * r))
+    return named("PixelShuffleBackward0", reshape(moved, (*lead, c // (r * r), h * r, w * r)))
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -235,11 +236,12 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
                 f"input.size({at})={size} is not divisible by {r}"
             )
     if 0 in shape:
-        return clone(input)  # PyTorch leaves the shape of an empty input
+        # PyTorch leaves the shape of an empty input.
+        return named("PixelUnshuffleBackward0", clone(input))
     n = len(lead)
     parts = reshape(input, (*lead, c, h // r, r, w // r, r))
     moved = permute(parts, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return reshape(moved, (*lead, c * r * r, h // r, w // r))
+    return named("PixelUnshuffleBackward0", reshape(moved, (*lead, c * r * r, h // r, w // r)))
 
 
 def channel_shuffle(input: Any, groups: int) -> Any:

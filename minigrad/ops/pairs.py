@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.variable import Variable
 from ..kernels import cpu
 from ..kernels._quiet import unsupported
@@ -230,7 +231,7 @@ def ldexp(input: Any, other: Any, *, out: Any = None) -> Any:
     """`input * 2^other`, elementwise, broadcast."""
     need_tensors("ldexp", input=input, other=other)
     base = operand("ldexp", 2.0, array_of(input).dtype) if _is_float(input) else 2.0
-    return mul(input, pow(base, other), out=out)
+    return named("LdexpBackward0", mul(input, pow(base, other), out=out))
 
 
 def _whole(name: str, function: Any, what: str) -> Any:

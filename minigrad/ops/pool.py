@@ -33,6 +33,11 @@ class Window(NamedTuple):
     sizes: tuple
 
 
+def of_lines(window: Window) -> bool:
+    """Whether it stands for a window over lines, which PyTorch pools as planes of height 1."""
+    return len(window.out_shape) < 4 and window.x[2] == 1
+
+
 class Gather(Node):
     """The elements of each plane at `index`, an array (N, C, P, Q) of places."""
 
@@ -78,7 +83,7 @@ class MaxPool(Node):
         return apply(Scatter, (grad,), self.where, self.window)
 
     def name(self) -> str:
-        return "MaxPool2DWithIndicesBackward0"
+        return "SqueezeBackward1" if of_lines(self.window) else "MaxPool2DWithIndicesBackward0"
 
 
 class MaxPoolWithIndices(MaxPool):
@@ -110,7 +115,7 @@ class AvgPool(Node):
         return apply(AvgPoolInput, (grad,), self.window)
 
     def name(self) -> str:
-        return "AvgPool2DBackward0"
+        return "SqueezeBackward1" if of_lines(self.window) else "AvgPool2DBackward0"
 
 
 class AvgPoolInput(Node):

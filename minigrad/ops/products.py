@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import variable as _v
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from . import _lapack
@@ -64,6 +65,7 @@ def cross(
         mul(roll(a, -1, d), roll(b, -2, d)),
         mul(roll(a, -2, d), roll(b, -1, d)),
     )
+    named("LinalgCrossBackward0", result)
     return result if out is None else write_out("cross", out, result)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import modes
+from ..autograd.naming import named
 from ..autograd.variable import Variable
 from ._reduction import check_flag, constant, finish, is_float, one_dim, renamed, take_along
 from ._shape import array_arg, array_of
@@ -126,7 +127,8 @@ def _quantile(
         else:
             weight = constant(result, ranks - below.astype(x.dtype))
         result = add(result, mul(sub(above, result), weight))
-    return finish(name, _arranged(result, points.ndim, d, dim is None, ndim, keepdim), out)
+    result = _arranged(result, points.ndim, d, dim is None, ndim, keepdim)
+    return finish(name, result if keepdim else named("SqueezeBackward4", result), out)
 
 
 def _arranged(result: Any, q_ndim: int, d: int, flat: bool, ndim: int, keepdim: bool) -> Any:

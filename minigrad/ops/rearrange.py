@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.record import apply, apply_view
 from ..autograd.variable import Node, Variable
 from ..backend import as_array, contiguous_format
@@ -121,10 +122,9 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
         )
     k = whole("rot90(): k", k) % 4
     if k == 0:
-        return clone(input)
-    if k == 2:
-        return flip(input, (a, b))
-    return transpose(flip(input, b if k == 1 else a), a, b)
+        return named("Rot90Backward0", clone(input))
+    turned = flip(input, (a, b) if k == 2 else b if k == 1 else a)
+    return named("Rot90Backward0", turned if k == 2 else transpose(turned, a, b))
 
 
 class Roll(Node):
@@ -152,7 +152,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
             raise RuntimeError("`shifts` required")
         if len(steps) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
-        return reshape(roll(reshape(input, (x.size,)), steps, 0), x.shape)
+        flat = reshape(input, (x.size,))
+        return named("RollBackward0", reshape(roll(flat, steps, 0), x.shape))
     axes = as_shape((dims,))
     if not steps:
         raise RuntimeError("`shifts` required")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import as_array
@@ -189,10 +190,10 @@ def rrelu(
             f"{upper}"
         )
     if not training:
-        return leaky_relu(input, (lower + upper) / 2)
+        return named("RreluWithNoiseBackward0", leaky_relu(input, (lower + upper) / 2))
     if noise is None:
         raise RuntimeError("rrelu: training=True was given without noise; needed: noise=")
-    return where(le(input, 0), mul(input, noise), input)
+    return named("RreluWithNoiseBackward0", where(le(input, 0), mul(input, noise), input))
 
 
 class Prelu(Node):

@@ -23,6 +23,10 @@ from .special import sigmoid
 from .splits import gradients, split
 from .trigonometric import tanh
 
+# What PyTorch's cells do last.
+_LAST_STEPS = {TANH: "TanhBackward0", RELU: "ReluBackward0", LSTM: "MulBackward0",
+               GRU: "AddBackward0"}  # fmt: skip
+
 MODES = {"RNN_TANH": TANH, "RNN_RELU": RELU, "LSTM": LSTM, "GRU": GRU}
 
 
@@ -54,6 +58,11 @@ class Recurrent(Node):
         outs = (out, h) if c is None else (out, h, c)
         self.like = [(a.shape, a.dtype) for a in outs]
         return outs
+
+    def name(self) -> str:
+        if len(self.sizes) == 1:  # a cell
+            return _LAST_STEPS[self.mode]
+        return "CatBackward0"
 
     def backward(self, grads: Any) -> Any:
         """Back through the steps; see `numpy_recurrent.recurrent_backward` for the formulas."""

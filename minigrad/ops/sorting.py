@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu, sorting
@@ -262,5 +263,6 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None, *
         length = positions - np.maximum.accumulate(starts, axis=-1)
         end = np.expand_dims(np.argmax(np.moveaxis(length, -1, d), axis=d), d)
         index = np.take_along_axis(order, end, axis=d)
-    pair = choose(input, index, d, keepdim, "Mode")
+    values, index = choose(input, index, d, keepdim, "Mode")
+    pair = named("ModeBackward0", values), index
     return finish_pair("mode", return_types.mode, pair, out)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..kernels import cpu, reduction
@@ -40,7 +41,7 @@ class Var(Node):
     def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
         self.axes, self.number = axes, correction
         result, self.mean = cpu.var_mean(x, axes, correction, keepdim, False)
-        return result
+        return result if result.flags.c_contiguous else result.copy(order="C")
 
     def backward(self, grad: Any) -> Any:
         """grad * 2 (input - mean) / (n - correction)."""
@@ -55,7 +56,7 @@ class Std(Var):
     def forward(self, x: Any, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
         self.axes, self.number = axes, correction
         result, self.mean = cpu.var_mean(x, axes, correction, keepdim, True)
-        return result
+        return result if result.flags.c_contiguous else result.copy(order="C")
 
     def backward(self, grad: Any) -> Any:
         """grad * (input - mean) / ((n - correction) * output); 0 where the output is 0."""
@@ -163,8 +164,10 @@ def _with_mean(name: str, cls: type[Var]) -> Any:
         if names:
             return renamed(op, locals())
         axes, c = _arguments(name, input, dim, unbiased, keepdim, correction)
-        return apply(cls, (input,), axes, c, keepdim), mean(input, axes, keepdim)
+        both = apply(cls, (input,), axes, c, keepdim), mean(input, axes, keepdim)
+        return named(node, both[0]), named(node, both[1])
 
+    node = f"{cls.__name__.removesuffix('Backward0')}MeanBackward0"
     op.__name__ = op.__qualname__ = name
     first = name.removesuffix("_mean")
     op.__doc__ = f"`({first}, mean)` over `dim`, with the arguments of `{first}`."

@@ -305,7 +305,7 @@ def sparse_repr(self: Any) -> str:
         lines.append(f"{last[0]} {kind}")
     suffixes = []
     if self.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{self.grad_fn.name().rpartition('::')[2]}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
     return with_suffixes("tensor(" + ("\n" + " " * 7).join(lines), suffixes, 7)
