@@ -307,6 +307,15 @@ bool depthwise_to_input(double* x, const double* g, const double* w, const doubl
 bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s);
 bool depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s);
 
+// The same for small planes, with the vectors along the channels (conv_depthwise_small.cpp); w
+// turned about for the gradient of the input.
+bool small_depthwise(float* g, const float* x, const float* w, const float* bias,
+                     const ConvShape& s, bool turned);
+bool small_depthwise(double* g, const double* x, const double* w, const double* bias,
+                     const ConvShape& s, bool turned);
+bool small_depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s);
+bool small_depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s);
+
 // ---- 3 x 3 with stride 1, by Winograd's transforms (conv_winograd.cpp), where that is quicker
 // ----
 

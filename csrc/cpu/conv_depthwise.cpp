@@ -64,7 +64,7 @@ void copy_band(T* dst, const T* plane, const Band<T>& b, int64_t y0) {
     const T* row = plane + (top + t) * x.size + from;
     int64_t u = 0;
     for (; u + L <= n; u += L) store(dst + to + u, load(row + u));
-    if (u < n) store_partial(dst + to + u, load_partial(row + u, n - u), n - u);
+    if (u < n) store(dst + to + u, load_partial(row + u, n - u));  // zeros up to the next row's
   }
 }
 
@@ -95,22 +95,27 @@ MG_INLINE void block_forward(typename Vec<T>::type* acc, const T* src, const T* 
   }
 }
 
+// The last vector of a row overlaps the one before. Of a row shorter than a vector all lanes are
+// written too, as long as the plane goes on: the rows below are written later.
 template <class T, int kR, int kB>
-void rows_forward(T* out, const T* src, const T* w, T bias, const Band<T>& b) {
+void rows_forward(T* out, const T* end, const T* src, const T* w, T bias, const Band<T>& b) {
   constexpr int L = Vec<T>::lanes;
-  for (int64_t x = 0; x < b.q; x += L) {
+  const int64_t last = max_of(0, b.q - L);
+  for (int64_t x = 0;; x = min_of(x + L, last)) {
     typename Vec<T>::type acc[kB];
 #pragma GCC unroll 4
     for (int o = 0; o < kB; ++o) acc[o] = set1(bias);
     block_forward<T, kR, kB>(acc, src + x, w, b);
+    T* at = out + x;
 #pragma GCC unroll 4
-    for (int o = 0; o < kB; ++o) {
-      if (x + L <= b.q) {
-        store(out + o * b.q + x, acc[o]);
+    for (int o = 0; o < kB; ++o, at += b.q) {
+      if (end - at >= L) {
+        store(at, acc[o]);
       } else {
-        store_partial(out + o * b.q + x, acc[o], b.q - x);
+        store_partial(at, acc[o], b.q);
       }
     }
+    if (x == last) return;
   }
 }
 
@@ -118,20 +123,21 @@ template <class T, int kR>
 void plane_forward(T* out, const T* plane, const T* w, T bias, const Band<T>& b, T* buffer,
                    bool copied) {
   const int64_t pitch = b.l.x.length;
+  const T* const end = out + b.p * b.q;
   for (int64_t y0 = 0; y0 < b.p; y0 += b.rows) {
     if (!copied) copy_band(buffer, plane, b, y0);
     const int64_t rows = min_of(b.rows, b.p - y0);
     int64_t y = 0;
     for (; y + kBlock <= rows; y += kBlock) {
-      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, end, buffer + y * pitch, w, bias, b);
     }
     if (y < rows && rows >= kBlock) {  // the last rows again: four at a time cost less than one
       y = rows - kBlock;
-      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+      rows_forward<T, kR, kBlock>(out + (y0 + y) * b.q, end, buffer + y * pitch, w, bias, b);
       continue;
     }
     for (; y < rows; ++y) {
-      rows_forward<T, kR, 1>(out + (y0 + y) * b.q, buffer + y * pitch, w, bias, b);
+      rows_forward<T, kR, 1>(out + (y0 + y) * b.q, end, buffer + y * pitch, w, bias, b);
     }
   }
 }
@@ -213,7 +219,7 @@ constexpr int64_t kElements = kBuffer / int64_t{sizeof(T)};
 template <class T, class Body>
 void each_plane(int64_t n, int64_t cost, const Body& body) {
   parallel_for(n, max_of(1, (1 << 19) / cost), [&](int64_t begin, int64_t end) {
-    alignas(64) T buffer[kElements<T>] = {};
+    alignas(64) T buffer[kElements<T> + Vec<T>::lanes] = {};
     for (int64_t i = begin; i < end; ++i) body(i, buffer);
   });
 }
@@ -251,13 +257,13 @@ bool run_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s
   return true;
 }
 
-template <class T>
-bool run_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s) {
-  ConvShape turned = s;  // of the convolution of g with the kernel turned about
+// The convolution of g with the kernel turned about, which is the gradient of x.
+ConvShape turned_about(const ConvShape& s) {
+  ConvShape turned = s;
   turned.h = s.p, turned.w = s.q, turned.p = s.h, turned.q = s.w;
   turned.pad_h = (s.r - 1) * s.dilation_h - s.pad_h;
   turned.pad_w = (s.s - 1) * s.dilation_w - s.pad_w;
-  return run_forward(x, g, w, bias, turned, true);
+  return turned;
 }
 
 template <class T>
@@ -296,29 +302,24 @@ bool run_to_weight(T* w, const T* x, const T* g, const ConvShape& s) {
 
 }  // namespace
 
-bool depthwise_forward(float* g, const float* x, const float* w, const float* bias,
-                       const ConvShape& s) {
-  return is_depthwise(s) && run_forward(g, x, w, bias, s, false);
-}
-bool depthwise_forward(double* g, const double* x, const double* w, const double* bias,
-                       const ConvShape& s) {
-  return is_depthwise(s) && run_forward(g, x, w, bias, s, false);
-}
-bool depthwise_to_input(float* x, const float* g, const float* w, const float* bias,
-                        const ConvShape& s) {
-  if (s.stride_h > 1 || s.stride_w > 1) return depthwise_strided_to_input(x, g, w, bias, s);
-  return is_depthwise(s) && run_to_input(x, g, w, bias, s);
-}
-bool depthwise_to_input(double* x, const double* g, const double* w, const double* bias,
-                        const ConvShape& s) {
-  if (s.stride_h > 1 || s.stride_w > 1) return depthwise_strided_to_input(x, g, w, bias, s);
-  return is_depthwise(s) && run_to_input(x, g, w, bias, s);
-}
-bool depthwise_to_weight(float* w, const float* x, const float* g, const ConvShape& s) {
-  return is_depthwise(s) && run_to_weight(w, x, g, s);
-}
-bool depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s) {
-  return is_depthwise(s) && run_to_weight(w, x, g, s);
-}
+#define MG_DEPTHWISE(T)                                                                        \
+  bool depthwise_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s) {    \
+    if (!is_depthwise(s)) return false;                                                        \
+    return small_depthwise(g, x, w, bias, s, false) || run_forward(g, x, w, bias, s, false);   \
+  }                                                                                            \
+  bool depthwise_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s) {   \
+    if (!is_depthwise(s)) return false;                                                        \
+    if (s.stride_h > 1 || s.stride_w > 1) return depthwise_strided_to_input(x, g, w, bias, s); \
+    const ConvShape turned = turned_about(s);                                                  \
+    return small_depthwise(x, g, w, bias, turned, true) ||                                     \
+           run_forward(x, g, w, bias, turned, true);                                           \
+  }                                                                                            \
+  bool depthwise_to_weight(T* w, const T* x, const T* g, const ConvShape& s) {                 \
+    return is_depthwise(s) &&                                                                  \
+           (small_depthwise_to_weight(w, x, g, s) || run_to_weight(w, x, g, s));               \
+  }
+MG_DEPTHWISE(float)
+MG_DEPTHWISE(double)
+#undef MG_DEPTHWISE
 
 }  // namespace mg::MG_ISA
