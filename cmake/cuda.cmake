@@ -19,6 +19,9 @@ set(MG_CUDA_SOURCES
   csrc/cuda/gemm_simt.cu
   csrc/cuda/gemm_tf32_mma.cu
   csrc/cuda/gemm_vector.cu
+  csrc/cuda/optim.cu
+  csrc/cuda/optim_norms.cu
+  csrc/cuda/reduce.cu
   csrc/cuda/runtime.cu
 )
 set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
@@ -28,6 +31,8 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings_cast.cpp
   csrc/cuda/bindings_elementwise.cpp
   csrc/cuda/bindings_gemm.cpp
+  csrc/cuda/bindings_optim.cpp
+  csrc/cuda/bindings_reduce.cpp
 )
 
 # The folders bin of NVIDIA's wheels (nvidia-cuda-nvcc ...) that this build's Python sees.

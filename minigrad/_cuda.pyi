@@ -24,3 +24,101 @@ def where(out: Any, mask: Any, x: Any, y: Any, stream: int, /) -> None: ...  # a
 def ternary(out: Any, x: Any, a: Any, b: Any, op: int, number: float, stream: int, /) -> None: ...
 def copy(out: Any, x: Any, stream: int, /) -> None: ...  # any dtype; it converts nothing
 def fill(out: Any, value: float, stream: int, /) -> None: ...
+
+# reduce: x of any strides; out dense; kinds as in reduction.KINDS, then argmax and argmin, whose
+# indices go to `second`, as var's and std's means do
+def reduce(
+    out: Any,
+    second: Any,
+    x: Any,
+    work: Any,
+    kind: int,
+    axes: tuple[int, ...],
+    number: float,
+    stream: int,
+    /,
+) -> None: ...
+def reduce_workspace(x: Any, kind: int, axes: tuple[int, ...], /) -> int: ...
+
+# optim: as the CPU's; lr may be a float32 array of one element, steps are numbers (increased by the
+# caller) or float32 arrays (increased by the kernel); copies: 16-bit arrays that get the new
+# parameters; scale, found: float32 arrays of one element, the factor of the gradients and whether
+# there was an infinity, in which case nothing is changed. Each of the three may be None.
+def sgd_step(
+    params: list,
+    grads: list,
+    momentum_buffers: list | None,
+    lr: Any,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+    copies: list | None,
+    scale: Any,
+    found: Any,
+    stream: int,
+    /,
+) -> None: ...
+def adam_step(
+    params: list,
+    grads: list,
+    exp_avgs: list,
+    exp_avg_sqs: list,
+    max_exp_avg_sqs: list | None,
+    steps: list,
+    lr: Any,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    copies: list | None,
+    scale: Any,
+    found: Any,
+    stream: int,
+    /,
+) -> None: ...
+def rmsprop_step(
+    params: list,
+    grads: list,
+    square_avgs: list,
+    momentum_buffers: list | None,
+    grad_avgs: list | None,
+    steps: list,
+    lr: Any,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+    copies: list | None,
+    scale: Any,
+    found: Any,
+    stream: int,
+    /,
+) -> None: ...
+def adagrad_step(
+    params: list,
+    grads: list,
+    sums: list,
+    steps: list,
+    lr: Any,
+    lr_decay: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    copies: list | None,
+    scale: Any,
+    found: Any,
+    stream: int,
+    /,
+) -> None: ...
+def lerp_tensors(params: list, ends: list, weight: float, stream: int, /) -> None: ...
+def scale_tensors(  # times factor and scale; found becomes 1 where one is not finite
+    params: list, factor: float, scale: Any, found: Any, stream: int, /
+) -> None: ...
+def tensor_norms(out: Any, arrays: list, work: Any, order: int, stream: int, /) -> None: ...
+def tensor_norms_workspace(arrays: list, /) -> int: ...

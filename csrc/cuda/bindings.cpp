@@ -367,6 +367,8 @@ PyMethodDef* const kFamilies[] = {
     kCastFunctions,
     kElementwiseFunctions,
     kGemmFunctions,
+    kOptimFunctions,
+    kReduceFunctions,
 };
 
 }  // namespace

@@ -101,5 +101,7 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 extern PyMethodDef kCastFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
 extern PyMethodDef kGemmFunctions[];
+extern PyMethodDef kOptimFunctions[];
+extern PyMethodDef kReduceFunctions[];
 
 }  // namespace mg::cuda

@@ -1,5 +1,5 @@
-// _cuda.unary, binary, compare, where, ternary, copy and fill: operands of any strides, broadcast to
-// the shape of `out`. Operations are numbered as in csrc/kernels/elementwise.h.
+// _cuda.unary, binary, compare, where, ternary, copy and fill: operands of any strides, broadcast
+// to the shape of `out`. Operations are numbered as in csrc/kernels/elementwise.h.
 #include <algorithm>
 
 #include "cuda/bindings.h"
@@ -36,8 +36,10 @@ FloatType float_type(const Call& call, const char* name, DType dtype) {
     case DType::kBFloat16:
       return FloatType::kBFloat16;
     default:
-      call.fail(PyExc_TypeError, "%s has no floating-point type; it must be float16, bfloat16, "
-                "float32 or float64", name);
+      call.fail(PyExc_TypeError,
+                "%s has no floating-point type; it must be float16, bfloat16, "
+                "float32 or float64",
+                name);
   }
 }
 
@@ -79,9 +81,8 @@ MapCall<kInputs> plan(const Call& call, const Array& out, const Operand (&in)[kI
     call.fail(PyExc_ValueError, "out is %s and an operand is %s; it must broadcast to out",
               describe(out).c_str(), describe(in[k].array).c_str());
   }
-  std::stable_sort(order, order + out.ndim, [&](int a, int b) {
-    return std::abs(stride[0][a]) > std::abs(stride[0][b]);
-  });
+  std::stable_sort(order, order + out.ndim,
+                   [&](int a, int b) { return std::abs(stride[0][a]) > std::abs(stride[0][b]); });
   MapCall<kInputs> map = {};
   map.out = out.data;
   auto& w = map.walk;
@@ -126,8 +127,8 @@ PyObject* unary(PyObject* const* args, Py_ssize_t count) {
   Call call("unary", args, count, 5);
   const Array out = call.array("out");
   const Operand in[] = {{call.array("x"), 0}};
-  const auto op = static_cast<UnaryOp>(
-      call.integer("op", 0, static_cast<int64_t>(UnaryOp::kCount) - 1));
+  const auto op =
+      static_cast<UnaryOp>(call.integer("op", 0, static_cast<int64_t>(UnaryOp::kCount) - 1));
   const FloatType type = float_type(call, "out", out.dtype);
   need_types(call, out, "x", in[0]);
   MapCall<1> map = plan(call, out, in);
@@ -140,8 +141,8 @@ PyObject* binary(PyObject* const* args, Py_ssize_t count) {
   Call call("binary", args, count, 6);
   const Array out = call.array("out");
   const Operand x = operand(call, "x"), y = operand(call, "y");
-  const auto op = static_cast<BinaryOp>(
-      call.integer("op", 0, static_cast<int64_t>(BinaryOp::kCount) - 1));
+  const auto op =
+      static_cast<BinaryOp>(call.integer("op", 0, static_cast<int64_t>(BinaryOp::kCount) - 1));
   const FloatType type = float_type(call, "out", out.dtype);
   need_types(call, out, "x", x);
   need_types(call, out, "y", y);
@@ -158,8 +159,8 @@ PyObject* compare(PyObject* const* args, Py_ssize_t count) {
   const Operand x = operand(call, "x"), y = operand(call, "y");
   const Array& like = x.array.given ? x.array : y.array;
   if (!like.given) call.fail(PyExc_TypeError, "two numbers were given; one must be an array");
-  const auto op = static_cast<CompareOp>(
-      call.integer("op", 0, static_cast<int64_t>(CompareOp::kCount) - 1));
+  const auto op =
+      static_cast<CompareOp>(call.integer("op", 0, static_cast<int64_t>(CompareOp::kCount) - 1));
   const FloatType type = float_type(call, "an operand", like.dtype);
   need_types(call, like, "y", y);
   const MapCall<2> map = plan(call, out, {x, y});
@@ -184,8 +185,8 @@ PyObject* ternary(PyObject* const* args, Py_ssize_t count) {
   Call call("ternary", args, count, 7);
   const Array out = call.array("out");
   const Operand x = operand(call, "x"), a = operand(call, "a"), b = operand(call, "b");
-  const auto op = static_cast<TernaryOp>(
-      call.integer("op", 0, static_cast<int64_t>(TernaryOp::kCount) - 1));
+  const auto op =
+      static_cast<TernaryOp>(call.integer("op", 0, static_cast<int64_t>(TernaryOp::kCount) - 1));
   const FloatType type = float_type(call, "out", out.dtype);
   need_types(call, out, "x", x);
   need_types(call, out, "a", a);

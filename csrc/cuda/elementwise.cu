@@ -9,8 +9,8 @@ struct Compare {
   CompareOp op;
   template <class V, int N>
   MG_DEVICE void operator()(const V (&v)[2][N], V (&r)[N]) const {
-#define MG_COMPARE(Name, operation)                                                \
-  case CompareOp::k##Name:                                                         \
+#define MG_COMPARE(Name, operation)                                             \
+  case CompareOp::k##Name:                                                      \
     for (int i = 0; i < N; ++i) r[i] = v[0][i] operation v[1][i] ? V(1) : V(0); \
     break;
     switch (op) {
@@ -45,8 +45,8 @@ struct Ternary {
   Params params;
   template <class V, int N>
   MG_DEVICE void operator()(const V (&v)[3][N], V (&r)[N]) const {
-#define MG_CASE(Name)                                                                      \
-  case TernaryOp::k##Name:                                                                 \
+#define MG_CASE(Name)                                                                  \
+  case TernaryOp::k##Name:                                                             \
     for (int i = 0; i < N; ++i) r[i] = Name::apply(v[0][i], v[1][i], v[2][i], params); \
     break;
     switch (op) {
@@ -85,9 +85,9 @@ struct Same {
 constexpr int kTile = 32, kTileRows = 8;
 
 struct Matrices {
-  int64_t batches, rows, columns;           // of in
-  int64_t in_batch, in_row, in_column;      // strides; in_column is 1
-  int64_t out_batch, out_row, out_column;   // out_row is 1
+  int64_t batches, rows, columns;          // of in
+  int64_t in_batch, in_row, in_column;     // strides; in_column is 1
+  int64_t out_batch, out_row, out_column;  // out_row is 1
 };
 
 template <class T>
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kTile* kTileRows)
 bool as_matrices(const MapCall<1>& call, Matrices* m) {
   const auto& w = call.walk;
   if (w.ndim < 2 || w.ndim > 3 || w.size >= INT64_C(1) << 40) return false;
-  const int row = w.ndim - 1;                      // the result's innermost dimension
+  const int row = w.ndim - 1;  // the result's innermost dimension
   const int column = w.stride[1][w.ndim - 2] == 1 ? w.ndim - 2 : w.ndim == 3 ? 0 : -1;
   if (column < 0 || w.stride[1][column] != 1 || w.stride[0][row] != 1) return false;
   const int batch = 3 - row - column;
@@ -176,15 +176,15 @@ Error ternary_as(TernaryOp op, const MapCall<3>& call, Stream stream) {
 
 }  // namespace
 
-#define MG_BY_TYPE(type, function, ...)           \
-  switch (type) {                                 \
-    case FloatType::kFloat32:                     \
-      return function<float>(__VA_ARGS__);        \
-    case FloatType::kFloat64:                     \
-      return function<double>(__VA_ARGS__);       \
-    case FloatType::kFloat16:                     \
-      return function<__half>(__VA_ARGS__);       \
-    default:                                      \
+#define MG_BY_TYPE(type, function, ...)            \
+  switch (type) {                                  \
+    case FloatType::kFloat32:                      \
+      return function<float>(__VA_ARGS__);         \
+    case FloatType::kFloat64:                      \
+      return function<double>(__VA_ARGS__);        \
+    case FloatType::kFloat16:                      \
+      return function<__half>(__VA_ARGS__);        \
+    default:                                       \
       return function<__nv_bfloat16>(__VA_ARGS__); \
   }
 #define MG_BY_ITEM(item, function, ...)       \
@@ -199,20 +199,16 @@ Error ternary_as(TernaryOp op, const MapCall<3>& call, Stream stream) {
       return function<uint64_t>(__VA_ARGS__); \
   }
 
-Error compare(CompareOp op, FloatType type, const MapCall<2>& call, Stream stream) {
-  MG_BY_TYPE(type, compare_as, op, call, stream)
-}
-Error where(int64_t item, const MapCall<3>& call, Stream stream) {
-  MG_BY_ITEM(item, where_items, call, stream)
-}
-Error ternary(TernaryOp op, FloatType type, const MapCall<3>& call, Stream stream) {
-  MG_BY_TYPE(type, ternary_as, op, call, stream)
-}
-Error copy(int64_t item, const MapCall<1>& call, Stream stream) {
-  MG_BY_ITEM(item, copy_items, call, stream)
-}
-Error fill(int64_t item, const MapCall<1>& call, const void* value, Stream stream) {
-  MG_BY_ITEM(item, fill_items, call, value, stream)
+Error compare(CompareOp op, FloatType type, const MapCall<2>& call,
+              Stream stream){MG_BY_TYPE(type, compare_as, op, call, stream)} Error
+    where(int64_t item, const MapCall<3>& call,
+          Stream stream){MG_BY_ITEM(item, where_items, call, stream)} Error
+    ternary(TernaryOp op, FloatType type, const MapCall<3>& call,
+            Stream stream){MG_BY_TYPE(type, ternary_as, op, call, stream)} Error
+    copy(int64_t item, const MapCall<1>& call,
+         Stream stream){MG_BY_ITEM(item, copy_items, call, stream)} Error
+    fill(int64_t item, const MapCall<1>& call, const void* value, Stream stream) {
+  MG_BY_ITEM(item, fill_items, call, value, stream);
 }
 
 }  // namespace mg::cuda

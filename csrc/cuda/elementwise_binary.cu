@@ -22,7 +22,7 @@ MG_BINARY(Maximum, a, b, a > b ? a : b == b ? (a == a ? b : a) : b)
 MG_BINARY(Minimum, a, b, a < b ? a : b == b ? (a == a ? b : a) : b)
 MG_BINARY(Pow, a, b, pow(a, b))
 MG_BINARY(ReluBackward, grad, y, y <= V(0) ? V(0) : grad)
-MG_BINARY(TanhBackward, grad, y, grad * (V(1) - y * y))
+MG_BINARY(TanhBackward, grad, y, grad*(V(1) - y * y))
 MG_BINARY(SigmoidBackward, grad, y, grad * y * (V(1) - y))
 MG_BINARY(SqrtBackward, grad, y, grad / (y + y))
 MG_BINARY(AbsBackward, grad, x, x > V(0) ? grad : x < V(0) ? -grad : grad * V(0))
@@ -35,17 +35,16 @@ MG_BINARY(HardtanhBackward, grad, x, x > V(p.at[0]) ? (x < V(p.at[1]) ? grad : V
 MG_BINARY(LogSigmoidBackward, grad, x, grad* sigmoid(-x))
 MG_BINARY(HardsigmoidBackward, grad, x, x > V(-3) ? (x < V(3) ? grad / V(6) : V(0)) : V(0))
 MG_BINARY(HardswishBackward, grad, x,
-          x <= V(-3)  ? V(0)
+          x <= V(-3) ? V(0)
           : x < V(3) ? grad * (x / V(3) + V(0.5))
-                      : grad)
+                     : grad)
 MG_BINARY(AddScaled, a, b, fma(b, V(p.at[0]), a))
 MG_BINARY(Fmod, a, b, fmod(a, b))
 MG_BINARY(Hypot, a, b, hypot(a, b))
 MG_BINARY(Prelu, a, b, a > V(0) ? a : a * b)
 // From the nearer end, so that a weight of 1 gives b itself.
 MG_BINARY(Lerp, a, b,
-          abs(V(p.at[0])) < V(0.5) ? a + V(p.at[0]) * (b - a)
-                                   : b - (b - a) * (V(1) - V(p.at[0])))
+          abs(V(p.at[0])) < V(0.5) ? a + V(p.at[0]) * (b - a) : b - (b - a) * (V(1) - V(p.at[0])))
 #undef MG_BINARY
 
 // What fmod leaves, moved into the divisor's sign.
@@ -129,23 +128,25 @@ MG_DEVICE void apply_all(const V (&v)[2][N], V (&r)[N], const Params& p) {
 }
 
 // As in elementwise_unary.cu: what costs few registers, and the others.
-#define MG_COMMON(X)                                                                          \
-  X(Add) X(Sub) X(Mul) X(Div) X(Maximum) X(Minimum) X(ReluBackward) X(TanhBackward)           \
-  X(SigmoidBackward) X(SqrtBackward) X(GeluBackward) X(GeluTanhBackward) X(SiluBackward)      \
-  X(AbsBackward) X(LeakyReluBackward) X(ClampBackward) X(HardtanhBackward)                    \
-  X(HardswishBackward) X(HardsigmoidBackward) X(AddScaled) X(Prelu) X(Lerp)
-#define MG_RARE(X)                                                                            \
-  X(Pow) X(EluBackward) X(SoftplusBackward) X(LogSigmoidBackward) X(MishBackward) X(Fmod)     \
-  X(Remainder) X(DivFloor) X(Hypot) X(Logaddexp)
+#define MG_COMMON(X)                                                                            \
+  X(Add)                                                                                        \
+  X(Sub) X(Mul) X(Div) X(Maximum) X(Minimum) X(ReluBackward) X(TanhBackward) X(SigmoidBackward) \
+      X(SqrtBackward) X(GeluBackward) X(GeluTanhBackward) X(SiluBackward) X(AbsBackward)        \
+          X(LeakyReluBackward) X(ClampBackward) X(HardtanhBackward) X(HardswishBackward)        \
+              X(HardsigmoidBackward) X(AddScaled) X(Prelu) X(Lerp)
+#define MG_RARE(X)                                                                              \
+  X(Pow)                                                                                        \
+  X(EluBackward) X(SoftplusBackward) X(LogSigmoidBackward) X(MishBackward) X(Fmod) X(Remainder) \
+      X(DivFloor) X(Hypot) X(Logaddexp)
 
 struct ApplyCommon {
   BinaryOp op;
   Params params;
   template <class V, int N>
   MG_DEVICE void operator()(const V (&v)[2][N], V (&r)[N]) const {
-#define MG_CASE(Name)                  \
-  case BinaryOp::k##Name:              \
-    apply_all<Name>(v, r, params);     \
+#define MG_CASE(Name)              \
+  case BinaryOp::k##Name:          \
+    apply_all<Name>(v, r, params); \
     break;
     switch (op) {
       MG_COMMON(MG_CASE)

@@ -25,8 +25,8 @@ struct Params {
 // elements v[operand] in the type V.
 template <class Out, class First, class T, int N, int kInputs, class Apply>
 __global__ void __launch_bounds__(kBlockThreads)
-    map_kernel(Out* out, const Inputs<kInputs> in, const Spans<kInputs + 1> spans,
-               int64_t size, const Apply apply) {
+    map_kernel(Out* out, const Inputs<kInputs> in, const Spans<kInputs + 1> spans, int64_t size,
+               const Apply apply) {
   using V = Computed<T>;
   const uint32_t step = gridDim.x * blockDim.x;
   for (uint32_t unit = blockIdx.x * blockDim.x + threadIdx.x; unit < spans.units; unit += step) {
@@ -88,7 +88,8 @@ Error map_elements(const MapCall<kInputs>& call, const Apply& apply, Stream stre
   }
   for (int d = 0; d < last; ++d) wide = wide && walk.stride[0][d] % kWide == 0;
   return walk_parts<kInputs + 1>(
-      walk, wide ? kWide : 1, [&](const Spans<kInputs + 1>& spans, const int64_t* offsets) -> Error {
+      walk, wide ? kWide : 1,
+      [&](const Spans<kInputs + 1>& spans, const int64_t* offsets) -> Error {
         Inputs<kInputs> part = in;
         for (int k = 0; k < kInputs; ++k) {
           const int64_t item = k == 0 ? sizeof(First) : sizeof(T);

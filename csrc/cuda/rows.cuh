@@ -11,7 +11,8 @@
 
 namespace mg::cuda {
 
-// -- types -----------------------------------------------------------------------------------------
+// -- types
+// -----------------------------------------------------------------------------------------
 
 // 16-bit floats are storage only: they are computed in float and rounded once.
 template <class T>
@@ -49,7 +50,8 @@ MG_DEVICE T narrow(V x) {
   }
 }
 
-// -- packs -----------------------------------------------------------------------------------------
+// -- packs
+// -----------------------------------------------------------------------------------------
 
 template <int kBytes>
 struct RawBytes;
@@ -134,7 +136,8 @@ MG_DEVICE void store_some(T* to, const V* from, int count) {
   }
 }
 
-// -- the threads of a block ------------------------------------------------------------------------
+// -- the threads of a block
+// ------------------------------------------------------------------------
 
 // A value combined over groups of kThreads threads, which all get it. A group is a warp or the
 // whole block (a multiple of 32 threads, all of which must call this); combine(a, b) commutes.
@@ -187,7 +190,8 @@ MG_DEVICE V max_threads(V v) {
   return combine_threads<kThreads>(v, LargerValue());
 }
 
-// -- grids -----------------------------------------------------------------------------------------
+// -- grids
+// -----------------------------------------------------------------------------------------
 
 constexpr int kBlockThreads = 256;
 // Blocks of a grid-stride loop: 16 waves on the largest chips, so that the last, partial one

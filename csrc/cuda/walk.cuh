@@ -33,8 +33,8 @@ template <int kOperands>
 struct Spans {
   int ndim;
   uint32_t units;
-  Divider extent[kWalkDims];              // in units, outermost first
-  int64_t stride[kOperands][kWalkDims];   // elements between units
+  Divider extent[kWalkDims];             // in units, outermost first
+  int64_t stride[kOperands][kWalkDims];  // elements between units
 };
 
 template <int kOperands>
