@@ -199,15 +199,19 @@ Error ternary_as(TernaryOp op, const MapCall<3>& call, Stream stream) {
       return function<uint64_t>(__VA_ARGS__); \
   }
 
-Error compare(CompareOp op, FloatType type, const MapCall<2>& call,
-              Stream stream){MG_BY_TYPE(type, compare_as, op, call, stream)} Error
-    where(int64_t item, const MapCall<3>& call,
-          Stream stream){MG_BY_ITEM(item, where_items, call, stream)} Error
-    ternary(TernaryOp op, FloatType type, const MapCall<3>& call,
-            Stream stream){MG_BY_TYPE(type, ternary_as, op, call, stream)} Error
-    copy(int64_t item, const MapCall<1>& call,
-         Stream stream){MG_BY_ITEM(item, copy_items, call, stream)} Error
-    fill(int64_t item, const MapCall<1>& call, const void* value, Stream stream) {
+Error compare(CompareOp op, FloatType type, const MapCall<2>& call, Stream stream) {
+  MG_BY_TYPE(type, compare_as, op, call, stream);
+}
+Error where(int64_t item, const MapCall<3>& call, Stream stream) {
+  MG_BY_ITEM(item, where_items, call, stream);
+}
+Error ternary(TernaryOp op, FloatType type, const MapCall<3>& call, Stream stream) {
+  MG_BY_TYPE(type, ternary_as, op, call, stream);
+}
+Error copy(int64_t item, const MapCall<1>& call, Stream stream) {
+  MG_BY_ITEM(item, copy_items, call, stream);
+}
+Error fill(int64_t item, const MapCall<1>& call, const void* value, Stream stream) {
   MG_BY_ITEM(item, fill_items, call, value, stream);
 }
 

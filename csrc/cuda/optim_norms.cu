@@ -154,13 +154,15 @@ struct Run {
 
 }  // namespace
 
-Error lerp(const StepTensor* tensors, int64_t count, const StepOptions& options,
-           Stream stream){MG_BY_TYPE(options.type, lerp, tensors, count, options, stream)} Error
-    scale(const StepTensor* tensors, int64_t count, const StepOptions& options, float* found,
-          Stream stream){
-        MG_BY_TYPE(options.type, scale, tensors, count, options, found, stream)} Error
-    norms(double* norms, const StepTensor* tensors, int64_t count, DType type, int order,
-          void* work, Stream stream) {
+Error lerp(const StepTensor* tensors, int64_t count, const StepOptions& options, Stream stream) {
+  MG_BY_TYPE(options.type, lerp, tensors, count, options, stream);
+}
+Error scale(const StepTensor* tensors, int64_t count, const StepOptions& options, float* found,
+            Stream stream) {
+  MG_BY_TYPE(options.type, scale, tensors, count, options, found, stream);
+}
+Error norms(double* norms, const StepTensor* tensors, int64_t count, DType type, int order,
+            void* work, Stream stream) {
   if (count == 0) return 0;
   if (const Error error = MG_LAUNCH(zero_kernel, blocks_for(count, kBlockThreads),
                                     dim3(kBlockThreads), 0, stream, norms, count)) {
