@@ -10,6 +10,10 @@ option(MINIGRAD_EMU "Build _cuda_emu: the CUDA kernels compiled for the CPU, for
 # One line a family here, one declaration in csrc/cuda/bindings.h: see docs/cuda.md.
 set(MG_CUDA_SOURCES
   csrc/cuda/cast.cu
+  csrc/cuda/conv.cu
+  csrc/cuda/conv_depthwise.cu
+  csrc/cuda/conv_mma.cu
+  csrc/cuda/conv_simt.cu
   csrc/cuda/elementwise.cu
   csrc/cuda/elementwise_binary.cu
   csrc/cuda/elementwise_unary.cu
@@ -29,6 +33,7 @@ set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
 set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings.cpp
   csrc/cuda/bindings_cast.cpp
+  csrc/cuda/bindings_conv.cpp
   csrc/cuda/bindings_elementwise.cpp
   csrc/cuda/bindings_gemm.cpp
   csrc/cuda/bindings_optim.cpp

@@ -8,7 +8,7 @@ import pytest
 CSRC = pathlib.Path(__file__).resolve().parents[1] / "csrc"
 # Files without a twin: what CUDA itself needs, and forms of a family for one kind of chip.
 ONLY_CUDA = {"runtime"}
-SUFFIXES = ("_simt", "_vector", "_mma", "_half", "_bfloat16", "_tf32", "_sm90a")
+SUFFIXES = ("_simt", "_vector", "_depthwise", "_mma", "_half", "_bfloat16", "_tf32", "_sm90a")
 
 
 def without_comments(text):

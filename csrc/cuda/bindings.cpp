@@ -230,8 +230,10 @@ Stream Call::stream() {
 int64_t Call::item(const Array& array) const {
   const int64_t bytes = item_size(array.dtype);
   if (bytes) return bytes;
-  fail(PyExc_TypeError, "an array is %s; it must be bool, an integer below 64 bits or int64, or of "
-       "a floating-point type", describe(array).c_str());
+  fail(PyExc_TypeError,
+       "an array is %s; it must be bool, an integer below 64 bits or int64, or of "
+       "a floating-point type",
+       describe(array).c_str());
 }
 
 void Call::need_dtype(const char* name, const Array& array, DType dtype) const {
@@ -365,6 +367,7 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
 
 PyMethodDef* const kFamilies[] = {
     kCastFunctions,
+    kConvFunctions,
     kElementwiseFunctions,
     kGemmFunctions,
     kOptimFunctions,

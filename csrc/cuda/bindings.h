@@ -99,6 +99,7 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 
 // One a family: bindings_<family>.cpp.
 extern PyMethodDef kCastFunctions[];
+extern PyMethodDef kConvFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
 extern PyMethodDef kGemmFunctions[];
 extern PyMethodDef kOptimFunctions[];

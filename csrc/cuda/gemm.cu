@@ -107,12 +107,8 @@ bool fill(const GemmArgs& args, DType operands, DType result, Product* p) {
 int64_t gemm_workspace(const GemmArgs& args, DType operands) {
   int64_t batches = 1;
   for (int i = 0; i < args.batch_dims; ++i) batches *= args.batch_shape[i];
-  const int64_t results = args.m * args.n * batches;
-  constexpr int kLeastTile = 64 * 64;
-  const int64_t wanted = device_traits().multiprocessors * 2 / ceil_div(results + 1, kLeastTile);
-  const int64_t parts = min_of(min_of(wanted, args.k / 256), 64);
-  if (results == 0 || parts < 2 || args.m == 1 || args.n == 1) return 0;
-  return parts * results * (operands == DType::kFloat64 ? 8 : 4);
+  if (args.m == 1 || args.n == 1) return 0;
+  return parts_workspace(args.m * args.n * batches, args.k, operands);
 }
 
 Error gemm(const GemmArgs& args, DType operands, DType result, bool tf32, Stream stream) {

@@ -36,6 +36,7 @@ struct BatchOffsets {
 
 template <class T>
 struct MatrixOperand {
+  using Element = T;
   const T* data;
   int64_t outer, inner;  // strides: from row (column) to row, and along k
   int extent;            // rows (columns)
@@ -78,7 +79,7 @@ struct MatrixOutput {
   Sum alpha, beta;
   bool relu;
   bool bias_of_rows = false;  // C is written transposed: a row of the product is a column of C
-  bool wide = false;  // four neighbours of a row can be written at once
+  bool wide = false;          // four neighbours of a row can be written at once
   BatchOffsets batch;
   int64_t offset = 0;
 

@@ -123,8 +123,7 @@ constexpr int mma_shared_bytes() {
 }
 
 template <class T, class Tile, bool kAAlongK, bool kBAlongK, class A, class B, class Output>
-__global__ void __launch_bounds__(Tile::kThreads)
-    mma_kernel(const A a_all, const B b_all, const Output out_all, const Extents e) {
+MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, const Extents& e) {
   using StageA = StageOf<T, kAAlongK, Tile::kM>;
   using StageB = StageOf<T, kBAlongK, Tile::kN>;
   using FillA = Filler<A, StageA, kAAlongK, Tile::kM, Tile::kThreads>;
@@ -210,6 +209,16 @@ __global__ void __launch_bounds__(Tile::kThreads)
       store_four(e, out, batch, row + r, column + c, four);
     }
     __syncthreads();  // the next matrix of the batch takes the stages over
+  }
+}
+
+template <class T, class Tile, bool kAAlongK, bool kBAlongK, class A, class B, class Output>
+__global__ void __launch_bounds__(Tile::kThreads)
+    mma_kernel(const A a, const B b, const Output out, const Extents e) {
+  if constexpr (MG_ARCH != 0 && MG_ARCH < 800) {
+    __trap();
+  } else {
+    mma_block<T, Tile, kAAlongK, kBAlongK>(a, b, out, e);
   }
 }
 

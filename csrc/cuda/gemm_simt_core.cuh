@@ -75,8 +75,7 @@ struct Fetcher<MatrixOperand<T>, Sum, kExtent, kDepth, kThreads> {
 };
 
 template <class Tile, class A, class B, class Output>
-__global__ void __launch_bounds__(Tile::kThreads)
-    simt_kernel(const A a_all, const B b_all, const Output out_all, const Extents e) {
+MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all, const Extents& e) {
   using Sum = typename Output::Accumulator;
   constexpr int kM = Tile::kM, kN = Tile::kN, kItems = Tile::kItems, kDepth = Tile::kDepth;
   constexpr int kAcross = kN / kItems, kGroups = kItems / 4;
@@ -143,6 +142,17 @@ __global__ void __launch_bounds__(Tile::kThreads)
       }
     }
     __syncthreads();  // the next matrix of the batch takes the buffers over
+  }
+}
+
+// 16-bit operands come here only where there are no matrix units for them.
+template <class Tile, class A, class B, class Output>
+__global__ void __launch_bounds__(Tile::kThreads)
+    simt_kernel(const A a, const B b, const Output out, const Extents e) {
+  if constexpr (MG_ARCH >= 800 && sizeof(typename A::Element) == 2) {
+    __trap();
+  } else {
+    simt_block<Tile>(a, b, out, e);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "common.h"
+#include "kernels/conv.h"
 #include "kernels/gemm.h"
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
@@ -40,5 +41,22 @@ Error bfloat16_to_float(float* out, const bfloat16* in, int64_t n, Stream stream
 // dimensions of the batch remain after those that lie behind each other are joined.
 int64_t gemm_workspace(const GemmArgs& args, DType operands);
 Error gemm(const GemmArgs& args, DType operands, DType result, bool tf32, Stream stream);
+
+// conv.cu: csrc/kernels/conv.h. Sizes up to 2^31 - 256 pixels and taps; bias may be nullptr.
+// Besides float32 and float64 also float16 and bfloat16, summed in float32. No NaN reaches taps
+// that do not read it. `tf32` and the workspace as for gemm; parts_workspace says how many bytes
+// help a product of so many results, each the sum of `depth` terms.
+struct ConvArgs {
+  ConvShape shape;
+  DType dtype;
+  void* out;
+  const void *a, *b;  // forward: x, w; to_input: g, w; to_weight: x, g
+  void* workspace;
+  int64_t workspace_bytes;
+};
+Error conv_forward(const ConvArgs& args, const void* bias, bool tf32, Stream stream);
+Error conv_to_input(const ConvArgs& args, const void* bias, bool tf32, Stream stream);
+Error conv_to_weight(const ConvArgs& args, bool tf32, Stream stream);
+int64_t parts_workspace(int64_t results, int64_t depth, DType dtype);
 
 }  // namespace mg::cuda

@@ -55,6 +55,14 @@ cudaError_t launch(const char*, void (*kernel)(Parameters...), dim3 grid, dim3 b
 
 #define MG_DEVICE __device__ __forceinline__
 
+// The chip that a kernel's body is compiled for, as nvcc counts them (800); 0 where it is to serve
+// all (on the host, and in the emulation). Kernels that no host launches there stay empty by it.
+#ifdef __CUDA_ARCH__
+#define MG_ARCH __CUDA_ARCH__
+#else
+#define MG_ARCH 0
+#endif
+
 namespace mg {
 
 MG_DEVICE float to_float(float x) { return x; }
