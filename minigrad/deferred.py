@@ -49,6 +49,12 @@ def _places(package: str, table: dict[str, tuple[str, ...]]) -> dict[str, tuple[
 
 _PROGRAMS = {
     "complexes": ("complex", "polar", "view_as_complex", "view_as_real"),
+    "quantized": (
+        "dequantize", "int_repr", "per_channel_affine", "per_channel_symmetric",
+        "per_tensor_affine", "per_tensor_symmetric", "q_per_channel_axis", "q_per_channel_scales",
+        "q_per_channel_zero_points", "q_scale", "q_zero_point", "qscheme", "quantize_per_channel",
+        "quantize_per_tensor", "quantize_per_tensor_dynamic",
+    ),
     "amp": (
         "GradScaler", "autocast", "autocast_decrement_nesting", "autocast_increment_nesting",
         "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
@@ -82,6 +88,7 @@ NAMES: dict[str, tuple[str, str]] = {
 # What only `Tensor` has.
 METHODS: dict[str, tuple[str, str]] = {
     **_places("sparse.", _SPARSE_METHODS),
+    **_places("", {"quantized": ("qscheme_of=scheme_of",)}),
     "share_memory_": ("multiprocessing.sharing", "share_memory_"),
     **_places("", {"complexes": ("cdouble", "cfloat", "chalf")}),
     # What the functions that make tensors need of it.

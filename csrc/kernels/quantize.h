@@ -30,26 +30,27 @@ struct Grid {
 MG_INLINE Grid grid_of(float least, float largest, int32_t levels) {
   constexpr float kSmallest = 6.1e-5f;
   double low = least < 0 ? least : 0, high = largest > 0 ? largest : 0;
-  float scale = static_cast<float>((high - low) / levels);
-  if (scale == 0 || 1 / scale > 3.4028234663852886e38f) scale = 0.1f;
+  double scale = (high - low) / levels;
+  const float near = static_cast<float>(scale);
+  if (near == 0 || 1 / near > 3.4028234663852886e38f) scale = 0.1;
   if (scale < kSmallest) {
-    const double wider = static_cast<double>(kSmallest / scale);
+    const float wider = kSmallest / near;
     if (low == 0) {
       high = static_cast<double>(kSmallest * static_cast<float>(levels));
     } else if (high == 0) {
       low = -static_cast<double>(kSmallest * static_cast<float>(levels));
     } else {
-      low = static_cast<double>(static_cast<float>(low) * static_cast<float>(wider));
-      high = static_cast<double>(static_cast<float>(high) * static_cast<float>(wider));
+      low = static_cast<double>(static_cast<float>(low) * wider);
+      high = static_cast<double>(static_cast<float>(high) * wider);
     }
-    scale = kSmallest;
+    scale = static_cast<double>(kSmallest);
   }
   // The zero point of the end with the smaller error.
   const double from_low = -low / scale, from_high = levels - high / scale;
   const double error_low = -low / scale, error_high = levels + high / scale;
   double zero = error_low < error_high ? from_low : from_high;
   zero = zero < 0 ? 0 : zero > levels ? levels : __builtin_nearbyint(zero);
-  return {scale, static_cast<int32_t>(zero), 0, levels};
+  return {static_cast<float>(scale), static_cast<int32_t>(zero), 0, levels};
 }
 
 struct QuantizeKernels {

@@ -20,6 +20,7 @@ __all__ = [
     "int8_linear_real",
     "int8_max_pool",
     "quantize",
+    "range_grid",
     "value_range",
 ]
 
@@ -89,6 +90,36 @@ def dequantize(q: Any, scale: float, zero: int) -> Any:
     out = _C.empty(q.shape, np.dtype(np.float32))
     _C.dequantize(out, q, scale, zero)
     return out if turned is None else out.transpose(turned)
+
+
+def range_grid(least: float, largest: float, low: int, high: int) -> tuple[float, int]:
+    """(scale, zero_point) of the integers low .. high for a range of numbers; NaN gives (NaN, 0).
+
+    PyTorch's formula for ranges that are found while a model runs; 0 is on the grid.
+    """
+    if least != least:
+        return float("nan"), 0
+    start, end, levels = min(least, 0.0), max(largest, 0.0), high - low
+    scale = (end - start) / levels
+    near = np.float32(scale)
+    with np.errstate(all="ignore"):
+        if near == 0 or not np.isfinite(np.float32(1) / near):
+            scale = 0.1
+    smallest = np.float32(6.1e-5)
+    if scale < smallest:  # narrow ranges are widened, so that 1 / scale is a useful number
+        if start == 0:
+            end = float(smallest * np.float32(levels))
+        elif end == 0:
+            start = -float(smallest * np.float32(levels))
+        else:
+            wider = smallest / near
+            start, end = float(np.float32(start) * wider), float(np.float32(end) * wider)
+        scale = float(smallest)
+    from_start, from_end = low - start / scale, high - end / scale
+    # The zero point of the end with the smaller error.
+    better = abs(low) + abs(start / scale) < abs(high) + abs(end / scale)
+    zero = from_start if better else from_end
+    return scale, int(np.rint(min(max(zero, low), high)))
 
 
 def fake_quantize(x: Any, scale: float, zero: int, low: int, high: int) -> tuple[Any, Any]:

@@ -35,6 +35,17 @@ class Deferring:
     symeig = deferred("symeig")
     triangular_solve = deferred("triangular_solve")
 
+    # -- quantized ---------------------------------------------------------------------------------
+
+    dequantize = deferred("dequantize")
+    int_repr = deferred("int_repr")
+    q_per_channel_axis = deferred("q_per_channel_axis")
+    q_per_channel_scales = deferred("q_per_channel_scales")
+    q_per_channel_zero_points = deferred("q_per_channel_zero_points")
+    q_scale = deferred("q_scale")
+    q_zero_point = deferred("q_zero_point")
+    qscheme = deferred("qscheme_of")
+
     # -- special -----------------------------------------------------------------------------------
 
     i0, i0_ = deferred("i0"), in_place(deferred("i0"))

@@ -35,6 +35,7 @@ MODULES: dict[str, str] = {
     "torch.nn.parallel.distributed": "minigrad.nn.parallel",
     "torch.optim.adamw": "minigrad.optim.adam",
     "torch.profiler.profiler": "minigrad.profiler",
+    "torch.quantization": "minigrad.ao.quantization",
     "torch.utils.data._utils": "minigrad.utils.data",
     "torch.utils.data._utils.collate": "minigrad.utils.data.collate",
     "torch.utils.data._utils.worker": "minigrad.utils.data.worker",
@@ -74,7 +75,7 @@ NOT_TORCH = frozenset(
     {
         "_C", "attributes", "backend", "config", "conversion", "creation", "deferred",
         "determinism", "dispatch", "dtypes", "fills", "generator", "in_place", "kernels", "meta",
-        "methods", "native", "ops", "printing", "queries", "runner", "settings", "size", "streams",
-        "tensor", "vision",
+        "methods", "native", "ops", "printing", "quantized", "queries", "runner", "settings",
+        "size", "streams", "tensor", "vision",
     }
 )  # fmt: skip

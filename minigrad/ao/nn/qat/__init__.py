@@ -1,0 +1,3 @@
+"""`torch.ao.nn.qat`: layers that train with the weights that they will have as integers."""
+
+from .layers import *  # noqa: F403

@@ -1,0 +1,155 @@
+"""Layers on quantized tensors: packed weights, linear, convolution, sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..kernels import cpu
+from ..tensor import Tensor
+from .tensor import QuantizedTensor, dequantize, make, quantize_per_tensor
+
+__all__ = ["PackedWeight", "add", "conv", "conv_dynamic", "linear", "linear_dynamic", "planes"]
+
+
+class PackedWeight:
+    """A quantized weight (out, in) or (out, in / groups, [rows,] columns) and a bias, packed for
+    the kernels. `window` (stride, padding, dilation) and `groups` are a convolution's."""
+
+    def __init__(
+        self,
+        weight: QuantizedTensor,
+        bias: Any = None,
+        window: tuple = (),
+        groups: int = 1,
+    ):
+        q = weight.integers
+        if q.dtype != np.int8:
+            raise RuntimeError(
+                f"PackedWeight: a weight of {weight.dtype!r} was given; needed: qint8"
+            )
+        n = q.shape[0]
+        if len(weight.grid) == 2:
+            scale, zero = np.full(n, weight.grid[0], np.float32), np.full(n, weight.grid[1])
+        elif weight.grid[2] == 0:
+            scale, zero = weight.grid[0].astype(np.float32), weight.grid[1]
+        else:
+            raise RuntimeError("PackedWeight: channels along dimension 0 are needed")
+        self.planar = q.ndim == 3  # a convolution over one dimension: planes of one row
+        if self.planar:
+            q = q[:, :, None]
+            window = tuple((first, *rest) for first, rest in zip((1, 0, 1), window))
+        b = None if bias is None else bias.detach().float().numpy()
+        self.kernel = cpu.Int8Weight(q, scale, zero, b, groups)
+        self.window = window
+        self.channels = q.shape[1] * groups
+
+
+def _need(name: str, input: Any) -> Any:
+    if (
+        not isinstance(input, QuantizedTensor)
+        or input.integers.dtype != np.uint8
+        or len(input.grid) != 2
+    ):
+        what = repr(input.dtype) if isinstance(input, Tensor) else type(input).__name__
+        raise RuntimeError(
+            f"{name}: {what} was given; needed: a quint8 tensor (quantize_per_tensor, or QuantStub "
+            "in front of the model)"
+        )
+    return input
+
+
+def linear(
+    input: Any, weight: PackedWeight, scale: float, zero_point: int, relu: bool = False
+) -> QuantizedTensor:
+    """`torch.ops.quantized.linear`: input (..., in) quint8 to (..., out) on the grid given."""
+    x = _need("linear", input)
+    _fits("linear", x.integers, -1, weight)
+    grid = (scale, zero_point)
+    return make(cpu.int8_linear(x.integers, weight.kernel, x.grid, grid, relu), grid)
+
+
+def _fits(name: str, x: Any, dim: int, weight: PackedWeight) -> None:
+    if x.ndim < 1 or x.shape[dim] != weight.channels:
+        raise RuntimeError(
+            f"{name}: input {x.shape} was given; {weight.channels} channels are needed"
+        )
+
+
+def planes(x: Any, weight: PackedWeight) -> Any:
+    """Input of a convolution (N, C, [H,] W) or (C, [H,] W) as (N, H, W, C)."""
+    spatial = 1 if weight.planar else 2
+    if x.ndim not in (spatial + 1, spatial + 2):
+        raise RuntimeError(
+            f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to "
+            f"conv{spatial}d, but got input of size: {list(x.shape)}"
+        )
+    _fits("conv", x, -spatial - 1, weight)
+    x = x if x.ndim == spatial + 2 else x[None]
+    x = x[:, :, None] if weight.planar else x
+    size = [n + 2 * p for n, p in zip(x.shape[2:], weight.window[1])]
+    spans = [(k - 1) * d + 1 for k, d in zip(weight.kernel.shape[2:], weight.window[2])]
+    if any(n < k for n, k in zip(size, spans)):
+        raise RuntimeError(
+            f"conv: padded input of {size} was given; {spans} or more are needed for the kernel"
+        )
+    return x.transpose(0, 2, 3, 1)
+
+
+def _unplaned(y: Any, x: Any, weight: PackedWeight) -> Any:
+    y = y.transpose(0, 3, 1, 2)
+    y = y[:, :, 0] if weight.planar else y
+    return y if x.ndim == y.ndim else y[0]
+
+
+def conv(
+    input: Any, weight: PackedWeight, scale: float, zero_point: int, relu: bool = False
+) -> QuantizedTensor:
+    """`torch.ops.quantized.conv2d` (and 1d): the results lie with channels last in memory."""
+    x = _need("conv", input)
+    grid = (scale, zero_point)
+    y = cpu.int8_conv(planes(x.integers, weight), weight.kernel, x.grid, grid, relu, *weight.window)
+    return make(_unplaned(y, x.integers, weight), grid)
+
+
+def linear_dynamic(
+    input: Any, weight: PackedWeight, reduce_range: bool = False, rows: bool = False,
+    relu: bool = False,
+) -> Any:  # fmt: skip
+    """Float32 in and out: the input is quantized by its range, or (`rows`) each row by its own.
+
+    Rows with NaN or infinities give NaN, or all do without `rows`.
+    """
+    x = input.detach().float()._array
+    _fits("linear", x, -1, weight)
+    levels = 127 if reduce_range else 255
+    return Tensor._from_array(cpu.int8_linear_real(x, weight.kernel, rows, levels, relu))
+
+
+def conv_dynamic(
+    input: Any, weight: PackedWeight, reduce_range: bool = False, grid: Any = None,
+    relu: bool = False,
+) -> Any:  # fmt: skip
+    """Float32 in and out: the input is quantized on `grid` (scale, zero_point), or by its range.
+
+    Without a grid, NaN or infinities anywhere make all results NaN.
+    """
+    x = input.detach().float()._array
+    taken = np.ascontiguousarray(planes(x, weight))
+    if grid is None:
+        grid = cpu.range_grid(*cpu.value_range(taken), 0, 127 if reduce_range else 255)
+    bad = grid[0] != grid[0]
+    if bad:
+        grid = (1.0, 0)
+    q = cpu.quantize(taken, grid[0], grid[1], 0, 255, np.dtype(np.uint8))
+    y = cpu.int8_conv(q, weight.kernel, grid, None, relu, *weight.window)
+    if bad:
+        y.fill(np.nan)
+    return Tensor._from_array(_unplaned(y, x, weight))
+
+
+def add(a: Any, b: Any, scale: float, zero_point: int, relu: bool = False) -> QuantizedTensor:
+    """`torch.ops.quantized.add`: the sum of real numbers, on the grid given."""
+    total = dequantize(_need("add", a)) + dequantize(_need("add", b))
+    return quantize_per_tensor(total.relu() if relu else total, scale, zero_point, a.dtype)
