@@ -18,6 +18,7 @@ from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
 from ..kernels import fast, places
 from ._operands import to_dtype
+from ._overlap import check_overlap
 from ._shape import array_of
 from .assign import as_values, without_leading_ones, write_values
 from .index import (
@@ -288,11 +289,16 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     if parsed.arrays:
         if parsed.masked == [True] and values._array.size == 1:  # PyTorch fills, with conversion
             values = to_dtype(values, target._array.dtype)
+        elif values._view is not None or input._view is not None or values is input:
+            check_overlap(target._array, values._array, same=False)
         _write_at(target, values, parsed.arrays, tuple(parsed.positions))
         return
     view = values._view
     if view is not None and view[0] is input and _same_memory(values._array, target._array):
         return  # the end of `x[i] += y`: the view was written already
+    if view is not None or input._view is not None or values is input:
+        array, read = target._array, values._array
+        check_overlap(array, read.reshape(array.shape) if read.size == array.size else read)
     write_values(target, without_leading_ones(values, target._array.ndim))
 
 

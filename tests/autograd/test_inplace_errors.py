@@ -222,3 +222,26 @@ def test_overlapping_memory_is_refused_where_pytorch_does(call) -> None:
         np.testing.assert_allclose(*found, rtol=1e-6)
     else:
         assert found[0] == found[1]
+
+
+ASSIGNMENTS = """
+z[1:]=z[:-1] z[:-1]=z[1:] z[1:4]=z[2:5] z[:3]=z[3:] z[:]=z z[::2]=z[1::2] z[:3]=z[:3] z[1:]=z[:-1]+0
+z[1:]+=z[:-1] z[:]=z.flip(0) z[0]=z[1] z[None]=z z.view(2,3)[1:]=z.view(2,3)[:1]
+z.view(2,3)[:]=z.view(3,2).T z[[1,2]]=z[:2] z[z>2]=z[:3]
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("statement", ASSIGNMENTS)
+def test_assignments_of_overlapping_parts(statement) -> None:
+    """`z[...] = part of z` is refused where PyTorch refuses it."""
+    found = []
+    for m in (torch, mg):
+        z = m.arange(6.0)
+        try:
+            exec(statement, {"m": m, "z": z})  # noqa: S102
+        except RuntimeError as error:
+            assert "refer to a single memory location" in str(error)
+            found.append("refused")
+        else:
+            found.append(z.tolist())
+    assert found[0] == found[1]
