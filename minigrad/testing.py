@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtypes
 from .autograd.variable import Variable
+from .dispatch import LogicalArray
 from .size import Size
 
 __all__ = ["assert_close"]
@@ -19,6 +20,8 @@ _TOLERANCES = {
     "bfloat16": (1.6e-2, 1e-5),
     "float32": (1.3e-6, 1e-5),
     "float64": (1e-7, 1e-7),
+    "complex64": (1.3e-6, 1e-5),
+    "complex128": (1e-7, 1e-7),
 }
 
 
@@ -110,7 +113,7 @@ class _Check:
         arrays = isinstance(a, (np.ndarray, np.generic)) and isinstance(b, (np.ndarray, np.generic))
         related = isinstance(a, type(b)) or isinstance(b, type(a))
         if (both and (self.allow_subclasses or type(a) is type(b)) and related) or arrays:
-            x, y = (a._array, b._array) if both else (np.asarray(a), np.asarray(b))
+            x, y = (_array(a), _array(b)) if both else (np.asarray(a), np.asarray(b))
             self._tensors(x, y, where)
             return
         raise TypeError(
@@ -161,15 +164,21 @@ class _Check:
 
         if a.shape != b.shape:
             differ("shape", Size(a.shape), Size(b.shape))
-        kinds = [dtypes.from_numpy(x.dtype) for x in (a, b)]
+        kinds = [_kind(x.dtype) for x in (a, b)]
         if self.check_dtype and kinds[0] is not kinds[1]:
             differ("dtype", *kinds)
         if self.check_stride and a.strides != b.strides:
             steps = [tuple(s // x.itemsize for s in x.strides) for x in (a, b)]
             differ("stride()", *steps)
         rtol, atol = self._limits(kinds[0].name, kinds[1].name)
-        common = dtypes.promote_types(*kinds)
-        wide = common.numpy if common.itemsize >= 4 else np.dtype(np.float32)
+        common = max(kinds, key=lambda kind: kind.itemsize)
+        if not common.is_complex:
+            common = dtypes.promote_types(*kinds)
+        wide: np.dtype = np.dtype(np.float32)
+        if common.is_complex:
+            wide = np.dtype(common.name)
+        elif common.itemsize >= 4:
+            wide = common.numpy
         if common.category < 2:
             wide = np.dtype(np.int64)
         x, y = a.astype(wide), b.astype(wide)
@@ -210,6 +219,20 @@ def _describe(
         allowed = "" if equal else f" (up to {limit} allowed)"
         lines.append(f"Greatest {name} difference: {masked[index].item()} at index {at}{allowed}")
     return text + "\n".join(lines)
+
+
+def _array(t: Any) -> Any:
+    """A tensor's array, of complex numbers too. RuntimeError for tensors without memory."""
+    if t._array.__class__ is not LogicalArray:
+        return t._array
+    if t.is_meta:
+        raise NotImplementedError("assert_close: a tensor on device 'meta' was given; it has no "
+                                  "values")  # fmt: skip
+    return t.complex_array()
+
+
+def _kind(dtype: np.dtype) -> Any:
+    return getattr(dtypes, dtype.name) if dtype.kind == "c" else dtypes.from_numpy(dtype)
 
 
 def _is_list(value: Any) -> bool:

@@ -138,8 +138,8 @@ def test_errors_are_of_pytorchs_class(call):
 
 
 @pytest.mark.parametrize(
-    "call", ["z.sort()", "z.sin()", "z>w", "m.relu(z)", "z.prod()", "z**w", "m.linalg.inv(z[:,:3])",
-             "z.max()", "x.copy_(z)", "z.float()", "z.view(m.float32)"],
+    "call", ["z.sort()", "z.asin()", "z>w", "m.relu(z)", "m.linalg.det(z[:,:3])", "z.max()",
+             "m.linalg.svdvals(z)", "z.view(m.float32)", "z.norm('nuc')"],
 )  # fmt: skip
 def test_what_is_not_here_says_so(call):
     with pytest.raises(NotImplementedError, match="complex numbers were given"):
@@ -244,3 +244,76 @@ def test_mapped(function):
     for result in made:
         assert result.dtype == want.dtype
         np.testing.assert_allclose(result.numpy(), want.numpy(), rtol=1e-5, atol=1e-5)
+
+
+# Of A (3, 3) and v (3,), complex; m the library.
+FUNCTIONS = """
+m.sin(A) m.cos(A) m.tan(A) m.sinh(A) m.cosh(A) m.tanh(A) m.expm1(A) m.log1p(A) m.log2(A)
+m.log10(A) m.sigmoid(A) m.rsqrt(A) m.sgn(A) A**(1+2j) A**A 2.0**A A.prod() A.prod(-1,keepdim=True)
+A[:2].prod(0) A.cumprod(0) A.cumprod(1) A.var() A.std(0) m.var(A,1,correction=0) m.var_mean(A,0)[1]
+m.std_mean(A)[0] A.norm() A.norm(dim=0) m.linalg.vector_norm(A,3) m.linalg.norm(A) m.dist(A,A*2)
+m.linalg.inv(A) m.inverse(A[None]) m.linalg.solve(A,v) m.linalg.solve(A,A.T) m.lerp(A,A.conj(),0.3)
+m.addmm(A,A,A,beta=0.5,alpha=2) m.addmv(v,A,v) m.baddbmm(A[None],A[None],A[None]) m.vdot(A[0],v)
+A.adjoint().resolve_conj() A.masked_select(A.real>0) m.ones_like(A)*A
+""".split()  # noqa: SIM905
+
+
+@needs_torch
+@pytest.mark.parametrize("call", FUNCTIONS)
+def test_functions_and_gradients(call: str) -> None:
+    """Values, and the gradient that `autograd.grad` takes with respect to complex numbers."""
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((3, 3, 2)), rng.standard_normal((3, 2))
+    results = []
+    for m in (mg, torch):
+        A = m.view_as_complex(m.from_numpy(a.copy())).requires_grad_()
+        v = m.view_as_complex(m.from_numpy(b.copy()))
+        result = eval(call, {"m": m, "A": A, "v": v})
+        (grad,) = m.autograd.grad((abs(result) ** 2).sum(), A)
+        results.append((result.detach().numpy(), grad.resolve_conj().numpy()))
+    for mine, theirs in zip(*results, strict=True):
+        assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9)
+
+
+TESTS = """
+z.any() z.all() z.nonzero() m.count_nonzero(z) m.isreal(z) bool(z[0]) (1+2j)in(z) float(z[2])
+int(z[2]) float(z[0]) z.float() x.copy_(z) z.to(m.float64) x.__setitem__(0,z[0]) m.full((2,),1+1j)
+m.full((2,),2.0,dtype=m.cfloat) x.add_(z) x.mul_(z)
+m.ones_like(z) m.testing.assert_close(z,z+1e-9) m.testing.assert_close(z,z+1)
+m.testing.assert_close(z,z.to(m.complex128)) m.autograd.grad(z.abs().sum(),z)
+""".split()  # noqa: SIM905
+
+
+@needs_torch
+@pytest.mark.filterwarnings("ignore:Casting complex")
+@pytest.mark.parametrize("call", TESTS)
+def test_questions_and_errors(call: str) -> None:
+    results = []
+    for m in (mg, torch):
+        scope = {"m": m, "z": m.tensor([1 + 2j, 0, 3]), "x": m.ones(3)}
+        try:
+            results.append(repr(eval(call, scope)))
+        except Exception as error:
+            results.append(type(error))
+    assert results[0] == results[1]
+
+
+@needs_torch
+def test_gradients_of_several_and_with_weights() -> None:
+    results = []
+    for m in (mg, torch):
+        z = m.tensor([1 + 2j, 3 - 1j], requires_grad=True)
+        x = m.ones(2, requires_grad=True)
+        y = z * z * x
+        grads = m.autograd.grad(y, (z, x), m.ones_like(y), create_graph=True)
+        again = m.autograd.grad(grads[0].abs().sum(), z)
+        unused = m.autograd.grad((x * 1).sum(), (z,), allow_unused=True)
+        zeros = m.autograd.grad((x * 1).sum(), (z,), materialize_grads=True)
+        m.autograd.backward(y, m.ones_like(y), inputs=[z])
+        values = [*grads, *again, *zeros, z.grad]
+        results.append(([v.detach().resolve_conj().numpy() for v in values], unused))
+    assert results[0][1] == results[1][1] == (None,)
+    for mine, theirs in zip(results[0][0], results[1][0], strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)

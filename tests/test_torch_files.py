@@ -275,7 +275,7 @@ def test_counters_and_defaultdicts() -> None:
 @needs_torch
 def test_what_minigrad_does_not_have_is_named() -> None:
     for obj, name in (
-        (torch.zeros(2, dtype=torch.complex64), "ComplexFloatStorage"),
+        (torch.zeros(2, dtype=torch.complex32), "ComplexHalf|complex32"),
         (torch.zeros(2, dtype=torch.uint16), "uint16"),
         (torch.eye(2).to_sparse(), "_rebuild_sparse_tensor"),
         (torch.nn.Linear(1, 1), "torch.nn.modules.linear.Linear"),
@@ -287,6 +287,50 @@ def test_what_minigrad_does_not_have_is_named() -> None:
     stream.seek(0)
     with pytest.raises(RuntimeError, match="TorchScript"):
         mg.load(stream)
+
+
+def _more(m: Any) -> dict:
+    """Complex tensors and tensors without memory."""
+    z = m.view_as_complex(m.arange(12.0).reshape(3, 2, 2))
+    return {
+        "z": z, "part": z.T[1], "double": z.to(m.complex128), "leaf": z.clone().requires_grad_(),
+        "parameter": m.nn.Parameter(z.clone()), "empty": m.zeros(0, 2, dtype=m.complex64),
+        "meta": m.empty(2, 3, device="meta"), "half": m.empty(2, dtype=m.half, device="meta"),
+    }  # fmt: skip
+
+
+def _shown(obj: dict) -> list:
+    return [
+        (name, repr(t), str(t.dtype), tuple(t.shape), t.requires_grad) for name, t in obj.items()
+    ]
+
+
+def test_complex_and_meta_tensors() -> None:
+    back = mg.load(ours(_more(mg)))
+    assert _shown(back) == _shown(_more(mg))
+    assert isinstance(back["parameter"], mg.nn.Parameter)
+    with pytest.raises(TypeError, match="format='pt'"):
+        mg.save(_more(mg)["z"], io.BytesIO(), format="mg")
+
+
+@needs_torch
+def test_complex_and_meta_tensors_both_ways() -> None:
+    assert _shown(mg.load(theirs(_more(torch)))) == _shown(_more(torch))
+    assert _shown(torch.load(ours(_more(mg)), weights_only=True)) == _shown(_more(mg))
+
+
+@pytest.mark.parametrize("place", ["meta", mg.device("meta")])
+def test_reading_without_memory(place: Any) -> None:
+    """`map_location="meta"` keeps shapes, types and what a state dict says about itself."""
+    model = mg.nn.Linear(3, 2)
+    stream = ours({"model": model.state_dict(), "list": [mg.ones(1, dtype=mg.int8)], "n": 3})
+    back = mg.load(stream, map_location=place)
+    assert back["model"]["weight"].is_meta and back["model"]["weight"].shape == (2, 3)
+    assert back["model"]._metadata == model.state_dict()._metadata
+    assert back["list"][0].is_meta and back["list"][0].dtype is mg.int8 and back["n"] == 3
+    with mg.device("meta"):
+        empty = mg.nn.Linear(3, 2)
+    assert not any(empty.load_state_dict(back["model"], assign=True))
 
 
 def test_two_types_of_one_memory_are_refused() -> None:

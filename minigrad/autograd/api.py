@@ -42,6 +42,10 @@ def _roots(tensors: tuple, gradients: Any, create_graph: bool) -> list[tuple[Nod
                 f"{i} is a {t.__class__.__name__}"
             )
         fn = t._fn
+        if fn is None and t.of_parts is not None:  # complex
+            t, fn = t.parts, t.parts._fn
+            if isinstance(g, Variable) and g.of_parts is not None:
+                g = g.parts
         if fn is None:
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
@@ -133,10 +137,11 @@ def _places(inputs: tuple) -> list[Node]:
             raise RuntimeError(
                 f"all inputs have to be Tensors or GradientEdges, but got {t.__class__.__name__}"
             )
-        elif t._fn is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
         else:
-            places.append(t._fn)
+            fn = t._fn if t.of_parts is None else t.parts._fn
+            if fn is None:
+                raise RuntimeError("One of the differentiated Tensors does not require grad")
+            places.append(fn)
     return places
 
 
@@ -224,7 +229,7 @@ def grad(
                     "graph. Set allow_unused=True if this is the desired behavior."
                 )
             if materialize_grads and isinstance(t, Variable):
-                zeros = t._array.copy()
+                zeros = (t if t.of_parts is None else t.parts)._array.copy()
                 zeros.fill(0)
                 g = wrap(zeros)
                 set_requires_grad(g, create_graph)
@@ -233,5 +238,7 @@ def grad(
             shared = g.base is not None or id(g) in given or id(g) in seen
             seen.add(id(g))
             g = as_tensor(g.copy() if shared else g)
+        if g is not None and isinstance(t, Variable) and t.of_parts is not None:
+            g = t.of_parts(g)
         results.append(g)
     return tuple(results)

@@ -222,6 +222,11 @@ class Variable:
             set_requires_grad(made, True)
         return made
 
+    # On classes of tensors that hold a pair of numbers in `parts` for each of theirs: what makes
+    # such a tensor of its parts.
+    of_parts: Callable[[Any], Any] | None = None
+    parts: Any
+
     if TYPE_CHECKING:  # the methods of `Tensor`, the class of all instances
 
         def __getattr__(self, name: str) -> Any: ...

@@ -1,5 +1,6 @@
 """Complex numbers as pairs of real ones; see `tensor`. Loaded when first used."""
 
+from . import functions as functions
 from . import rules as rules
 from .tensor import RULES as RULES
 from .tensor import ComplexTensor as ComplexTensor

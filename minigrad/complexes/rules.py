@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,7 @@ def _conj(function: Callable, args: tuple, kwargs: dict) -> Any:
     return join(re, ops.neg(im))
 
 
-def _magnitude(z: Any) -> Any:
+def magnitude(z: Any) -> Any:
     return ops.norm(z.parts, 2, -1)  # its gradient is 0 at 0
 
 
@@ -142,13 +143,13 @@ def _exp(z: Any) -> Any:
     return polar(ops.exp(re), im)
 
 
-def _pow(function: Callable, args: tuple, kwargs: dict) -> Any:
+def power(function: Callable, args: tuple, kwargs: dict) -> Any:
     z, exponent = args
     if not isinstance(exponent, (int, float)) or not isinstance(z, ComplexTensor):
         raise absent("pow with a tensor or a complex number as exponent")
     if exponent == 2:
         return ops.mul(z, z)
-    return polar(ops.pow(_magnitude(z), exponent), ops.mul(_angle(z), exponent))
+    return polar(ops.pow(magnitude(z), exponent), ops.mul(_angle(z), exponent))
 
 
 def _einsum(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -183,7 +184,7 @@ def _both(test: Callable, combine: Callable) -> Rule:
 def _isclose(function: Callable, args: tuple, kwargs: dict) -> Any:
     a, b, *rest = args
     rtol, atol = [*rest, *[kwargs.get(n, v) for n, v in (("rtol", 1e-5), ("atol", 1e-8))]][:2]
-    distance, size = _magnitude(ops.sub(a, b)), _magnitude(as_complex(b))
+    distance, size = magnitude(ops.sub(a, b)), magnitude(as_complex(b))
     return ops.le(distance, ops.add(ops.mul(size, rtol), atol))
 
 
@@ -208,7 +209,8 @@ def _getitem(function: Callable, args: tuple, kwargs: dict) -> Any:
 def _setitem(function: Callable, args: tuple, kwargs: dict) -> None:
     target, index, value = args
     if not isinstance(target, ComplexTensor):
-        raise absent("writing complex numbers to a real tensor")
+        function(target, index, real_part(value))
+        return
     place = _index(target, index)
     re, im = pair(value)
     if isinstance(value, Variable):
@@ -217,11 +219,24 @@ def _setitem(function: Callable, args: tuple, kwargs: dict) -> None:
         function(target.parts, place, target.parts.new_tensor([re, im or 0]))
 
 
+def real_part(value: Any) -> Any:
+    """What is written to a real tensor; a UserWarning says that the rest is lost."""
+    warnings.warn(
+        "Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4
+    )
+    return pair(value)[0]
+
+
+def _narrow(target: Any) -> RuntimeError:
+    kind = dtypes.type_name(target.dtype)
+    return RuntimeError(f"result type ComplexFloat can't be cast to the desired output type {kind}")
+
+
 def _in_place(operation: Callable) -> Rule:
     def rule(function: Callable, args: tuple, kwargs: dict) -> Any:
         target = args[0]
         if not isinstance(target, ComplexTensor):
-            raise absent("writing complex numbers to a real tensor")
+            raise _narrow(target)
         target.parts.copy_(operation(*args, **kwargs).parts)
         return target
 
@@ -231,7 +246,7 @@ def _in_place(operation: Callable) -> Rule:
 def _copy(function: Callable, args: tuple, kwargs: dict) -> Any:
     target, source = args[:2]
     if not isinstance(target, ComplexTensor):
-        raise absent("writing complex numbers to a real tensor")
+        return function(target, real_part(source))
     function(target.parts, as_complex(source).parts)
     return target
 
@@ -256,7 +271,7 @@ def _to(function: Callable, args: tuple, kwargs: dict) -> Any:
     result = conversion.to(z.parts, *others, **named) if others or named else z.parts
     if wanted:
         if wanted[0] not in REAL:
-            raise absent(f"to({wanted[0]!r}), which would lose the imaginary part,")
+            return conversion.to(real_part(make(result)), wanted[0])
         result = conversion.to(result, REAL[wanted[0]])
     return z if result is z.parts else make(result)
 
@@ -301,11 +316,11 @@ def _rules() -> dict[Callable, Rule]:
     enter(_einsum, "einsum")
     enter(_view, "view")
     enter(_where, "where")
-    enter(_pow, "pow")
-    enter(of_one(_magnitude), "abs absolute")
+    enter(power, "pow")
+    enter(of_one(magnitude), "abs absolute")
     enter(of_one(_angle), "angle")
     enter(of_one(_exp), "exp")
-    enter(of_one(lambda z: join(ops.log(_magnitude(z)), _angle(z))), "log")
+    enter(of_one(lambda z: join(ops.log(magnitude(z)), _angle(z))), "log")
     enter(of_one(lambda z: ops.pow(z, 0.5)), "sqrt")
     enter(of_one(lambda z: ops.mul(z, z)), "square")
     enter(of_one(lambda z: ops.div(1.0, z)), "reciprocal")

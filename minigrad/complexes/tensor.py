@@ -97,6 +97,10 @@ class ComplexTensor(Tensor, arms=False):
             raise RuntimeError("grad can be implicitly created only for real scalar outputs")
         api.backward(self.parts, view_as_real(gradient), *args, **kwargs)
 
+    def complex_array(self) -> np.ndarray:
+        """The numbers as NumPy's complex array, outside the graph."""
+        return values_of(self)
+
     def as_parameter(self, requires_grad: bool) -> Any:
         """`Parameter(self, requires_grad)`."""
         return make(self.parts.detach().requires_grad_(requires_grad), ComplexParameter)
@@ -125,8 +129,9 @@ class ComplexParameter(ComplexTensor, Parameter, arms=False):
 
 def absent(name: str) -> NotImplementedError:
     return NotImplementedError(
-        f"{name}: complex numbers were given, for which minigrad has only arithmetic, products, "
-        "sums, changes of shape and Fourier transforms; needed: the real and the imaginary part"
+        f"{name}: complex numbers were given, for which minigrad has arithmetic, products, sums, "
+        "elementary functions, changes of shape and Fourier transforms only; needed: the real and "
+        "the imaginary part"
     )
 
 
@@ -140,6 +145,9 @@ def make(parts: Any, cls: type = ComplexTensor) -> Any:
     t._live = dispatch.Live(Tensor)
     t.parts = parts
     return t
+
+
+ComplexTensor.of_parts = staticmethod(make)
 
 
 def from_array(array: np.ndarray) -> ComplexTensor:

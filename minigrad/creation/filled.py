@@ -142,6 +142,11 @@ def full(
             f"{size.__class__.__name__}"
         )
     shape = size_of("full", (size,))
+    if is_complex(dtype) or fill_value.__class__ is complex:
+        if dtype is None:
+            double = dtypes.get_default_dtype() is dtypes.float64
+            dtype = dtypes.complex128 if double else dtypes.complex64
+        return complex_filled(empty, shape, dtype, requires_grad, fill_value)
     value = _fill_value("full", fill_value)
     wanted = typed("full", dtype, device, out)
     if dtype is None and out is None:

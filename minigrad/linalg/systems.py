@@ -54,7 +54,7 @@ def inv(A: Any, *, out: Any = None) -> Any:
 
 def inverse(input: Any, *, out: Any = None) -> Any:
     """`linalg.inv`."""
-    return _inverse("linalg.inv", input, out)
+    return inv(input, out=out)
 
 
 def _inverse(name: str, x: Any, out: Any) -> Any:

@@ -19,8 +19,8 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import variable as _v
-from ..autograd.variable import set_requires_grad
-from ..backend import as_device, device
+from ..autograd.variable import Variable, set_requires_grad
+from ..backend import as_device, device, is_meta
 from ..size import Size
 from .names import class_named, path_of
 from .pickles import NotAllowed
@@ -55,6 +55,10 @@ def load(
     RuntimeError for a damaged file or one of another format; pickle.UnpicklingError for one that
     names what is not allowed.
     """
+    if isinstance(map_location, (str, device)) and is_meta(map_location):
+        return _without_memory(
+            load(f, "cpu", pickle_module, weights_only=weights_only, mmap=mmap, **ignored)
+        )
     if map_location is not None and not callable(map_location):
         places = map_location.values() if isinstance(map_location, dict) else (map_location,)
         for place in places:
@@ -92,6 +96,21 @@ def _opened(f: Any) -> Iterator[tuple[Any, str]]:
 
 class _Refused(Exception):
     """A file that is understood, but not accepted."""
+
+
+def _without_memory(value: Any) -> Any:
+    """A nest of what was read with tensors on device 'meta'."""
+    if isinstance(value, Variable):
+        moved = value.to("meta").requires_grad_(value.requires_grad)
+        return type(value)(moved) if class_named("Parameter") is type(value) else moved
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = _without_memory(value[key])
+    elif isinstance(value, list):
+        value[:] = [_without_memory(v) for v in value]
+    elif type(value) is tuple:
+        return tuple([_without_memory(v) for v in value])
+    return value
 
 
 def _read(stream: Any, mapped: bool, map_location: Any, code: bool) -> Any:

@@ -162,7 +162,7 @@ def _storage_id(key: Any, most: int) -> tuple[StorageKind, str, str, int]:
 
 
 def _native(raw: np.ndarray, kind: StorageKind, order: str) -> np.ndarray:
-    item = kind.dtype.itemsize
+    item = kind.dtype.itemsize // (1 + kind.dtype.is_complex)  # parts are swapped each
     if order not in ("little", "big"):
         raise UnpicklingError(f"byte order {order!r} is not known")
     if order == sys.byteorder or item == 1:

@@ -19,6 +19,7 @@ from .. import dtypes
 from ..attributes import Storage
 from ..autograd.variable import Variable
 from ..backend import device, layout, owner_of
+from ..dispatch import LogicalArray
 from ..size import Size
 from .names import name_of_class
 from .write import bytes_at, member
@@ -27,6 +28,7 @@ _STORAGES = {
     "float32": "FloatStorage", "float64": "DoubleStorage", "float16": "HalfStorage",
     "bfloat16": "BFloat16Storage", "uint8": "ByteStorage", "int8": "CharStorage",
     "int16": "ShortStorage", "int32": "IntStorage", "int64": "LongStorage", "bool": "BoolStorage",
+    "complex64": "ComplexFloatStorage", "complex128": "ComplexDoubleStorage",
 }  # fmt: skip
 
 
@@ -104,13 +106,25 @@ class _Pickler(_Base):
             return _name("collections", "OrderedDict"), (), state, None, iter(obj.items())
         return NotImplemented
 
+    def _meta(self, t: Any) -> tuple:
+        """A tensor without memory: its description."""
+        kind = _name("torch", dtypes.from_numpy(t._array.dtype).name)
+        parts = (kind, tuple(t.shape), tuple(t.stride()), t._fn is not None)
+        return _name("torch._utils", "_rebuild_meta_tensor_no_storage"), parts
+
     def _tensor(self, t: Any) -> tuple:
         array = t._array
+        if array.__class__ is LogicalArray:
+            if t.is_meta:
+                return self._meta(t)
+            if not t.dtype.is_complex:
+                raise TypeError("save: a tensor inside vmap was given; needed: its result")
+            array = t.complex_array()
         if any(s < 0 or s % array.itemsize for s in array.strides):
             array = array.copy()
         storage, offset = self._storage(array)
         kind = name_of_class(t.__class__)
-        grad = t._fn is not None
+        grad = t.requires_grad
         parts: tuple = (
             storage,
             offset,
@@ -138,7 +152,8 @@ class _Pickler(_Base):
         if array.size and at % item:  # not a whole number of elements: a storage of its own
             array = array.copy()
             return self._storage(array)
-        kind = dtypes.from_numpy(array.dtype).name
+        complex_numbers = array.dtype.kind == "c"
+        kind = array.dtype.name if complex_numbers else dtypes.from_numpy(array.dtype).name
         found = self.known.get(id(owner))
         if found is None:
             storage = _Bytes(_STORAGES[kind], len(self.storages), (high - low) // item)

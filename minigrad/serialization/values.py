@@ -19,6 +19,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import device, strided
+from ..creation import empty
 from ..size import Size
 from .allowed import allowed
 from .names import class_named
@@ -29,10 +30,17 @@ _STORAGES = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16",
     "BFloat16Storage": "bfloat16", "ByteStorage": "uint8", "CharStorage": "int8",
     "ShortStorage": "int16", "IntStorage": "int32", "LongStorage": "int64", "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
 }  # fmt: skip
+
+
+def _dtype(name: str) -> dtypes.dtype:
+    return getattr(dtypes, name) if name.startswith("complex") else dtypes.from_name(name)
+
+
 _DTYPES = {
-    **{d.name: d for d in map(dtypes.from_name, _STORAGES.values())},
+    **{d.name: d for d in map(_dtype, _STORAGES.values())},
     "half": dtypes.float16, "float": dtypes.float32, "double": dtypes.float64,
     "short": dtypes.int16, "int": dtypes.int32, "long": dtypes.int64,
 }  # fmt: skip
@@ -43,7 +51,7 @@ class StorageKind:
 
     def __init__(self, name: str):
         self.name = name
-        self.dtype = dtypes.from_name(_STORAGES[name])
+        self.dtype = _dtype(_STORAGES[name])
 
 
 class Memory:
@@ -108,12 +116,22 @@ def _tensor_v3(
 def _made(
     storage: Memory, dtype: dtypes.dtype, offset: Any, size: Any, stride: Any, grad: Any
 ) -> Any:
+    if dtype.is_complex:
+        numbers = importlib.import_module("minigrad.complexes")
+        array = view(storage.raw, np.dtype(dtype.name), offset, size, stride)
+        return numbers.from_array(array).requires_grad_(grad is True)
     t = _v.wrap(view(storage.raw, dtype.numpy, offset, size, stride))
     if grad is True:
         if not dtype.is_floating_point:
             raise UnpicklingError(f"a tensor of {dtype} requires grad")
         set_requires_grad(t, True)
     return t
+
+
+def _meta(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Any:
+    if not isinstance(dtype, dtypes.dtype) or not isinstance(size, tuple):
+        raise UnpicklingError("a tensor without memory has no dtype or no size")
+    return empty(_size(size), dtype=dtype, device="meta", requires_grad=requires_grad is True)
 
 
 def _parameter(data: Any, requires_grad: Any = True, hooks: Any = None, state: Any = None) -> Any:
@@ -240,6 +258,7 @@ _TABLE: dict[str, Callable] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor_v3,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch._tensor._rebuild_from_type_v2": _subclass,
@@ -375,7 +394,7 @@ def _refusal(full: str, code: bool) -> str:
     if full.startswith("torch._utils._rebuild") or full.endswith("Storage"):
         return f"it holds {full}, a kind of tensor that minigrad does not have"
     if full.startswith("torch.") and full[6:] in (
-        "complex32", "complex64", "complex128", "uint16", "uint32", "uint64", "quint8", "qint8",
+        "complex32", "uint16", "uint32", "uint64", "quint8", "qint8",
     ):  # fmt: skip
         return f"it holds {full}, which minigrad does not have"
     hint = f"minigrad.serialization.add_safe_globals([{full.rpartition('.')[2]}])"

@@ -15,6 +15,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.variable import Variable
 from ..backend import device
+from ..dispatch import LogicalArray
 from ..size import Size
 from .names import name_of_class
 
@@ -112,6 +113,12 @@ class _Writer:
         return number
 
     def _record(self, array: np.ndarray, where: str) -> int:
+        if array.__class__ is LogicalArray:
+            raise TypeError(
+                f"save: {where} is a tensor without an array of its own (complex, on device "
+                "'meta', or inside vmap); needed: a file in PyTorch's format (format='pt'), which "
+                "has the first two"
+            )
         try:
             kind = dtypes.from_numpy(array.dtype).name
         except TypeError:
