@@ -199,6 +199,12 @@ def is_pinned(array: Any) -> bool:
     return not on_gpu(array) and array.base is not None and _cuda[0]().is_pinned(array)
 
 
+def need_cpu(name: str, *arrays: Any) -> None:
+    """NotImplementedError for an operation that has no form for arrays on a GPU."""
+    if any(on_gpu(a) for a in arrays):
+        raise NotImplementedError(f"{name}: no GPU form yet; needed: tensors on the CPU (t.cpu())")
+
+
 def made(shape: tuple[int, ...], dtype: Any, where: device, value: Any = None) -> Any:
     """A new array on a CUDA device, filled with a value unless that is None."""
     return _cuda[0]().made(shape, dtype, where, value)

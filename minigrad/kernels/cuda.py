@@ -23,6 +23,7 @@ from .cuda_array import CudaArray, elsewhere, mixed, same_place
 from .cuda_forms import Forms
 from .cuda_library import library
 from .cuda_numpy import numpy as library_numpy
+from .cuda_numpy import seeing
 
 forms = Forms(cuda_compiled.table)
 
@@ -31,6 +32,8 @@ _EXCHANGED = (
     "bessel", "cpu", "distance", "factor", "gamma_integrals", "indexing", "normal", "places",
     "recurrent", "reduction", "sampling", "sorting", "sparse",
 )  # fmt: skip
+# Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
+_FAMILIES = ("plain",)
 _lock = threading.Lock()
 _awake = False
 
@@ -48,6 +51,8 @@ def wake() -> None:
     with _lock:
         if _awake:
             return
+        for family in _FAMILIES:
+            importlib.import_module(f"{__package__}.cuda_{family}")
         exchanged: dict[int, tuple[Any, Any]] = {}
         for name in _EXCHANGED:
             _exchange(name, exchanged)
@@ -74,6 +79,8 @@ def _rebind(exchanged: dict[int, tuple[Any, Any]]) -> None:
     for name, module in list(sys.modules.items()):
         if not name.startswith(root) or name.startswith(own) and name[len(own) :] not in _EXCHANGED:
             continue
+        if vars(module).get("np") is np and not name.startswith(own):
+            vars(module)["np"] = seeing
         for key, value in list(vars(module).items()):
             found = exchanged.get(id(value))
             if found is not None:

@@ -83,7 +83,7 @@ class CudaArray(NDArrayOperatorsMixin):
 
     def __init__(self, store: Any, dtype: np.dtype | None = None, base: Any = None):
         self.store = store
-        self.dtype = store.dtype if dtype is None else dtype
+        self.dtype = store.dtype if dtype is None else BFLOAT16 if dtype == BFLOAT16 else dtype
         self._base = base  # the array that owns the memory, for views
 
     # -- what it is ------------------------------------------------------------------------------
@@ -97,6 +97,7 @@ class CudaArray(NDArrayOperatorsMixin):
     data = property(lambda self: self.store.data)  # `data.ptr` is the address, for the kernels
     flags = property(lambda self: Flags(self.store.flags))
     base = property(lambda self: self._base)
+    flat = property(lambda self: self.ravel())
     T = property(lambda self: self.transpose())
 
     @property
@@ -297,7 +298,7 @@ def of_numpy(array: np.ndarray, index: int, blocking: bool = True) -> CudaArray:
     held = array.view(U16) if dtype == BFLOAT16 else array
     with cupy.cuda.Device(index):
         store = cupy.array(held, order="K", blocking=blocking)
-    return CudaArray(store, BFLOAT16 if dtype == BFLOAT16 else dtype)
+    return CudaArray(store, dtype)
 
 
 # -- CuPy's arrays and ours ------------------------------------------------------------------------
@@ -344,4 +345,4 @@ def empty(shape: Any, dtype: Any, index: int | None = None) -> CudaArray:
     else:
         with cupy.cuda.Device(index):
             store = cupy.empty(shape, held)
-    return CudaArray(store, BFLOAT16 if wanted == BFLOAT16 else wanted)
+    return CudaArray(store, wanted)

@@ -63,7 +63,8 @@ class _Call:
             value = value[()]
         if isinstance(value, np.generic):
             if value.dtype == BFLOAT16:
-                return float(value)
+                self.halves = True
+                return np.float32(value)
             self.others |= value.dtype.kind == "f"
         return value
 
@@ -115,11 +116,22 @@ def ufunc_call(ufunc: Any, method: str, inputs: tuple, out: Any, options: dict) 
         if name in _RUNNING:
             return function_call(getattr(np, _RUNNING[name]), inputs, options)
         return running(ufunc, *inputs, **options)
+    if method == "reduceat":
+        return _reduced_at(ufunc, *inputs, **options)
+    where = options.pop("where", True)
+    if where is not True:
+        result = np.where(where, ufunc(*inputs, **options), out[0])
+        out[0][...] = result.astype(out[0].dtype, copy=False)
+        return out[0]
     call = _Call()
-    given = [call.argument(v) for v in inputs]
     if method == "at":
-        getattr(cupy, name).at(inputs[0].store, *(index_for(v) for v in inputs[1:2]), *given[2:])
+        target = call.argument(inputs[0])
+        values = [call.argument(v) for v in inputs[2:]]
+        if not hasattr(getattr(cupy, name), "at"):
+            raise missing(f"{name}.at")
+        getattr(cupy, name).at(target, index_for(inputs[1]), *values)
         return None
+    given = [call.argument(v) for v in inputs]
     function = getattr(cupy, name, None)
     if method != "__call__" or function is None:
         raise missing(f"{name}.{method}" if method != "__call__" else name)
@@ -143,10 +155,13 @@ def ufunc_call(ufunc: Any, method: str, inputs: tuple, out: Any, options: dict) 
 
 def function_call(function: Any, args: tuple, kwargs: dict) -> Any:
     """A NumPy function of ours, by CuPy's of the same name."""
+    form = FORMS.get(function.__name__)
+    return by_name(function, args, kwargs) if form is None else form(*args, **kwargs)
+
+
+def by_name(function: Any, args: tuple, kwargs: dict) -> Any:
+    """CuPy's function of the same name."""
     name = function.__name__
-    form = FORMS.get(name)
-    if form is not None:
-        return form(*args, **kwargs)
     owner: Any = library().cupy
     home = getattr(function, "__module__", None) or "numpy"
     for part in home.split(".")[1:]:
@@ -155,7 +170,8 @@ def function_call(function: Any, args: tuple, kwargs: dict) -> Any:
     if target is None:
         raise missing(name)
     call = _Call(name in _MOVES)
-    out = kwargs.pop("out", None) if "out" in kwargs else None
+    kwargs = dict(kwargs)
+    out = kwargs.pop("out", None)
     given = [call.argument(v) for v in args]
     named = {k: call.argument(v) for k, v in kwargs.items()}
     result = call.result(target(*given, **named))
@@ -185,6 +201,19 @@ def running(ufunc: Any, x: Any, axis: int = 0, dtype: Any = None, out: Any = Non
     return y
 
 
+def _reduced_at(ufunc: Any, x: Any, starts: Any, axis: int = 0, dtype: Any = None) -> Any:
+    """`ufunc.reduceat` for starts that rise: each run's elements meet at the run's place."""
+    if not hasattr(getattr(library().cupy, ufunc.__name__), "at"):
+        raise missing(f"{ufunc.__name__}.reduceat")
+    n = x.shape[axis]
+    run = np.searchsorted(starts, np.arange(n, like=starts), side="right") - 1
+    rows = np.moveaxis(x, axis, 0)
+    first = rows[starts].astype(x.dtype if dtype is None else dtype)
+    result = first if ufunc is not np.add else np.zeros_like(first)
+    ufunc.at(result, run, rows)
+    return np.moveaxis(result, 0, axis)
+
+
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     """`numpy.copyto`."""
     if where is True:
@@ -193,31 +222,79 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     dst[...] = function_call(np.where, (where, src, dst), {}).astype(dst.dtype, copy=False)
 
 
-def _like(make: Any) -> Any:
-    """`numpy.zeros_like` and its kind."""
+def _like(value: Any) -> Any:
+    """`numpy.zeros_like` and its kind (None: arbitrary values)."""
 
-    def form(
-        a: Any, *values: Any, dtype: Any = None, order: str = "K", subok: bool = True,
-        shape: Any = None, **named: Any,
-    ) -> CudaArray:  # fmt: skip
-        values = (*values, *named.values())
-        wanted = a.dtype if dtype is None else np.dtype(dtype)
+    def form(a: Any, dtype: Any = None, order: str = "K", subok: Any = True, shape: Any = None):
+        wanted = np.dtype(a.dtype if dtype is None else dtype)
         held = U16 if wanted == BFLOAT16 else wanted
         cupy = library().cupy
         with cupy.cuda.Device(a.store.device.id):
             store = cupy.empty_like(a.store, dtype=held, order=order, shape=shape)
-        result = CudaArray(store, BFLOAT16 if wanted == BFLOAT16 else wanted)
-        if make is not None:
-            result.fill(*values) if values else result.fill(make)
+        result = CudaArray(store, wanted)
+        if value is not None:
+            result.fill(value)
         return result
 
     return form
 
 
+def _full_like(a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> CudaArray:
+    result = np.empty_like(a, *args, **kwargs)
+    result.fill(fill_value)
+    return result
+
+
+def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """`numpy.count_nonzero`, whose CuPy form keeps no dimensions."""
+    return (a != 0).sum(axis=axis, keepdims=keepdims)
+
+
+def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
+    """`numpy.repeat`, which CuPy has for one number alone: by the place that each element is of."""
+    if type(repeats) is not CudaArray:
+        return by_name(np.repeat, (a, repeats), {"axis": axis})
+    ends = np.cumsum(repeats)
+    numbers = np.arange(int(ends[-1]) if ends.size else 0, like=repeats)
+    places = np.searchsorted(ends, numbers, side="right")
+    if type(a) is not CudaArray:
+        a = np.asarray(a, like=repeats)
+    return np.take(a.reshape(-1) if axis is None else a, places, axis=axis or 0)
+
+
+def _extreme(name: str, pair: Any) -> Any:
+    """`numpy.max` or `min` with `initial`."""
+    plain = getattr(np, name)
+
+    def form(
+        a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None
+    ):
+        axes = tuple(range(a.ndim)) if axis is None else axis
+        sizes = [a.shape[d] for d in (axes if isinstance(axes, tuple) else (axes,))]
+        if initial is not None and 0 in sizes:
+            kept = np.sum(a, axis=axes, keepdims=keepdims, dtype=np.int8).shape
+            result = np.full(kept, initial, a.dtype, like=a)
+        else:
+            result = by_name(plain, (a,), {"axis": axis, "keepdims": keepdims})
+            result = result if initial is None else pair(result, initial)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+    return form
+
+
 FORMS: dict[str, Any] = {
+    "amax": _extreme("max", np.maximum),
+    "amin": _extreme("min", np.minimum),
     "copyto": _copyto,
+    "count_nonzero": _count_nonzero,
+    "max": _extreme("max", np.maximum),
+    "min": _extreme("min", np.minimum),
+    "repeat": _repeat,
     "empty_like": _like(None),
-    "full_like": _like(0),
+    "full_like": _full_like,
     "ones_like": _like(1),
     "zeros_like": _like(0),
     "shape": lambda x: x.shape,

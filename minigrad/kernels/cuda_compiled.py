@@ -13,6 +13,7 @@ import numpy as np
 from . import _C
 from .cuda_array import CudaArray
 from .cuda_array import empty as _empty
+from .cuda_calls import missing
 
 # What does not compute with arrays on a GPU: settings, and the state of random numbers.
 _SAME = frozenset((
@@ -22,8 +23,30 @@ _SAME = frozenset((
 ))  # fmt: skip
 
 
+# Whose callers compute otherwise when they return None (or, of those that say so, False).
+_MAY_DECLINE = frozenset((
+    "arg_extremum", "argsort", "attention", "attention_backward", "batch_norm",
+    "batch_norm_backward", "binary", "compare", "cross_entropy", "cross_entropy_backward",
+    "extremum", "fast_embedding", "fast_gather", "fast_join", "fast_put", "fast_scatter",
+    "fast_take", "flip", "gather", "group_norm", "group_norm_backward", "join", "layer_norm",
+    "layer_norm_backward", "lerp_tensors", "linear", "log_softmax", "log_softmax_backward",
+    "matmul", "nll", "pad", "pad_backward", "pair_loss", "pair_loss_backward", "philox_dropout",
+    "put", "recurrent", "recurrent_backward", "reduce", "repeat", "repeat_each",
+    "repeat_each_backward", "rms_norm", "rms_norm_backward", "roll", "scale_tensors", "scan",
+    "search", "select", "softmax", "softmax_backward", "sort", "take", "tensor_norms", "triangle",
+    "unary", "var_mean", "where", "write_rows",
+))  # fmt: skip
+
+
 def _declines(*args: Any) -> None:
     """There is no such kernel: the caller does it otherwise."""
+
+
+def _missing(name: str) -> Any:
+    def function(*args: Any) -> Any:
+        raise missing(name)
+
+    return function
 
 
 class Table:
@@ -37,48 +60,56 @@ class Table:
             raise AttributeError(name)
         if name in self._functions:
             return self._functions[name]
-        return getattr(_C, name) if name in _SAME else _declines
-
-    def add(self, function: Any) -> Any:
-        """Enters a function under its name."""
-        self._functions[function.__name__] = function
-        return function
+        if name in _SAME:
+            return getattr(_C, name)
+        return _declines if name in _MAY_DECLINE or name.endswith("_step") else _missing(name)
 
 
 table = Table()
 
 
-@table.add
+def define(function: Any) -> Any:
+    """Enters a function into the table, under its name."""
+    return define_as(function.__name__, function)
+
+
+def define_as(name: str, function: Any) -> Any:
+    """Enters a function into the table."""
+    table._functions[name] = function
+    return function
+
+
+@define
 def empty(shape: tuple, dtype: np.dtype) -> CudaArray:
     """An array with arbitrary values on the current device."""
     return _empty(shape, dtype)
 
 
-@table.add
+@define
 def empty_like(x: CudaArray) -> CudaArray:
     """An array with arbitrary values, of the shape and type of another, in C order."""
     return _empty(x.shape, x.dtype, x.store.device.id)
 
 
-@table.add
+@define
 def cast(out: CudaArray, src: CudaArray) -> None:
     """Writes src into out, of the same shape, in out's type."""
     out[...] = src
 
 
-@table.add
+@define
 def convert(x: CudaArray, dtype: np.dtype) -> CudaArray:
     """A copy in C order of another type."""
     return x.astype(dtype, "C")
 
 
-@table.add
+@define
 def copy(x: CudaArray) -> CudaArray:
     """A copy in C order."""
     return x.copy("C")
 
 
-@table.add
+@define
 def expand(x: CudaArray, shape: tuple) -> Any:
     """A view with dimensions of size 1 repeated."""
     return np.broadcast_to(x, shape)

@@ -230,12 +230,12 @@ def isnan(x: Any) -> Any:
 
 def isinf(x: Any) -> Any:
     """Whether x is infinite."""
-    return np.isinf(x) if x.dtype.kind in "fV" else np.zeros(x.shape, np.bool_)
+    return np.isinf(x) if x.dtype.kind in "fV" else np.zeros_like(x, np.bool_, order="C")
 
 
 def isfinite(x: Any) -> Any:
     """Whether x is neither infinite nor NaN."""
-    return np.isfinite(x) if x.dtype.kind in "fV" else np.ones(x.shape, np.bool_)
+    return np.isfinite(x) if x.dtype.kind in "fV" else np.ones_like(x, np.bool_, order="C")
 
 
 def isposinf(x: Any) -> Any:
@@ -250,7 +250,7 @@ def isneginf(x: Any) -> Any:
 
 def isreal(x: Any) -> Any:
     """True: there are no complex arrays."""
-    return np.ones(x.shape, np.bool_)
+    return np.ones_like(x, np.bool_, order="C")
 
 
 # -- one operand -----------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ def cross_entropy_backward(
     if smoothing:
         hit = hit * a.dtype.type(1 - smoothing)
         total = c if w is None else widen(w).sum()
-        amount = hit + g * a.dtype.type(smoothing / c * total)
+        amount = hit + g * np.asarray(smoothing / c * total, a.dtype)
     d = a - lse[:, None]
     np.exp(d, out=d)
     d *= amount[:, None]

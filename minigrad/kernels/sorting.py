@@ -85,7 +85,9 @@ def numpy_ranked(x: Any, dim: int, which: int, rank: int = 0) -> Any:
         if which == MEDIAN:
             place = np.where(numbers < n, numbers, place)
     shape = [1 if d == dim else size for d, size in enumerate(x.shape)]
-    return np.take_along_axis(numpy_argsort(x, dim), np.broadcast_to(place, shape), axis=dim)
+    return np.take_along_axis(
+        numpy_argsort(x, dim), np.broadcast_to(np.asarray(place), shape), axis=dim
+    )
 
 
 def middle(x: Any, which: int) -> Any:

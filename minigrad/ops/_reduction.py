@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..backend import as_array
+from ..backend import as_array, device_of, move
 from ..exchange import code_of
 from ..kernels import cpu
 from ..kernels._quiet import quiet
@@ -150,8 +150,11 @@ def restore(value: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
 
 
 def constant(like: Any, array: Any) -> Any:
-    """An array as an operand of `like`: as it is, or as a tensor beside a tensor."""
-    return _v.wrap(as_array(array)) if isinstance(like, Variable) else array
+    """An array as an operand of `like`: as it is, or as a tensor beside a tensor, on its device."""
+    array = as_array(array)
+    if not isinstance(like, Variable):
+        return move(array, device_of(like))
+    return _v.wrap(move(array, device_of(like._array)))
 
 
 def divided(value: Any, number: float) -> Any:
@@ -269,7 +272,7 @@ class Shift(Node):
 
     def forward(self, x: Any, dim: int, n: int, number: float) -> Any:
         self.dim, self.n = dim, n
-        result = np.full(x.shape, number, x.dtype)
+        result = np.full(x.shape, number, x.dtype, like=x)
         at = (slice(None),) * dim
         size = x.shape[dim]
         if abs(n) < size:

@@ -201,7 +201,7 @@ class MaxUnpool(Node):
     def forward(self, x: Any, index: Any, window: Window) -> Any:
         self.where, self.window = index, window
         n, c, *size = window.x
-        out = np.zeros((n, c, math.prod(size)), x.dtype)
+        out = np.zeros((n, c, math.prod(size)), x.dtype, like=x)
         count = math.prod(window.out[2:])
         index = index.reshape(n, c, count)
         np.put_along_axis(out, index, x.reshape(n, c, count), axis=2)

@@ -71,7 +71,7 @@ class ScaledDotProductAttention(Node):
         """The attention in differentiable ops."""
         s = mul(matmul(q, transpose(k, -1, -2)), self.scale)
         if self.causal:
-            allowed = np.tri(*s._array.shape[-2:], dtype=np.bool_)
+            allowed = np.tri(*s._array.shape[-2:], dtype=np.bool_, like=s._array)
             s = add(s, _v.wrap(_penalty(allowed, s._array.dtype)))
         if mask is not None:
             if mask._array.dtype == np.bool_:

@@ -60,7 +60,7 @@ class Bags(Node):
         bag = _bag_of(self.bounds)
         if values is None:
             dtype = grad.dtype if isinstance(grad, np.ndarray) else grad._array.dtype
-            values = np.ones(len(bag), dtype)
+            values = np.ones(len(bag), dtype, like=bag)
             if self.mean:
                 values = (1 / np.maximum(np.diff(self.bounds), 1)).astype(dtype)[bag]
         if self.sparse and goes_to_leaf(self):
@@ -123,7 +123,7 @@ def _taken_rows(grad: Any, ids: Any, bag: Any, values: Any, rows: int) -> Any:
 
 def _bag_of(bounds: Any) -> Any:
     """The number of the bag of each sample."""
-    return np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    return np.repeat(np.arange(len(bounds) - 1, like=bounds), np.diff(bounds))
 
 
 def _check_types(ids: Any, offsets: Any, weight: Any, per_sample: Any) -> None:
@@ -180,9 +180,9 @@ def _maxima(rows: Any, bag: Any, bags: int) -> Any:
     """The largest row elements of each bag, the first of equal ones; 0 for an empty bag."""
     counts = np.bincount(bag, minlength=bags)
     if not len(bag):
-        return _v.wrap(np.zeros((bags, rows.shape[1]), rows._array.dtype))
+        return _v.wrap(np.zeros((bags, rows.shape[1]), rows._array.dtype, like=bag))
     starts = np.cumsum(counts) - counts
-    step = np.arange(counts.max())
+    step = np.arange(int(counts.max()), like=bag)
     position = np.minimum(starts[:, None] + step, len(bag) - 1)  # (bags, longest)
     values = rows._array[position]
     values[step >= counts[:, None]] = -np.inf
@@ -204,7 +204,7 @@ def _flat(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any]:
             )
         if not ids.shape[1]:
             raise RuntimeError("step must be nonzero")
-        starts = np.arange(ids.shape[0], dtype=ids.dtype) * ids.shape[1]
+        starts = np.arange(ids.shape[0], dtype=ids.dtype, like=ids) * ids.shape[1]
         flat = None if per_sample is None else reshape(per_sample, (ids.size,))
         return ids.reshape(-1), starts, flat
     if ids.ndim != 1:

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..backend import need_cpu
 from ..kernels import cpu
 from ._nn import REDUCTIONS, need_tensor, reduced, torch_name
 from .arith import div
@@ -25,6 +26,7 @@ class CtcLoss(Node):
     fresh = True
 
     def forward(self, log_probs: Any, targets: Any, lengths: tuple, blank: int) -> Any:
+        need_cpu("ctc_loss", log_probs, targets)
         self.lengths, self.blank = lengths, blank
         loss, self.kept = cpu.ctc_loss(log_probs, targets, *lengths, blank)
         return loss
@@ -61,6 +63,7 @@ def _lengths(name: str, value: Any, batch: int) -> Any:
 
 def _padded(targets: Any, lengths: Any, batch: int) -> Any:
     """Targets as (N, S), from that or from one sample after the other."""
+    need_cpu("ctc_loss", targets, lengths)
     longest = int(lengths.max(initial=0))
     if targets.ndim == 1:
         if targets.size != lengths.sum():

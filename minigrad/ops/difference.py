@@ -46,7 +46,7 @@ class DiffBack(Node):
         self.dim = dim
         at = (slice(None),) * dim
         size = x.shape[dim]
-        result = np.zeros((*x.shape[:dim], size + 1, *x.shape[dim + 1 :]), x.dtype)
+        result = np.zeros((*x.shape[:dim], size + 1, *x.shape[dim + 1 :]), x.dtype, like=x)
         result[(*at, slice(1, None))] = x
         result[(*at, slice(0, size))] -= x
         return result

@@ -176,11 +176,11 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     if not x.size:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return _v.wrap(np.zeros((*x.shape, num_classes), np.int64))
+        return _v.wrap(np.zeros((*x.shape, num_classes), np.int64, like=x))
     if x.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:
         num_classes = int(x.max()) + 1
     elif num_classes <= x.max():
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return _v.wrap((x[..., None] == np.arange(num_classes)).astype(np.int64))
+    return _v.wrap((x[..., None] == np.arange(num_classes, like=x)).astype(np.int64))

@@ -60,9 +60,9 @@ def _places(starts: list, size: tuple[int, ...], kernel: tuple[int, ...]) -> Any
     `starts` holds (N, C, windows) of each axis: where the windows begin along it.
     """
     n, c = starts[0].shape[:2]
-    places = np.zeros((n, c, 1, 1), np.int64)
+    places = np.zeros((n, c, 1, 1), np.int64, like=starts[0])
     for start, length, taps in zip(starts, size, kernel):
-        axis = start[:, :, :, None] + np.arange(taps)  # (N, C, windows, taps)
+        axis = start[:, :, :, None] + np.arange(taps, like=start)  # (N, C, windows, taps)
         grown = places[:, :, :, None, :, None] * length + axis[:, :, None, :, None, :]
         shape = (n, c, places.shape[2] * start.shape[2], places.shape[3] * taps)
         places = grown.reshape(shape)
@@ -72,10 +72,10 @@ def _places(starts: list, size: tuple[int, ...], kernel: tuple[int, ...]) -> Any
 @quiet
 def _starts(sample: Any, size: int, windows: int, kernel: int) -> Any:
     """Where the windows begin along an axis: (N, C, windows) for samples (N, C) of [0, 1)."""
-    starts = np.full((*sample.shape, windows), size - kernel, np.int64)
+    starts = np.full((*sample.shape, windows), size - kernel, np.int64, like=sample)
     if windows > 1:
         alpha = np.asarray(size - kernel, sample.dtype) / np.asarray(windows - 1, sample.dtype)
-        steps = np.arange(windows - 1, dtype=np.int64).astype(sample.dtype)
+        steps = np.arange(windows - 1, dtype=np.int64, like=sample).astype(sample.dtype)
         at = sample[..., None]
         starts[..., :-1] = ((steps + at) * alpha).astype(np.int64) - (at * alpha).astype(np.int64)
     return starts

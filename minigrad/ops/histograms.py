@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes, return_types
 from ..autograd.record import apply
 from ..autograd.variable import Variable
+from ..backend import need_cpu
 from ..dtypes import type_name
 from ..kernels.cpu import widened
 from ._operands import write_each
@@ -118,6 +119,7 @@ def _check_type(x: Any, bins: list, range: Any) -> None:
 
 def _count(x: Any, bins: list, range: Any, weight: Any, density: bool) -> tuple[Any, list]:
     """The counts (or weights, or densities) in all combinations of bins, and the edges."""
+    need_cpu("histogram", x)
     values = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(0, x.shape[-1])
     w = _weights(weight, x)
     _check_type(x, bins, range)

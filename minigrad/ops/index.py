@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..backend import move, on_gpu
 from ..dtypes import type_name
 from ..kernels import cpu, places
 from ..kernels.indexing import add_rows
@@ -42,8 +43,14 @@ def key_of(indices: Any, positions: tuple[int, ...]) -> tuple:
     return tuple(key)
 
 
+def beside(x: Any, indices: Any) -> Any:
+    """Index arrays on the device of x, as PyTorch takes those of the CPU for all devices."""
+    return [move(i, x.place) for i in indices] if on_gpu(x) else indices
+
+
 def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
     """The elements of an array at index arrays for the dimensions `positions`, as a copy."""
+    indices = beside(x, indices)
     if len(positions) == 1:
         taken = cpu.take_rows(x, positions[0], indices[0], True)
         if taken is not None:
@@ -103,6 +110,7 @@ def _front(positions: tuple[int, ...]) -> int:
 
 def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple) -> Any:
     """A copy of `x` (zeros if None) of the given shape, with values added at the index arrays."""
+    indices = beside(values, indices)
     if len(positions) == 1:
         given = shape if x is None else x
         added = cpu.put_rows(given, positions[0], indices[0], values, False, True, True)
@@ -115,13 +123,13 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
     many = np.broadcast_shapes(*[i.shape for i in indices])
     at, m = _front(positions), len(many)
     rows = np.moveaxis(values, range(at, at + m), range(m)).reshape(-1, k if k else 1)
-    linear = np.zeros(many, np.int64)
+    linear = np.zeros(many, np.int64, like=values)
     for i, size in zip(indices, sizes):
         if rows.size and ((i < -size) | (i >= size)).any():  # nothing to add: nothing to check
             raise index_error(shape, indices, positions)  # type: ignore[misc]
         linear = linear * size + np.where(i < 0, i + size, i)
     if x is None:
-        out = np.zeros((n, k), values.dtype)
+        out = np.zeros((n, k), values.dtype, like=values)
     else:
         out = np.array(x.transpose(order), order="C").reshape(n, k)
     if rows.size and k:
@@ -183,6 +191,7 @@ class IndexPut(Node):
             places = result_shape(x.shape, indices, self.positions)
             return accumulate(x, x.shape, np.broadcast_to(values, places), indices, self.positions)
         if len(indices) == 1:
+            indices = beside(x, indices)
             out = cpu.put_rows(x, self.positions[0], indices[0], values, False, True, False)
             if out is not None:
                 return out

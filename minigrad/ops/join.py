@@ -190,8 +190,8 @@ def block_diag(*tensors: Any) -> Any:
     rows = []
     for i, x in enumerate(given):
         height, dtype = array_arg("block_diag", x).shape[0], array_arg("block_diag", x).dtype
-        left = _v.wrap(np.zeros((height, sum(widths[:i])), dtype))
-        right = _v.wrap(np.zeros((height, sum(widths[i + 1 :])), dtype))
+        left = _v.wrap(np.zeros((height, sum(widths[:i])), dtype, like=x._array))
+        right = _v.wrap(np.zeros((height, sum(widths[i + 1 :])), dtype, like=x._array))
         rows.append(cat([left, x, right], 1))
     return cat(rows, 0)
 

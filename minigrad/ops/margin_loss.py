@@ -273,7 +273,7 @@ def gaussian_nll_loss(
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = constant(np.full(x.shape, var, x.dtype))
+        var = constant(np.full(x.shape, var, x.dtype, like=x))
     v = need_tensor("gaussian_nll_loss", "var", var)
     if _less(v, 0).any():
         raise ValueError("var has negative entry/entries")
@@ -345,7 +345,7 @@ def multi_margin_loss(
         raise RuntimeError(f"expected scalar type Long but found {torch_name(t)}")
     if t.size and (t.min() < 0 or t.max() >= channels):
         raise RuntimeError("target out of range")
-    own = t.reshape(rows, 1) == np.arange(channels)
+    own = t.reshape(rows, 1) == np.arange(channels, like=t)
     table = input.reshape(rows, channels)
     score = sum(where(constant(own), table, constant(np.zeros((), x.dtype))), 1, True)
     gap = clamp_min(add(sub(table, score), margin), 0.0)

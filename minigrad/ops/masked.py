@@ -154,7 +154,7 @@ class Leading(Node):
 
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         self.count = x.size
-        out = np.zeros(shape, x.dtype)
+        out = np.zeros(shape, x.dtype, like=x)
         out.reshape(-1)[: x.size] = x
         return out
 
@@ -197,7 +197,7 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
         if out is not None:
             raise RuntimeError("nonzero does not support the out kwarg when as_tuple is True")
         return tuple([_v.wrap(np.ascontiguousarray(f)) for f in found])
-    places = np.stack(found, 1) if x.ndim else np.zeros((found[0].size, 0), np.int64)
+    places = np.stack(found, 1) if x.ndim else np.zeros((found[0].size, 0), np.int64, like=x)
     result = _v.wrap(places)
     return result if out is None else write_exact("nonzero", out, result, input)
 
@@ -215,5 +215,5 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return _v.wrap(np.zeros(0, x.dtype))
+        return _v.wrap(np.zeros(0, x.dtype, like=x))
     return take_at(input, [combination_indices(x.size, r, with_replacement)], (0,))

@@ -164,7 +164,7 @@ def aminmax(
 def _first(find: Any, x: Any, dim: int) -> Any:
     """The index of the first extremum of each row; the dimension is kept."""
     if x.ndim == 0:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=x)
     return np.expand_dims(np.asarray(find(cpu.widened(x), axis=dim), np.int64), dim)
 
 

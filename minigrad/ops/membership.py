@@ -61,7 +61,9 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = No
     n = whole("nonzero_static(): size", size)
     if n < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
-    result = np.full((n, x.ndim), whole("nonzero_static(): fill_value", fill_value), np.int64)
+    result = np.full(
+        (n, x.ndim), whole("nonzero_static(): fill_value", fill_value), np.int64, like=x
+    )
     if x.ndim:
         found = np.argwhere(x != 0)[:n]
         result[: len(found)] = found

@@ -51,7 +51,7 @@ def multilabel_margin_loss(
     listed = np.logical_and.accumulate(labels >= 0, axis=1)
     width = int(listed.sum(1).max(initial=0))
     labels, listed = np.where(listed, labels, 0)[:, :width], listed[:, :width]
-    right = np.zeros((rows, classes), bool)
+    right = np.zeros((rows, classes), bool, like=listed)
     right[np.nonzero(listed)[0], labels[listed]] = True
     table = reshape(input, (rows, classes))
     own = gather(table, 1, _v.wrap(labels))  # (N, listed)

@@ -106,15 +106,15 @@ def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
     """(`dropout`, the mask of the elements that stayed)."""
     x = array_arg("native_dropout", input)
     if not x.size:  # PyTorch's mask is then of the input's type
-        return clone(input), _v.wrap(np.empty(x.shape, x.dtype))
+        return clone(input), _v.wrap(np.empty(x.shape, x.dtype, like=x))
     if train is False:
-        return clone(input), _v.wrap(np.ones(x.shape, np.bool_))
+        return clone(input), _v.wrap(np.ones(x.shape, np.bool_, like=x))
     if x.dtype.kind not in "fV":
         raise RuntimeError(
             "native_dropout: result type Float can't be cast to the desired output type "
             f"{type_name(dtypes.from_numpy(x.dtype))}"
         )
-    scale = dropout(_v.wrap(np.ones(x.shape, x.dtype)), p, True)
+    scale = dropout(_v.wrap(np.ones(x.shape, x.dtype, like=x)), p, True)
     return mul(input, scale), _v.wrap(array_of(scale) != 0)
 
 

@@ -308,7 +308,7 @@ def repeat_interleave(
         if x.dtype.kind != "i" or x.ndim != 1:
             raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
         _check_repeats(x)
-        return _v.wrap(np.repeat(np.arange(x.size), x))
+        return _v.wrap(np.repeat(np.arange(x.size, like=x), x))
     if dim is None:
         input, dim = reshape(input, (x.size,)), 0
         x = array_of(input)
@@ -330,7 +330,7 @@ def repeat_interleave(
             return apply(RepeatEach, (input,), times, d)
         r = np.asarray([times])
     _check_repeats(r)
-    index = np.repeat(np.arange(n), r if r.size == n else int(r[0]))
+    index = np.repeat(np.arange(n, like=r), r if r.size == n else int(r[0]))
     if output_size is not None and output_size != index.size:
         raise RuntimeError(
             f"repeat_interleave: output_size {output_size} given; the repeats sum up to "

@@ -122,7 +122,7 @@ def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
         if power:
             input = matmul(input, input)
     if result is None:
-        identity = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape).copy()
+        identity = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype, like=x), x.shape).copy()
         result = _v.wrap(identity) if isinstance(input, Variable) else identity
         if x.dtype.kind in "fV":  # still a result of the input
             result = where(constant(input, np.zeros((), bool)), input, result)

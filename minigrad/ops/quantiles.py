@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import modes
 from ..autograd.naming import named
 from ..autograd.variable import Variable
+from ..backend import device_of, move
 from ._reduction import check_flag, constant, finish, is_float, one_dim, renamed, take_along
 from ._shape import array_arg, array_of
 from .arith import add, mul, sub
@@ -91,7 +92,7 @@ def _quantile(
     check_flag(name, keepdim)
     ndim = x.ndim
     d = 0 if dim is None else one_dim(name, dim, ndim)
-    points = _check(x, q, interpolation)
+    points = move(_check(x, q, interpolation), device_of(x))
     if dim is None or ndim == 0:
         input, x = reshape(input, (x.size,)), x.reshape(x.size)
     ordered = sort(input, d)[0]
@@ -120,7 +121,7 @@ def _quantile(
     if interpolation in ("linear", "midpoint"):
         above = take_along(ordered, np.ceil(ranks).astype(np.int64), d, "Gather", repeats=True)
         if interpolation == "midpoint":
-            weight = constant(result, np.full(shape, 0.5, x.dtype))
+            weight = constant(result, np.full(shape, 0.5, x.dtype, like=x))
         elif isinstance(q, Variable) and q.requires_grad and modes.is_grad_enabled():
             rank = mul(reshape(q, column), constant(q, np.asarray(last, x.dtype)))
             weight = sub(rank, constant(q, below.astype(x.dtype)))

@@ -85,8 +85,8 @@ class Recurrent(Node):
         batch, width = int(self.sizes[0]), w_hh._array.shape[1]
         hidden = w_ih._array.shape[0] // (1, 1, 4, 3)[self.mode]
         dtype = x._array.dtype
-        h = _v.wrap(np.zeros((batch, width), dtype)) if h0 is None else h0
-        c = _v.wrap(np.zeros((batch, hidden), dtype)) if c0 is None else c0
+        h = _v.wrap(np.zeros((batch, width), dtype, like=x._array)) if h0 is None else h0
+        c = _v.wrap(np.zeros((batch, hidden), dtype, like=x._array)) if c0 is None else c0
         pieces = {}
         for start, rows, _, _ in plan(self.sizes, self.reverse):
             given = linear(narrow(x, 0, start, rows), w_ih, b_ih)

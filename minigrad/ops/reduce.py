@@ -325,7 +325,9 @@ class LogSumExp(Node):
         wide = cpu.widened(x)
         if x.size == 0:
             shape = [n for i, n in enumerate(x.shape) if i not in axes]
-            return np.full(kept_shape(x.shape, axes) if keepdim else shape, -np.inf, x.dtype)
+            return np.full(
+                kept_shape(x.shape, axes) if keepdim else shape, -np.inf, x.dtype, like=x
+            )
         peak = np.asarray(cpu.maximum_reduce(wide, axis=axes, keepdims=True))
         peak = np.where(np.isinf(peak), peak.dtype.type(0), peak)
         total = cpu.total(cpu.exp(cpu.sub(wide, peak)), axes, keepdim)
@@ -424,7 +426,7 @@ class Trace(Node):
 
     def backward(self, grad: Any) -> Any:
         """grad on the diagonal, 0 elsewhere."""
-        eye = np.eye(*self.shape, dtype=array_of(grad).dtype)
+        eye = np.eye(*self.shape, dtype=array_of(grad).dtype, like=array_of(grad))
         return mul(grad, constant(grad, eye))
 
 

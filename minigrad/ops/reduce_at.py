@@ -110,7 +110,7 @@ def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self
 
 def _counts(shape: tuple, index: Any, dim: int, include_self: bool) -> Any:
     """How many values go into each place of a mean (1 where there are none)."""
-    count = np.ones(shape) if include_self else np.zeros(shape)
+    count = np.full(shape, 1.0 if include_self else 0.0, like=index)
     return np.maximum(cpu.scatter(count, dim, index, np.ones(()), True), 1)
 
 
@@ -159,7 +159,7 @@ def _product_gradients(
     full = masked_fill(x, x_zero, 1)
     others = apply(ScatterReduce, (full, i, src), dim, "prod", include_self)
     d_x = div(mul(grad, others), full)
-    zeros = np.zeros(array_of(x).shape, np.int64)
+    zeros = np.zeros_like(array_of(x), np.int64, order="C")
     np.add.at(zeros, grid(i, dim), src_zero.astype(np.int64))
     lone = src_zero & (np.take_along_axis(_fit(zeros, i, dim), i, dim) == 1)
     without = apply(ScatterReduce, (x, i, masked_fill(src, lone, 1)), dim, "prod", include_self)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..backend import device_of, move
 from ..kernels import cpu
 from ._nn import need_tensor, torch_name
 from ._taps import Taps, taps
@@ -58,9 +59,10 @@ def _resampled(x: Any, plan: tuple) -> Any:
     if dtype.kind == "u" and not exact:
         return _resampled_bytes(x, plan)
     narrow = dtype.itemsize < 4 and not exact
-    out = x.astype(np.float32) if narrow else x
+    out, where = x.astype(np.float32) if narrow else x, device_of(x)
     for axis, step, _ in sorted(plan, key=_growth):
-        out = cpu.resample(out, axis, step.index, None if step.plain else step.weight)
+        weight = None if step.plain else move(step.weight, where)
+        out = cpu.resample(out, axis, move(step.index, where), weight)
     if out is x:
         return x.copy()
     return out.astype(dtype) if narrow else out

@@ -106,10 +106,10 @@ def _moved(x: Any, source: tuple, target: tuple, sums: bool = False) -> Any:
     low = min(source[2], target[2])
     count = max(_span(*v[:2]) + v[2] for v in (source, target)) - low
     wide = np.dtype(np.float32) if x.dtype.itemsize == 2 else x.dtype
-    memory = np.zeros(count, wide)
+    memory = np.zeros(count, wide, like=x)
     put, taken = [_places(size, stride, start - low) for size, stride, start in (source, target)]
     np.add.at(memory, np.broadcast_to(put, x.shape), x.astype(wide))
-    shared = np.zeros(count, wide)
+    shared = np.zeros(count, wide, like=x)
     one = taken if sums else put
     np.add.at(shared, one, 1)
     memory /= np.maximum(shared, 1)

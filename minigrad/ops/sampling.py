@@ -12,11 +12,13 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..backend import device_of, move
 from ..kernels import cpu, sampling
 from ..kernels._quiet import quiet
 from ._nn import composed_grads, need_tensor, torch_name
 from ._operands import to_dtype
-from ._shape import expand
+from ._reduction import constant
+from ._shape import array_of, expand
 from .arith import mul, rsub, sub
 from .gathered import gathered_sums
 from .join import stack
@@ -71,8 +73,7 @@ class Placed(Node):
 
     def backward(self, grad: Any) -> Any:
         """grad times the slope."""
-        slope = self.slope
-        return mul(grad, slope if isinstance(grad, np.ndarray) else _v.wrap(slope))
+        return mul(grad, constant(grad, np.asarray(self.slope, array_of(grad).dtype)))
 
 
 def _unnormalized(g: Any, size: int, align: bool) -> tuple[Any, float]:
@@ -132,7 +133,7 @@ def _nearest_taps(at: Any, size: int) -> tuple[list, list]:
     """The nearest neighbour; its weight depends on the coordinate with a gradient of 0."""
     x = at._array
     place, inside = _in_image(np.rint(x), size)
-    return [place], [apply(Placed, (at,), inside.astype(x.dtype), np.zeros((), x.dtype))]
+    return [place], [apply(Placed, (at,), inside.astype(x.dtype), np.zeros((), x.dtype, like=x))]
 
 
 def _polynomial(part: Any) -> list:
@@ -336,7 +337,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     lines = [_base(n, bool(align_corners), dtype) for n in size[2:]]
     axes = [*np.meshgrid(*lines, indexing="ij")[::-1], np.ones(size[2:], dtype)]
     points = np.stack([a.reshape(-1) for a in axes], 1).astype(t.dtype)
-    base = expand(_v.wrap(points), (size[0], *points.shape))
+    base = expand(_v.wrap(move(points, device_of(t))), (size[0], *points.shape))
     return reshape(matmul(base, transpose(theta, 1, 2)), (size[0], *size[2:], d))
 
 

@@ -198,7 +198,7 @@ def _record(name: str, pick: Any, input: Any, dim: Any, out: Any) -> Any:
     d = one_dim(name, dim, x.ndim)
     wide = widened(np.atleast_1d(x))
     best = pick(wide, axis=d)
-    position = np.arange(wide.shape[d]).reshape((-1,) + (1,) * (wide.ndim - 1 - d))
+    position = np.arange(wide.shape[d], like=wide).reshape((-1,) + (1,) * (wide.ndim - 1 - d))
     reached = (wide == best) | (wide != wide)
     index = np.maximum.accumulate(np.where(reached, position, 0), axis=d).reshape(x.shape)
     values = take_along(input, index, d, name.capitalize(), repeats=True)

@@ -170,7 +170,7 @@ def gather(
     check_bounds(i, d, size_at(input, d))
     if not i.size:
         flat = reshape(input, (array_of(input).size,))
-        nothing = np.zeros(0, np.int64)
+        nothing = np.zeros(0, np.int64, like=i)
         result = reshape(apply(Gather, (flat, nothing), 0), i.shape)
     else:
         result = reshape_like(apply(Gather, (as_1d(input), as_1d(index)), d), i.shape)

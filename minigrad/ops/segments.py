@@ -116,9 +116,9 @@ def segment_reduce(
     d, rest = len(lead), x.shape[len(lead) + 1 :]
     shape = (*lead, segments, *rest)
     start = _IDENTITY[reduce] if initial is None else float(initial)
-    base = constant(data, np.full(shape, start, x.dtype))
+    base = constant(data, np.full(shape, start, x.dtype, like=x))
     rows = counts.reshape(-1, segments)
-    owner = [np.repeat(np.arange(segments), row) for row in rows]
+    owner = [np.repeat(np.arange(segments, like=row), row) for row in rows]
     used = owner[0].size if owner else 0
     if used < x.shape[d]:  # `unsafe`: places after the last segment are left out
         data = data[(slice(None),) * d + (slice(0, used),)]

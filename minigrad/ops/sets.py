@@ -56,13 +56,13 @@ def _distinct(
         run, order = x.reshape(-1), None
         if not ordered:
             run, order = sorting.ordered(run)
-        first = np.ones(len(run), bool)
+        first = np.ones(len(run), bool, like=run)
         np.not_equal(run[1:], run[:-1], out=first[1:])
         values = run[first]
     else:
         order = None if ordered else np.lexsort(widened(rows).T[::-1])
         run = rows if ordered else rows[order]
-        first = np.ones(len(run), bool)
+        first = np.ones(len(run), bool, like=run)
         first[1:] = (run[1:] != run[:-1]).any(axis=1)
         slices = (slices if ordered else slices[order])[first]
         values = np.ascontiguousarray(np.moveaxis(slices, 0, d))
@@ -71,7 +71,7 @@ def _distinct(
     if inverse:
         group = np.cumsum(first) - 1
         if order is not None:
-            number, group = group, np.empty(len(run), np.int64)
+            number, group = group, np.empty(len(run), np.int64, like=run)
             group[order] = number
         results.append(constant(input, group.reshape(shape)))
     if counts:
@@ -245,8 +245,8 @@ def _bisect(sequence: Any, values: Any, right: bool) -> Any:
         plain = values if not is_float(values) else np.where(np.isnan(values), np.inf, values)
         place = np.searchsorted(sequence, plain, side="right" if right else "left")
         return np.asarray(np.where(values != values, sequence.size, place))
-    low = np.zeros(values.shape, np.int64)
-    high = np.full(values.shape, sequence.shape[-1], np.int64)
+    low = np.zeros(values.shape, np.int64, like=values)
+    high = np.full(values.shape, sequence.shape[-1], np.int64, like=values)
     while True:
         active = low < high
         if not active.any():

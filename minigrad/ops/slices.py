@@ -53,7 +53,7 @@ class Placed(Node):
 
     def forward(self, x: Any, shape: tuple[int, ...], index: tuple) -> Any:
         self.at = index
-        out = np.zeros(shape, x.dtype)
+        out = np.zeros(shape, x.dtype, like=x)
         out[index] = x
         return out
 
@@ -161,7 +161,7 @@ class OnDiagonal(Node):
 
     def forward(self, x: Any, shape: tuple[int, ...], where: tuple) -> Any:
         self.where = where
-        out = np.zeros(shape, x.dtype)
+        out = np.zeros(shape, x.dtype, like=x)
         _diagonal_view(out, *where)[...] = x
         return out
 
@@ -208,7 +208,7 @@ class UnfoldBackward(Node):
 
     def forward(self, x: Any, shape: tuple[int, ...], dim: int, size: int, step: int) -> Any:
         self.args = (dim, size, step)
-        out = np.zeros(shape, np.float32 if x.dtype.itemsize == 2 else x.dtype)
+        out = np.zeros(shape, np.float32 if x.dtype.itemsize == 2 else x.dtype, like=x)
         span = (x.shape[dim] - 1) * step + 1
         for k in range(size):
             out[at_dim(dim, slice(k, k + span, step))] += x[..., k]

@@ -257,8 +257,8 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None, *
     else:
         order = sorting.argsort(x, d)
         ordered = np.take_along_axis(cpu.widened(x), order, axis=d)
-        rows, positions = np.moveaxis(ordered, d, -1), np.arange(x.shape[d])
-        starts = np.zeros(rows.shape, np.int64)
+        rows, positions = np.moveaxis(ordered, d, -1), np.arange(x.shape[d], like=x)
+        starts = np.zeros_like(rows, np.int64, order="C")
         starts[..., 1:] = np.where(rows[..., 1:] != rows[..., :-1], positions[1:], 0)
         length = positions - np.maximum.accumulate(starts, axis=-1)
         end = np.expand_dims(np.argmax(np.moveaxis(length, -1, d), axis=d), d)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.machinery
+import importlib.util
 import json
+import os
 import pathlib
 import sys
 import types
@@ -219,13 +222,17 @@ def _function(name: str, parameters: str, owner: Any = np) -> Any:
     return call
 
 
+_AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
+
+
 def _ufunc(name: str) -> Any:
     ufunc = getattr(np, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return run(ufunc, *args, **kwargs)
 
-    call.at = lambda *args: run(ufunc.at, *args)
+    if name in _AT:
+        call.at = lambda *args: run(ufunc.at, *args)
     return call
 
 
@@ -302,11 +309,24 @@ def make() -> types.ModuleType:
 def install() -> None:
     """Puts the imitation in CuPy's place, and the emulated kernels, if built, in `_cuda`'s."""
     sys.modules["cupy"] = make()
-    try:
-        from minigrad import _cuda_emu
-    except ImportError:
-        return
-    sys.modules["minigrad._cuda"] = _cuda_emu
+    kernels = emulated_kernels()
+    if kernels is not None:
+        sys.modules["minigrad._cuda"] = kernels
+
+
+def emulated_kernels() -> Any:
+    """`_cuda_emu` from MINIGRAD_CUDA_EMU, a file or a folder, or from the checkout's build*/."""
+    given = os.environ.get("MINIGRAD_CUDA_EMU")
+    root = pathlib.Path(__file__).resolve().parents[2]
+    for place in [pathlib.Path(given)] if given else sorted(root.glob("build*")):
+        for path in [place] if place.is_file() else sorted(place.glob("_cuda_emu*.so")):
+            loader = importlib.machinery.ExtensionFileLoader("_cuda_emu", str(path))
+            spec = importlib.util.spec_from_loader("_cuda_emu", loader)
+            assert spec is not None
+            module = importlib.util.module_from_spec(spec)
+            loader.exec_module(module)
+            return module
+    return None
 
 
 def remove() -> None:

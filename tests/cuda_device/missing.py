@@ -1,0 +1,26 @@
+"""Rows of the op table that have no form on a GPU yet: "value", or "gradient" alone."""
+
+MISSING: dict[str, str] = {
+    "ctc_loss-joined": "value",
+    "ctc_loss-mean": "value",
+    "ctc_loss-none": "value",
+    "ctc_loss-values": "value",
+    "histogram": "value",
+    "histogram-edges": "value",
+    "histogram-range": "value",
+    "histogram-weight": "value",
+    "histogramdd": "value",
+    "histogramdd-range": "value",
+    "histogramdd-weight": "value",
+    "index_reduce": "value",
+    "index_reduce-prod False": "value",
+    "index_reduce-prod True": "value",
+    "scatter-multiply": "value",
+    "scatter_reduce-prod": "value",
+    "scatter_reduce-prod-1d": "value",
+    "scatter_reduce-prod-alone": "value",
+    "scatter_reduce-prod-grad0": "value",
+    "scatter_reduce-prod-grad1": "value",
+    "segment_reduce-prod": "value",
+    "segment_reduce-prod initial": "value",
+}
