@@ -21,6 +21,20 @@ def config() -> dict[str, Any]:
         "memory_pool": _C.pool_stats(),
         "cuda": find_spec("minigrad._cuda") is not None,
         "cuda_status": _C.cuda_status,
+        **_devices(),
+    }
+
+
+def _devices() -> dict[str, Any]:
+    """What there is for CUDA devices, and what is missing."""
+    from .kernels.cuda_library import library
+
+    found = library()
+    return {
+        "cupy": None if found.cupy is None else found.cupy.__version__,
+        "cuda_devices": found.devices,
+        "cuda_reason": found.reason,
+        "cuda_note": found.note,
     }
 
 
@@ -59,6 +73,8 @@ def described() -> str:
     c = config()
     pool = c["memory_pool"]
     mib = {name: f"{pool[name] / 2**20:.1f} MiB" for name in ("allocated", "reserved", "peak")}
+    found = c["cuda_reason"] or f"CuPy {c['cupy']}"
+    said = f"{found}; {c['cuda_note']}" if c["cuda_note"] else found
     return (
         f"minigrad {c['version']}\n"
         f"instruction set: {c['isa']} (available: {', '.join(c['available_isas'])})\n"
@@ -67,5 +83,6 @@ def described() -> str:
         f"memory pool: {mib['allocated']} in use, {mib['reserved']} reserved, {mib['peak']} peak, "
         f"{pool['hits']} hits, {pool['misses']} misses, "
         f"caches at most {pool['limit'] / 2**20:.0f} MiB\n"
-        f"CUDA: {'built' if c['cuda'] else 'not built'} ({c['cuda_status']})"
+        f"CUDA kernels: {'built' if c['cuda'] else 'not built'} ({c['cuda_status']})\n"
+        f"CUDA devices: {c['cuda_devices']} ({said})"
     )

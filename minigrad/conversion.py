@@ -157,11 +157,14 @@ def type_(self: Any, dtype: Any = None, non_blocking: bool = False, **kwargs: An
     `dtype` may be such a name. ValueError for names that mean nothing.
     """
     if dtype is None:
-        return f"torch.{type_name(dtypes.from_numpy(self._array.dtype))}Tensor"
+        where = "cuda." if on_gpu(self._array) else ""
+        return f"torch.{where}{type_name(dtypes.from_numpy(self._array.dtype))}Tensor"
     if isinstance(dtype, str) or dtype in (float, int, bool):
         name = dtype if isinstance(dtype, str) else dtype.__name__
         if name.startswith("torch.cuda."):
-            as_device("cuda")
+            self, name = cuda(self), name.replace("cuda.", "")
+        elif name.startswith("torch."):
+            self = cpu(self)
         if name not in _BY_TYPE_NAME:
             raise ValueError(f"invalid type: '{name}'")
         dtype = _BY_TYPE_NAME[name]

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..backend import on_gpu
 from . import cuda_calls as cuda_calls  # gives CudaArray NumPy's protocols
-from . import cuda_compiled
+from . import cuda_compiled, cuda_memory
 from .cuda_array import CudaArray, elsewhere, mixed, same_place
 from .cuda_forms import Forms
 from .cuda_library import library
@@ -51,6 +51,7 @@ def wake() -> None:
     with _lock:
         if _awake:
             return
+        cuda_memory.start()
         for family in _FAMILIES:
             importlib.import_module(f"{__package__}.cuda_{family}")
         exchanged: dict[int, tuple[Any, Any]] = {}

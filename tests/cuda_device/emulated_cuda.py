@@ -196,20 +196,23 @@ def refuse_in_capture(name: str) -> None:
                            "are not allowed")  # fmt: skip
 
 
+class Block:
+    """Memory that was given out."""
+
+
 class MemoryPool:
     """`cupy.cuda.MemoryPool`: counts."""
 
     def __init__(self, allocator: Any = None):
         self._used = self._total = 0
 
-    def malloc(self, size: int) -> Any:
-        raise NotImplementedError
-
-    def take(self, array: Any, size: int) -> None:
+    def malloc(self, size: int) -> Block:
         size = -(-size // 512) * 512
         self._used += size
         self._total = max(self._total, self._used)
-        weakref.finalize(array, self._give_back, size)
+        block = Block()
+        weakref.finalize(block, self._give_back, size)
+        return block
 
     def _give_back(self, size: int) -> None:
         self._used -= size
@@ -234,6 +237,17 @@ class MemoryPool:
 
 
 pool, pinned = MemoryPool(), MemoryPool()
+_allocators = [pool.malloc]
+
+
+def alloc(size: int) -> Block:
+    """Memory from the allocator in use."""
+    return _allocators[-1](size)
+
+
+def set_allocator(allocator: Any = None) -> None:
+    """Memory comes from another function from now on."""
+    _allocators[0] = allocator or pool.malloc
 
 
 class PinnedMemoryPointer(bytearray):
@@ -252,10 +266,10 @@ class using_allocator:
         self.allocator = allocator
 
     def __enter__(self) -> None:
-        pass
+        _allocators.append(self.allocator)
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        _allocators.pop()
 
 
 class _Runtime:

@@ -48,7 +48,7 @@ class ndarray(NDArrayOperatorsMixin):
         self.base = base
         self.device = cuda.Device(device if device is not None else cuda.current_device())
         if base is None:
-            cuda.pool.take(self, array.nbytes)
+            self._memory = cuda.alloc(array.nbytes)
 
     shape = property(lambda self: self._a.shape)
     dtype = property(lambda self: self._a.dtype)
@@ -75,7 +75,10 @@ class ndarray(NDArrayOperatorsMixin):
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True):
         cuda.refuse_in_capture("get")
-        return self._a.copy(order)
+        if out is None:
+            return self._a.copy(order)
+        out[...] = self._a
+        return out
 
     def __bool__(self) -> bool:
         return bool(self._a)
