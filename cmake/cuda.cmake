@@ -23,10 +23,12 @@ set(MG_CUDA_SOURCES
   csrc/cuda/gemm_simt.cu
   csrc/cuda/gemm_tf32_mma.cu
   csrc/cuda/gemm_vector.cu
+  csrc/cuda/loss.cu
   csrc/cuda/optim.cu
   csrc/cuda/optim_norms.cu
   csrc/cuda/reduce.cu
   csrc/cuda/runtime.cu
+  csrc/cuda/softmax.cu
 )
 set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
 )
@@ -36,8 +38,10 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings_conv.cpp
   csrc/cuda/bindings_elementwise.cpp
   csrc/cuda/bindings_gemm.cpp
+  csrc/cuda/bindings_loss.cpp
   csrc/cuda/bindings_optim.cpp
   csrc/cuda/bindings_reduce.cpp
+  csrc/cuda/bindings_softmax.cpp
 )
 
 # The folders bin of NVIDIA's wheels (nvidia-cuda-nvcc ...) that this build's Python sees.

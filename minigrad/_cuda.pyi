@@ -122,3 +122,41 @@ def scale_tensors(  # times factor and scale; found becomes 1 where one is not f
 ) -> None: ...
 def tensor_norms(out: Any, arrays: list, work: Any, order: int, stream: int, /) -> None: ...
 def tensor_norms_workspace(arrays: list, /) -> int: ...
+
+# softmax: contiguous arrays of one dtype
+def softmax(out: Any, x: Any, axis: int, stream: int, /) -> None: ...
+def log_softmax(out: Any, x: Any, axis: int, stream: int, /) -> None: ...
+def softmax_backward(out: Any, grad: Any, y: Any, axis: int, stream: int, /) -> None: ...
+def log_softmax_backward(out: Any, grad: Any, y: Any, axis: int, stream: int, /) -> None: ...
+
+# loss: x (N, C, ...), target (N, ...) int64; lse and denominator in float32 (float64 for float64);
+# a class out of range gives NaN
+def cross_entropy(
+    loss: Any,
+    lse: Any,
+    denominator: Any,
+    x: Any,
+    target: Any,
+    weight: Any,
+    work: Any,
+    ignored: int,
+    reduction: str,
+    smoothing: float,
+    stream: int,
+    /,
+) -> None: ...
+def cross_entropy_workspace(x: Any, target: Any, weight: Any, /) -> int: ...
+def cross_entropy_backward(
+    out: Any,
+    grad: Any,
+    x: Any,
+    target: Any,
+    weight: Any,
+    lse: Any,
+    denominator: Any,
+    ignored: int,
+    reduction: str,
+    smoothing: float,
+    stream: int,
+    /,
+) -> None: ...

@@ -370,8 +370,10 @@ PyMethodDef* const kFamilies[] = {
     kConvFunctions,
     kElementwiseFunctions,
     kGemmFunctions,
+    kLossFunctions,
     kOptimFunctions,
     kReduceFunctions,
+    kSoftmaxFunctions,
 };
 
 }  // namespace

@@ -102,7 +102,9 @@ extern PyMethodDef kCastFunctions[];
 extern PyMethodDef kConvFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
 extern PyMethodDef kGemmFunctions[];
+extern PyMethodDef kLossFunctions[];
 extern PyMethodDef kOptimFunctions[];
 extern PyMethodDef kReduceFunctions[];
+extern PyMethodDef kSoftmaxFunctions[];
 
 }  // namespace mg::cuda

@@ -190,6 +190,36 @@ MG_DEVICE V max_threads(V v) {
   return combine_threads<kThreads>(v, LargerValue());
 }
 
+// A team is a warp (of several in a block) or the whole block, as the launch says; all its threads
+// get the combined value. `shared` has room for one value of every warp.
+template <class V, class Combine>
+MG_DEVICE V combine_team(bool whole_block, V v, V* shared, Combine combine) {
+  v = combine_threads<32>(v, combine);
+  if (!whole_block) return v;
+  const int warps = static_cast<int>(blockDim.x) / 32;
+  __syncthreads();  // `shared` may still be read for the call before
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = v;
+  __syncthreads();
+  v = shared[0];
+  for (int i = 1; i < warps; ++i) v = combine(v, shared[i]);
+  return v;
+}
+
+// The rows that a team does, one after the other.
+struct Team {
+  bool whole_block;
+  int lane, threads;
+  int64_t first, step;
+
+  MG_DEVICE explicit Team(bool whole) : whole_block(whole) {
+    lane = static_cast<int>(whole ? threadIdx.x : threadIdx.x % 32);
+    threads = whole ? static_cast<int>(blockDim.x) : 32;
+    const int64_t teams = whole ? 1 : blockDim.x / 32;
+    first = blockIdx.x * teams + (whole ? 0 : threadIdx.x / 32);
+    step = gridDim.x * teams;
+  }
+};
+
 // -- grids
 // -----------------------------------------------------------------------------------------
 
@@ -201,6 +231,10 @@ constexpr int64_t kMostBlocks = 16384;
 inline dim3 blocks_for(int64_t units, int64_t units_of_a_block) {
   const int64_t blocks = ceil_div(units, units_of_a_block);
   return dim3(static_cast<unsigned>(blocks < 1 ? 1 : blocks < kMostBlocks ? blocks : kMostBlocks));
+}
+
+inline dim3 blocks_for_teams(int64_t rows, bool whole_block) {
+  return blocks_for(rows, whole_block ? 1 : kBlockThreads / 32);
 }
 
 inline bool aligned_to(const void* p, int64_t bytes) {
