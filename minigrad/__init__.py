@@ -115,12 +115,12 @@ _einops_backend.watch()
 # Packages that are loaded when first asked for: a program that does not use them does not pay.
 _LAZY = frozenset(
     {
-        "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "ao",
-        "backends", "compiler", "compress", "cpu", "cuda", "distributed", "distributions", "fft", "func",
-        "hub", "jit", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides",
-        "pipelining", "profiler", "runner", "secure", "serialization", "signal", "sparse",
-        "special", "storage", "testing", "torch_version", "train", "transfer", "types", "utils",
-        "version", "vision", "xpu",
+        "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "ao", "backends",
+        "compiler", "compress", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub",
+        "jit", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides", "pipelining",
+        "profiler", "runner", "secure", "serialization", "signal", "sparse", "special", "storage",
+        "testing", "torch_version", "train", "transfer", "types", "utils", "version", "vision",
+        "xpu",
     }
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from . import fusion as _fusion
 from . import lowrank as _lowrank
 from . import nm_sparsity as _nm_sparsity
 from . import plan as _plan
+from . import quantization as _quantization
 from . import report as _report
 from . import structured as _structured
 from .channels import *  # noqa: F403
@@ -18,6 +19,7 @@ from .fusion import *  # noqa: F403
 from .lowrank import *  # noqa: F403
 from .nm_sparsity import *  # noqa: F403
 from .plan import *  # noqa: F403
+from .quantization import *  # noqa: F403
 from .structured import *  # noqa: F403
 
 # isort: split
@@ -33,6 +35,7 @@ __all__ = [
     *_lowrank.__all__,
     *_nm_sparsity.__all__,
     *_plan.__all__,
+    *_quantization.__all__,
     *_report.__all__,
     *_structured.__all__,
 ]

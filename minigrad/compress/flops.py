@@ -112,7 +112,7 @@ def _recurrent(module: Any, inputs: Any, out: Any) -> int:
 
 def _memory(t: Any) -> Any:
     """The array that owns a tensor's memory."""
-    array = t._array
+    array = t.integers if t.is_quantized else t._array
     while isinstance(getattr(array, "base", None), np.ndarray):
         array = array.base
     return array
@@ -166,12 +166,16 @@ def _counted(model: Any, example_inputs: Any) -> _Counter:
         counter.flops += _recurrent(module, inputs, out)
         counter.watch(out)
 
-    recurrent = (nn.RNNBase, nn.RNNCellBase)
-    hooks = [
-        module.register_forward_hook(add)
-        for module in model.modules()
-        if isinstance(module, recurrent)
-    ]
+    def add_integers(module: Any, inputs: Any, out: Any) -> None:
+        counter.flops += 2 * module.multiplications(out)
+        counter.watch(out)
+
+    hooks = []
+    for module in model.modules():
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+            hooks.append(module.register_forward_hook(add))
+        elif hasattr(module, "multiplications"):  # a layer of integers, no operation of ours
+            hooks.append(module.register_forward_hook(add_integers))
     args = arguments(example_inputs)
     inputs = list(tensors_in(args))
     counter.given([*model.parameters(), *model.buffers(), *inputs])
@@ -190,7 +194,7 @@ def count_flops(model: Any, example_inputs: Any) -> int:
 
     `example_inputs`: a tensor, or a tuple of arguments. Counted are linear layers, products of
     matrices, convolutions, attention and recurrent layers, zeros in weights included; elementwise
-    work is not.
+    work is not. Operations with integers count as those of floats do.
     """
     return _counted(model, example_inputs).flops
 

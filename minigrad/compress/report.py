@@ -95,6 +95,12 @@ def _storage_bytes(model: Any) -> int:
     return sum(sizes.values())
 
 
+def _integer_parameters(model: Any) -> list[Any]:
+    """The weights and biases of quantized layers, which are buffers."""
+    layers = [m for m in model.modules() if hasattr(m, "stored_parameters")]
+    return [t for layer in layers for t in layer.stored_parameters()]
+
+
 def _latencies(models: list[Any], args: tuple, repeats: int) -> list[float]:
     """Seconds of one forward pass of each in evaluation: medians of `repeats`, after two more.
 
@@ -116,7 +122,7 @@ def _measure(
     name: str, model: Any, example_inputs: Any, evaluate: Callable | None, latency: float
 ) -> Measurement:
     counter = _counted(model, example_inputs)
-    parameters = list(model.parameters())
+    parameters = [*model.parameters(), *_integer_parameters(model)]
     with evaluating(model):
         accuracy = None if evaluate is None else float(evaluate(model))
     return Measurement(

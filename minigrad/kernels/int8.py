@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 _PANEL = 16  # columns that lie together, and what their numbers are rounded up to
-value_range = _C.value_range
 
 
 def _padded(values: Any, groups: int, dtype: Any, fill: float) -> Any:
@@ -90,6 +89,11 @@ def dequantize(q: Any, scale: float, zero: int) -> Any:
     out = _C.empty(q.shape, np.dtype(np.float32))
     _C.dequantize(out, q, scale, zero)
     return out if turned is None else out.transpose(turned)
+
+
+def value_range(x: Any) -> tuple[float, float]:
+    """The least and the largest of x and 0; NaN where x is not finite. x float32."""
+    return _C.value_range(_dense(x)[0])
 
 
 def range_grid(least: float, largest: float, low: int, high: int) -> tuple[float, int]:

@@ -61,13 +61,25 @@ def _need(name: str, input: Any) -> Any:
 
 
 def linear(
-    input: Any, weight: PackedWeight, scale: float, zero_point: int, relu: bool = False
-) -> QuantizedTensor:
-    """`torch.ops.quantized.linear`: input (..., in) quint8 to (..., out) on the grid given."""
+    input: Any,
+    weight: PackedWeight,
+    scale: float,
+    zero_point: int,
+    relu: bool = False,
+    real: bool = False,
+) -> Any:
+    """`torch.ops.quantized.linear`: input (..., in) quint8 to (..., out) on the grid given.
+
+    With `real` the sums become float32 instead, without rounding.
+    """
     x = _need("linear", input)
     _fits("linear", x.integers, -1, weight)
-    grid = (scale, zero_point)
-    return make(cpu.int8_linear(x.integers, weight.kernel, x.grid, grid, relu), grid)
+    grid = None if real else (scale, zero_point)
+    return _result(cpu.int8_linear(x.integers, weight.kernel, x.grid, grid, relu), grid)
+
+
+def _result(y: Any, grid: Any) -> Any:
+    return Tensor._from_array(y) if grid is None else make(y, grid)
 
 
 def _fits(name: str, x: Any, dim: int, weight: PackedWeight) -> None:
@@ -104,13 +116,26 @@ def _unplaned(y: Any, x: Any, weight: PackedWeight) -> Any:
 
 
 def conv(
-    input: Any, weight: PackedWeight, scale: float, zero_point: int, relu: bool = False
-) -> QuantizedTensor:
-    """`torch.ops.quantized.conv2d` (and 1d): the results lie with channels last in memory."""
+    input: Any,
+    weight: PackedWeight,
+    scale: float,
+    zero_point: int,
+    relu: bool = False,
+    real: bool = False,
+) -> Any:
+    """`torch.ops.quantized.conv2d` (and 1d): the results lie with channels last in memory.
+
+    With `real` the sums become float32 instead, without rounding.
+    """
     x = _need("conv", input)
-    grid = (scale, zero_point)
-    y = cpu.int8_conv(planes(x.integers, weight), weight.kernel, x.grid, grid, relu, *weight.window)
-    return make(_unplaned(y, x.integers, weight), grid)
+    grid = None if real else (scale, zero_point)
+    taken = _together(planes(x.integers, weight))
+    y = cpu.int8_conv(taken, weight.kernel, x.grid, grid, relu, *weight.window)
+    return _result(_unplaned(y, x.integers, weight), grid)
+
+
+def _together(q: Any) -> Any:
+    return q if q.flags.c_contiguous else cpu.copy(q)
 
 
 def linear_dynamic(
@@ -128,22 +153,21 @@ def linear_dynamic(
 
 
 def conv_dynamic(
-    input: Any, weight: PackedWeight, reduce_range: bool = False, grid: Any = None,
-    relu: bool = False,
-) -> Any:  # fmt: skip
-    """Float32 in and out: the input is quantized on `grid` (scale, zero_point), or by its range.
+    input: Any, weight: PackedWeight, reduce_range: bool = False, relu: bool = False
+) -> Any:
+    """Float32 in and out: the input is quantized by its range.
 
-    Without a grid, NaN or infinities anywhere make all results NaN.
+    NaN or infinities anywhere make all results NaN.
     """
     x = input.detach().float()._array
-    taken = np.ascontiguousarray(planes(x, weight))
-    if grid is None:
-        grid = cpu.range_grid(*cpu.value_range(taken), 0, 127 if reduce_range else 255)
-    bad = grid[0] != grid[0]
+    scale, zero = cpu.range_grid(*cpu.value_range(x), 0, 127 if reduce_range else 255)
+    bad = scale != scale
     if bad:
-        grid = (1.0, 0)
-    q = cpu.quantize(taken, grid[0], grid[1], 0, 255, np.dtype(np.uint8))
-    y = cpu.int8_conv(q, weight.kernel, grid, None, relu, *weight.window)
+        scale = 1.0
+    # Bytes are turned to channels last, not numbers of four.
+    q = cpu.quantize(x, scale, zero, 0, 255, np.dtype(np.uint8))
+    taken = _together(planes(q, weight))
+    y = cpu.int8_conv(taken, weight.kernel, (scale, zero), None, relu, *weight.window)
     if bad:
         y.fill(np.nan)
     return Tensor._from_array(_unplaned(y, x, weight))

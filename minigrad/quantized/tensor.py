@@ -231,7 +231,7 @@ def quantize_per_tensor_dynamic(input: Any, dtype: Any, reduce_range: bool) -> Q
     integers, low, high = _integers("quantize_per_tensor_dynamic", dtype)
     if integers.itemsize != 1:
         raise RuntimeError("quantize_per_tensor_dynamic: dtype quint8 or qint8 is needed")
-    least, largest = cpu.value_range(np.ascontiguousarray(x))
+    least, largest = cpu.value_range(x)
     if not np.isfinite(least):
         raise RuntimeError("quantize_per_tensor_dynamic: finite numbers are needed")
     bounds = (int(low / 2), high // 2) if reduce_range else (low, high)

@@ -82,9 +82,12 @@ def float_parts(mod: Any) -> tuple[Any, Any, Any]:
 
 
 class Linear(OnGrid, Weighted):
-    """`torch.ao.nn.quantized.Linear`: x (..., in) quint8 to (..., out) on `scale`, `zero_point`."""
+    """`torch.ao.nn.quantized.Linear`: x (..., in) quint8 to (..., out) on `scale`, `zero_point`.
 
-    relu = False
+    A layer whose `real` is set gives float32 instead of rounding its results.
+    """
+
+    relu = real = False
 
     def __init__(
         self, in_features: int, out_features: int, bias_: bool = True, dtype: Any = qint8
@@ -97,7 +100,7 @@ class Linear(OnGrid, Weighted):
         self._set_up((out_features, in_features), bias_)
 
     def forward(self, x: Any) -> Any:
-        return Q.linear(x, self.packed(), self.scale, self.zero_point, self.relu)
+        return Q.linear(x, self.packed(), self.scale, self.zero_point, self.relu, self.real)
 
     @classmethod
     def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Any:
@@ -119,9 +122,9 @@ class Linear(OnGrid, Weighted):
 
 
 class _Conv(OnGrid, Weighted):
-    """Convolutions; arguments are those of `nn.Conv1d` and `nn.Conv2d`."""
+    """Convolutions; arguments are those of `nn.Conv1d` and `nn.Conv2d`. For `real` see `Linear`."""
 
-    relu = False
+    relu = real = False
     _float: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -139,7 +142,7 @@ class _Conv(OnGrid, Weighted):
         self._set_up(tuple(layer.weight.shape), layer.bias is not None)
 
     def forward(self, x: Any) -> Any:
-        return Q.conv(x, self.packed(), self.scale, self.zero_point, self.relu)
+        return Q.conv(x, self.packed(), self.scale, self.zero_point, self.relu, self.real)
 
     @classmethod
     def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Any:
