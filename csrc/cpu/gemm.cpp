@@ -2,6 +2,7 @@
 // smaller ones read A and perhaps B in place, and products with a vector are streamed once.
 #include "kernels/gemm.h"
 
+#include "cpu/gemm_batch.h"
 #include "cpu/gemm_core.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_vector.h"
@@ -61,12 +62,6 @@ Path path_of(const GemmArgs& g) {
     return Path::kPanels;
   }
   return Path::kBlocked;
-}
-
-int64_t batch_size(const GemmArgs& g) {
-  int64_t count = 1;
-  for (int i = 0; i < g.batch_dims; ++i) count *= g.batch_shape[i];
-  return count;
 }
 
 // Whether the products of a batch are written past the caches: rows of whole cache lines, so many
@@ -175,6 +170,9 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
       T* const panel = static_cast<T*>(p.workspace) + q * min_of(p.k, kDirectDepth) * kColumns;
       const int64_t i0 = q / across * shares.rows, i1 = min_of(p.m, i0 + shares.rows);
       const int64_t j0 = q % across * shares.columns, j1 = min_of(p.n, j0 + shares.columns);
+      const int64_t tiles = ceil_div(i1 - i0, int64_t{kDirectRows}) * ceil_div(j1 - j0, kColumns);
+      Ahead a_ahead = ahead_of(p.next.a, p.next.a_bytes, q, shares.count, tiles);
+      Ahead b_ahead = ahead_of(p.next.b, p.next.b_bytes, q, shares.count, tiles);
       Tile<Tr> t = {};
       t.a_row = a_rs;
       t.a_step = a_cs;
@@ -199,6 +197,8 @@ void direct_product(const Product<T>& p, const T* a, int64_t a_rs, int64_t a_cs,
           for (int64_t i = i0; i < i1; i += kDirectRows) {
             t.a = a + i * a_rs + k * a_cs;
             t.c = p.c + i * p.c_rs + j;
+            step(a_ahead);
+            step(b_ahead);
             direct_tile<Tr>(min_of(i1 - i, int64_t{kDirectRows}), columns, !packed, t);
           }
         }
@@ -238,9 +238,11 @@ NarrowProduct<T> narrow_product_of(const GemmArgs& g, T* c, const T* a, const T*
 // ---- one matrix of each dtype ----
 
 template <class T>
-void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
+void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace,
+                   const Following& next) {
   using Tr = typename TraitsOf<T>::type;
-  const Product<T> p = product_of<T>(g, c, workspace);
+  Product<T> p = product_of<T>(g, c, workspace);
+  p.next = next;
   switch (path_of<T>(g)) {
     case Path::kEmpty:
       return empty_product(p);
@@ -281,7 +283,8 @@ struct HalfTraits<bfloat16> {
 
 // The sums of all chunks of k but the last are kept in float32, at the start of the workspace.
 template <class T>
-void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace) {
+void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspace,
+                  const Following&) {
   using Tr = typename HalfTraits<T>::type;
   const HalfResult result = {reinterpret_cast<uint16_t*>(c),
                              g.c_rs,
@@ -312,19 +315,15 @@ void half_product(const GemmArgs& g, T* c, const T* a, const T* b, void* workspa
 }
 
 template <class T>
-void half_to_float_product(const GemmArgs& g, float* c, const T* a, const T* b, void* workspace) {
+void half_to_float_product(const GemmArgs& g, float* c, const T* a, const T* b, void* workspace,
+                           const Following&) {
   using Tr = typename HalfTraits<T>::type;
   const Product<float> p = product_of<float>(g, c, workspace);
   if (g.k == 0) return empty_product(p);
   blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs}, MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
 }
 
-// ---- batches ----
-
-// Small matrices are shared out among the threads, large ones are cut up themselves.
-bool batch_in_parallel(const GemmArgs& g, int64_t count) {
-  return count >= 8 || (count > 1 && g.m * g.n * g.k < 2 * kWorthThreads);
-}
+// ---- workspaces, and the products of a batch ----
 
 template <class T>
 int64_t spread_bytes(const GemmArgs& g) {
@@ -368,9 +367,6 @@ int64_t one_workspace(const GemmArgs& g, DType operands, DType result) {
                                      : half_workspace<bfloat16>(g, result);
 }
 
-// A set of workspaces for the threads that run at once, behind a flag for each.
-constexpr int64_t kSlots = 64, kFlagBytes = kSlots * 4;
-
 int64_t workspace(const GemmArgs& g, DType operands, DType result) {
   const int64_t bytes = one_workspace(g, operands, result), count = batch_size(g);
   if (bytes == 0 || !batch_in_parallel(g, count)) return bytes;
@@ -378,63 +374,24 @@ int64_t workspace(const GemmArgs& g, DType operands, DType result) {
   return kFlagBytes + slots * round_up(bytes, 64);
 }
 
-template <class Out, class In, class Kernel>
-void over_batches(const GemmArgs& g, DType operands, DType result, Kernel kernel) {
-  const int64_t count = batch_size(g);
-  if (count == 0 || g.m == 0 || g.n == 0) return;
-  const auto one = [&](int64_t index, void* space) {
-    int64_t a = 0, b = 0, c = 0;
-    for (int i = g.batch_dims - 1; i >= 0; --i) {
-      const int64_t at = index % g.batch_shape[i];
-      index /= g.batch_shape[i];
-      a += at * g.a_batch[i];
-      b += at * g.b_batch[i];
-      c += at * g.c_batch[i];
-    }
-    kernel(g, static_cast<Out*>(g.c) + c, static_cast<const In*>(g.a) + a,
-           static_cast<const In*>(g.b) + b, space);
-  };
-  if (!batch_in_parallel(g, count)) {
-    for (int64_t i = 0; i < count; ++i) one(i, g.workspace);
-    return;
-  }
-  const int64_t bytes = one_workspace(g, operands, result);
-  const int64_t grain = max_of(1, kWorthThreads / 8 / max_of(1, g.m * g.n * g.k));
-  if (bytes == 0) {
-    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) one(i, nullptr);
-    });
-    return;
-  }
-  int32_t* const flags = static_cast<int32_t*>(g.workspace);
-  char* const first = static_cast<char*>(g.workspace) + kFlagBytes;
-  const int64_t slots = (g.workspace_bytes - kFlagBytes) / round_up(bytes, 64);
-  for (int64_t i = 0; i < kSlots; ++i) flags[i] = 0;
-  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    int64_t slot = 0;
-    while (__atomic_exchange_n(&flags[slot], 1, __ATOMIC_ACQUIRE)) slot = (slot + 1) % slots;
-    for (int64_t i = begin; i < end; ++i) one(i, first + slot * round_up(bytes, 64));
-    __atomic_store_n(&flags[slot], 0, __ATOMIC_RELEASE);
-  });
-}
-
 void run(const GemmArgs& g, DType operands, DType result) {
   const bool wide = result == DType::kFloat32;
+  const int64_t bytes = one_workspace(g, operands, result);
   switch (operands) {
 #if !defined(MG_BASE_ISA)
     case DType::kFloat32:
-      return over_batches<float, float>(g, operands, result, plain_product<float>);
+      return over_batches<float, float>(g, bytes, plain_product<float>);
     case DType::kFloat64:
-      return over_batches<double, double>(g, operands, result, plain_product<double>);
+      return over_batches<double, double>(g, bytes, plain_product<double>);
     case DType::kFloat16:
-      if (wide) return over_batches<float, half>(g, operands, result, half_to_float_product<half>);
-      return over_batches<half, half>(g, operands, result, half_product<half>);
+      if (wide) return over_batches<float, half>(g, bytes, half_to_float_product<half>);
+      return over_batches<half, half>(g, bytes, half_product<half>);
 #endif
     case DType::kBFloat16:
       if (wide) {
-        return over_batches<float, bfloat16>(g, operands, result, half_to_float_product<bfloat16>);
+        return over_batches<float, bfloat16>(g, bytes, half_to_float_product<bfloat16>);
       }
-      return over_batches<bfloat16, bfloat16>(g, operands, result, half_product<bfloat16>);
+      return over_batches<bfloat16, bfloat16>(g, bytes, half_product<bfloat16>);
     default:
 #if defined(MG_BASE_ISA)  // all but bfloat16 is MG_BASE_ISA's
       MG_BASE_ISA::kGemm.run(g, operands, result);

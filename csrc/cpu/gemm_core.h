@@ -108,6 +108,30 @@ struct HalfResult {
   bool relu;
 };
 
+// Memory that is read next, brought to the L2 bit by bit while something else is computed: what
+// lies in other places than the hardware foresees comes at the latency of memory otherwise.
+struct Ahead {
+  const char* at;
+  int64_t lines, each;  // left, and at a time
+};
+// Part `i` of `parts` of `bytes` at `data`, in `times` steps.
+MG_INLINE Ahead ahead_of(const void* data, int64_t bytes, int64_t i, int64_t parts, int64_t times) {
+  const int64_t all = ceil_div(bytes, 64), first = all * i / parts;
+  const int64_t lines = all * (i + 1) / parts - first;
+  return {static_cast<const char*>(data) + first * 64, lines, ceil_div(lines, times)};
+}
+MG_INLINE void step(Ahead& a) {
+  for (int64_t i = 0; i < a.each && a.lines > 0; ++i, --a.lines, a.at += 64) {
+    __builtin_prefetch(a.at, 0, 2);
+  }
+}
+
+// The operands of a product that follows; none where bytes is 0.
+struct Following {
+  const void *a = nullptr, *b = nullptr;
+  int64_t a_bytes = 0, b_bytes = 0;
+};
+
 template <class Out>
 struct Product {
   Out* c;  // (m, n)
@@ -119,6 +143,7 @@ struct Product {
   void* workspace;  // core_workspace<Tr>(m, n, k) bytes, 64-byte aligned
   const HalfResult* half = nullptr;
   bool stream = false;  // C is beyond the caches and takes longer to write than to compute
+  Following next = {};
 };
 
 // ---- the micro-kernel ----

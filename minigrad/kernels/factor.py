@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _C
 
-__all__ = ["cholesky", "lu_factor", "solve_triangular"]
+__all__ = ["cholesky", "lu_factor", "solve_in_place", "solve_triangular"]
 
 
 def _batch(x: Any) -> Any:
@@ -52,6 +52,12 @@ def solve_triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
             matrices = np.broadcast_to(matrices, (*lead, *a.shape[-2:]))
     _C.solve_triangular(_batch(x), _batch(matrices), upper, unit, transposed)
     return x
+
+
+def solve_in_place(a: Any, x: Any, upper: bool, unit: bool) -> None:
+    """x = triangle(a)^-1 @ x: a (n, n), x (n, k) dense."""
+    matrix, transposed = _turned(a)
+    _C.solve_triangular(x[None], _batch(matrix), upper, unit, transposed)
 
 
 def lu_factor(a: Any, pivot: bool) -> tuple:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import factor
+from ..kernels import cpu, factor
 
 SINGULAR = (
     "The diagonal element {} is zero, the inversion could not be completed because the input "
@@ -76,6 +76,10 @@ def solve_triangular(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
     n = a.shape[-1]
     if n <= (_FEW_SIDES_LEAF if b.shape[-1] <= _FEW_SIDES else _LEAF):
         return factor.solve_triangular(a, b, upper, unit)
+    if a.ndim == b.ndim == 2:
+        x = b.copy()
+        _solve_in_place(a, x, upper, unit)
+        return x
     half = n // 2
     first, second = slice(None, half), slice(half, None)
     if upper:
@@ -85,6 +89,23 @@ def solve_triangular(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
     y = solve_triangular(a[..., second, second], rest, upper, unit)
     x = np.broadcast_to(x, (*y.shape[:-2], *x.shape[-2:]))
     return np.concatenate((y, x) if upper else (x, y), -2)
+
+
+def _solve_in_place(a: Any, x: Any, upper: bool, unit: bool) -> None:
+    """The same for one matrix and many sides, without arrays in between."""
+    n = len(a)
+    if n <= _LEAF:
+        factor.solve_in_place(a, x, upper, unit)
+        return
+    first, second = slice(None, n // 2), slice(n // 2, None)
+    if upper:
+        first, second = second, first
+    _solve_in_place(a[first, first], x[first], upper, unit)
+    try:
+        cpu.gemm(x[second], a[second, first], x[first], -1.0, 1.0, None, False)
+    except ValueError:  # misaligned, or strides that are no whole elements
+        x[second] -= a[second, first] @ x[first]
+    _solve_in_place(a[second, second], x[second], upper, unit)
 
 
 # -- factorizations --------------------------------------------------------------------------------

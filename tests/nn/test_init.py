@@ -105,3 +105,25 @@ def test_bad_arguments():
         init.kaiming_uniform_(mg.zeros(0, 2))
     with pytest.warns(FutureWarning, match="xavier_normal_"):
         init.xavier_normal(mg.zeros(2, 2))
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (64, 64), (65, 130), (200, 20, 4)])
+def test_orthogonal_float32(shape):
+    """The numbers of the decomposition in double precision, to float32's."""
+    for gain in (1.0, 3.0):
+        ours, next_ours, theirs, next_theirs = both("orthogonal_", shape, "float32", (gain,))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)  # theirs is in float32
+        np.testing.assert_array_equal(next_ours, next_theirs)
+        flat = ours.reshape(len(ours), -1) / gain
+        flat = flat if flat.shape[0] < flat.shape[1] else flat.T
+        np.testing.assert_allclose(flat @ flat.T, np.eye(len(flat)), atol=1e-6)
+
+
+@pytest.mark.parametrize("close", [0.0, 1e-7, 1e-5, 1e-2])
+def test_orthonormal_columns_of_matrices_near_singular(close):
+    x = np.random.default_rng(0).standard_normal((90, 70)).astype(np.float32)
+    x[:, 40] = x[:, 3] + np.float32(close) * x[:, 40]
+    q = init._orthonormal(x)
+    assert q.dtype == np.float32
+    np.testing.assert_allclose(q.T @ q, np.eye(70), atol=2e-6)
+    np.testing.assert_allclose(q @ (q.T @ x), x, atol=1e-4)
