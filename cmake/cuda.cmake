@@ -9,6 +9,10 @@ option(MINIGRAD_EMU "Build _cuda_emu: the CUDA kernels compiled for the CPU, for
 
 # One line a family here, one declaration in csrc/cuda/bindings.h: see docs/cuda.md.
 set(MG_CUDA_SOURCES
+  csrc/cuda/attention.cu
+  csrc/cuda/attention_bfloat16.cu
+  csrc/cuda/attention_float.cu
+  csrc/cuda/attention_half.cu
   csrc/cuda/cast.cu
   csrc/cuda/conv.cu
   csrc/cuda/conv_depthwise.cu
@@ -34,6 +38,7 @@ set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
 )
 set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings.cpp
+  csrc/cuda/bindings_attention.cpp
   csrc/cuda/bindings_cast.cpp
   csrc/cuda/bindings_conv.cpp
   csrc/cuda/bindings_elementwise.cpp

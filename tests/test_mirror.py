@@ -8,7 +8,17 @@ import pytest
 CSRC = pathlib.Path(__file__).resolve().parents[1] / "csrc"
 # Files without a twin: what CUDA itself needs, and forms of a family for one kind of chip.
 ONLY_CUDA = {"runtime"}
-SUFFIXES = ("_simt", "_vector", "_depthwise", "_mma", "_half", "_bfloat16", "_tf32", "_sm90a")
+SUFFIXES = (
+    "_simt",
+    "_vector",
+    "_depthwise",
+    "_mma",
+    "_half",
+    "_float",
+    "_bfloat16",
+    "_tf32",
+    "_sm90a",
+)
 
 
 def without_comments(text):
@@ -31,7 +41,7 @@ def cuda_functions():
         for line in path.read_text().splitlines():
             if match := re.match(r"// (\w+)\.cu\b", line):
                 at = names.setdefault(match[1], [])
-            elif match := re.match(r"(?:Error|int64_t|const char\*) (\w+)\(", line):
+            elif match := re.match(r"(?:Error|int64_t|bool|const char\*) (\w+)\(", line):
                 assert at is not None, f"{path.name}: {match[1]} stands under no `// <stem>.cu`"
                 at.append(match[1])
     return names
@@ -66,4 +76,7 @@ def test_every_declared_function_is_defined_in_its_file():
     for stem, functions in cuda_functions().items():
         text = (CSRC / "cuda" / f"{stem}.cu").read_text()
         for name in functions:
-            assert re.search(rf"^(?:Error|int64_t|const char\*) {name}\(", text, re.M), (stem, name)
+            assert re.search(rf"^(?:Error|int64_t|bool|const char\*) {name}\(", text, re.M), (
+                stem,
+                name,
+            )

@@ -366,6 +366,7 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
                         nullptr};
 
 PyMethodDef* const kFamilies[] = {
+    kAttentionFunctions,
     kCastFunctions,
     kConvFunctions,
     kElementwiseFunctions,

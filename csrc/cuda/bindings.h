@@ -98,6 +98,7 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 #define MG_CUDA_TABLE_END {nullptr, nullptr, 0, nullptr}
 
 // One a family: bindings_<family>.cpp.
+extern PyMethodDef kAttentionFunctions[];
 extern PyMethodDef kCastFunctions[];
 extern PyMethodDef kConvFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
