@@ -33,7 +33,7 @@ _EXCHANGED = (
     "recurrent", "reduction", "sampling", "sorting", "sparse",
 )  # fmt: skip
 # Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
-_FAMILIES = ("plain",)
+_FAMILIES = ("elementwise", "reduction", "products", "optimizers", "plain", "convolution")
 _lock = threading.Lock()
 _awake = False
 

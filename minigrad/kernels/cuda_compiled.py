@@ -92,24 +92,6 @@ def empty_like(x: CudaArray) -> CudaArray:
 
 
 @define
-def cast(out: CudaArray, src: CudaArray) -> None:
-    """Writes src into out, of the same shape, in out's type."""
-    out[...] = src
-
-
-@define
-def convert(x: CudaArray, dtype: np.dtype) -> CudaArray:
-    """A copy in C order of another type."""
-    return x.astype(dtype, "C")
-
-
-@define
-def copy(x: CudaArray) -> CudaArray:
-    """A copy in C order."""
-    return x.copy("C")
-
-
-@define
 def expand(x: CudaArray, shape: tuple) -> Any:
     """A view with dimensions of size 1 repeated."""
     return np.broadcast_to(x, shape)

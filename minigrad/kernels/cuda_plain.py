@@ -39,7 +39,6 @@ def _enter() -> None:
     for name in ("adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d"):
         define_as(name, getattr(forms.numpy_pool, name))
     define_as("scatter_planes", forms.numpy_pool.scatter_planes)
-    define_as("gemm", forms.products.gemm)
     forms.sampling.takes = lambda x: False  # operations then sample
     forms.sparse._COMPILED = ()
     define_as("bag_sums", lambda *args: None)

@@ -264,9 +264,18 @@ def from_dlpack(a: Any, **options: Any) -> Any:
     return ndarray(np.from_dlpack(a._a) if isinstance(a, ndarray) else np.from_dlpack(a))
 
 
+def _aligned(shape: Any, dtype: Any, order: str) -> np.ndarray:
+    """Memory that begins at a multiple of 512 bytes, as CUDA's does."""
+    count = int(np.prod(shape, dtype=np.int64))
+    memory = np.empty(count * np.dtype(dtype).itemsize + 512, np.uint8)
+    begin = -memory.ctypes.data % 512
+    a = memory[begin : begin + count * np.dtype(dtype).itemsize].view(dtype)
+    return a.reshape(shape, order=order)
+
+
 def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """Memory with NaN (or -1) in it: what reads it is found."""
-    a = np.empty(shape, dtype, order)
+    a = _aligned(shape, dtype, order)
     a.fill(np.nan if a.dtype.kind == "f" else 1)
     return ndarray(a)
 
@@ -314,7 +323,31 @@ def install() -> None:
     sys.modules["cupy"] = make()
     kernels = emulated_kernels()
     if kernels is not None:
-        sys.modules["minigrad._cuda"] = kernels
+        sys.modules["minigrad._cuda"] = Kernels(kernels)
+
+
+class Kernels(types.ModuleType):
+    """The emulated kernels, whose launches are captured like all other work."""
+
+    def __init__(self, under: Any):
+        super().__init__("minigrad._cuda")
+        self.__spec__ = importlib.machinery.ModuleSpec("minigrad._cuda", None)
+        self._under = under
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._under, name)
+        if not callable(function) or name.endswith("_workspace"):
+            return function
+
+        def launch(*args: Any) -> Any:
+            cuda.note(function, (args, {}), None)
+            LAUNCHED.add(name)
+            return function(*args)
+
+        return launch
+
+
+LAUNCHED: set[str] = set()  # the kernels that ran
 
 
 def emulated_kernels() -> Any:
