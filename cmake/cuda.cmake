@@ -18,6 +18,7 @@ set(MG_CUDA_SOURCES
   csrc/cuda/conv_depthwise.cu
   csrc/cuda/conv_mma.cu
   csrc/cuda/conv_simt.cu
+  csrc/cuda/dropout.cu
   csrc/cuda/elementwise.cu
   csrc/cuda/elementwise_binary.cu
   csrc/cuda/elementwise_unary.cu
@@ -28,6 +29,8 @@ set(MG_CUDA_SOURCES
   csrc/cuda/gemm_tf32_mma.cu
   csrc/cuda/gemm_vector.cu
   csrc/cuda/loss.cu
+  csrc/cuda/norm_channels.cu
+  csrc/cuda/norm_rows.cu
   csrc/cuda/optim.cu
   csrc/cuda/optim_norms.cu
   csrc/cuda/reduce.cu
@@ -41,9 +44,11 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings_attention.cpp
   csrc/cuda/bindings_cast.cpp
   csrc/cuda/bindings_conv.cpp
+  csrc/cuda/bindings_dropout.cpp
   csrc/cuda/bindings_elementwise.cpp
   csrc/cuda/bindings_gemm.cpp
   csrc/cuda/bindings_loss.cpp
+  csrc/cuda/bindings_norm.cpp
   csrc/cuda/bindings_optim.cpp
   csrc/cuda/bindings_reduce.cpp
   csrc/cuda/bindings_softmax.cpp

@@ -160,3 +160,90 @@ def cross_entropy_backward(
     stream: int,
     /,
 ) -> None: ...
+
+# norm: contiguous arrays; statistics, dw and db in float32 (float64 for float64), w and b in that
+# type or in x's; work has norm_workspace(n, c, length) bytes for sums over n and length of c
+# parameters: layer_norm and rms_norm (rows, n, 1), the others (N, C, positions)
+def norm_workspace(n: int, c: int, length: int, /) -> int: ...
+def layer_norm(
+    y: Any, mean: Any, rstd: Any, x: Any, w: Any, b: Any, n: int, eps: float, stream: int, /
+) -> None: ...
+def layer_norm_backward(
+    dx: Any,
+    dw: Any,
+    db: Any,
+    grad: Any,
+    x: Any,
+    mean: Any,
+    rstd: Any,
+    w: Any,
+    work: Any,
+    stream: int,
+    /,
+) -> None: ...
+def rms_norm(y: Any, rstd: Any, x: Any, w: Any, n: int, eps: float, stream: int, /) -> None: ...
+def rms_norm_backward(
+    dx: Any, dw: Any, grad: Any, x: Any, rstd: Any, w: Any, work: Any, stream: int, /
+) -> None: ...
+def group_norm(
+    y: Any, mean: Any, rstd: Any, x: Any, w: Any, b: Any, groups: int, eps: float, stream: int, /
+) -> None: ...
+def group_norm_backward(
+    dx: Any,
+    dw: Any,
+    db: Any,
+    grad: Any,
+    x: Any,
+    mean: Any,
+    rstd: Any,
+    w: Any,
+    work: Any,
+    groups: int,
+    stream: int,
+    /,
+) -> None: ...
+def batch_norm(  # work may be None in evaluation
+    y: Any,
+    mean: Any,
+    rstd: Any,
+    running_mean: Any,
+    running_var: Any,
+    x: Any,
+    w: Any,
+    b: Any,
+    work: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    stream: int,
+    /,
+) -> None: ...
+def batch_norm_backward(  # dx may be None
+    dx: Any,
+    dw: Any,
+    db: Any,
+    grad: Any,
+    x: Any,
+    w: Any,
+    mean: Any,
+    rstd: Any,
+    work: Any,
+    training: bool,
+    stream: int,
+    /,
+) -> None: ...
+
+# dropout: the CPU's masks; offset may be an int64 array of one element
+def philox_mask(out: Any, seed: int, offset: Any, keep: float, stream: int, /) -> None: ...
+def philox_dropout(
+    out: Any,
+    x: Any,
+    seed: int,
+    offset: Any,
+    keep: float,
+    scale: float,
+    kept: float,
+    dropped: float,
+    stream: int,
+    /,
+) -> None: ...

@@ -101,9 +101,11 @@ PyObject* guarded(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
 extern PyMethodDef kAttentionFunctions[];
 extern PyMethodDef kCastFunctions[];
 extern PyMethodDef kConvFunctions[];
+extern PyMethodDef kDropoutFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
 extern PyMethodDef kGemmFunctions[];
 extern PyMethodDef kLossFunctions[];
+extern PyMethodDef kNormFunctions[];
 extern PyMethodDef kOptimFunctions[];
 extern PyMethodDef kReduceFunctions[];
 extern PyMethodDef kSoftmaxFunctions[];
