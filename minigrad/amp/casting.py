@@ -16,8 +16,9 @@ from .. import dtypes
 from ..autograd import is_grad_enabled
 from ..autograd.precision import state
 from ..autograd.variable import Leaf, Variable
+from ..backend import on_gpu
 from ..exchange import exchange
-from .policy import ALONE, EXCEPT, FLOAT32, LOWER, LOWER_IF, WIDEST
+from .policy import ALONE, EXCEPT, FLOAT32, FLOAT32_ON_GPU, LOWER, LOWER_IF, WIDEST
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -25,8 +26,21 @@ _PACKAGE = __name__.partition(".")[0]
 def _eligible(value: Any) -> bool:
     if not isinstance(value, Variable):
         return False
-    dtype = value._array.dtype
-    return dtype.kind in "fV" and dtype.itemsize < 8
+    array = value._array
+    dtype = array.dtype
+    return (
+        dtype.kind in "fV"
+        and dtype.itemsize < 8
+        and state.enabled["cuda" if on_gpu(array) else "cpu"]
+    )
+
+
+def _on_gpu(values: Any) -> bool:
+    """Whether a nest of arguments has a tensor on a GPU."""
+    return any(
+        on_gpu(v._array) if isinstance(v, Variable) else v.__class__ in (list, tuple) and _on_gpu(v)
+        for v in values
+    )
 
 
 def _cast(value: Any, dtype: dtypes.dtype) -> Any:
@@ -59,7 +73,8 @@ def _alone(args: tuple, kwargs: dict) -> None:
 
 
 def _lower(args: tuple, kwargs: dict) -> dtypes.dtype:
-    return state.dtypes["cpu"]
+    there = state.enabled["cuda"] and _on_gpu((*args, *kwargs.values()))
+    return state.dtypes["cuda" if there else "cpu"]
 
 
 def _float32(args: tuple, kwargs: dict) -> dtypes.dtype:
@@ -75,7 +90,11 @@ def _widest(args: tuple, kwargs: dict) -> dtypes.dtype:
             stack.extend(value)
         elif _eligible(value) and value._array.dtype is dtypes.float32.numpy:
             return dtypes.float32
-    return state.dtypes["cpu"]
+    return _lower(args, kwargs)
+
+
+def _float32_on_gpu(args: tuple, kwargs: dict) -> dtypes.dtype | None:
+    return dtypes.float32 if _on_gpu((*args, *kwargs.values())) else None
 
 
 class _Casting:
@@ -121,6 +140,7 @@ def _collect() -> None:
 
     tables: tuple[tuple[dict, Callable], ...] = (
         (LOWER, _lower), (FLOAT32, _float32), (WIDEST, _widest), (ALONE, _alone),
+        (FLOAT32_ON_GPU, _float32_on_gpu),
     )  # fmt: skip
     for table, choose in tables:
         for module_name, names in table.items():

@@ -12,6 +12,7 @@ from .. import dtypes, ops
 from ..autograd import no_grad
 from ..autograd.variable import Variable, wrap
 from ..creation import tensor
+from ..kernels.cuda_library import library
 
 
 class OptState(Enum):
@@ -31,7 +32,8 @@ class GradScaler:
 
     The scale grows by `growth_factor` after `growth_interval` steps in a row without infinity or
     NaN in the gradients, and shrinks by `backoff_factor` after one with them, which is skipped.
-    With device "cuda" it is off, with a warning, as there is no CUDA: everything passes through.
+    With device "cuda" it is off, with a warning, where there is no CUDA device: everything passes
+    through.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class GradScaler:
     ):
         self._device = device
         self._enabled = enabled
-        if enabled and device == "cuda":
+        if enabled and device == "cuda" and library().reason:
             warnings.warn(
                 "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
                 stacklevel=2,

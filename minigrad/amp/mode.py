@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
+from ..kernels.cuda_library import library
 from . import state as _s
 
 
@@ -15,8 +16,8 @@ class autocast:
     """`with autocast("cpu"):` products and convolutions run in bfloat16, losses in float32.
 
     `dtype`: bfloat16 (the default on the CPU) or float16; others switch it off with a warning.
-    "cuda" is off with a warning, as there is no CUDA. `policy.py` lists the operations.
-    RuntimeError for other devices.
+    "cuda": float16 unless told otherwise; off, with a warning, where there is no CUDA device.
+    `policy.py` lists the operations. RuntimeError for other devices.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class autocast:
                 f"User specified an unsupported autocast device_type '{device_type}'"
             )
         self.fast_dtype = _s.get_autocast_dtype(device_type) if dtype is None else dtype
-        if device_type == "cuda" and enabled:
+        if device_type == "cuda" and enabled and library().reason:
             warnings.warn(
                 "User provided device_type of 'cuda', but CUDA is not available. Disabling",
                 stacklevel=2,

@@ -1,4 +1,5 @@
-"""Which operations autocast runs in which type: the lists of PyTorch's autocast for the CPU.
+"""Which operations autocast runs in which type: the lists of PyTorch's autocast for the CPU, and
+what its list for CUDA adds.
 
 LOWER runs in the chosen type (bfloat16 or float16), FLOAT32 in float32, WIDEST in the widest type
 of the operands. Whatever is in no list takes its operands as they come.
@@ -39,6 +40,17 @@ FLOAT32: dict[str, tuple[str, ...]] = {
     "": (
         "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse", "lu", "lu_solve",
         "orgqr", "ormqr", "pinverse", "qr", "svd", "triangular_solve",
+    ),
+}  # fmt: skip
+
+
+# What runs in float32 for tensors on a GPU alone.
+FLOAT32_ON_GPU: dict[str, tuple[str, ...]] = {
+    "ops": (
+        "acos", "asin", "cosh", "cosine_similarity", "cumprod", "cumsum", "dist", "erfinv", "exp",
+        "expm1", "group_norm", "layer_norm", "log", "log10", "log1p", "log2", "log_softmax",
+        "logsumexp", "multilabel_margin_loss", "nuclear_norm", "pdist", "pow", "reciprocal",
+        "renorm", "rsqrt", "sinh", "softmax", "softplus", "sum", "tan",
     ),
 }  # fmt: skip
 

@@ -35,8 +35,7 @@ def set_autocast_enabled(device_type: Any, enabled: bool | None = None) -> None:
     if enabled is None:
         device_type, enabled = "cuda", device_type
     state.enabled[_known(device_type)] = bool(enabled)
-    if device_type == "cpu":
-        activate(bool(enabled))
+    activate(any(state.enabled.values()))
 
 
 def set_autocast_cpu_enabled(enabled: bool) -> None:

@@ -34,6 +34,8 @@ _EXCHANGED = (
 )  # fmt: skip
 # Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
 _FAMILIES = ("elementwise", "reduction", "products", "optimizers", "plain", "convolution")
+# Kernels that read some of their arguments (lengths of sequences) on the CPU.
+_TAKE_NUMPY = ("recurrent", "recurrent_backward")
 _lock = threading.Lock()
 _awake = False
 
@@ -102,6 +104,8 @@ def _rebind_in_class(cls: type, exchanged: dict[int, tuple[Any, Any]]) -> None:
 def _choosing(here: Callable, there: Callable) -> Callable:
     """A kernel that looks where its arguments lie."""
 
+    name = getattr(here, "__name__", "")
+
     @functools.wraps(here)
     def kernel(*args: Any, **kwargs: Any) -> Any:
         for value in args:
@@ -110,7 +114,8 @@ def _choosing(here: Callable, there: Callable) -> Callable:
                 (kind is tuple or kind is list) and any(type(v) is CudaArray for v in value)
             ):
                 first = value if kind is CudaArray else next(v for v in value if on_gpu(v))
-                args = _placed(args, first)
+                if name not in _TAKE_NUMPY:
+                    args = _placed(args, first)
                 if not elsewhere(first.store):
                     return there(*args, **kwargs)
                 with library().cupy.cuda.Device(first.store.device.id):

@@ -16,6 +16,7 @@ from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
+from ..backend import device_of, move
 from ..dispatch import LogicalArray
 from ..tensor import Tensor
 from ._hooks import Hooked, with_hooks
@@ -394,12 +395,14 @@ Optimizer.step = with_hooks(Optimizer.step)  # type: ignore[method-assign]
 
 
 def _fit(param: Any, value: Any, key: Any = None) -> Any:
-    """Loaded state with its tensors in the parameter's dtype (step counters stay as they are)."""
+    """Loaded state with its tensors in the parameter's dtype, on its device (no step counters)."""
     if isinstance(value, Variable):
-        dtype = param._array.dtype
-        if key == "step" or value._array.dtype == dtype or not _v.is_float(param._array):
+        if key == "step":
             return value
-        return _v.wrap(value._array.astype(dtype))
+        dtype, array = param._array.dtype, move(value._array, device_of(param._array))
+        if _v.is_float(param._array) and array.dtype != dtype:
+            array = array.astype(dtype)
+        return value if array is value._array else _v.wrap(array)
     if isinstance(value, dict):
         return {k: _fit(param, v, k) for k, v in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):

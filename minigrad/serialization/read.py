@@ -24,6 +24,7 @@ from ..backend import as_device, device, is_meta
 from ..size import Size
 from .names import class_named, path_of
 from .pickles import NotAllowed
+from .places import NOT_THERE, target_of, there
 from .torch_read import NotHere, pickle_of, read_archive, read_old
 from .write import STRUCTURE, VERSION, swapped
 
@@ -147,7 +148,7 @@ def _read(stream: Any, mapped: bool, map_location: Any, code: bool) -> Any:
         if info.file_size != size:
             raise _Refused(f"data/{i} has {info.file_size} bytes; {size!r} were announced")
         storages.append((archive, info))
-    reader = _Reader(tree["tensors"], storages, stream if mapped else None)
+    reader = _Reader(tree["tensors"], storages, stream if mapped else None, map_location)
     return reader.decode(tree["root"])
 
 
@@ -171,8 +172,10 @@ def _no_constant(text: str) -> None:
 class _Reader:
     """Builds the nest again; every number in the file is checked before it is used."""
 
-    def __init__(self, records: list, storages: list, mapped: Any):
+    def __init__(self, records: list, storages: list, mapped: Any, map_location: Any):
         self.records = records
+        self.map_location = map_location
+        self.moved: dict = {}  # the bytes of storages on devices
         self.storages = storages
         self.mapped = mapped
         self.memory: dict[int, np.ndarray] = {}
@@ -207,7 +210,7 @@ class _Reader:
         t = self.tensors.get(number)
         if t is None:
             record = self._record(number)
-            t = _v.wrap(self._view(record))
+            t = _v.wrap(self._placed(record))
             if record["class"] != "Tensor":
                 t = class_named(record["class"])(t)
             wanted = record["requires_grad"] is True
@@ -215,6 +218,17 @@ class _Reader:
                 set_requires_grad(t, wanted)
             self.tensors[number] = t
         return t
+
+    def _placed(self, record: dict) -> Any:
+        """A tensor's array, on the device where it lay or where it is to lie."""
+        array, location = self._view(record), record.get("device", "cpu")
+        if callable(self.map_location) or (location == "cpu" and self.map_location is None):
+            return array
+        where = target_of(str(location), self.map_location)
+        if where is None:
+            raise NotHere(NOT_THERE.format(str(location).split(":")[0].upper()))
+        raw = self.memory.get(record["storage"])
+        return array if raw is None else there(array, raw, where, self.moved)
 
     def _array(self, number: int) -> np.ndarray:
         array = self.arrays.get(number)

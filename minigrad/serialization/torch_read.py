@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..attributes import Storage
-from ..backend import as_device, device
+from ..backend import device
 from .pickles import Machine, Names
+from .places import NOT_THERE, target_of
 from .values import Memory, StorageKind, TorchNames
 
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
@@ -72,7 +73,7 @@ def read_archive(
                 raise UnpicklingError(f"storage {number!r} is shorter than announced")
             raw = _native(read(info), kind, order)
             memory = known[number] = placed(Memory(raw, kind), location, map_location)
-        return memory if memory.kind is kind else Memory(memory.raw, kind)
+        return memory.counted_in(kind)
 
     machine = Machine(archive.read(f"{folder}data.pkl"), TorchNames(storage, code))
     return finished(machine.run())
@@ -171,9 +172,9 @@ def _native(raw: np.ndarray, kind: StorageKind, order: str) -> np.ndarray:
 
 
 def placed(memory: Memory, location: str, map_location: Any) -> Memory:
-    """Checks that a storage may lie on the CPU: it did, or `map_location` says so.
+    """The storage with the device that it is to lie on: where it did, or as `map_location` says.
 
-    NotHere, a RuntimeError as from PyTorch without CUDA, for one that was elsewhere.
+    NotHere, a RuntimeError as from PyTorch without CUDA, for a device that is not here.
     """
     if callable(map_location):
         result = map_location(Storage(memory.raw), location)
@@ -185,18 +186,9 @@ def placed(memory: Memory, location: str, map_location: Any) -> Memory:
             return memory
         else:
             map_location = result
-    if isinstance(map_location, dict):
-        location = map_location.get(location, location)
-        map_location = None
-    target = location if map_location is None else map_location
-    if isinstance(target, str) and map_location is None and target.split(":")[0] != "cpu":
-        kind = target.split(":")[0]
-        raise NotHere(
-            f"Attempting to deserialize object on a {kind.upper()} device, but it is not available "
-            "here. If you are running on a CPU-only machine, please use load with "
-            "map_location=minigrad.device('cpu') to map your storages to the CPU."
-        )
-    as_device(target)
+    memory.place = target_of(location, map_location)
+    if memory.place is None:
+        raise NotHere(NOT_THERE.format(location.split(":")[0].upper()))
     return memory
 
 

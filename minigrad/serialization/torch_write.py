@@ -22,6 +22,7 @@ from ..backend import device, layout, owner_of
 from ..dispatch import LogicalArray
 from ..size import Size
 from .names import name_of_class
+from .places import Hosts
 from .write import bytes_at, member
 
 _STORAGES = {
@@ -53,8 +54,8 @@ def _name(module: str, name: str) -> _Name:
 class _Bytes:
     """A storage to be written: its number and the type it counts in."""
 
-    def __init__(self, kind: str, number: int, count: int):
-        self.id = ("storage", _name("torch", kind), str(number), "cpu", count)
+    def __init__(self, kind: str, number: int, location: str, count: int):
+        self.id = ("storage", _name("torch", kind), str(number), location, count)
 
 
 # Python's own pickler in Python, which can be told what a name is written as.
@@ -69,6 +70,7 @@ class _Pickler(_Base):
         self.storages: list[np.ndarray] = []
         self.known: dict[int, tuple[_Bytes, str]] = {}
         self.kept: list[Any] = []
+        self.hosts = Hosts()
 
     def persistent_id(self, obj: Any) -> Any:
         return obj.id if obj.__class__ is _Bytes else None
@@ -120,9 +122,10 @@ class _Pickler(_Base):
             if not t.dtype.is_complex:
                 raise TypeError("save: a tensor inside vmap was given; needed: its result")
             array = t.complex_array()
+        array, location = self.hosts.of(array)
         if any(s < 0 or s % array.itemsize for s in array.strides):
             array = array.copy()
-        storage, offset = self._storage(array)
+        storage, offset = self._storage(array, location)
         kind = name_of_class(t.__class__)
         grad = t.requires_grad
         parts: tuple = (
@@ -144,19 +147,19 @@ class _Pickler(_Base):
             return _name("torch._utils", "_rebuild_parameter_with_state"), more
         return _name("torch._utils", "_rebuild_parameter"), (plain, grad, OrderedDict())
 
-    def _storage(self, array: np.ndarray) -> tuple[_Bytes, int]:
+    def _storage(self, array: np.ndarray, location: str) -> tuple[_Bytes, int]:
         owner = owner_of(array)
         low, high = np.lib.array_utils.byte_bounds(owner)
         at = array.__array_interface__["data"][0] - low
         item = array.itemsize
         if array.size and at % item:  # not a whole number of elements: a storage of its own
             array = array.copy()
-            return self._storage(array)
+            return self._storage(array, location)
         complex_numbers = array.dtype.kind == "c"
         kind = array.dtype.name if complex_numbers else dtypes.from_numpy(array.dtype).name
         found = self.known.get(id(owner))
         if found is None:
-            storage = _Bytes(_STORAGES[kind], len(self.storages), (high - low) // item)
+            storage = _Bytes(_STORAGES[kind], len(self.storages), location, (high - low) // item)
             found = self.known[id(owner)] = storage, kind
             self.storages.append(
                 bytes_at(low, high, owner) if high > low else np.empty(0, np.uint8)

@@ -18,12 +18,13 @@ import numpy as np
 from .. import dtypes
 from ..autograd import variable as _v
 from ..autograd.variable import Variable, set_requires_grad
-from ..backend import device, strided
+from ..backend import CPU, device, strided
 from ..creation import empty
 from ..size import Size
 from .allowed import allowed
 from .names import class_named
 from .pickles import Builder, Names, need_key
+from .places import there
 
 _BUILTIN_MODULES = ("builtins", "__builtin__")
 _STORAGES = {
@@ -57,11 +58,21 @@ class StorageKind:
 class Memory:
     """A storage of a file: its bytes, and the type that it counts in."""
 
-    __slots__ = ("kind", "raw")
+    __slots__ = ("kind", "moved", "place", "raw")
 
     def __init__(self, raw: np.ndarray, kind: StorageKind):
         self.raw = raw
         self.kind = kind
+        self.place: Any = CPU  # where its tensors are to lie
+        self.moved: dict = {}  # the bytes there
+
+    def counted_in(self, kind: StorageKind) -> Memory:
+        """The same bytes, counted in another type."""
+        if self.kind is kind:
+            return self
+        other = Memory(self.raw, kind)
+        other.place, other.moved = self.place, self.moved
+        return other
 
 
 def view(raw: np.ndarray, dtype: np.dtype, offset: Any, size: Any, stride: Any) -> np.ndarray:
@@ -120,7 +131,8 @@ def _made(
         numbers = importlib.import_module("minigrad.complexes")
         array = view(storage.raw, np.dtype(dtype.name), offset, size, stride)
         return numbers.from_array(array).requires_grad_(grad is True)
-    t = _v.wrap(view(storage.raw, dtype.numpy, offset, size, stride))
+    array = view(storage.raw, dtype.numpy, offset, size, stride)
+    t = _v.wrap(there(array, storage.raw, storage.place, storage.moved))
     if grad is True:
         if not dtype.is_floating_point:
             raise UnpicklingError(f"a tensor of {dtype} requires grad")

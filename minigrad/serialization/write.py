@@ -18,6 +18,7 @@ from ..backend import device
 from ..dispatch import LogicalArray
 from ..size import Size
 from .names import name_of_class
+from .places import Hosts
 
 VERSION = 1
 STRUCTURE = "minigrad.json"
@@ -36,6 +37,7 @@ class _Writer:
         self.kept: list = []  # keeps the ids above from being used again
         self.roots: dict[int, int] = {}
         self.spans: list[list] = []  # [first byte, end, an array inside] for each storage
+        self.hosts = Hosts()
         self.open: set[int] = set()  # containers being written: finds cycles
 
     def encode(self, value: Any, where: str, depth: int = 0) -> Any:
@@ -97,8 +99,11 @@ class _Writer:
     def _tensor(self, t: Variable, where: str) -> int:
         number = self.known.get(id(t))
         if number is None:
-            number = self._record(t._array, where)
+            array, place = self.hosts.of(t._array)
+            number = self._record(array, where)
             record = self.tensors[number]
+            if place != "cpu":
+                record["device"] = place
             record["requires_grad"] = t._fn is not None
             record["class"] = name_of_class(t.__class__)
             self.known[id(t)] = number

@@ -5,6 +5,7 @@ MISSING: dict[str, str] = {
     "ctc_loss-mean": "value",
     "ctc_loss-none": "value",
     "ctc_loss-values": "value",
+    "fake_quantize_per_tensor_affine": "value",
     "histogram": "value",
     "histogram-edges": "value",
     "histogram-range": "value",

@@ -14,6 +14,7 @@ from ...autograd import variable as _v
 from ...autograd.inplace import bump
 from ...autograd.row_grads import is_sparse
 from ...autograd.variable import Variable
+from ...backend import CPU, device_of, move
 from ...kernels import cpu
 from ...kernels.numpy_optim_more import norm as numpy_norm
 
@@ -46,7 +47,8 @@ def get_total_norm(
     dtype = dtypes.from_numpy(arrays[0].dtype)
     for array in arrays[1:]:
         dtype = dtypes.promote_types(dtype, dtypes.from_numpy(array.dtype))
-    norms = cpu.tensor_norms(arrays, order)
+    where = device_of(arrays[0])
+    norms = move(cpu.tensor_norms(arrays, order), CPU)  # one number for each tensor
     with np.errstate(all="ignore"):
         # Each tensor's norm is rounded to its own dtype, as PyTorch does.
         if any(array.dtype != np.float64 for array in arrays):
@@ -58,14 +60,14 @@ def get_total_norm(
             "cannot be clipped. To disable this error and scale the gradients by the non-finite "
             "norm anyway, set `error_if_nonfinite=False`"
         )
-    return _v.wrap(total)
+    return _v.wrap(move(total, where))
 
 
 def clip_grads_with_norm_(
     parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
     """Scales the gradients by max_norm / (total_norm + 1e-6) if that is less than 1."""
-    total = total_norm._array
+    total = move(total_norm._array, CPU)
     with np.errstate(all="ignore"):
         factor = np.asarray(float(max_norm) / (total.astype(np.float64) + 1e-6))
         factor = np.minimum(factor, 1.0).astype(total.dtype)

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ...autograd.variable import Variable
+from ...kernels.cuda_library import library
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, Subset, TensorDataset
 from .processes import ToldLength, WorkerIterator
@@ -38,7 +40,7 @@ class DataLoader(Generic[T_co]):
     Takes PyTorch's arguments. `batch_size=None` gives single samples. `num_workers` processes fetch
     ahead, `prefetch_factor` batches each; what they raise is raised here, with their traceback. A
     dataset with `__getitems__` (a TensorDataset, or a Subset of one) is asked for whole batches.
-    `pin_memory` has no effect on the CPU.
+    `pin_memory`: batches lie in memory that a GPU reads by itself; without one nothing is done.
     """
 
     dataset: Dataset[T_co]
@@ -164,12 +166,18 @@ class DataLoader(Generic[T_co]):
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self) -> Iterator[Any]:
-        if self.pin_memory:
+        if not self.pin_memory:
+            return self._batches()
+        if library().reason:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, then device "
                 "pinned memory won't be used.",
                 stacklevel=2,
             )
+            return self._batches()
+        return map(pinned, self._batches())
+
+    def _batches(self) -> Iterator[Any]:
         if self.num_workers == 0:
             if self.timeout:
                 raise AssertionError("DataLoader: without workers timeout must be 0")
@@ -238,6 +246,21 @@ def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
                 f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
                 f"{name}={value}"
             )
+
+
+def pinned(batch: Any) -> Any:
+    """A nest of tensors in memory that a GPU reads by itself."""
+    if isinstance(batch, Variable):
+        return batch.pin_memory()
+    if hasattr(batch, "pin_memory"):
+        return batch.pin_memory()
+    if isinstance(batch, dict):
+        return type(batch)({key: pinned(value) for key, value in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*map(pinned, batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(map(pinned, batch))
+    return batch
 
 
 class _LocalIterator:
