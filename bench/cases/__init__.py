@@ -29,6 +29,7 @@ GROUPS = (
     "random",
     "dropout",
     "attention",
+    "quantized",
     "recurrent",
     "index",
     "movement",

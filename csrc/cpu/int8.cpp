@@ -57,42 +57,46 @@ Columns columns_of(const Int8Weight& w, const float* shift, const float* factor,
           w.k};
 }
 
-// Columns j .. j + count of one row, whose sums lie in `tile`.
-void finish_row(const int32_t* tile, const Block& b, int64_t row, const Columns& c, int64_t j,
-                int64_t count, const Int8Out& out) {
-  const int32_t zero = b.zero[row * b.step];
-  const vi x_zero = set1(zero);
-  const float x_scale = b.scale[row * b.step];
-  const vi x_sum = set1(c.zero ? b.sum[row] - static_cast<int32_t>(c.k) * zero : 0);
+// Columns j .. j + count of rows whose sums lie in `tile`, kTileColumns to a row.
+void finish_tile(const int32_t* tile, int64_t rows, const Block& b, int64_t row, const Columns& c,
+                 int64_t j, int64_t count, const Int8Out& out) {
   const int32_t least = out.relu ? out.zero : 0;
   const vf low = set1(static_cast<float>(least - out.zero));
   const vf high = set1(static_cast<float>(255 - out.zero));
-  const int64_t at = row * b.out_rs + j;
   for (int64_t i = 0; i < count; i += kF) {
-    vi sum = load(tile + i) - x_zero * load(c.sum + j + i);
-    if (c.zero) sum -= load(c.zero + j + i) * x_sum;
-    vf y = __builtin_convertvector(sum, vf);
-    const int64_t left = count - i;
-    if (out.quantized) {
-      y = (y + load(c.shift + j + i)) * load(c.factor + j + i);
-      const vi q = round_to_int(min(max(y, low), high)) + out.zero;
-      uint8_t* to = reinterpret_cast<uint8_t*>(b.out) + at + i;
-      if (left >= kF) {
-        store_narrow(to, q);
+    const int64_t left = count - i, column = j + i;
+    const vi column_sum = load(c.sum + column);
+    const vi column_zero = c.zero ? load(c.zero + column) : vi{};
+    const vf scale = load(c.scale + column);
+    const vf bias = c.bias ? load(c.bias + column) : vf{};
+    const vf shift = out.quantized ? load(c.shift + column) : vf{};
+    const vf factor = out.quantized ? load(c.factor + column) : vf{};
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t of = (row + r) * b.step, at = (row + r) * b.out_rs + column;
+      vi sum = load(tile + r * kTileColumns + i) - column_sum * b.zero[of];
+      if (c.zero) sum -= column_zero * (b.sum[row + r] - static_cast<int32_t>(c.k) * b.zero[of]);
+      vf y = __builtin_convertvector(sum, vf);
+      if (out.quantized) {
+        y = (y + shift) * factor;
+        const vi q = round_to_int(min(max(y, low), high)) + out.zero;
+        uint8_t* to = reinterpret_cast<uint8_t*>(b.out) + at;
+        if (left >= kF) {
+          store_narrow(to, q);
+        } else {
+          uint8_t rest[kF];
+          store_narrow(rest, q);
+          for (int64_t l = 0; l < left; ++l) to[l] = rest[l];
+        }
       } else {
-        uint8_t rest[kF];
-        store_narrow(rest, q);
-        for (int64_t l = 0; l < left; ++l) to[l] = rest[l];
-      }
-    } else {
-      const vf scale = x_scale * load(c.scale + j + i);
-      y = c.bias ? fma(y, scale, load(c.bias + j + i)) : y * scale;
-      if (out.relu) y = max(vf{}, y);  // NaN stays
-      float* to = reinterpret_cast<float*>(b.out) + at + i;
-      if (left >= kF) {
-        store(to, y);
-      } else {
-        store_partial(to, y, left);
+        const vf both = b.scale[of] * scale;
+        y = c.bias ? fma(y, both, bias) : y * both;
+        if (out.relu) y = max(vf{}, y);  // NaN stays
+        float* to = reinterpret_cast<float*>(b.out) + at;
+        if (left >= kF) {
+          store(to, y);
+        } else {
+          store_partial(to, y, left);
+        }
       }
     }
   }
@@ -115,9 +119,7 @@ void multiply_block(const Block& b, const int8_t* packed, int64_t n, const Colum
       const int64_t rows = min_of(b.rows - i, kMicroRows);
       for (int64_t r = 0; r < kTileRows; ++r) t.rows[r] = b.a + min_of(i + r, b.rows - 1) * b.a_rs;
       multiply(rows, panels, t);
-      for (int64_t r = 0; r < rows; ++r) {
-        finish_row(tile + r * kTileColumns, b, i + r, c, j, count, out);
-      }
+      finish_tile(tile, rows, b, i, c, j, count, out);
     }
     j += panels * kPanel;
   }
@@ -125,20 +127,27 @@ void multiply_block(const Block& b, const int8_t* packed, int64_t n, const Colum
 
 // ---- left operands ----
 
+// Sixteen bytes.
+MG_INLINE void copy_part(uint8_t* to, const uint8_t* from) { memcpy(to, from, 16); }
+MG_INLINE void copy_part(int16_t* to, const uint8_t* from) {
+#if defined(__AVX2__)
+  const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_cvtepu8_epi16(part));
+#else
+  for (int i = 0; i < 16; ++i) to[i] = from[i];
+#endif
+}
+
 MG_INLINE void copy_bytes(Act* to, const uint8_t* from, int64_t n) {
-  typedef Act Part __attribute__((vector_size(16 * sizeof(Act))));
-  typedef uint8_t Bytes __attribute__((vector_size(16)));
   int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const Part part = __builtin_convertvector(load_as<Bytes>(from + i), Part);
-    __builtin_memcpy(to + i, &part, sizeof part);
-  }
-  if (i < n && n >= 16) {  // once more what is there already
-    const Part part = __builtin_convertvector(load_as<Bytes>(from + n - 16), Part);
-    __builtin_memcpy(to + n - 16, &part, sizeof part);
-    return;
-  }
+  for (; i + 16 <= n; i += 16) copy_part(to + i, from + i);
   for (; i < n; ++i) to[i] = from[i];
+}
+
+// The same in whole parts: writes, and reads up to `end`, up to 15 elements more.
+MG_INLINE void copy_parts(Act* to, const uint8_t* from, int64_t n, const uint8_t* end) {
+  if (end - from < n + 15) return copy_bytes(to, from, n);
+  for (int64_t i = 0; i < n; i += 16) copy_part(to + i, from + i);
 }
 
 void sum_rows(int32_t* sums, const Act* a, int64_t a_rs, int64_t rows, int64_t k) {
@@ -253,36 +262,41 @@ void linear(const Int8Out& out, const Int8Rows& x, const Int8Weight& w, void* wo
 
 // ---- convolution ----
 
-// Where the pixels [at, at + rows) of the output look for one group's channels.
+// Where the pixels [at, at + rows) of the output look for one group's channels. What a row's last
+// part writes too much, the next row's first one or the slack behind the rows takes.
 void gather(Act* to, const Int8Planes& x, int64_t at, int64_t rows, int64_t channel, int64_t each) {
-  const int64_t k = x.r * x.s * each, kq = padded_k(k);
+  const int64_t k = x.r * x.s * each, kq = padded_k(k), taps = x.s * each;
   const bool run = each == x.c && x.dilation_w == 1;  // taps of a row lie side by side
   const Act zero = static_cast<Act>(x.zero);
+  const uint8_t* const end = x.x + x.n * x.h * x.w * x.c;
+  int64_t q = at % x.q, p = at / x.q % x.p, n = at / (x.q * x.p);
   for (int64_t i = 0; i < rows; ++i, to += kq) {
-    const int64_t pixel = at + i, q = pixel % x.q, p = pixel / x.q % x.p, n = pixel / (x.q * x.p);
     const int64_t h0 = p * x.stride_h - x.pad_h, w0 = q * x.stride_w - x.pad_w;
+    const bool across = w0 >= 0 && w0 + (x.s - 1) * x.dilation_w < x.w;
     Act* y = to;
-    for (int64_t r = 0; r < x.r; ++r) {
+    for (int64_t r = 0; r < x.r; ++r, y += taps) {
       const int64_t h = h0 + r * x.dilation_h;
       const uint8_t* row = x.x + ((n * x.h + h) * x.w) * x.c + channel;
       if (h < 0 || h >= x.h) {
-        for (int64_t l = 0; l < x.s * each; ++l) y[l] = zero;
-        y += x.s * each;
-      } else if (run && w0 >= 0 && w0 + x.s <= x.w) {
-        copy_bytes(y, row + w0 * x.c, x.s * each);
-        y += x.s * each;
+        for (int64_t l = 0; l < taps; ++l) y[l] = zero;
+      } else if (run && across) {
+        copy_parts(y, row + w0 * x.c, taps, end);
       } else {
-        for (int64_t s = 0; s < x.s; ++s, y += each) {
+        for (int64_t s = 0; s < x.s; ++s) {
           const int64_t w = w0 + s * x.dilation_w;
           if (w < 0 || w >= x.w) {
-            for (int64_t l = 0; l < each; ++l) y[l] = zero;
+            for (int64_t l = 0; l < each; ++l) y[s * each + l] = zero;
           } else {
-            copy_bytes(y, row + w * x.c, each);
+            copy_parts(y + s * each, row + w * x.c, each, end);
           }
         }
       }
     }
     for (int64_t l = k; l < kq; ++l) to[l] = 0;
+    if (++q == x.q) {
+      q = 0;
+      if (++p == x.p) p = 0, ++n;
+    }
   }
 }
 
@@ -301,9 +315,8 @@ MG_INLINE void depthwise_sums(int32_t* tile, const Int8Planes& x, const int8_t* 
       const uint8_t* from = image + (h * x.w + w) * x.c;
 #pragma GCC unroll 4
       for (int j = 0; j < V; ++j) {
-        const vi right = __builtin_convertvector(load_as<vsbytes>(weight + j * kF), vi);
-        const vi left =
-            inside ? __builtin_convertvector(load_as<vbytes>(from + j * kF), vi) : set1(x.zero);
+        const vi right = load_wide(weight + j * kF);
+        const vi left = inside ? load_wide(from + j * kF) : set1(x.zero);
         sum[j] += left * right;
       }
     }
@@ -323,11 +336,11 @@ void depthwise_pixel(const Int8Planes& x, const Int8Weight& w, int64_t pixel, co
   int64_t j = 0;
   for (; j + 4 * kF <= w.n; j += 4 * kF) {
     depthwise_sums<4>(tile, x, w.packed + j, stride, image + j, h0, w0);
-    finish_row(tile, b, 0, c, j, 4 * kF, out);
+    finish_tile(tile, 1, b, 0, c, j, 4 * kF, out);
   }
   for (; j + kF <= w.n; j += kF) {
     depthwise_sums<1>(tile, x, w.packed + j, stride, image + j, h0, w0);
-    finish_row(tile, b, 0, c, j, kF, out);
+    finish_tile(tile, 1, b, 0, c, j, kF, out);
   }
   if (j == w.n) return;
   for (int64_t i = 0; i < kF; ++i) tile[i] = 0;
@@ -339,7 +352,7 @@ void depthwise_pixel(const Int8Planes& x, const Int8Weight& w, int64_t pixel, co
       tile[i - j] += left * w.packed[tap * stride + i];
     }
   }
-  finish_row(tile, b, 0, c, j, w.n - j, out);
+  finish_tile(tile, 1, b, 0, c, j, w.n - j, out);
 }
 
 int64_t conv_chunk(const Int8Planes& x) {  // blocks of pixels
@@ -351,9 +364,13 @@ bool taken_in_place(const Int8Planes& x, const Int8Weight& w) {
          x.stride_w == 1 && x.pad_h == 0 && x.pad_w == 0 && w.k % 4 == 0;
 }
 
+// Bytes of gathered rows and the slack behind them.
+int64_t slot_of(const Int8Weight& w) {
+  return (kBlockRows * padded_k(w.k) * int64_t{sizeof(Act)} + 16 * sizeof(Act) + 63) / 64 * 64;
+}
+
 int64_t conv_workspace(const Int8Planes&, const Int8Weight& w) {
-  const int64_t slot = kBlockRows * padded_k(w.k) * int64_t{sizeof(Act)};
-  return 8 * w.groups * padded_n(w.n) + kSlots * ((slot + 63) / 64 * 64);
+  return 8 * w.groups * padded_n(w.n) + kSlots * slot_of(w);
 }
 
 void conv(const Int8Out& out, const Int8Planes& x, const Int8Weight& w, void* workspace) {
@@ -364,7 +381,7 @@ void conv(const Int8Out& out, const Int8Planes& x, const Int8Weight& w, void* wo
   if (out.quantized) prepare_columns(shift, factor, out, x.scale, w);
   const int64_t m = x.n * x.p * x.q, chunk = conv_chunk(x);
   const int64_t channels = w.groups * w.n, item = out.quantized ? 1 : 4;
-  const int64_t slot = (kBlockRows * kq * int64_t{sizeof(Act)} + 63) / 64 * 64;
+  const int64_t slot = slot_of(w);
   const int64_t each = w.depthwise ? 1 : x.c / w.groups;
   const bool direct = taken_in_place(x, w);
   parallel_for(ceil_div(m, kBlockRows), chunk, [&](int64_t begin, int64_t end) {

@@ -6,9 +6,33 @@
 
 namespace mg::MG_ISA {
 
-typedef uint8_t vbytes __attribute__((vector_size(kF)));
-typedef int8_t vsbytes __attribute__((vector_size(kF)));
-typedef int16_t vshorts __attribute__((vector_size(2 * kF)));
+// kF small integers as int32.
+MG_INLINE vi load_wide(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__SSE4_1__)
+  return (vi)_mm_cvtepu8_epi32(_mm_cvtsi32_si128(load_as<int32_t>(p)));
+#else
+  vi v;
+  for (int i = 0; i < kF; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+MG_INLINE vi load_wide(const int8_t* p) {
+#if defined(__AVX512F__)
+  return (vi)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (vi)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__SSE4_1__)
+  return (vi)_mm_cvtepi8_epi32(_mm_cvtsi32_si128(load_as<int32_t>(p)));
+#else
+  vi v;
+  for (int i = 0; i < kF; ++i) v[i] = p[i];
+  return v;
+#endif
+}
 
 // To nearest even; |x| < 2^31.
 MG_INLINE vi round_to_int(vf x) {
@@ -25,17 +49,47 @@ MG_INLINE vi round_to_int(vf x) {
 #endif
 }
 
+// The low bits of kF integers, which fit.
+MG_INLINE void store_narrow(int16_t* p, vi v) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16((__m512i)v));
+#elif defined(__AVX2__)
+  const __m256i pairs = _mm256_packs_epi32((__m256i)v, (__m256i)v);  // within halves
+  const __m256i all = _mm256_permute4x64_epi64(pairs, 0x08);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(all));
+#elif defined(__SSE2__)
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32((__m128i)v, (__m128i)v));
+#else
+  for (int i = 0; i < kF; ++i) p[i] = static_cast<int16_t>(v[i]);
+#endif
+}
 MG_INLINE void store_narrow(uint8_t* p, vi v) {
-  const vbytes b = __builtin_convertvector(v, vbytes);
-  __builtin_memcpy(p, &b, sizeof b);
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8((__m512i)v));
+#else
+  int16_t wide[kF];
+  store_narrow(wide, v);
+#if defined(__AVX2__)
+  const __m128i w = _mm_loadu_si128(reinterpret_cast<const __m128i*>(wide));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(w, w));
+#else
+  for (int i = 0; i < kF; ++i) p[i] = static_cast<uint8_t>(wide[i]);
+#endif
+#endif
 }
 MG_INLINE void store_narrow(int8_t* p, vi v) {
-  const vsbytes b = __builtin_convertvector(v, vsbytes);
-  __builtin_memcpy(p, &b, sizeof b);
-}
-MG_INLINE void store_narrow(int16_t* p, vi v) {
-  const vshorts b = __builtin_convertvector(v, vshorts);
-  __builtin_memcpy(p, &b, sizeof b);
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8((__m512i)v));
+#else
+  int16_t wide[kF];
+  store_narrow(wide, v);
+#if defined(__AVX2__)
+  const __m128i w = _mm_loadu_si128(reinterpret_cast<const __m128i*>(wide));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(w, w));
+#else
+  for (int i = 0; i < kF; ++i) p[i] = static_cast<int8_t>(wide[i]);
+#endif
+#endif
 }
 
 // round(x * inverse + zero) in [low, high]. Bounds hold before rounding as well as after; NaN gives

@@ -67,20 +67,61 @@ void fake(float* out, uint8_t* inside, const float* x, int64_t n, const Grid& gr
   });
 }
 
+// The taps of a window that lie inside: those from `first` to `end`.
+struct Taps {
+  int64_t first, end;
+};
+MG_INLINE Taps taps_inside(int64_t start, int64_t dilation, int64_t count, int64_t size) {
+  Taps t = {0, count};
+  while (t.first < t.end && start + t.first * dilation < 0) ++t.first;
+  while (t.end > t.first && start + (t.end - 1) * dilation >= size) --t.end;
+  return t;
+}
+
+// B bytes of each tap's channels.
+template <int B>
+MG_INLINE void largest_of(uint8_t* out, const uint8_t* from, const Taps& rows, const Taps& columns,
+                          int64_t row_step, int64_t column_step) {
+  typedef uint8_t Bytes __attribute__((vector_size(B)));
+  Bytes largest = {};
+  for (int64_t r = rows.first; r < rows.end; ++r) {
+    for (int64_t s = columns.first; s < columns.end; ++s) {
+      Bytes b;
+      __builtin_memcpy(&b, from + r * row_step + s * column_step, B);
+      largest = b > largest ? b : largest;
+    }
+  }
+  __builtin_memcpy(out, &largest, B);
+}
+
 void max_pool(uint8_t* out, const Int8Planes& x) {
   const int64_t pixels = x.n * x.p * x.q;
   const int64_t grain = max_of(1, kGrain / max_of(1, x.c * x.r * x.s));
   parallel_for(pixels, grain, [=](int64_t begin, int64_t end) {
+    const int64_t row_step = x.dilation_h * x.w * x.c, column_step = x.dilation_w * x.c;
     for (int64_t pixel = begin; pixel < end; ++pixel) {
       const int64_t q = pixel % x.q, p = pixel / x.q % x.p, n = pixel / (x.q * x.p);
-      uint8_t* MG_RESTRICT y = out + pixel * x.c;
-      for (int64_t i = 0; i < x.c; ++i) y[i] = 0;
-      for (int64_t tap = 0; tap < x.r * x.s; ++tap) {
-        const int64_t h = p * x.stride_h - x.pad_h + tap / x.s * x.dilation_h;
-        const int64_t w = q * x.stride_w - x.pad_w + tap % x.s * x.dilation_w;
-        if (h < 0 || h >= x.h || w < 0 || w >= x.w) continue;
-        const uint8_t* MG_RESTRICT from = x.x + ((n * x.h + h) * x.w + w) * x.c;
-        for (int64_t i = 0; i < x.c; ++i) y[i] = from[i] > y[i] ? from[i] : y[i];
+      const int64_t h = p * x.stride_h - x.pad_h, w = q * x.stride_w - x.pad_w;
+      const Taps rows = taps_inside(h, x.dilation_h, x.r, x.h);
+      const Taps columns = taps_inside(w, x.dilation_w, x.s, x.w);
+      const uint8_t* from = x.x + ((n * x.h + h) * x.w + w) * x.c;
+      uint8_t* y = out + pixel * x.c;
+      int64_t i = 0;
+      for (; i + kVectorBytes <= x.c; i += kVectorBytes) {
+        largest_of<kVectorBytes>(y + i, from + i, rows, columns, row_step, column_step);
+      }
+      for (; i + 16 <= x.c; i += 16) {
+        largest_of<16>(y + i, from + i, rows, columns, row_step, column_step);
+      }
+      for (; i < x.c; ++i) {
+        uint8_t largest = 0;
+        for (int64_t r = rows.first; r < rows.end; ++r) {
+          for (int64_t s = columns.first; s < columns.end; ++s) {
+            const uint8_t b = from[r * row_step + s * column_step + i];
+            largest = b > largest ? b : largest;
+          }
+        }
+        y[i] = largest;
       }
     }
   });

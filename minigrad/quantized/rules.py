@@ -5,13 +5,14 @@ Movements move the integers; relu, clamp and max pooling compare them; averages 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import attributes, dispatch, ops
+from .. import attributes, dispatch, in_place, ops
 from ..kernels import cpu
 from ..nn import functional as F
 from ..ops._shape import normalize_dim
@@ -29,10 +30,28 @@ def _itself(func: Callable, args: tuple, kwargs: dict) -> Any:
     return args[0]
 
 
+@functools.cache
+def _parameters(func: Callable) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Names and defaults of a function's parameters."""
+    found = inspect.signature(dispatch.plain(func)).parameters
+    return tuple(found), {k: p.default for k, p in found.items() if p.default is not p.empty}
+
+
 def _named(func: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
-    call = inspect.signature(dispatch.plain(func)).bind(*args, **kwargs)
-    call.apply_defaults()
-    return call.arguments
+    """A call's arguments by name."""
+    names, defaults = _parameters(func)
+    call = {**defaults, **dict(zip(names, args)), **kwargs}
+    if call.get("out") is not None:
+        raise absent(f"{func.__name__} with out=")
+    return call
+
+
+def _into(call: dict[str, Any], y: Any) -> Any:
+    """The result, written into the input of a call with `inplace`."""
+    if not call.get("inplace"):
+        return y
+    call["input"].integers = y.integers
+    return call["input"]
 
 
 def _shared(func: Callable, *tensors: Any) -> None:
@@ -62,7 +81,7 @@ def _level(x: Any, value: float) -> int:
 
 def _held(low: float | None, high: float | None) -> Callable:
     def rule(func: Callable, args: tuple, kwargs: dict) -> Any:
-        return _clamped(func, args[0], low, high)
+        return _into(_named(func, args, kwargs), _clamped(func, args[0], low, high))
 
     return rule
 
@@ -80,13 +99,14 @@ def _clamped(func: Callable, x: Any, low: Any, high: Any) -> Any:
 def _relu(func: Callable, args: tuple, kwargs: dict) -> Any:
     x = args[0]
     _shared(func, x)
-    return make(np.maximum(x.integers, x.integers.dtype.type(x.grid[1])), x.grid)
+    y = make(np.maximum(x.integers, x.integers.dtype.type(x.grid[1])), x.grid)
+    return _into(_named(func, args, kwargs), y)
 
 
 def _clamp(func: Callable, args: tuple, kwargs: dict) -> Any:
     call = _named(func, args, kwargs)
-    low, high = (list(call.values()) + [None, None])[1:3]
-    return _clamped(func, args[0], low, high)
+    low, high = (call.get(short, call.get(f"{short}_val")) for short in ("min", "max"))
+    return _into(call, _clamped(func, args[0], low, high))
 
 
 def _in_place(rule: Callable) -> Callable:
@@ -147,7 +167,8 @@ def _averaged(func: Callable, args: tuple, kwargs: dict) -> Any:
 def _cat(func: Callable, args: tuple, kwargs: dict) -> Any:
     """On the first one's grid, which the others are brought to."""
     call = _named(func, args, kwargs)
-    tensors, dim = next(iter(call.values())), call.get("dim", 0)
+    tensors, axis = call["tensors"], call.get("axis")
+    dim = call.get("dim", 0) if axis is None else axis
     if not all(isinstance(t, QuantizedTensor) for t in tensors):
         raise absent(f"{func.__name__} of quantized and real tensors")
     first = tensors[0]
@@ -195,7 +216,7 @@ def _functions(*names: str) -> list[Any]:
     """The functions of these names in `minigrad.ops`, `nn.functional` and the class of tensors."""
     found = []
     for name in names:
-        for place in (ops, F, attributes, Tensor):
+        for place in (ops, F, attributes, in_place, Tensor):
             value = getattr(place, name, None)
             if callable(value) and value not in found:
                 found.append(value)

@@ -97,6 +97,11 @@ def test_dynamic(bounds: tuple, reduce: bool, dtype: str) -> None:
     same(*both(lambda t: t.quantize_per_tensor_dynamic(t.from_numpy(x), getattr(t, dtype), reduce)))
 
 
+def _in_place(call: Callable, x: Any) -> Any:
+    call(x)
+    return x
+
+
 FUNCTIONS: dict[str, Callable] = {
     "relu": lambda t, x: t.relu(x),
     "F.relu": lambda t, x: t.nn.functional.relu(x),
@@ -122,7 +127,10 @@ FUNCTIONS: dict[str, Callable] = {
     "cat": lambda t, x: t.cat([x, x.relu()], 1),
     "dropout": lambda t, x: t.nn.functional.dropout(x, 0.5, training=False),
     "Flatten": lambda t, x: t.nn.Flatten()(x),
-    "ReLU in place": lambda t, x: t.nn.ReLU(inplace=True)(x.clone()),
+    "ReLU in place": lambda t, x: _in_place(t.nn.ReLU(inplace=True), x.clone()),
+    "relu_": lambda t, x: _in_place(t.relu_, x.clone()),
+    "hardtanh in place": lambda t, x: _in_place(t.nn.Hardtanh(inplace=True), x.clone()),
+    "cat by axis": lambda t, x: t.concatenate((x, x), axis=2),
 }
 
 
