@@ -1,7 +1,8 @@
 """Autocast at work: while some thread has it on, the operations of the lists cast their operands.
 
-Their functions' code is exchanged for code that casts and calls the original (`exchange`); when
-autocast is off everywhere the original code is back, and nothing is paid.
+Their functions' code is exchanged for code that casts and calls the original (`exchange`). This
+costs as much as a step of a small model, so that it stays when autocast goes off, and the
+original code is back after 128 calls that autocast did not want: nothing is paid from then on.
 """
 
 from __future__ import annotations
@@ -45,26 +46,29 @@ def _on_gpu(values: Any) -> bool:
 
 def _cast(value: Any, dtype: dtypes.dtype) -> Any:
     """A tensor in `dtype`, if it is of floating point and not float64; others as they are."""
+    if value is None:
+        return None
+    known = state.cache.get(id(value))
+    if known is not None:  # most often a parameter
+        made = known[1]
+        if made._array.dtype is dtype.numpy and (made._fn is not None or not is_grad_enabled()):
+            return made
     if isinstance(value, (list, tuple)) and value and not hasattr(value, "_fields"):
         return type(value)([_cast(item, dtype) for item in value])
-    if not _eligible(value) or value._array.dtype is dtype.numpy:
+    if not isinstance(value, Variable):
         return value
-    keep = (
+    here = value._array.dtype
+    if here is dtype.numpy or here.kind not in "fV" or here.itemsize >= 8:
+        return value
+    made = value.to(dtype)
+    if (
         state.cache_enabled
         and dtype is not dtypes.float32
         and value._fn.__class__ is Leaf
         and value._view is None
-        and value._array.dtype is dtypes.float32.numpy
-    )
-    if not keep:
-        return value.to(dtype)
-    known = state.cache.get(id(value))
-    if known is not None and known[1]._array.dtype is dtype.numpy:
-        made = known[1]
-        if made.requires_grad or not is_grad_enabled():
-            return made
-    made = value.to(dtype)
-    state.cache[id(value)] = (value, made)
+        and here is dtypes.float32.numpy
+    ):
+        state.cache[id(value)] = (value, made)
     return made
 
 
@@ -108,7 +112,11 @@ class _Casting:
         self.original = self.exchange.bare
 
     def __call__(self, args: tuple, kwargs: dict) -> Any:
-        if not state.active or (self.leave is not None and self.leave(args, kwargs)):
+        if not state.active:
+            if not _threads_on:
+                _count_idle()
+            return self.original(*args, **kwargs)
+        if self.leave is not None and self.leave(args, kwargs):
             return self.original(*args, **kwargs)
         dtype = self.choose(args, kwargs)
         # Off while casting and computing: what the operation calls is part of it.
@@ -126,6 +134,9 @@ class _Casting:
 _castings: list[_Casting] = []
 _lock = threading.Lock()
 _threads_on = 0
+_exchanged = False
+_idle_calls = 0
+_IDLE_LIMIT = 128
 
 
 def _collect() -> None:
@@ -157,18 +168,29 @@ def _if(condition: Callable) -> Callable:
 
 def activate(on: bool) -> None:
     """Switches casting for this thread."""
-    global _threads_on
+    global _threads_on, _exchanged, _idle_calls
     if on is state.active:
         return
     with _lock:
-        before = _threads_on
         _threads_on += 1 if on else -1
-        if on and not before:
+        _idle_calls = 0
+        if on and not _exchanged:
             if not _castings:
                 _collect()
             for casting in _castings:
                 casting.exchange.cast_by(casting.code)
-        elif not on and not _threads_on:
+            _exchanged = True
+    state.active = on
+
+
+def _count_idle() -> None:
+    """Counts a call while autocast is off everywhere; after some the original code is back."""
+    global _exchanged, _idle_calls
+    _idle_calls += 1
+    if _idle_calls < _IDLE_LIMIT:
+        return
+    with _lock:
+        if _exchanged and not _threads_on:
             for casting in _castings:
                 casting.exchange.cast_by(None)
-    state.active = on
+            _exchanged = False

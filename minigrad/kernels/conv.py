@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _C, numpy_conv
+from . import _C, conv_half, numpy_conv
 from ._quiet import rounded
 from .reduction import dense, widened
 
@@ -47,6 +47,8 @@ def conv(
     groups: int,
 ) -> Any:
     """The convolution of x with w, plus bias (K) or None: an array of `shape` (N, K, [O,] P, Q)."""
+    if conv_half.suits("", x, w.shape, stride, padding, groups):
+        return conv_half.conv(x, w, bias, shape, stride, padding, dilation)
     return _run("", shape, x, w, bias, stride, padding, dilation, groups)
 
 
@@ -61,6 +63,8 @@ def conv_input(
     groups: int,
 ) -> Any:
     """The gradient to the input, plus bias (C) or None: an array of `shape` (N, C, [D,] H, W)."""
+    if conv_half.suits("_input", g, w.shape, stride, padding, groups):
+        return conv_half.conv_input(g, w, bias, shape)
     return _run("_input", shape, g, w, bias, stride, padding, dilation, groups)
 
 
@@ -68,4 +72,7 @@ def conv_weight(
     x: Any, g: Any, shape: tuple, stride: Steps, padding: Steps, dilation: Steps, groups: int
 ) -> Any:
     """The gradient to the weight: a new array of `shape` (K, C / groups, [T,] R, S)."""
+    if conv_half.suits("_weight", x, shape, stride, padding, groups) and g.size:
+        made = conv_half.conv_weight(x, g, shape, stride, padding, dilation)
+        return rounded(made, x.dtype)
     return _run("_weight", shape, x, g, stride, padding, dilation, groups)

@@ -19,9 +19,15 @@ _BLOCK = 64
 _WIDE_ROW = 256  # bytes; narrower rows are added as whole blocks instead, for longer inner loops
 
 
+_FLOAT32 = np.dtype(np.float32)
+
+
 def widened(x: Any) -> Any:
     """16-bit floats as float32, the type that they are accumulated in; others as they are."""
-    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
+    if x.dtype.itemsize != 2 or x.dtype.kind not in "fV":
+        return x
+    wide = _C.convert(x, _FLOAT32)  # in recycled memory
+    return x.astype(np.float32) if wide is None else wide
 
 
 def dense(x: Any) -> Any:
@@ -56,6 +62,7 @@ _SUM, _MAX, _MIN, _PROD = (kind(name) for name in ("sum", "max", "min", "prod"))
 def total(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The sum over `axes` (ascending) in x's type (float32 for 16-bit floats), as an array."""
     if axes or not x.ndim:
+        x = widened(x)
         compiled = reduce(None, _SUM, x, axes, keepdims, 0.0)
         if compiled is not None:
             return compiled

@@ -163,8 +163,13 @@ def test_nothing_is_left_when_it_ends():
         assert mg.get_autocast_dtype("cpu") is mg.bfloat16
     with pytest.raises(ZeroDivisionError), mg.autocast("cpu"):
         1 / 0  # noqa: B018
-    assert all(exchange(f).plain.__code__ is code_of(f) for f in functions)
     assert not mg.is_autocast_enabled("cpu") and casting.state.cache == {}
+    # The code stays for the next block, and goes when there is none for a while.
+    for _ in range(casting._IDLE_LIMIT):
+        assert (mg.ones(2, 2) @ mg.ones(2, 2)).dtype is mg.float32
+    assert all(exchange(f).plain.__code__ is code_of(f) for f in functions)
+    with mg.autocast("cpu"):
+        assert (mg.ones(2, 2) @ mg.ones(2, 2)).dtype is mg.bfloat16
 
 
 def test_names_of_the_lists_are_operations():
