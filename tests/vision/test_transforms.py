@@ -62,6 +62,16 @@ def test_pil_images_and_back(rgb: Any) -> None:
             F.to_pil_image(bad, mode)
 
 
+@pytest.mark.parametrize("inplace", [True, False])
+def test_normalize_needs_the_channels(inplace: bool) -> None:
+    """An image of one channel does not become one of three."""
+    with pytest.raises(RuntimeError, match="broadcast shape"):
+        T.Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4), inplace)(mg.ones(1, 4, 5))
+    with pytest.raises(RuntimeError, match="broadcast shape"):
+        T.Normalize((0.5,), (0.2, 0.3), inplace)(mg.ones(1, 4, 5))
+    assert T.Normalize((0.5,), (0.5,), inplace)(mg.ones(3, 4, 5)).shape == (3, 4, 5)
+
+
 def test_normalize(rgb: Any) -> None:
     x = T.ToTensor()(rgb)
     t = T.Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...autograd.variable import Variable
 from ...creation import as_tensor
+from ...queries import broadcast_shapes
 from .._extra import is_pil
 from . import _pil, _tensor
 from ._conversion import convert_image_dtype as convert_image_dtype
@@ -82,7 +83,8 @@ def get_image_num_channels(img: Any) -> int:
 def normalize(tensor: Any, mean: Sequence, std: Sequence, inplace: bool = False) -> Any:
     """(tensor - mean) / std, a number for each channel of (..., C, H, W).
 
-    TypeError for integers, ValueError for fewer than 3 dimensions and a deviation of 0.
+    TypeError for integers, ValueError for fewer than 3 dimensions and a deviation of 0,
+    RuntimeError for more numbers than channels.
     """
     if not isinstance(tensor, Variable):
         raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
@@ -101,6 +103,13 @@ def normalize(tensor: Any, mean: Sequence, std: Sequence, inplace: bool = False)
         )
     centre = centre.view(-1, 1, 1) if centre.dim() == 1 else centre
     spread = spread.view(-1, 1, 1) if spread.dim() == 1 else spread
+    for one in (centre, spread):
+        wide = broadcast_shapes(tensor.shape, one.shape)
+        if wide != tensor.shape:
+            raise RuntimeError(
+                f"output with shape {list(tensor.shape)} doesn't match the broadcast shape "
+                f"{list(wide)}"
+            )
     if inplace:
         return tensor.sub_(centre).div_(spread)
     if tensor.requires_grad:
