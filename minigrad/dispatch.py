@@ -38,7 +38,9 @@ _NO_OPERATIONS = {
     "__torch_function__", "as_subclass",
 }  # fmt: skip
 _PROPERTIES = ("H", "T", "mH", "mT")
-_IDLE_CALLS = 256  # armed calls without an overriding argument, after which we disarm
+# Armed calls without an overriding argument, after which we disarm: more after each time that the
+# functions were armed again, up to what arming them costs.
+_IDLE_CALLS, _MOST_IDLE_CALLS = 256, 4096
 
 
 class NeedsLoop(Exception):
@@ -109,6 +111,7 @@ _lock = threading.RLock()
 _armed = False
 _needed = 0  # who needs armed functions now: running vmaps, subclasses of Tensor
 _idle = 0
+_idle_calls = _IDLE_CALLS // 2  # doubled by the first arming
 _seen: dict[str, int] = {}  # how many names each namespace had when it was looked through
 # The subclasses of Tensor that operations treat as tensors.
 plain_classes: set[type] = set()
@@ -126,7 +129,7 @@ def _enter(function: FunctionType, always: bool = False) -> None:
             return handle(function, args, kwargs)
         global _idle
         _idle += 1
-        if _idle > _IDLE_CALLS:
+        if _idle > _idle_calls:
             _disarm()
         return plain(*args, **kwargs)
 
@@ -200,7 +203,7 @@ def overridable(tensor_class: type) -> dict[Any, list[Callable]]:
 
 def arm(tensor_class: type) -> None:
     """Says that armed functions are needed, until `release`."""
-    global _armed, _needed, _idle
+    global _armed, _needed, _idle, _idle_calls
     with _lock:
         _needed += 1
         _idle = 0
@@ -209,6 +212,7 @@ def arm(tensor_class: type) -> None:
             for known, armed in _entries.values():
                 known.override_by(armed)
             _armed = True
+            _idle_calls = min(2 * _idle_calls, _MOST_IDLE_CALLS)
 
 
 def namespace_loaded(tensor_class: type) -> None:

@@ -79,7 +79,7 @@ class Exchange:
     def override_by(self, code: CodeType | None) -> None:
         """Puts code made by `calling` before everything, or takes it away."""
         self._overriding = code
-        self._put()
+        self.function.__code__ = code or self._casting or self._code
 
     def _put(self) -> None:
         below = self._casting or self._code

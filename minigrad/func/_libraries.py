@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .. import deferred, linalg, native, special
+from .. import deferred, linalg, native, ops, special
 from ..autograd.variable import Variable
 from ..exchange import code_of
 from ..nn import functional
@@ -100,7 +100,17 @@ rule(None, "dropout1d dropout2d dropout3d lp_pool1d lp_pool2d lp_pool3d max_pool
      "max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d_with_indices "
      "adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices", functional)  # fmt: skip
 rule(None, "cov corrcoef trapezoid trapz cumulative_trapezoid diagflat")
-RULES[_operators.repeated_or_multiplied] = None
+
+
+def _multiplied(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """A number or a tensor on the left; the own body calls compiled code, which sees no samples."""
+    self, other = args
+    if isinstance(other, (list, tuple, str, bytes, bytearray)):
+        return NotImplemented
+    return ops.mul(other, self)
+
+
+RULES[_operators.repeated_or_multiplied] = _multiplied
 
 
 def _made_of_others(space: dict, module: ModuleType) -> None:

@@ -14,6 +14,7 @@ from ..creation import filled, new
 from ..exchange import code_of
 from ..nn import functional
 from ..ops import _inplace, _operators
+from ..ops.arith import Rsub, Sub
 from ..tensor import Tensor
 from . import _indexing, _shapes, _user_functions
 from ._batched import (
@@ -195,6 +196,7 @@ _MADE = {
     for f in (
         _inplace.in_place(ops.exp), _inplace.in_place_arithmetic(ops.add),
         _operators.comparing(ops.eq), _operators.reflected(ops.sub), vars(in_place)["exp_"],
+        _operators.reflected_as(ops.sub, Sub, Rsub),
     )
 }  # fmt: skip
 _VIEWS = code_of(_inplace.in_place_view(ops.t, "t_"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import dispatch, ops
 from ..autograd.variable import Variable
@@ -73,12 +73,23 @@ def vmap(
 
 
 def _name(func: Callable) -> str:
-    return getattr(func, "__name__", repr(func))
+    name = getattr(func, "__name__", None)
+    return repr(func) if name is None else name
+
+
+class _Call(NamedTuple):
+    """The call, as errors name it: written out only there, as a partial shows its tensors."""
+
+    func: Callable
+    in_dims: Any
+
+    def __str__(self) -> str:
+        return f"vmap({_name(self.func)}, in_dims={self.in_dims}, ...)(<inputs>)"
 
 
 def _inputs(func: Callable, in_dims: Any, args: tuple) -> tuple[list, Any, list, int]:
     """(leaves, structure, mapped dimension of each leaf, batch size), checked."""
-    where = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>)"
+    where = _Call(func, in_dims)
     if not isinstance(in_dims, (int, tuple)) or isinstance(in_dims, bool):
         raise ValueError(
             f"{where}: expected `in_dims` to be int or a (potentially nested) tuple matching the "

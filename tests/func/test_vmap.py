@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections import OrderedDict, namedtuple
@@ -298,3 +299,34 @@ def test_matmul_of_samples(data: Any) -> None:
     theirs = mg.autograd.grad(wanted.sum(), operands)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-12)
+
+
+OPERATORS = """
+1-x 2/x 2*x x*2 -x x+1 1+x x/2 x**2 2**x x@x x>0 abs(x) x-x x//2 x%2 ~(x>0) 7//x 7%x
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("expression", OPERATORS)
+def test_operators_run_once_for_all_samples(
+    monkeypatch: pytest.MonkeyPatch, expression: str
+) -> None:
+    x = mg.arange(1.0, 19.0).reshape(2, 3, 3)
+    expected = mg.stack([eval(expression, {"x": sample}) for sample in x])  # noqa: S307
+
+    def refuse(function: Any, args: tuple, kwargs: dict) -> Any:
+        raise AssertionError(f"{function.__name__} ran for each sample")
+
+    monkeypatch.setattr(_batched, "loop", refuse)
+    result = mg.vmap(lambda x: eval(expression))(x)  # noqa: S307
+    np.testing.assert_allclose(result.numpy(), expected.numpy(), rtol=1e-6)
+
+
+def test_arguments_are_not_written_out() -> None:
+    """A partial shows what it holds, which is needed in errors alone."""
+
+    class Held:
+        def __repr__(self) -> str:
+            raise AssertionError("was written out")
+
+    mapped = mg.vmap(functools.partial(lambda held, x: x + 1, Held()))
+    assert mapped(mg.zeros(2)).tolist() == [1.0, 1.0]
