@@ -28,6 +28,7 @@ set(MG_CUDA_SOURCES
   csrc/cuda/gemm_simt.cu
   csrc/cuda/gemm_tf32_mma.cu
   csrc/cuda/gemm_vector.cu
+  csrc/cuda/index.cu
   csrc/cuda/loss.cu
   csrc/cuda/norm_channels.cu
   csrc/cuda/norm_rows.cu
@@ -47,6 +48,7 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings_dropout.cpp
   csrc/cuda/bindings_elementwise.cpp
   csrc/cuda/bindings_gemm.cpp
+  csrc/cuda/bindings_index.cpp
   csrc/cuda/bindings_loss.cpp
   csrc/cuda/bindings_norm.cpp
   csrc/cuda/bindings_optim.cpp

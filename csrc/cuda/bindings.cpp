@@ -372,6 +372,7 @@ PyMethodDef* const kFamilies[] = {
     kDropoutFunctions,
     kElementwiseFunctions,
     kGemmFunctions,
+    kIndexFunctions,
     kLossFunctions,
     kNormFunctions,
     kOptimFunctions,

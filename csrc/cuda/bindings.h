@@ -104,6 +104,7 @@ extern PyMethodDef kConvFunctions[];
 extern PyMethodDef kDropoutFunctions[];
 extern PyMethodDef kElementwiseFunctions[];
 extern PyMethodDef kGemmFunctions[];
+extern PyMethodDef kIndexFunctions[];
 extern PyMethodDef kLossFunctions[];
 extern PyMethodDef kNormFunctions[];
 extern PyMethodDef kOptimFunctions[];
