@@ -53,8 +53,9 @@ MG_INLINE void turn(T* turned, const T* sums, int64_t width) {
   if constexpr (sizeof(T) == 4) {
     for (int64_t c = 0; c < width; c += L) {
       for (int i = 0; i < kRow; i += L) {
-        transpose_block(reinterpret_cast<char*>(turned + c * kRow + i), kRow * 4,
-                        reinterpret_cast<const char*>(sums + i * width + c), width * 4, false);
+        transpose_block<float>(reinterpret_cast<char*>(turned + c * kRow + i), kRow * 4,
+                               reinterpret_cast<const char*>(sums + i * width + c), width * 4,
+                               false);
       }
     }
   } else {

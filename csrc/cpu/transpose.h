@@ -121,20 +121,61 @@ MG_INLINE void turned_copy(T* dst, int64_t dst_line, const T* src, int64_t line,
   }
 }
 
-// A square block of kF rows: out[r][c] = in[c][r]. Steps are in bytes.
+// A square block of as many rows as a vector has elements: out[r][c] = in[c][r]. Steps are in
+// bytes.
+template <class T>
 MG_INLINE void transpose_block(char* out, int64_t out_step, const char* in, int64_t in_step,
                                bool use_stream) {
-  vf r[kF];
-  for (int i = 0; i < kF; ++i) r[i] = load(reinterpret_cast<const float*>(in + i * in_step));
+  constexpr int kLanes = Vec<T>::lanes;
+  typename Vec<T>::type r[kLanes];
+  for (int i = 0; i < kLanes; ++i) r[i] = load(reinterpret_cast<const T*>(in + i * in_step));
   turn(r);
-  for (int i = 0; i < kF; ++i) {
-    float* row = reinterpret_cast<float*>(out + i * out_step);
+  for (int i = 0; i < kLanes; ++i) {
+    T* row = reinterpret_cast<T*>(out + i * out_step);
     if (use_stream) {
       stream(row, r[i]);
     } else {
       store(row, r[i]);
     }
   }
+}
+
+// Bytes or pairs of bytes of two vectors in turn: those of the lower halves, of the upper ones.
+typedef uint8_t v16b __attribute__((vector_size(16)));
+template <class T>
+MG_INLINE void interleave(v16b* low, v16b* high, v16b a, v16b b) {
+#if defined(__SSE2__)
+  const __m128i x = (__m128i)a, y = (__m128i)b;
+  *low = (v16b)(sizeof(T) == 1 ? _mm_unpacklo_epi8(x, y) : _mm_unpacklo_epi16(x, y));
+  *high = (v16b)(sizeof(T) == 1 ? _mm_unpackhi_epi8(x, y) : _mm_unpackhi_epi16(x, y));
+#else
+  constexpr int n = 16 / static_cast<int>(sizeof(T));
+  T from[2][n], to[2 * n];
+  __builtin_memcpy(from[0], &a, 16);
+  __builtin_memcpy(from[1], &b, 16);
+  for (int i = 0; i < 2 * n; ++i) to[i] = from[i % 2][i / 2];
+  __builtin_memcpy(low, to, 16);
+  __builtin_memcpy(high, to + n, 16);
+#endif
+}
+
+// The same for elements of one and two bytes: rows that lie half the block apart are interleaved,
+// as often as doubling one makes their number.
+template <class T>
+MG_INLINE void transpose_small_block(char* out, int64_t out_step, const char* in, int64_t in_step) {
+  constexpr int n = 16 / static_cast<int>(sizeof(T));
+  v16b r[n], t[n];
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) r[i] = load_as<v16b>(in + i * in_step);
+#pragma GCC unroll 4
+  for (int stride = 1; stride < n; stride *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < n / 2; ++i) interleave<T>(&t[2 * i], &t[2 * i + 1], r[i], r[i + n / 2]);
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) r[i] = t[i];
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) __builtin_memcpy(out + i * out_step, &r[i], 16);
 }
 
 template <class T>
@@ -148,29 +189,53 @@ MG_INLINE void transpose_plain(char* out, int64_t out_step, const char* in, int6
   }
 }
 
+// Whole blocks of n rows and columns by `block(out, in)`, what is left one by one.
+template <class T, class Block>
+MG_INLINE void transpose_blocks(char* out, int64_t out_step, const char* in, int64_t in_step,
+                                int64_t rows, int64_t columns, int64_t n, Block block) {
+  constexpr int64_t item = static_cast<int64_t>(sizeof(T));
+  const int64_t full_rows = rows / n * n, full_columns = columns / n * n;
+  for (int64_t r = 0; r < full_rows; r += n) {
+    for (int64_t c = 0; c < full_columns; c += n) {
+      block(out + r * out_step + c * item, in + c * in_step + r * item);
+    }
+  }
+  if (full_columns < columns) {
+    transpose_plain<T>(out + full_columns * item, out_step, in + full_columns * in_step, in_step,
+                       full_rows, columns - full_columns);
+  }
+  if (full_rows < rows) {
+    transpose_plain<T>(out + full_rows * out_step, out_step, in + full_rows * item, in_step,
+                       rows - full_rows, columns);
+  }
+}
+
 // out (rows, columns) = in^T, in (columns, rows); elements of `item` bytes, steps of rows in bytes.
 // `use_stream`: past the caches where the result is aligned for it; the caller fences.
 static inline void transpose(char* out, int64_t out_step, const char* in, int64_t in_step,
                              int64_t rows, int64_t columns, int64_t item, bool use_stream) {
-  if (item == 1) return transpose_plain<uint8_t>(out, out_step, in, in_step, rows, columns);
-  if (item == 2) return transpose_plain<uint16_t>(out, out_step, in, in_step, rows, columns);
-  if (item == 8) return transpose_plain<uint64_t>(out, out_step, in, in_step, rows, columns);
-  const bool aligned =
-      reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0 && out_step % kVectorBytes == 0;
-  const int64_t full_rows = rows / kF * kF, full_columns = columns / kF * kF;
-  for (int64_t r = 0; r < full_rows; r += kF) {
-    for (int64_t c = 0; c < full_columns; c += kF) {
-      transpose_block(out + r * out_step + c * 4, out_step, in + c * in_step + r * 4, in_step,
-                      use_stream && aligned);
-    }
-  }
-  if (full_columns < columns) {
-    transpose_plain<uint32_t>(out + full_columns * 4, out_step, in + full_columns * in_step,
-                              in_step, full_rows, columns - full_columns);
-  }
-  if (full_rows < rows) {
-    transpose_plain<uint32_t>(out + full_rows * out_step, out_step, in + full_rows * 4, in_step,
-                              rows - full_rows, columns);
+  const bool past_caches = use_stream && reinterpret_cast<uintptr_t>(out) % kVectorBytes == 0 &&
+                           out_step % kVectorBytes == 0;
+  switch (item) {
+    case 1:
+      return transpose_blocks<uint8_t>(
+          out, out_step, in, in_step, rows, columns, 16,
+          [=](char* o, const char* i) { transpose_small_block<uint8_t>(o, out_step, i, in_step); });
+    case 2:
+      return transpose_blocks<uint16_t>(out, out_step, in, in_step, rows, columns, 8,
+                                        [=](char* o, const char* i) {
+                                          transpose_small_block<uint16_t>(o, out_step, i, in_step);
+                                        });
+    case 4:
+      return transpose_blocks<uint32_t>(
+          out, out_step, in, in_step, rows, columns, kF, [=](char* o, const char* i) {
+            transpose_block<float>(o, out_step, i, in_step, past_caches);
+          });
+    default:
+      return transpose_blocks<uint64_t>(
+          out, out_step, in, in_step, rows, columns, kD, [=](char* o, const char* i) {
+            transpose_block<double>(o, out_step, i, in_step, past_caches);
+          });
   }
 }
 

@@ -30,22 +30,70 @@ struct Plan {
   int64_t step[kWalkOperands][kWalkDims];  // bytes
   int64_t out_step[kWalkDims];             // bytes
   Unit unit[kWalkOperands];                // of the innermost dimension
+  bool whole[kWalkOperands];               // the operand lies as the result does
+  const char* end[kWalkOperands];          // behind its last element
   const Walk* walk;
   const double* params;
   bool stream;
 };
 
-void gather(void* out, const char* in, int64_t step, int64_t n, int64_t item) {
-  switch (item) {
-    case 1:
-      return gather_run(static_cast<uint8_t*>(out), in, step, n);
-    case 2:
-      return gather_run(static_cast<uint16_t*>(out), in, step, n);
-    case 4:
-      return gather_run(static_cast<uint32_t*>(out), in, step, n);
-    default:
-      return gather_run(static_cast<uint64_t*>(out), in, step, n);
+// `rows` rows of n elements, `row_step` bytes apart, and their elements `step` bytes. Short ones
+// are moved as whole vectors where both memories go on for so long: what is too much is written
+// over by the next row, or lies before `out_end` where nothing is written yet.
+template <class T>
+void gather_rows(char* out, const char* out_end, const char* in, const char* in_end, int64_t rows,
+                 int64_t row_step, int64_t n, int64_t step, bool use_stream) {
+  typedef T V __attribute__((vector_size(kVectorBytes)));
+  constexpr int64_t item = static_cast<int64_t>(sizeof(T));
+  const int64_t bytes = n * item;
+  int64_t r = 0;
+  if (step == item && row_step == bytes) {
+    return copy_run(out, in, rows * bytes, use_stream);
+  } else if (step == item && row_step == 0) {  // one row again and again: twice as many each time
+    const int64_t all = rows * bytes;
+    copy_run(out, in, bytes, false);
+    for (int64_t done = bytes; done < all;) {
+      const int64_t more = min_of(done, all - done);
+      copy_run(out + done, out, more, false);
+      done += more;
+    }
+    return;
+  } else if (step == item) {
+    if (bytes <= kVectorBytes) {
+      for (; r < rows && kVectorBytes <= min_of(out_end - out, in_end - in); ++r) {
+        const vb v = load_as<vb>(in);
+        __builtin_memcpy(out, &v, sizeof v);
+        out += bytes;
+        in += row_step;
+      }
+    }
+    for (; r < rows; ++r, out += bytes, in += row_step) copy_run(out, in, bytes, use_stream);
+  } else if (step == 0) {
+    if (bytes <= kVectorBytes) {
+      for (; r < rows && out_end - out >= kVectorBytes; ++r) {
+        const V v = *reinterpret_cast<const T*>(in) - V{};
+        __builtin_memcpy(out, &v, sizeof v);
+        out += bytes;
+        in += row_step;
+      }
+    }
+    for (; r < rows; ++r, out += bytes, in += row_step) {
+      fill_run(reinterpret_cast<T*>(out), *reinterpret_cast<const T*>(in), n);
+    }
+  } else {
+    for (; r < rows; ++r, out += bytes, in += row_step) {
+      gather_run(reinterpret_cast<T*>(out), in, step, n);
+    }
   }
+}
+
+using Gather = void (*)(char* out, const char* out_end, const char* in, const char* in_end,
+                        int64_t rows, int64_t row_step, int64_t n, int64_t step, bool use_stream);
+Gather gather_of(int64_t item) {
+  return item == 1   ? gather_rows<uint8_t>
+         : item == 2 ? gather_rows<uint16_t>
+         : item == 4 ? gather_rows<uint32_t>
+                     : gather_rows<uint64_t>;
 }
 
 // Where the walk stands, and the address of each operand there.
@@ -95,29 +143,63 @@ void in_rows(const Plan& plan, int64_t begin, int64_t end) {
   if (plan.stream) stream_fence();
 }
 
-// Every operand that repeats nowhere is gathered in blocks, whatever its strides are.
+// The stretches of `count` elements from p on, each of whole rows or a part of one:
+// body(done, rows, n) for `rows` rows of n elements at p, `done` elements behind the first.
+template <class Body>
+MG_INLINE void each_plane(const Plan& plan, Position* p, int64_t count, Body body) {
+  const Walk& w = *plan.walk;
+  const int last = w.ndim - 1;
+  const int64_t inner = w.shape[last];
+  for (int64_t done = 0; done < count;) {
+    int64_t n = min_of(inner - p->index[last], count - done), rows = 1;
+    if (n == inner && last > 0) {
+      rows = min_of(w.shape[last - 1] - p->index[last - 1], (count - done) / inner);
+    }
+    body(done, rows, n);
+    if (rows > 1) {  // all but the last, which advance() takes
+      for (int k = 0; k < w.operands; ++k) p->at[k] += (rows - 1) * plan.step[k][last - 1];
+      p->index[last - 1] += rows - 1;
+    }
+    advance(plan, p, n);
+    done += rows * n;
+  }
+}
+
+// Blocks begin at the start of a row where rows are short.
+int64_t block_of(const Walk& w) {
+  const int64_t inner = w.shape[w.ndim - 1];
+  return inner < kBlock ? kBlock - kBlock % inner : kBlock;
+}
+
+// Operands that lie as the result does are read in place, the others gathered in blocks, whatever
+// their strides are.
 void in_blocks(const Plan& plan, int64_t begin, int64_t end) {
   const Walk& w = *plan.walk;
-  alignas(64) char buffer[kWalkOperands][kBlock * 8];
-  const int64_t inner = w.shape[w.ndim - 1];
+  alignas(64) char buffer[kWalkOperands][(kBlock + 8) * 8];  // with room for a vector too much
+  const int last = w.ndim - 1;
+  const int64_t block = block_of(w);
   Unit unit[kWalkOperands];
   const void* from[kWalkOperands];
+  Gather gather[kWalkOperands];
   for (int k = 0; k < w.operands; ++k) {
     unit[k] = w.number[k] ? Unit::kSame : Unit::kDense;
     from[k] = w.number[k] ? static_cast<const void*>(plan.in[k]) : buffer[k];
+    gather[k] = gather_of(plan.item[k]);
   }
   Position p = seek(plan, begin);
   while (begin < end) {
-    const int64_t count = min_of(kBlock, end - begin);
-    for (int64_t done = 0; done < count;) {
-      const int64_t n = min_of(inner - p.index[w.ndim - 1], count - done);
-      for (int k = 0; k < w.operands; ++k) {
-        if (w.number[k]) continue;
-        gather(buffer[k] + done * plan.item[k], p.at[k], plan.step[k][w.ndim - 1], n, plan.item[k]);
-      }
-      advance(plan, &p, n);
-      done += n;
+    const int64_t count = min_of(block, end - begin);
+    for (int k = 0; k < w.operands; ++k) {
+      if (plan.whole[k]) from[k] = plan.in[k] + begin * plan.item[k];
     }
+    each_plane(plan, &p, count, [&](int64_t done, int64_t rows, int64_t n) {
+      for (int k = 0; k < w.operands; ++k) {
+        if (w.number[k] || plan.whole[k]) continue;
+        gather[k](buffer[k] + done * plan.item[k], buffer[k] + sizeof buffer[k], p.at[k],
+                  plan.end[k], rows, last > 0 ? plan.step[k][last - 1] : 0, n, plan.step[k][last],
+                  false);
+      }
+    });
     plan.row(plan.out + begin * plan.out_item, from, unit, count, plan.params, false);
     begin += count;
   }
@@ -141,34 +223,37 @@ void narrow_row(T* out, const float* in, int64_t n) {
 template <class T>
 void in_wide_blocks(const Plan& plan, int64_t begin, int64_t end) {
   const Walk& w = *plan.walk;
-  alignas(64) float buffer[kWalkOperands][kBlock];
+  alignas(64) float buffer[kWalkOperands][kBlock + 16];
   alignas(64) float result[kBlock];
-  alignas(64) T narrow[kBlock];
-  const int inner = w.ndim - 1;
+  alignas(64) T narrow[kWalkOperands][kBlock + 32];
+  const int last = w.ndim - 1;
+  const int64_t block = block_of(w);
   Unit unit[kWalkOperands];
   const void* from[kWalkOperands];
+  char *to[kWalkOperands], *to_end[kWalkOperands];
+  Gather gather[kWalkOperands];
   for (int k = 0; k < w.operands; ++k) {
+    const bool mask = plan.item[k] == 1;
     unit[k] = w.number[k] ? Unit::kSame : Unit::kDense;
     from[k] = w.number[k] ? static_cast<const void*>(plan.in[k]) : buffer[k];
+    to[k] = mask ? reinterpret_cast<char*>(buffer[k]) : reinterpret_cast<char*>(narrow[k]);
+    to_end[k] = to[k] + (mask ? sizeof buffer[k] : sizeof narrow[k]);
+    gather[k] = gather_of(plan.item[k]);
   }
   Position p = seek(plan, begin);
   while (begin < end) {
-    const int64_t count = min_of(kBlock, end - begin);
-    for (int64_t done = 0; done < count;) {
-      const int64_t n = min_of(w.shape[inner] - p.index[inner], count - done);
+    const int64_t count = min_of(block, end - begin);
+    each_plane(plan, &p, count, [&](int64_t done, int64_t rows, int64_t n) {
       for (int k = 0; k < w.operands; ++k) {
-        if (w.number[k]) continue;
-        if (plan.item[k] == 1) {  // a mask
-          gather_run(reinterpret_cast<uint8_t*>(buffer[k]) + done, p.at[k], plan.step[k][inner], n);
-        } else if (w.stride[k][inner] == 1) {
-          widen_row(buffer[k] + done, reinterpret_cast<const T*>(p.at[k]), n);
-        } else {
-          gather_run(reinterpret_cast<uint16_t*>(narrow), p.at[k], plan.step[k][inner], n);
-          widen_row(buffer[k] + done, narrow, n);
-        }
+        if (w.number[k] || (plan.whole[k] && plan.item[k] != 1)) continue;
+        gather[k](to[k] + done * plan.item[k], to_end[k], p.at[k], plan.end[k], rows,
+                  last > 0 ? plan.step[k][last - 1] : 0, n, plan.step[k][last], false);
       }
-      advance(plan, &p, n);
-      done += n;
+    });
+    for (int k = 0; k < w.operands; ++k) {
+      if (w.number[k] || plan.item[k] == 1) continue;
+      const char* x = plan.whole[k] ? plan.in[k] + begin * plan.item[k] : to[k];
+      widen_row(buffer[k], reinterpret_cast<const T*>(x), count);
     }
     char* out = plan.out + begin * plan.out_item;
     if (plan.out_item == 1) {  // a comparison
@@ -274,8 +359,9 @@ void in_tiles(const Plan& plan, const Tiles& tiles, int64_t begin, int64_t end) 
                   false);
       } else {
         for (int64_t r = 0; r < t.rows; ++r) {
-          gather(buffer[k] + r * kTile * item, t.at[k] + r * step[k], plan.step[k][inner],
-                 t.columns, item);
+          char* to = buffer[k] + r * kTile * item;
+          gather_of(item)(to, to, t.at[k] + r * step[k], plan.end[k], 1, 0, t.columns,
+                          plan.step[k][inner], false);
         }
       }
       from[k] = buffer[k];
@@ -315,6 +401,14 @@ Plan make_plan(Row row, void* out, const void* const* in, const int64_t* item, c
       plan.step[k][d] = w.number[k] ? 0 : w.stride[k][d] * in_item[k];
     }
     plan.unit[k] = !w.number[k] && w.stride[k][w.ndim - 1] == 1 ? Unit::kDense : Unit::kSame;
+    plan.whole[k] = !w.number[k];
+    plan.end[k] = plan.in[k] + in_item[k];
+    int64_t dense = 1;
+    for (int d = w.ndim - 1; d >= 0; --d) {
+      if (plan.step[k][d] > 0) plan.end[k] += (w.shape[d] - 1) * plan.step[k][d];
+      plan.whole[k] &= w.shape[d] == 1 || w.stride[k][d] == dense;
+      dense *= w.shape[d];
+    }
   }
   return plan;
 }
@@ -339,27 +433,18 @@ MG_INLINE void prefetch(const Tile& t, int64_t step, int64_t item) {
   }
 }
 
-// A copy goes line by line along the innermost dimension, straight to the result.
-template <class T>
-void copy_lines(const Plan& plan, int64_t begin, int64_t end) {
-  constexpr int64_t item = static_cast<int64_t>(sizeof(T));
-  const Walk& w = *plan.walk;
-  const int last = w.ndim - 1;
-  const int64_t inner = w.shape[last], step = plan.step[0][last];
+// A copy goes row by row along the innermost dimension, straight to the result.
+void copy_rows(const Plan& plan, int64_t begin, int64_t end) {
+  const int64_t item = plan.out_item;
+  const int last = plan.walk->ndim - 1;
+  const Gather gather = gather_of(item);
   Position p = seek(plan, begin);
-  while (begin < end) {
-    const int64_t n = min_of(inner - p.index[last], end - begin);
-    char* out = plan.out + begin * item;
-    if (step == item) {
-      copy_run(out, p.at[0], n * item, plan.stream);
-    } else if (step == 0) {
-      fill_run(reinterpret_cast<T*>(out), *reinterpret_cast<const T*>(p.at[0]), n);
-    } else {
-      gather_run(reinterpret_cast<T*>(out), p.at[0], step, n);
-    }
-    advance(plan, &p, n);
-    begin += n;
-  }
+  char* out = plan.out + begin * item;
+  const char* out_end = plan.out + end * item;
+  each_plane(plan, &p, end - begin, [&](int64_t done, int64_t rows, int64_t n) {
+    gather(out + done * item, out_end, p.at[0], plan.end[0], rows,
+           last > 0 ? plan.step[0][last - 1] : 0, n, plan.step[0][last], plan.stream);
+  });
   if (plan.stream) stream_fence();
 }
 
@@ -394,13 +479,9 @@ void walk_copy(void* out, const void* in, int64_t item, const Walk& w) {
   Tiles tiles;
   const int64_t items[] = {item, item};
   const Plan plan = make_plan(nullptr, out, &in, items, w, nullptr);
-  if (direct_rows(w) || !find_tiles(w, kCopyTile, &tiles)) {
-    const auto lines = item == 1   ? copy_lines<uint8_t>
-                       : item == 2 ? copy_lines<uint16_t>
-                       : item == 4 ? copy_lines<uint32_t>
-                                   : copy_lines<uint64_t>;
+  if (direct_rows(w) || !find_tiles(w, item <= 2 ? kTile : kCopyTile, &tiles)) {
     parallel_for(w.size, grain_of(w.size),
-                 [&](int64_t begin, int64_t end) { lines(plan, begin, end); });
+                 [&](int64_t begin, int64_t end) { copy_rows(plan, begin, end); });
     return;
   }
   // A transposition writes its tiles straight to the result.

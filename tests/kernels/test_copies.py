@@ -93,3 +93,65 @@ def test_nll_kernel_beside_its_general_form() -> None:
             np.testing.assert_allclose(d, want, rtol=1e-6)
     assert _C.nll(x, np.full(20, 5), None, -100, True) is None
     assert _C.nll(x, t[:-1], None, -100, True) is None
+
+
+SHORT = [(9, 3), (40, 1), (7, 15), (3, 5, 4), (60, 16), (33, 17), (2, 3, 11, 7), (5000, 3)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHORT)
+def test_copies_of_short_rows(isa: str, num_threads, shape: tuple, dtype: type) -> None:  # type: ignore[no-untyped-def]
+    wide = np.arange(np.prod(shape) * 2 + 2 * np.prod(shape[:-1]), dtype=np.int64).astype(dtype)
+    wide = wide.reshape(*shape[:-1], -1)
+    n = shape[-1]
+    views = [
+        wide[..., :n],
+        wide[..., 2 : n + 2],
+        wide[..., -n:],
+        wide[::2, ..., -n:],
+        wide[..., ::2][..., -n:],
+        wide[::-1, ..., 1 : n + 1],
+        np.broadcast_to(wide[..., 3:4], shape),
+        np.broadcast_to(wide[(0,) * (len(shape) - 1)][:n], shape),
+        np.moveaxis(wide, -1, 0),
+    ]
+    for view in views:
+        for threads in (1, 2):
+            num_threads(threads)
+            np.testing.assert_array_equal(_C.copy(view), view)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("shape", SHORT)
+def test_operands_of_short_rows(isa: str, num_threads, shape: tuple, dtype: str) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(len(shape))
+    wide = rng.integers(-9, 9, (*shape[:-1], 2 * shape[-1] + 3)).astype(dtype)
+    x = np.ascontiguousarray(wide[..., : shape[-1]])
+    for other in (
+        wide[..., 3 : shape[-1] + 3],
+        wide[..., ::2][..., : shape[-1]],
+        x[..., :1],
+        x[(0,) * (len(shape) - 1)],
+        x[0:1],
+        x,
+    ):
+        for a, b in ((x, other), (other, x), (other, other)):
+            want = np.asarray(np.broadcast_to(a, shape) - np.broadcast_to(b, shape))
+            less = np.broadcast_to(a, shape) < np.broadcast_to(b, shape)
+            for threads in (1, 2):
+                num_threads(threads)
+                got = mg.from_numpy(a) - mg.from_numpy(b)
+                np.testing.assert_array_equal(np.broadcast_to(got.numpy(), shape), want)
+                got = mg.from_numpy(a) < mg.from_numpy(b)
+                np.testing.assert_array_equal(np.broadcast_to(got.numpy(), shape), less)
+                picked = mg.where(mg.from_numpy(less), mg.from_numpy(a), mg.from_numpy(b))
+                np.testing.assert_array_equal(picked.numpy(), np.where(less, a, b))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transpositions_around_a_block(isa: str, dtype: type) -> None:
+    for rows in (1, 7, 8, 9, 15, 16, 17, 33, 64, 70, 130):
+        for columns in (8, 9, 16, 31, 65, 129):
+            x = np.arange(rows * columns * 2).astype(dtype).reshape(2, rows, columns)
+            np.testing.assert_array_equal(_C.copy(x.transpose(0, 2, 1)), x.transpose(0, 2, 1))
+            np.testing.assert_array_equal(_C.copy(x[0, :, 1:].T), x[0, :, 1:].T)
