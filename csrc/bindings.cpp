@@ -182,6 +182,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_resample(m.ptr());
   mg::bind_rnn(m.ptr());
   mg::bind_samplers(m.ptr());
+  mg::bind_scan(m.ptr());
   mg::bind_softmax(m.ptr());
   mg::bind_sort(m.ptr());
   mg::bind_sparse(m.ptr());

@@ -1,5 +1,5 @@
 // Questions to whole tensors, outside the graph: whether two are equal, how many elements of a mask
-// are set, where small tensors are not 0. None where the Python code has to do it.
+// are set, where they are not 0. None where the Python code has to do it.
 #include "bindings/families.h"
 #include "bindings/graph.h"
 
@@ -80,59 +80,71 @@ PyObject* fast_count(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return new_tensor(result, Py_None);
 }
 
-constexpr npy_intp kFewElements = 1024;  // NumPy's own loops win from there on
-
-// The places of elements that are not 0, as many as `out` has room for.
 template <class T>
-npy_intp places(PyArrayObject* x, int64_t* out) {
+npy_intp count_others(PyArrayObject* x) {
   const T* values = static_cast<const T*>(PyArray_DATA(x));
-  const npy_intp size = PyArray_SIZE(x);
-  const int ndim = PyArray_NDIM(x);
   npy_intp count = 0;
-  for (npy_intp i = 0; i < size; ++i) {
-    if (values[i] == T(0)) continue;
-    npy_intp rest = i;
-    for (int d = ndim - 1; d >= 0; --d) {
-      out[count * ndim + d] = rest % PyArray_DIM(x, d);
-      rest /= PyArray_DIM(x, d);
-    }
-    ++count;
-  }
+  for (npy_intp i = 0, n = PyArray_SIZE(x); i < n; ++i) count += values[i] != T(0);
   return count;
 }
 
-// fast_nonzero(input): the places (n, ndim) where a small tensor is not 0, or None.
+// The places of the `count` elements that are not 0. Each is written before it is known whether it
+// stays: a branch would go wrong half the time.
+template <class T, int kDims>
+void places(PyArrayObject* x, int64_t* out, npy_intp count) {
+  const T* values = static_cast<const T*>(PyArray_DATA(x));
+  const npy_intp columns = PyArray_DIM(x, kDims - 1);
+  int64_t at[kDims] = {};
+  const int64_t* end = out + count * kDims;
+  while (out < end) {
+    for (npy_intp j = 0; j < columns && out < end; ++j) {
+      for (int d = 0; d < kDims - 1; ++d) out[d] = at[d];
+      out[kDims - 1] = j;
+      out += values[j] != T(0) ? kDims : 0;
+    }
+    values += columns;
+    for (int d = kDims - 2; d >= 0 && ++at[d] == PyArray_DIM(x, d); --d) at[d] = 0;
+  }
+}
+
+template <class T>
+PyObject* places_of(PyArrayObject* x) {
+  const double work = static_cast<double>(PyArray_SIZE(x));
+  Keep keep(true, {reinterpret_cast<PyObject*>(x)});
+  npy_intp shape[2] = {0, PyArray_NDIM(x)};
+  {
+    KernelScope scope(0.2 * work);
+    shape[0] = count_others<T>(x);
+  }
+  PyObject* result = new_array(PyArray_DescrFromType(NPY_INT64), 2, shape);
+  if (!result) return nullptr;
+  int64_t* out = static_cast<int64_t*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result)));
+  using Write = void (*)(PyArrayObject*, int64_t*, npy_intp);
+  static constexpr Write kWrite[] = {places<T, 1>, places<T, 2>, places<T, 3>, places<T, 4>};
+  {
+    KernelScope scope(work);
+    kWrite[shape[1] - 1](x, out, shape[0]);
+  }
+  return new_tensor(result, Py_None);
+}
+
+// fast_nonzero(input): the places (n, ndim) where a tensor is not 0, or None.
 PyObject* fast_nonzero(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("fast_nonzero", nargs, 1)) return nullptr;
   PyArrayObject* x = array_in_order(args[0]);
-  constexpr int kFewDims = 4;
-  if (!x || PyArray_NDIM(x) == 0 || PyArray_NDIM(x) > kFewDims || PyArray_SIZE(x) > kFewElements) {
-    return new_none();
-  }
-  int64_t found[kFewElements * kFewDims];
-  npy_intp count;
+  if (!x || PyArray_NDIM(x) == 0 || PyArray_NDIM(x) > 4) return new_none();
   switch (dtype_of(PyArray_DESCR(x))) {
     case DType::kFloat32:
-      count = places<float>(x, found);
-      break;
+      return places_of<float>(x);
     case DType::kFloat64:
-      count = places<double>(x, found);
-      break;
+      return places_of<double>(x);
     case DType::kInt64:
-      count = places<int64_t>(x, found);
-      break;
+      return places_of<int64_t>(x);
     case DType::kBool:
-      count = places<uint8_t>(x, found);
-      break;
+      return places_of<uint8_t>(x);
     default:
       return new_none();
   }
-  const npy_intp shape[2] = {count, PyArray_NDIM(x)};
-  PyObject* result = new_array(PyArray_DescrFromType(NPY_INT64), 2, shape);
-  if (!result) return nullptr;
-  PyArrayObject* out = reinterpret_cast<PyArrayObject*>(result);
-  memcpy(PyArray_DATA(out), found, static_cast<size_t>(PyArray_NBYTES(out)));
-  return new_tensor(result, Py_None);
 }
 
 PyMethodDef kFunctions[] = {

@@ -37,20 +37,84 @@ bool read_axes(PyObject* dim, PyArrayObject* x, Axes* axes) {
   return true;
 }
 
-bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups) {
-  int64_t size[5] = {1, 1, 1, 1, 1};  // kept, reduced, kept, reduced, kept
-  int at = 0;
+namespace {
+
+// Dimensions that memory passes as one.
+struct Run {
+  bool reduced;
+  int64_t n, step;  // elements
+};
+
+// The runs from the outermost to the innermost in memory; their number, or -1.
+int runs_of(PyArrayObject* x, const Axes& axes, Run* runs) {
+  int order[NPY_MAXDIMS], count = 0;
+  const npy_intp item = PyArray_ITEMSIZE(x);
+  const bool dense = PyArray_IS_C_CONTIGUOUS(x);  // the strides of no elements mean nothing
   for (int i = 0; i < PyArray_NDIM(x); ++i) {
-    const int64_t n = PyArray_DIM(x, i);
-    if (n == 1) continue;
-    if ((at % 2 == 1) != axes.reduced[i] && ++at > 4) return false;
-    size[at] *= n;
+    if (PyArray_DIM(x, i) == 1) continue;
+    const npy_intp stride = PyArray_STRIDE(x, i);
+    if (!dense && (stride <= 0 || stride % item)) return -1;
+    int at = count++;
+    for (; !dense && at > 0 && PyArray_STRIDE(x, order[at - 1]) < stride; --at) {
+      order[at] = order[at - 1];
+    }
+    order[at] = i;
   }
-  if (at < 3) {  // one run: it is r2
-    *groups = {size[0], 1, 1, size[1], size[2]};
-  } else {
-    *groups = {size[0], size[1], size[2], size[3], size[4]};
+  int last = -1, kept = -1;
+  for (int k = 0; k < count; ++k) {
+    const int i = order[k];
+    if (!axes.reduced[i]) {
+      if (i < kept) return -1;
+      kept = i;
+    }
+    const int64_t n = PyArray_DIM(x, i), step = dense ? 0 : PyArray_STRIDE(x, i) / item;
+    if (last >= 0 && runs[last].reduced == axes.reduced[i] &&
+        (dense || runs[last].step == n * step)) {
+      runs[last].n *= n;
+      runs[last].step = step;
+    } else {
+      runs[++last] = {axes.reduced[i], n, step};
+    }
   }
+  if (dense) {
+    int64_t step = 1;
+    for (int k = last; k >= 0; step *= runs[k--].n) runs[k].step = step;
+  }
+  return last + 1;
+}
+
+}  // namespace
+
+bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups) {
+  Run runs[NPY_MAXDIMS];
+  int count = runs_of(x, axes, runs);
+  if (count < 0 || (count > 0 && runs[count - 1].step != 1 && PyArray_SIZE(x) > 0)) return false;
+  Groups g = {1, 1, 1, 1, 1, 0, 0, 0, 1};
+  if (count > 0 && !runs[count - 1].reduced) g.c = runs[--count].n;
+  int kept = 0, reduced = 0;
+  for (int k = count - 1; k >= 0; --k) {  // from the innermost: r2 before r1, b before a
+    const Run& r = runs[k];
+    if (r.reduced && reduced++ == 0) {
+      g.r2 = r.n;
+      g.step_r2 = r.step;
+    } else if (r.reduced) {
+      g.r1 = r.n;
+      g.step_r1 = r.step;
+    } else if (kept++ == 0) {
+      g.b = r.n;
+      g.step_b = r.step;
+    } else {
+      g.a = r.n;
+      g.step_a = r.step;
+    }
+  }
+  if (kept > 2 || reduced > 2) return false;
+  if (kept == 1) {
+    g.a = g.b;
+    g.step_a = g.step_b;
+    g.b = 1;
+  }
+  *groups = g;
   return true;
 }
 

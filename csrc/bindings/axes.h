@@ -17,7 +17,9 @@ bool read_axes(PyObject* dim, PyArrayObject* x, Axes* axes);
 // One dimension, counted from the front; false as above.
 bool read_axis(PyObject* dim, PyArrayObject* x, int* axis);
 
-// (a, r1, b, r2, c) of a contiguous array; false if more than two separate runs are reduced.
+// (a, r1, b, r2, c) of an array; false if its layout does not fit: more than two separate runs are
+// reduced, the elements of the innermost one do not lie side by side, or the dimensions that are
+// kept lie in another order.
 bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups);
 
 // The result's dimensions; returns their number.

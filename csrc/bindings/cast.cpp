@@ -80,6 +80,7 @@ class KeepSubnormals {
 };
 
 bool is_wide(DType type) { return type == DType::kFloat32 || type == DType::kFloat64; }
+bool is_half(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
 
 // A copy in C order; nullptr without an error for types that have no row.
 PyObject* converted(PyArrayObject* x, PyArray_Descr* descr) {
@@ -101,7 +102,7 @@ PyObject* converted(PyArrayObject* x, PyArray_Descr* descr) {
   const void* in = PyArray_DATA(x);
   const int64_t item[] = {PyDataType_ELSIZE(descr), PyArray_ITEMSIZE(x)};
   KernelScope scope(0.3 * static_cast<double>(layout.walk.size));
-  KeepSubnormals keep(is_wide(from) && is_wide(to));
+  KeepSubnormals keep((is_wide(from) || is_half(from)) && (is_wide(to) || is_half(to)));
   const ElementwiseKernels& k = kernels().elementwise;
   if (row) {
     k.run(row, FloatType::kFloat32, data, &in, item, layout.walk, nullptr);

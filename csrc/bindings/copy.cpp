@@ -6,10 +6,8 @@
 #include "kernels.h"
 
 namespace mg {
-namespace {
 
-// nullptr without an error for elements that are not of 1, 2, 4 or 8 bytes.
-PyObject* copied(PyArrayObject* x) {
+PyObject* dense_copy(PyArrayObject* x) {
   const npy_intp item = PyArray_ITEMSIZE(x);
   if ((item != 1 && item != 2 && item != 4 && item != 8) || PyDataType_REFCHK(PyArray_DESCR(x))) {
     return nullptr;
@@ -25,11 +23,13 @@ PyObject* copied(PyArrayObject* x) {
   return array;
 }
 
+namespace {
+
 // copy(array): a copy in C order, or None.
 PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("copy", nargs, 1)) return nullptr;
   if (!PyArray_CheckExact(args[0])) return new_none();
-  PyObject* array = copied(reinterpret_cast<PyArrayObject*>(args[0]));
+  PyObject* array = dense_copy(reinterpret_cast<PyArrayObject*>(args[0]));
   return array || PyErr_Occurred() ? array : new_none();
 }
 
@@ -56,7 +56,7 @@ PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool tracked = t_recording && fn != Py_None;
   if (tracked && g_anomaly) return new_none();
   Keep keep(true, {fn});
-  PyObject* array = copied(x);
+  PyObject* array = dense_copy(x);
   if (!array) return PyErr_Occurred() ? nullptr : new_none();
   if (!tracked) return new_tensor(array, Py_None);
   PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));

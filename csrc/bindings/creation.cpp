@@ -197,6 +197,8 @@ PyObject* fast_eye(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return tensor_over(x);
 }
 
+constexpr npy_intp kLongLine = 1 << 24;  // milliseconds at most, on one thread
+
 // Writes value(i) for each element.
 template <class T, class Value>
 void each(PyArrayObject* x, Value value) {
@@ -246,14 +248,14 @@ PyObject* fast_arange(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool whole = dtype == DType::kInt32 || dtype == DType::kInt64;
   if (whole ? floats : dtype != DType::kFloat32 && dtype != DType::kFloat64) return new_none();
   const double n = std::ceil((end - start) / step);
-  if (!(n <= static_cast<double>(kSmallTensor))) return new_none();
+  if (!(n <= static_cast<double>(kLongLine))) return new_none();
   const npy_intp length = static_cast<npy_intp>(n);
   if (whole) {
     const int64_t first = static_cast<int64_t>(start), by = static_cast<int64_t>(step);
     return line_of(dtype, length, [=](npy_intp i) { return first + i * by; });
   }
   return line_of(dtype, length, [=, first = start, by = step](npy_intp i) {
-    return static_cast<double>(i) * by + first;
+    return static_cast<double>(static_cast<int>(i)) * by + first;  // two at a time
   });
 }
 
@@ -265,10 +267,15 @@ PyObject* points(DType dtype, double start, double end, npy_intp n) {
   const T stride = (hi - lo) / static_cast<T>(n - 1);
   if (!std::isfinite(lo) || !std::isfinite(hi) || !std::isfinite(stride)) return new_none();
   const Wide first = lo, last = hi, by = stride;
-  return line_of(dtype, n, [=](npy_intp i) {
-    return static_cast<T>(i < n / 2 ? first + by * static_cast<Wide>(i)
-                                    : last - by * static_cast<Wide>(n - 1 - i));
-  });
+  PyArrayObject* x = array_of(dtype, 1, &n);
+  if (!x) return nullptr;
+  T* out = static_cast<T*>(PyArray_DATA(x));
+  const int middle = static_cast<int>(n / 2), count = static_cast<int>(n);
+  for (int i = 0; i < middle; ++i) out[i] = static_cast<T>(first + by * static_cast<Wide>(i));
+  for (int i = middle; i < count; ++i) {
+    out[i] = static_cast<T>(last - by * static_cast<Wide>(count - 1 - i));
+  }
+  return tensor_over(x);
 }
 
 // fast_linspace(start, end, steps, dtype, device, requires_grad)
@@ -278,7 +285,7 @@ PyObject* fast_linspace(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Py_ssize_t n;
   DType dtype;
   if (!plain_number(args[0], &start) || !plain_number(args[1], &end) || !plain_int(args[2], &n) ||
-      n < 2 || n > kSmallTensor || !plain_form(args + 3, default_dtype(), &dtype)) {
+      n < 2 || n > kLongLine || !plain_form(args + 3, default_dtype(), &dtype)) {
     return new_none();
   }
   if (dtype == DType::kFloat32) return points<float, double>(dtype, start, end, n);

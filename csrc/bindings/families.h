@@ -46,6 +46,7 @@ void bind_reduce(PyObject* module);
 void bind_resample(PyObject* module);
 void bind_rnn(PyObject* module);
 void bind_samplers(PyObject* module);
+void bind_scan(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_sort(PyObject* module);
 void bind_sparse(PyObject* module);

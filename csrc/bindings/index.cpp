@@ -88,11 +88,14 @@ bool overlap(PyArrayObject* a, PyArrayObject* b) {
   return low[0] < high[1] && low[1] < high[0];
 }
 
-void run_put(PyArrayObject* out, const IndexPlan& plan, PyArrayObject* values, bool add,
+void run_put(PyArrayObject* out, const IndexPlan& plan, PyArrayObject* values, int how,
              AddType type) {
   const IndexKernels& k = kernels().index;
   KernelScope scope(work_of(plan.places));
-  if (add) {
+  if (how > 1) {
+    k.combine(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type,
+              static_cast<CombineOp>(how - 2), plan.places);
+  } else if (how == 1) {
     k.add(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type, plan.places);
   } else {
     k.put(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), PyArray_ITEMSIZE(out),
@@ -119,10 +122,12 @@ PyObject* take_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, Form 
 }
 
 PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t dim,
-                     PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, bool add,
+                     PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, int how,
                      int64_t skip) {
   AddType type = AddType::kCount;
-  if ((add && !add_type(values, &type)) || (x && !same_type(x, values))) return nullptr;
+  if ((how && !add_type(values, &type)) || (how > 1 && type < AddType::kUInt64) ||
+      (x && !same_type(x, values)))
+    return nullptr;
   if (x) {
     ndim = PyArray_NDIM(x);
     shape = PyArray_DIMS(x);
@@ -147,7 +152,7 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
     Py_DECREF(result);
     return nullptr;
   }
-  run_put(out, plan, values, add, type);
+  run_put(out, plan, values, how, type);
   return result;
 }
 
@@ -164,7 +169,7 @@ int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObj
   }
   if (overlap(x, values) || overlap(x, plan.index)) return 0;
   if (!merge_places(&plan) || !in_range(plan, wrap)) return 0;
-  run_put(x, plan, values, false, AddType::kCount);
+  run_put(x, plan, values, 0, AddType::kCount);
   return 1;
 }
 
@@ -266,6 +271,21 @@ PyObject* put(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
                             wrap, add, skip));
 }
 
+// combine(x, dim, index, values, op): a copy of x combined with values as `put` adds along an index
+PyObject* combine(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t dim, op;
+  if (!check_count("combine", nargs, 5) || !read_int("combine", "dim", args[1], &dim) ||
+      !read_int("combine", "op", args[4], &op)) {
+    return nullptr;
+  }
+  PyArrayObject *x = as_array(args[0]), *index = as_array(args[2]), *values = as_array(args[3]);
+  if (!x || !index || !values || op < 0 || op > static_cast<int>(CombineOp::kSmallest)) {
+    return new_none();
+  }
+  return or_none(put_places(x, 0, nullptr, dim, index, values, Form::kAlong, false,
+                            static_cast<int>(op) + 2, -1));
+}
+
 // write_rows(x, dim, index, values): in place, negative numbers from the end; whether it was done
 PyObject* write_rows(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   int64_t dim;
@@ -300,6 +320,7 @@ PyMethodDef kFunctions[] = {
     MG_FAST(take, "take(x, dim, index, wrap): whole places of a dimension, or None"),
     MG_FAST(gather, "gather(x, dim, index): an element for each number, or None"),
     MG_FAST(put, "put(x or shape, dim, index, values, along, wrap, add[, skip]): a copy, or None"),
+    MG_FAST(combine, "combine(x, dim, index, values, op): product, maximum, minimum; or None"),
     MG_FAST(write_rows, "write_rows(x, dim, index, values): in place; whether it was done"),
     MG_FAST(join, "join(arrays, dim, stack): side by side, or None"),
     MG_TABLE_END,

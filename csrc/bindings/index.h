@@ -18,10 +18,11 @@ enum class Form { kRows, kAlong };
 PyObject* take_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, Form form, bool wrap);
 
 // A new array: x (or zeros of `shape`, given by `ndim` numbers, where x is nullptr) with `values`,
-// which broadcast to the places (kRows) or cover the index (kAlong), written or added. `skip`: the
-// number of a row that gets nothing, or -1.
+// which broadcast to the places (kRows) or cover the index (kAlong), written (`how` 0), added (1),
+// or combined with what is there by a CombineOp (2 and further, in its order). `skip`: the number
+// of a row that gets nothing, or -1.
 PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t dim,
-                     PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, bool add,
+                     PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, int how,
                      int64_t skip);
 
 // The same for writing to x itself: 1 done, 0 nullptr's meaning above, -1 error.

@@ -1,10 +1,11 @@
-// _C.reduce, extremum, arg_extremum and scan: the operation, its result and its graph node in one
+// _C.reduce, extremum and arg_extremum: the operation, its result and its graph node in one
 // call. None for what NumPy has to do, and for arguments that Python has to judge.
 #include "kernels/reduce.h"
 
 #include "bindings/axes.h"
 #include "bindings/families.h"
 #include "bindings/graph.h"
+#include "bindings/walk.h"
 #include "kernels.h"
 #include "runtime/memory.h"
 
@@ -29,6 +30,7 @@ enum class Kind {
   kVar,
   kStd,
   kLogSumExp,
+  kNanSum,
   kCount
 };
 constexpr long kSavesInput = 0x100;
@@ -50,6 +52,7 @@ ReduceOp op_of(Kind kind) {
       ReduceOp::kProd,    ReduceOp::kAbsSum,  ReduceOp::kSquareSum, ReduceOp::kAbsMax,
       ReduceOp::kAbsMin,  ReduceOp::kNonzero, ReduceOp::kNonzero,   ReduceOp::kNonzero,
       ReduceOp::kNonzero, ReduceOp::kVar,     ReduceOp::kVar,       ReduceOp::kLogSumExp,
+      ReduceOp::kNanSum,
   };
   return ops[static_cast<int>(kind)];
 }
@@ -88,30 +91,45 @@ PyObject* new_typed(int type, int ndim, const npy_intp* shape) {
   return new_array(PyArray_DescrFromType(type), ndim, shape);
 }
 
-// An input: a tensor or an array, contiguous and of floats; false for others.
+// An input: a tensor or an array, of floats; false for others. `dense` may own a copy in C order.
 struct Input {
   PyObject* given;
   PyArrayObject* x;
   PyObject* fn;
   bool variable, tracked;
+  PyObject* dense = nullptr;
+  ~Input() { Py_XDECREF(dense); }
 };
 bool read_input(PyObject* given, Input* in) {
   in->given = given;
   in->variable = g.tensor && is_variable(given);
   PyObject* array = in->variable ? slot(given, g.array) : given;
-  if (!is_fast(array)) return false;
+  if (!PyArray_CheckExact(array)) return false;
   in->x = array_of(array);
+  const int type = PyArray_TYPE(in->x);
+  if ((type != NPY_FLOAT && type != NPY_DOUBLE) || !PyArray_ISBEHAVED_RO(in->x)) return false;
   in->fn = in->variable ? slot(given, g.fn) : Py_None;
   in->tracked = t_recording && in->fn != Py_None;
   return !(in->tracked && g_anomaly);
 }
 
+// The array in C order, or nullptr with or without an error.
+PyArrayObject* in_order(Input* in) {
+  if (PyArray_IS_C_CONTIGUOUS(in->x)) return in->x;
+  in->dense = dense_copy(in->x);
+  return in->dense ? array_of(in->dense) : nullptr;
+}
+
 // Runs a reduction. Returns its array, or None; `mean` (may be nullptr) gets an array of means.
-PyObject* run_reduce(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims, double number,
+PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, double number,
                      PyObject** mean) {
   Groups groups;
-  if (!group_axes(x, axes, &groups) || (needs_elements(kind) && axes.count == 0)) {
-    return new_none();
+  PyArrayObject* x = in->x;
+  if (needs_elements(kind) && axes.count == 0) return new_none();
+  if (!group_axes(x, axes, &groups)) {
+    if (PyArray_IS_C_CONTIGUOUS(x) || !(x = in_order(in)) || !group_axes(x, axes, &groups)) {
+      return PyErr_Occurred() ? nullptr : new_none();
+    }
   }
   npy_intp shape[NPY_MAXDIMS];
   const int ndim = kept_dims(x, axes, keepdims, shape);
@@ -146,7 +164,9 @@ PyObject* run_reduce(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdim
 // The same for any, all and count_nonzero of bools and bytes, over one run of dimensions.
 PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims) {
   Groups groups;
-  if (!group_axes(x, axes, &groups) || groups.r1 != 1) return new_none();
+  if (!group_axes(x, axes, &groups) || groups.r1 != 1 || (groups.b != 1 && groups.a != 1)) {
+    return new_none();
+  }
   npy_intp shape[NPY_MAXDIMS];
   const int ndim = kept_dims(x, axes, keepdims, shape);
   PyObject* counts = new_typed(NPY_INT64, ndim, shape);
@@ -167,6 +187,54 @@ PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims
   }
   Py_DECREF(counts);
   return out;
+}
+
+// Sums, products and extrema of integers and bools, or None. A raw array's type must be the sum's.
+PyObject* run_integers(Kind kind, PyObject* given, PyObject* dim, bool keepdims) {
+  const bool variable = g.tensor && is_variable(given);
+  PyObject* array = variable ? slot(given, g.array) : given;
+  if (!PyArray_CheckExact(array)) return new_none();
+  PyArrayObject* x = array_of(array);
+  const DType type = dtype_of(PyArray_DESCR(x));
+  const bool adds = kind == Kind::kSum || kind == Kind::kProd;
+  if ((type != DType::kBool && type != DType::kUInt8 && type != DType::kInt32 &&
+       type != DType::kInt64) ||
+      (!variable && type != DType::kInt64) || !PyArray_ISBEHAVED_RO(x)) {
+    return new_none();
+  }
+  Axes axes;
+  Groups groups;
+  if (!read_axes(dim, x, &axes) || (!adds && axes.count == 0)) return new_none();
+  if (kind == Kind::kSum && type == DType::kBool && PyArray_ISCARRAY_RO(x)) {  // counted faster
+    Keep keep(true, {array});
+    PyObject* counts = run_bytes(Kind::kCountNonzero, x, axes, keepdims);
+    if (!counts || counts != Py_None) return counts ? new_tensor(counts, Py_None) : nullptr;
+    Py_DECREF(counts);
+  }
+  PyObject* dense = nullptr;
+  if (!group_axes(x, axes, &groups)) {
+    if (PyArray_IS_C_CONTIGUOUS(x) || !(dense = dense_copy(x)) ||
+        !group_axes(array_of(dense), axes, &groups)) {
+      Py_XDECREF(dense);
+      return PyErr_Occurred() ? nullptr : new_none();
+    }
+    x = array_of(dense);
+  }
+  Keep keep(true, {array, dense});
+  Py_XDECREF(dense);
+  npy_intp shape[NPY_MAXDIMS];
+  const int ndim = kept_dims(x, axes, keepdims, shape);
+  Workspace work(static_cast<size_t>(reduce_workspace(groups)) * sizeof(int64_t));
+  if (work.failed()) return PyErr_NoMemory();
+  PyObject* out = adds ? new_typed(NPY_INT64, ndim, shape) : new_like(x, ndim, shape);
+  if (!out) return nullptr;
+  void* result = data_of<void>(out);
+  {
+    KernelScope scope(kEach * static_cast<double>(PyArray_SIZE(x)));
+    kernels().reduce.integers(op_of(kind), result, PyArray_DATA(x), type, groups,
+                              static_cast<int64_t*>(work.data()));
+  }
+  return variable ? new_tensor(out, Py_None) : out;
 }
 
 PyObject* dims_of(PyArrayObject* x) {
@@ -224,6 +292,9 @@ PyObject* reduce(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Axes axes;
   Input in;
   if (!read_input(args[2], &in)) {
+    if (kind == Kind::kSum || kind == Kind::kProd || kind == Kind::kMax || kind == Kind::kMin) {
+      return run_integers(kind, args[2], args[3], keepdims);
+    }
     if (kind < Kind::kCountNonzero || kind > Kind::kAll || !g.tensor) return new_none();
     PyObject* array = in.variable ? slot(in.given, g.array) : in.given;
     if (!PyArray_CheckExact(array) || PyArray_TYPE(array_of(array)) != NPY_BOOL ||
@@ -242,7 +313,7 @@ PyObject* reduce(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   Keep keep(true, {reinterpret_cast<PyObject*>(in.x), in.fn});
   const bool record = in.tracked && !(kind >= Kind::kCountNonzero && kind <= Kind::kAll);
   PyObject* mean = nullptr;
-  PyObject* out = run_reduce(kind, in.x, axes, keepdims, number,
+  PyObject* out = run_reduce(kind, &in, axes, keepdims, number,
                              record && (spec & kSavesMean) ? &mean : nullptr);
   if (!out || out == Py_None || !in.variable) return out;
   if (!record) return new_tensor(out, Py_None);
@@ -274,9 +345,12 @@ PyObject* var_mean(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !read_double("var_mean", "correction", args[3], &correction)) {
     return nullptr;
   }
-  if (!is_fast(args[0]) || !read_axes(args[1], array_of(args[0]), &axes)) return new_none();
+  Input in;
+  if (!read_input(args[0], &in) || in.variable || !read_axes(args[1], in.x, &axes)) {
+    return new_none();
+  }
   PyObject* mean = nullptr;
-  PyObject* out = run_reduce(args[4] == Py_True ? Kind::kStd : Kind::kVar, array_of(args[0]), axes,
+  PyObject* out = run_reduce(args[4] == Py_True ? Kind::kStd : Kind::kVar, &in, axes,
                              args[2] == Py_True, correction, &mean);
   if (!mean) return out;
   PyObject* pair = PyTuple_Pack(2, out, mean);
@@ -334,9 +408,11 @@ PyObject* arg_extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       (args[2] != Py_None && !read_axis(args[2], in.x, &axis)) || !takes_arg(in.x, axis)) {
     return new_none();
   }
-  Keep keep(true, {reinterpret_cast<PyObject*>(in.x)});
+  PyArrayObject* x = in_order(&in);
+  if (!x) return PyErr_Occurred() ? nullptr : new_none();
+  Keep keep(true, {reinterpret_cast<PyObject*>(x)});
   PyObject* indices;
-  if (!run_arg(args[0] == Py_True, in.x, axis, args[3] == Py_True, nullptr, &indices)) {
+  if (!run_arg(args[0] == Py_True, x, axis, args[3] == Py_True, nullptr, &indices)) {
     return nullptr;
   }
   return in.variable ? new_tensor(indices, Py_None) : indices;
@@ -352,9 +428,11 @@ PyObject* extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !read_axis(args[3], in.x, &axis) || !takes_arg(in.x, axis)) {
     return new_none();
   }
-  Keep keep(true, {reinterpret_cast<PyObject*>(in.x), in.fn});
+  PyArrayObject* x = in_order(&in);
+  if (!x) return PyErr_Occurred() ? nullptr : new_none();
+  Keep keep(true, {reinterpret_cast<PyObject*>(x), in.fn});
   PyObject *values, *indices;
-  if (!run_arg(args[1] == Py_True, in.x, axis, args[4] == Py_True, &values, &indices)) {
+  if (!run_arg(args[1] == Py_True, x, axis, args[4] == Py_True, &values, &indices)) {
     return nullptr;
   }
   PyObject* node = nullptr;
@@ -380,34 +458,11 @@ PyObject* extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return pair;
 }
 
-// scan(x, dim, product, reverse): like x, or None.
-PyObject* scan(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("scan", nargs, 4)) return nullptr;
-  int axis;
-  if (!is_fast(args[0]) || !read_axis(args[1], array_of(args[0]), &axis)) return new_none();
-  PyArrayObject* x = array_of(args[0]);
-  const bool product = args[2] == Py_True, reverse = args[3] == Py_True;
-  const Around a = around_axis(x, axis);
-  PyObject* out = array_like(x);
-  if (!out) return nullptr;
-  Keep keep(true, {args[0]});
-  KernelScope scope(0.4 * static_cast<double>(PyArray_SIZE(x)));
-  if (PyArray_TYPE(x) == NPY_FLOAT) {
-    kernels().reduce.f32.scan(product, reverse, data_of<float>(out), data_of<float>(args[0]),
-                              a.outer, a.n, a.inner);
-  } else {
-    kernels().reduce.f64.scan(product, reverse, data_of<double>(out), data_of<double>(args[0]),
-                              a.outer, a.n, a.inner);
-  }
-  return out;
-}
-
 PyMethodDef kFunctions[] = {
     MG_FAST(reduce, "reduce(cls, spec, input, dim, keepdim, number); None if NumPy has to"),
     MG_FAST(var_mean, "var_mean(x, axes, keepdims, correction, root); None if NumPy has to"),
     MG_FAST(arg_extremum, "arg_extremum(smallest, input, dim, keepdim); None if NumPy has to"),
     MG_FAST(extremum, "extremum(cls, smallest, input, dim, keepdim): a pair, or None"),
-    MG_FAST(scan, "scan(x, dim, product, reverse); None if NumPy has to"),
     MG_TABLE_END,
 };
 

@@ -22,6 +22,9 @@ bool plan_walk(PyArrayObject* const* arrays, int count, Layout* layout);
 // The walk of a copy of one array into C order.
 bool plan_copy(PyArrayObject* array, Layout* layout);
 
+// A copy in C order; nullptr without an error for elements that are not of 1, 2, 4 or 8 bytes.
+PyObject* dense_copy(PyArrayObject* array);
+
 // The column of a kernel table for an array's type; false for types that have none.
 bool float_type(PyArrayObject* array, FloatType* type);
 

@@ -48,6 +48,11 @@ MG_UNARY(LeakyRelu, x > V{} ? x : x * p.at[0])
 MG_UNARY(Elu, x <= V{} ? expm1(x * p.at[2]) * p.at[0] * p.at[1] : x * p.at[1])
 MG_UNARY(Clamp, clip(x, p.at[0], p.at[1]))
 MG_UNARY(Cube, (x * x) * x)
+MG_UNARY(Frac, x - trunc(x))
+MG_UNARY(NanToNum, x != x ? p.at[0]
+                          : (x == lanes_of<V>(__builtin_inf())
+                                 ? p.at[1]
+                                 : (x == lanes_of<V>(-__builtin_inf()) ? p.at[2] : x)))
 MG_UNARY(Threshold, x <= p.at[0] ? p.at[1] : x)
 MG_UNARY(Erfc, erfc(x))
 MG_UNARY(Erfinv, erfinv(x))
@@ -94,7 +99,8 @@ extern const Row kUnary[][kFloatTypes] = {
     MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
     MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus),  MG_ROWS(Clamp),
     MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),      MG_ROWS(Erfinv),
-    MG_ROWS(Lgamma),     MG_ROWS(Digamma),   MG_ROWS(Ndtri),
+    MG_ROWS(Lgamma),     MG_ROWS(Digamma),   MG_ROWS(Ndtri),     MG_ROWS(Frac),
+    MG_ROWS(NanToNum),
 };
 
 }  // namespace mg::MG_ISA

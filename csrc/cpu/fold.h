@@ -91,6 +91,7 @@ MG_FOLD_QUICK(MinFold, T, kInf, v, smaller(a, v), min(v, a), true)
 MG_FOLD_QUICK(AbsMaxFold, T, 0, magnitude(v), larger(a, v), max(v, a), true)
 MG_FOLD_QUICK(AbsMinFold, T, kInf, magnitude(v), smaller(a, v), min(v, a), true)
 MG_FOLD(NonzeroFold, T, 0, (v == V{} ? V{} : V{} + 1), a + v)
+MG_FOLD(NanSumFold, T, 0, (v == v ? v : V{}), a + v)
 #undef MG_FOLD
 #undef MG_FOLD_QUICK
 
@@ -115,6 +116,28 @@ MG_INLINE double join_lanes(vf v) {
   __builtin_memcpy(part, &v, sizeof part);
   return join_lanes<Fold>(
       Fold::join(__builtin_convertvector(part[0], vd), __builtin_convertvector(part[1], vd)));
+}
+
+// All lanes, by halves, where none is NaN.
+template <class Fold>
+MG_INLINE double join_lanes_quick(vf v) {
+  vi lane;
+  for (int i = 0; i < kF; ++i) lane[i] = i;
+#pragma GCC unroll 4
+  for (int half = kF / 2; half > 0; half /= 2) {
+    v = Fold::join_quick(v, __builtin_shuffle(v, lane ^ half));
+  }
+  return static_cast<double>(v[0]);
+}
+template <class Fold>
+MG_INLINE double join_lanes_quick(vd v) {
+  vl lane;
+  for (int i = 0; i < kD; ++i) lane[i] = i;
+#pragma GCC unroll 4
+  for (int half = kD / 2; half > 0; half /= 2) {
+    v = Fold::join_quick(v, __builtin_shuffle(v, lane ^ half));
+  }
+  return v[0];
 }
 
 // A vector of accumulators, joined into doubles.
@@ -152,6 +175,30 @@ MG_INLINE bool fold_quickly(const T* x, V* result) {
   return one == one;
 }
 
+// A run shorter than such a block, but not than a vector; false if it holds a NaN.
+template <class Fold, class T>
+MG_INLINE bool fold_short(const T* x, int64_t n, double* result) {
+  using V = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  V even = load(x + n - lanes), odd = even;  // the last lanes, perhaps twice
+  auto wrong = even != even;
+  even = odd = Fold::map(even);
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const V a = load(x + i), b = load(x + i + lanes);
+    even = Fold::join_quick(even, Fold::map(a));
+    odd = Fold::join_quick(odd, Fold::map(b));
+    wrong |= (a != a) | (b != b);
+  }
+  if (i + lanes <= n) {
+    const V a = load(x + i);
+    even = Fold::join_quick(even, Fold::map(a));
+    wrong |= a != a;
+  }
+  *result = join_lanes_quick<Fold>(Fold::join_quick(even, odd));
+  return !any(wrong);
+}
+
 template <class Fold, class T>
 double fold_run(const T* x, int64_t n) {
   using A = typename Fold::Acc;
@@ -159,6 +206,10 @@ double fold_run(const T* x, int64_t n) {
   using In = From<A, T>;
   constexpr int lanes = Vec<A>::lanes;
   constexpr int64_t block = kBlockVectors * lanes;
+  if constexpr (Fold::kQuick) {
+    double quick;
+    if (n >= lanes && n < block && MG_LIKELY(fold_short<Fold>(x, n, &quick))) return quick;
+  }
   const V start = V{} + static_cast<A>(Fold::kStart);
   vd total = vd{} + Fold::kStart;
   int64_t i = 0;

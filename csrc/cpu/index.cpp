@@ -157,7 +157,35 @@ void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
   });
 }
 
-template <class T>
+struct Sum {
+  template <class T>
+  MG_INLINE T of(T a, T b) {
+    return static_cast<T>(a + b);
+  }
+};
+struct Product {
+  MG_INLINE int64_t of(int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+  MG_INLINE float of(float a, float b) { return a * b; }
+  MG_INLINE double of(double a, double b) { return a * b; }
+};
+struct Largest {  // two choices without a branch
+  template <class T>
+  MG_INLINE T of(T a, T b) {
+    const T top = a > b ? a : b;
+    return a != a ? a : top;
+  }
+};
+struct Smallest {
+  template <class T>
+  MG_INLINE T of(T a, T b) {
+    const T least = a < b ? a : b;
+    return a != a ? a : least;
+  }
+};
+
+template <class T, class Op = Sum>
 void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
@@ -172,14 +200,14 @@ void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
         if (place == skip) return;
         y += place * step;
         if (from == 1 && to == 1) {
-          for (int64_t j = 0; j < n; ++j) y[j] = static_cast<T>(y[j] + x[j]);
+          for (int64_t j = 0; j < n; ++j) y[j] = Op::of(y[j], x[j]);
         } else {
-          for (int64_t j = 0; j < n; ++j) y[j * to] = static_cast<T>(y[j * to] + x[j * from]);
+          for (int64_t j = 0; j < n; ++j) y[j * to] = Op::of(y[j * to], x[j * from]);
         }
       } else {
         for (int64_t j = 0; j < n; ++j) {
           T* place = y + j * to + wrapped(i[j * by], count) * step;
-          *place = static_cast<T>(*place + x[j * from]);
+          *place = Op::of(*place, x[j * from]);
         }
       }
     });
@@ -210,6 +238,18 @@ void add(void* table, const void* other, const int64_t* index, AddType type, con
   static constexpr Add kAdd[] = {add_as<uint8_t>,  add_as<uint16_t>, add_as<uint32_t>,
                                  add_as<uint64_t>, add_as<float>,    add_as<double>};
   kAdd[static_cast<int>(type)](table, other, index, p);
+}
+
+void combine(void* table, const void* other, const int64_t* index, AddType type, CombineOp op,
+             const Places& p) {
+  if (p.size == 0) return;
+  using Run = void (*)(void*, const void*, const int64_t*, const Places&);
+  static constexpr Run kRun[][3] = {
+      {add_as<int64_t, Product>, add_as<float, Product>, add_as<double, Product>},
+      {add_as<int64_t, Largest>, add_as<float, Largest>, add_as<double, Largest>},
+      {add_as<int64_t, Smallest>, add_as<float, Smallest>, add_as<double, Smallest>}};
+  const int column = type == AddType::kFloat32 ? 1 : type == AddType::kFloat64 ? 2 : 0;
+  kRun[static_cast<int>(op)][column](table, other, index, p);
 }
 
 // The processor's own fill writes whole cache lines without reading them: twice as fast as stores
@@ -295,6 +335,6 @@ void join(void* out, const void* const* in, const int64_t* bytes, int64_t count,
 
 }  // namespace
 
-extern const IndexKernels kIndex = {valid, take, put, add, zero, join};
+extern const IndexKernels kIndex = {valid, take, put, add, combine, zero, join};
 
 }  // namespace mg::MG_ISA

@@ -239,14 +239,20 @@ void put_all(void* out, T* out_mean, int64_t first, const double* s, int64_t at,
   }
 }
 
-// Rows [begin, end) of n values each, whole.
+// Rows [begin, end) of r2 values each, whole.
 template <class Kind, class T>
-void reduce_rows(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, int64_t n,
+void reduce_rows(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, const Groups& g,
                  const Finish& f) {
   double s[Kind::kStats];
+  int64_t at = begin % g.b;
+  const T* line = x + begin / g.b * g.step_a;
   for (int64_t row = begin; row < end; ++row) {
-    Kind::run(s, {x + row * n, 1, 0, n, 1, 1});
+    Kind::run(s, {line + at * g.step_b, 1, 0, g.r2, 1, 1});
     put_all<Kind>(out, out_mean, row, s, 1, 1, f);
+    if (++at == g.b) {
+      at = 0;
+      line += g.step_a;
+    }
   }
 }
 
@@ -260,7 +266,7 @@ void merge_all(double* s, int64_t second, double na, const double* other, double
 template <class T>
 struct Functions {
   int stats;
-  void (*rows)(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, int64_t n,
+  void (*rows)(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, const Groups& g,
                const Finish& f);
   void (*run)(double* s, const Range<T>& r);
   void (*columns)(double* s, const Range<T>& r);
@@ -285,7 +291,7 @@ void reduce_as(const Functions<T>& kind, void* out, T* out_mean, const T* x, con
   const int64_t second = p.groups * p.parts * g.c;  // where the second statistics start in `work`
   auto run = [&](int64_t begin, int64_t end) {
     if (g.c == 1 && g.r1 == 1 && p.parts == 1) {
-      return kind.rows(out, out_mean, x, begin, end, g.r2, f);
+      return kind.rows(out, out_mean, x, begin, end, g, f);
     }
     double s[kMostStats * kReduceTile];
     for (int64_t task = begin; task < end; ++task) {
@@ -294,11 +300,11 @@ void reduce_as(const Functions<T>& kind, void* out, T* out_mean, const T* x, con
       const int64_t unit = part * p.each, units = min_of(p.each, p.units - unit);
       const int64_t column = tile * kReduceTile;
       Range<T> r;
-      r.stride = g.c;
+      r.stride = g.step_r2;
       r.columns = min_of(g.c - column, kReduceTile);
-      r.step = g.b * g.r2 * g.c;
-      r.x = x + (group / g.b * g.r1 * g.b + group % g.b) * g.r2 * g.c + column;
-      r.x += unit * (g.r1 != 1 ? r.step : g.c);
+      r.step = g.step_r1;
+      r.x = x + group / g.b * g.step_a + group % g.b * g.step_b + column;
+      r.x += unit * (g.r1 != 1 ? g.step_r1 : g.step_r2);
       r.pieces = g.r1 != 1 ? units : 1;
       r.rows = g.r1 != 1 ? g.r2 : units;
       const int64_t at = (group * p.parts + part) * g.c + column;
@@ -341,6 +347,7 @@ void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, co
       functions_of<Plain<NonzeroFold<T>, T>, T>(),
       functions_of<Spread<T>, T>(),
       functions_of<ExpSum<T>, T>(),
+      functions_of<Plain<NanSumFold<T>, T>, T>(),
   };
   reduce_as(kinds[static_cast<int>(op)], out, out_mean, x, g, f, work);
 }
@@ -361,10 +368,21 @@ void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64
         out[o] = total;
         continue;
       }
-      int64_t* to = out + o * inner;
-      memset(to, 0, sizeof(int64_t) * inner);
-      for (int64_t i = 0; i < n; ++i, p += inner) {
-        for (int64_t j = 0; j < inner; ++j) to[j] += p[j] != 0;
+      // Tiles of columns are counted in bytes, 255 rows at most.
+      for (int64_t first = 0; first < inner; first += kReduceTile) {
+        const int64_t columns = min_of(inner - first, kReduceTile);
+        int64_t* to = out + o * inner + first;
+        uint8_t block[kReduceTile];
+        memset(to, 0, sizeof(int64_t) * columns);
+        for (int64_t i = 0; i < n;) {
+          const int64_t stop = min_of(n, i + 255);
+          memset(block, 0, sizeof block);
+          for (; i < stop; ++i) {
+            const uint8_t* line = p + i * inner + first;
+            for (int64_t j = 0; j < columns; ++j) block[j] += line[j] != 0;
+          }
+          for (int64_t j = 0; j < columns; ++j) to[j] += block[j];
+        }
       }
     }
   });
@@ -384,8 +402,18 @@ extern template void arg_extremum(bool, double*, int64_t*, const double*, int64_
 extern template void scan(bool, bool, float*, const float*, int64_t, int64_t, int64_t);
 extern template void scan(bool, bool, double*, const double*, int64_t, int64_t, int64_t);
 
+void reduce_integers(ReduceOp op, void* out, const void* x, DType type, const Groups& groups,
+                     int64_t* work);
+void scan_integers(bool product, bool reverse, int64_t* out, const int64_t* x, int64_t outer,
+                   int64_t n, int64_t inner);
+void record(bool smallest, void* values, int64_t* indices, const void* x, DType type, int64_t outer,
+            int64_t n, int64_t inner);
+
 extern const ReduceKernels kReduce = {{reduce<float>, arg_extremum<float>, scan<float>},
                                       {reduce<double>, arg_extremum<double>, scan<double>},
+                                      reduce_integers,
+                                      scan_integers,
+                                      record,
                                       count_bytes};
 
 }  // namespace mg::MG_ISA

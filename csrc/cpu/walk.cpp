@@ -37,65 +37,6 @@ struct Plan {
   bool stream;
 };
 
-// `rows` rows of n elements, `row_step` bytes apart, and their elements `step` bytes. Short ones
-// are moved as whole vectors where both memories go on for so long: what is too much is written
-// over by the next row, or lies before `out_end` where nothing is written yet.
-template <class T>
-void gather_rows(char* out, const char* out_end, const char* in, const char* in_end, int64_t rows,
-                 int64_t row_step, int64_t n, int64_t step, bool use_stream) {
-  typedef T V __attribute__((vector_size(kVectorBytes)));
-  constexpr int64_t item = static_cast<int64_t>(sizeof(T));
-  const int64_t bytes = n * item;
-  int64_t r = 0;
-  if (step == item && row_step == bytes) {
-    return copy_run(out, in, rows * bytes, use_stream);
-  } else if (step == item && row_step == 0) {  // one row again and again: twice as many each time
-    const int64_t all = rows * bytes;
-    copy_run(out, in, bytes, false);
-    for (int64_t done = bytes; done < all;) {
-      const int64_t more = min_of(done, all - done);
-      copy_run(out + done, out, more, false);
-      done += more;
-    }
-    return;
-  } else if (step == item) {
-    if (bytes <= kVectorBytes) {
-      for (; r < rows && kVectorBytes <= min_of(out_end - out, in_end - in); ++r) {
-        const vb v = load_as<vb>(in);
-        __builtin_memcpy(out, &v, sizeof v);
-        out += bytes;
-        in += row_step;
-      }
-    }
-    for (; r < rows; ++r, out += bytes, in += row_step) copy_run(out, in, bytes, use_stream);
-  } else if (step == 0) {
-    if (bytes <= kVectorBytes) {
-      for (; r < rows && out_end - out >= kVectorBytes; ++r) {
-        const V v = *reinterpret_cast<const T*>(in) - V{};
-        __builtin_memcpy(out, &v, sizeof v);
-        out += bytes;
-        in += row_step;
-      }
-    }
-    for (; r < rows; ++r, out += bytes, in += row_step) {
-      fill_run(reinterpret_cast<T*>(out), *reinterpret_cast<const T*>(in), n);
-    }
-  } else {
-    for (; r < rows; ++r, out += bytes, in += row_step) {
-      gather_run(reinterpret_cast<T*>(out), in, step, n);
-    }
-  }
-}
-
-using Gather = void (*)(char* out, const char* out_end, const char* in, const char* in_end,
-                        int64_t rows, int64_t row_step, int64_t n, int64_t step, bool use_stream);
-Gather gather_of(int64_t item) {
-  return item == 1   ? gather_rows<uint8_t>
-         : item == 2 ? gather_rows<uint16_t>
-         : item == 4 ? gather_rows<uint32_t>
-                     : gather_rows<uint64_t>;
-}
-
 // Where the walk stands, and the address of each operand there.
 struct Position {
   int64_t index[kWalkDims];

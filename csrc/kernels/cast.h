@@ -5,6 +5,7 @@
 //   values       upwards exact; downwards to nearest, ties to even, overflow to infinity;
 //                NaN stays NaN (made quiet, upper payload bits kept), subnormals are kept both ways
 //   rows         [from][to] by DType, for ElementwiseKernels::run; nullptr where there is none.
+//                To and from the 16-bit types by way of float32, as PyTorch does.
 //                Integers wrap; a float that does not fit an integer gives its least one; to bool:
 //                whether it is not 0
 //   workspace    none

@@ -113,6 +113,8 @@ enum class UnaryOp {
   kLgamma,
   kDigamma,
   kNdtri,
+  kFrac,      // x - trunc(x)
+  kNanToNum,  // what NaN, infinity and -infinity become
   kCount
 };
 enum class TernaryOp {

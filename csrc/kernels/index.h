@@ -33,6 +33,8 @@ struct Places {
 // Types that are added; integers wrap around, so the sign does not matter.
 enum class AddType { kUInt8, kUInt16, kUInt32, kUInt64, kFloat32, kFloat64, kCount };
 
+enum class CombineOp { kProduct, kLargest, kSmallest };  // NaN is the extremum
+
 struct IndexKernels {
   // Whether every number of the index is in [low, count).
   bool (*valid)(const int64_t* index, const Places& places, int64_t low);
@@ -45,6 +47,9 @@ struct IndexKernels {
   // table at the places += other.
   void (*add)(void* table, const void* other, const int64_t* index, AddType type,
               const Places& places);
+  // table at the places = op of it and other: float32, float64 and (kUInt64) signed int64.
+  void (*combine)(void* table, const void* other, const int64_t* index, AddType type, CombineOp op,
+                  const Places& places);
   void (*zero)(void* out, int64_t bytes);
   // out (outer, sum of bytes): the rows (outer, bytes[k]) of `count` dense arrays side by side.
   void (*join)(void* out, const void* const* in, const int64_t* bytes, int64_t count,

@@ -1,13 +1,15 @@
 // Contract of the reduce family: folds, variances, extrema with indices and running sums.
 //
-//   shapes       x is contiguous, seen as (a, r1, b, r2, c) with r1 and r2 reduced; out (a, b, c).
-//                arg and scan take (outer, n, inner); sizes >= 0, reduced sizes of max, min and arg
-//                >= 1
+//   shapes       x is seen as (a, r1, b, r2, c) with r1 and r2 reduced and the strides that Groups
+//                tells, c's being 1, and r2's where c is 1; out (a, b, c) is contiguous.
+//                arg and scan take contiguous (outer, n, inner); sizes >= 0, reduced sizes of max,
+//                min and arg >= 1
 //   aliasing     none; scan: out may be x
 //   values       sums of blocks of at most 512 values in T, added up in double; squares, products
 //                and variances in double throughout: errors do not grow with n.
 //                kVar takes out_mean (or nullptr) besides: the means
 //                max, min, arg: NaN is the extremum, the first one counts
+//                integers: sums and products wrap around in int64
 //                scan runs in double and rounds every result once; from the end if `reverse`
 //   workspace    reduce_workspace(groups) doubles; arg: arg_workspace(outer, n, inner) doubles
 //   determinism  fixed chunks combined in order: bitwise equal for every thread count
@@ -29,11 +31,13 @@ enum class ReduceOp {
   kNonzero,
   kVar,
   kLogSumExp,
+  kNanSum,  // NaN counts as 0
   kCount
 };
 
 struct Groups {
   int64_t a, r1, b, r2, c;
+  int64_t step_a, step_r1, step_b, step_r2;  // elements
 };
 
 // What becomes of a folded value on its way into out: value * scale, its root, an integer.
@@ -94,6 +98,16 @@ struct ReduceOf {
 struct ReduceKernels {
   ReduceOf<float> f32;
   ReduceOf<double> f64;
+  // kSum and kProd of bool, uint8, int32 or int64 into int64, kMax and kMin into x's type. `work`:
+  // reduce_workspace(groups) numbers.
+  void (*integers)(ReduceOp op, void* out, const void* x, DType type, const Groups& groups,
+                   int64_t* work);
+  // Running sums or products of int64.
+  void (*scan_integers)(bool product, bool reverse, int64_t* out, const int64_t* x, int64_t outer,
+                        int64_t n, int64_t inner);
+  // Running extrema with the places of the latest ones.
+  void (*record)(bool smallest, void* values, int64_t* indices, const void* x, DType type,
+                 int64_t outer, int64_t n, int64_t inner);
   // The number of bytes that are not 0, over (outer, n, inner).
   void (*count_bytes)(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner);
 };

@@ -97,11 +97,17 @@ gamma_slope = _C.gamma_slope
 beta_slope = _C.beta_slope
 
 
+_FLOAT32 = np.dtype(np.float32)
+
+
 def astype(x: Any, dtype: np.dtype) -> Any:
     """A copy of `x` in C order, converted to the NumPy type `dtype`."""
     converted = _C.convert(x, dtype)
     if converted is not None:
         return converted
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":
+        wide = _C.convert(x, _FLOAT32)
+        x = x if wide is None else wide
     with np.errstate(all="ignore"):  # what does not fit becomes infinite, or any integer
         return x.astype(dtype, order="C")
 

@@ -108,7 +108,7 @@ UNARY = (
     "rsqrt", "sign", "floor", "ceil", "round", "trunc", "erf", "sin", "cos", "exp2", "expm1",
     "log1p", "log2", "log10", "gelu", "gelu_tanh", "silu", "logsigmoid", "mish", "hardswish",
     "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp", "cube", "threshold", "erfc",
-    "erfinv", "lgamma", "digamma", "ndtri",
+    "erfinv", "lgamma", "digamma", "ndtri", "frac", "nan_to_num",
 )  # fmt: skip
 TERNARY = ("addcmul", "addcdiv", "lerp")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")

@@ -13,7 +13,16 @@ import numpy as np
 from . import _C, indexing, numpy_embedding
 from ._quiet import rounded
 
-__all__ = ["embedding", "embedding_backward", "gather", "join", "put_rows", "scatter", "take_rows"]
+__all__ = [
+    "combine",
+    "embedding",
+    "embedding_backward",
+    "gather",
+    "join",
+    "put_rows",
+    "scatter",
+    "take_rows",
+]
 
 fast_take = _C.fast_take
 fast_gather = _C.fast_gather
@@ -55,6 +64,15 @@ def _channels_last(arrays: tuple) -> bool:
     return all(
         a.ndim in (4, 5) and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous for a in arrays
     )
+
+
+_COMBINED = ("prod", "amax", "amin")  # in the order of CombineOp in csrc/kernels/index.h
+
+
+def combine(x: Any, dim: int, index: Any, values: Any, reduce: str) -> Any:
+    """A copy of `x` with values combined as `scatter` adds them; None for other types than floats
+    and int64, and where NumPy has to look."""
+    return _C.combine(x, dim, index, values, _COMBINED.index(reduce))
 
 
 def embedding(weight: Any, ids: Any) -> Any:

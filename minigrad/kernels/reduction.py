@@ -38,7 +38,7 @@ def dense(x: Any) -> Any:
 # The order of `Kind` in csrc/bindings/reduce.cpp.
 KINDS = (
     "sum", "mean", "max", "min", "prod", "norm1", "norm2", "norminf", "normleast", "norm0",
-    "count_nonzero", "any", "all", "var", "std", "logsumexp",
+    "count_nonzero", "any", "all", "var", "std", "logsumexp", "nansum",
 )  # fmt: skip
 SAVES_INPUT, SAVES_OUTPUT, SAVES_MEAN = 0x100, 0x200, 0x400
 
@@ -49,12 +49,13 @@ def kind(name: str, saves: int = 0) -> int:
 
 
 # reduce(cls, kind, input, dim, keepdim, number): tensor for tensor, array for array; None for what
-# the compiled code does not take (types, layouts, more than two separate runs of dimensions,
-# arguments that are wrong). The node gets shape, axes and number.
+# the compiled code does not take (types, more than two separate runs of dimensions, arguments that
+# are wrong). The node gets shape, axes and number.
 reduce = _C.reduce
 arg_extremum = _C.arg_extremum
 extremum = _C.extremum
 scan = _C.scan
+record = _C.record  # (x, dim, smallest): the running extremum and its latest places, or None
 
 _SUM, _MAX, _MIN, _PROD = (kind(name) for name in ("sum", "max", "min", "prod"))
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.naming import named
-from ..autograd.variable import Variable
+from ..autograd.variable import Variable, wrap
+from ..backend import as_array
+from ..kernels import cpu
 from ._elementwise import Binary, Unary, binary, unary
 from ._operands import (
     need_one_tensor,
@@ -107,6 +109,13 @@ def _scaled(cls: type[Binary], input: Any, other: Any, alpha: Any, out: Any) -> 
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
+    pair = (input, other)
+    in_one_pass = out is None and dtype.kind == "f" and dtype.itemsize > 2
+    if in_one_pass and all(
+        isinstance(x, Variable) and x._array.dtype == dtype and not x.requires_grad for x in pair
+    ):  # nothing is recorded
+        factor = float(alpha) if cls is Add else -float(alpha)
+        return wrap(as_array(cpu.add_scaled(input._array, other._array, factor)))
     wide = np.dtype(np.float32) if dtype.kind in "fV" and dtype.itemsize == 2 else dtype
     scaled = binary(Mul, operand(name, other, wide), operand(name, alpha, wide))
     result = binary(cls, operand(name, input, wide), scaled)

@@ -237,14 +237,16 @@ class NanToNum(Node):
     """NaN and infinities replaced by numbers."""
 
     fresh = True
+    saves = (0,)
 
     def forward(self, x: Any, nan: float, posinf: Any, neginf: Any) -> Any:
-        self.mask = cpu.isfinite(x)
-        return cpu.nan_to_num(x, nan, posinf, neginf)
+        if x.dtype.kind not in "fV":
+            return x.copy()
+        return cpu.nan_to_num(x, float(nan), float(posinf), float(neginf))
 
     def backward(self, grad: Any) -> Any:
         """grad where the input was finite, else 0."""
-        return where(np.asarray(self.mask), grad, 0)
+        return where(np.asarray(cpu.isfinite(array_of(self.saved[0]))), grad, 0)
 
 
 def nan_to_num(

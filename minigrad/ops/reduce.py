@@ -44,6 +44,7 @@ _INT64 = np.dtype(np.int64)
 _reduce = reduction.reduce
 _SUM, _MEAN = kind("sum"), kind("mean")
 _PROD = kind("prod", SAVES_INPUT | SAVES_OUTPUT)
+_NANSUM = kind("nansum", SAVES_INPUT)
 _LOGSUMEXP = kind("logsumexp", SAVES_INPUT | SAVES_OUTPUT)
 
 
@@ -103,16 +104,17 @@ class NanSum(Node):
     """Sum of the elements that are not NaN."""
 
     torch_name = "NansumBackward0"
+    saves = (0,)
 
     def forward(self, x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         self.shape, self.axes = x.shape, axes
-        self.mask = np.isnan(x)
-        zero = np.where(self.mask, x.dtype.type(0), x)
+        zero = np.where(np.isnan(x), x.dtype.type(0), x)
         return rounded(cpu.total(zero, axes, keepdim), x.dtype)
 
     def backward(self, grad: Any) -> Any:
         """grad, repeated along the summed dimensions; 0 at NaN."""
-        weight = np.logical_not(self.mask).astype(array_of(grad).dtype)
+        mask = np.isnan(array_of(self.saved[0]))
+        weight = np.logical_not(mask).astype(array_of(grad).dtype)
         return mul(restore(grad, self.axes, self.shape), constant(grad, weight))
 
 
@@ -128,6 +130,10 @@ def nansum(
     """Sum over `dim` that counts NaN as 0."""
     if names:
         return renamed(nansum, locals())
+    if dtype is None and out is None:
+        result = _reduce(NanSum, _NANSUM, input, dim, keepdim, 0.0)
+        if result is not None:
+            return result
     x = array_arg("nansum", input)
     check_flag("nansum", keepdim)
     if not is_float(x):

@@ -33,23 +33,25 @@ __all__ = ["scatter_reduce"]
 _LEAST: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
 
-def _start(x: Any, reduce: str, keys: tuple, include_self: bool) -> Any:
-    """A copy of x in which the places to be written hold what changes nothing, if asked for."""
-    out = x.copy()
+def _neutral(dtype: np.dtype, reduce: str) -> Any:
+    """The value that changes nothing."""
+    if reduce in ("sum", "mean", "prod"):
+        return reduce == "prod"
+    if dtype.kind in "fV":
+        return -np.inf if reduce == "amax" else np.inf
+    if dtype == np.bool_:
+        return reduce == "amin"
+    info = np.iinfo(dtype)
+    return info.min if reduce == "amax" else info.max
+
+
+def _start(x: Any, index: Any, dim: int, reduce: str, include_self: bool) -> Any:
+    """x, or a copy in which the places to be written hold what changes nothing."""
     if include_self:
-        return out
-    if reduce in ("sum", "mean"):
-        out[keys] = 0
-    elif reduce == "prod":
-        out[keys] = 1
-    elif x.dtype.kind in "fV":
-        out[keys] = -np.inf if reduce == "amax" else np.inf
-    elif x.dtype == np.bool_:
-        out[keys] = reduce == "amin"
-    else:
-        info = np.iinfo(x.dtype)
-        out[keys] = info.min if reduce == "amax" else info.max
-    return out
+        return x
+    return cpu.scatter(
+        x, dim, index, np.full((), _neutral(x.dtype, reduce), x.dtype, like=x), False
+    )
 
 
 def _common(index: Any, dim: int) -> Any:
@@ -88,30 +90,39 @@ def _combine(function: Any, out: Any, index: Any, values: Any, dim: int, numbers
 
 def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
     half = x.dtype.kind in "fV" and x.dtype.itemsize == 2
-    wide = x.astype(np.float32) if half else x
-    numbers = _common(index, dim)
-    keys = grid(index, dim) if numbers is None else _slices(index, dim, numbers)
-    out = _start(wide, reduce, keys, include_self)
-    values = src.astype(np.float32) if half else src
+    wide, values = (x.astype(np.float32), src.astype(np.float32)) if half else (x, src)
+    start = _start(wide, index, dim, reduce, include_self)
     if reduce in _LEAST:
-        with np.errstate(all="ignore"):
-            _combine(_LEAST[reduce], out, index, values, dim, numbers)
-    else:
-        if out.dtype.kind == "f":
-            out = cpu.scatter(out, dim, index, values, True)
-        else:
-            np.add.at(out, grid(index, dim), values)
-        if reduce == "mean":
-            count = _counts(out.shape, index, dim, include_self)
+        out = cpu.combine(start, dim, index, values, reduce)
+        if out is None:
+            out = start.copy() if start is wide else start
             with np.errstate(all="ignore"):
-                out = out / count if out.dtype.kind == "f" else out // count.astype(out.dtype)
+                _combine(_LEAST[reduce], out, index, values, dim, _common(index, dim))
+        return rounded(out, x.dtype)
+    if wide.dtype.kind in "fi":
+        out = cpu.scatter(start, dim, index, values, True)
+    else:
+        out = start.copy() if start is wide else start
+        np.add.at(out, grid(index, dim), values)
+    if reduce == "mean":
+        count = _counts(out, index, dim, include_self)
+        with np.errstate(all="ignore"):
+            out = cpu.div(out, count) if out.dtype.kind == "f" else out // count
     return rounded(out, x.dtype)
 
 
-def _counts(shape: tuple, index: Any, dim: int, include_self: bool) -> Any:
-    """How many values go into each place of a mean (1 where there are none)."""
-    count = np.full(shape, 1.0 if include_self else 0.0, like=index)
-    return np.maximum(cpu.scatter(count, dim, index, np.ones(()), True), 1)
+def _counts(x: Any, index: Any, dim: int, include_self: bool) -> Any:
+    """How many values go into each place of a mean (1 where there are none), in x's type."""
+    kind = x.dtype if x.dtype.itemsize > 2 else np.dtype(np.float32)
+    if kind.kind == "f" and index.size >= 1 << 24:  # more than float32 counts
+        kind = np.dtype(np.float64)
+    elif kind.kind != "f":
+        kind = np.dtype(np.int64)
+    count = np.full(x.shape, 1.0 if include_self else 0.0, kind, like=index)
+    count = cpu.scatter(count, dim, index, np.ones((), kind), True)
+    if not include_self:
+        count = np.maximum(count, 1)
+    return count.astype(x.dtype, copy=False) if x.dtype.itemsize > 2 else count
 
 
 class ScatterReduce(Node):
@@ -140,7 +151,7 @@ class ScatterReduce(Node):
         if reduce == "sum":
             d_x, d_src = grad, gather(grad, dim, i)
         elif reduce == "mean":
-            count = _counts(array_of(x).shape, i, dim, include_self)
+            count = _counts(array_of(x), i, dim, include_self)
             d_x = div(grad, beside(grad, count))
             d_src = gather(d_x, dim, i)
         elif reduce == "prod":

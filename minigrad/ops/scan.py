@@ -196,14 +196,23 @@ def _record(name: str, pick: Any, input: Any, dim: Any, out: Any) -> Any:
     """(values, indices) of the running extremum; of equal ones and of NaNs the latest counts."""
     x = array_arg(name, input)
     d = one_dim(name, dim, x.ndim)
+    pair = reduction.record(x, d, name == "cummin") if x.ndim else None
+    if pair is not None and not (isinstance(input, Variable) and input.requires_grad):
+        pair = tuple([constant(input, part) for part in pair])
+        return finish_pair(name, getattr(return_types, name), pair, out)
+    index = _latest(pick, x, d) if pair is None else pair[1]
+    values = take_along(input, index, d, name.capitalize(), repeats=True)
+    pair = (values, constant(input, index))
+    return finish_pair(name, getattr(return_types, name), pair, out)
+
+
+def _latest(pick: Any, x: Any, d: int) -> Any:
+    """The places of the running extrema."""
     wide = widened(np.atleast_1d(x))
     best = pick(wide, axis=d)
     position = np.arange(wide.shape[d], like=wide).reshape((-1,) + (1,) * (wide.ndim - 1 - d))
     reached = (wide == best) | (wide != wide)
-    index = np.maximum.accumulate(np.where(reached, position, 0), axis=d).reshape(x.shape)
-    values = take_along(input, index, d, name.capitalize(), repeats=True)
-    pair = (values, constant(input, index))
-    return finish_pair(name, getattr(return_types, name), pair, out)
+    return np.maximum.accumulate(np.where(reached, position, 0), axis=d).reshape(x.shape)
 
 
 def cummax(input: Any, dim: Any = MISSING, *, out: Any = None, **names: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu, places
+from ..kernels import cpu, places, reduction
 from ..kernels.indexing import grid
 from ._operands import operand
 from ._out import write_exact
@@ -103,10 +103,19 @@ def index_arg(name: str, index: Any, position: int = 3) -> Any:
     return i
 
 
+_MIN, _MAX = reduction.kind("min"), reduction.kind("max")
+
+
+def extent(kind: int, i: Any) -> int:
+    """The least or the largest number of an index."""
+    found = reduction.reduce(None, kind, i, None, False, 0.0)
+    return int((i.min() if kind == _MIN else i.max()) if found is None else found)
+
+
 def check_bounds(i: Any, dim: int, size: int, kind: type[Exception] = RuntimeError) -> None:
     """Negative numbers are out of bounds here, unlike in `x[i]`."""
-    bad = (i < 0) | (i >= size)
-    if bad.any():
+    if i.size and (extent(_MIN, i) < 0 or extent(_MAX, i) >= size):
+        bad = (i < 0) | (i >= size)
         raise kind(
             f"index {int(i[bad].flat[0])} is out of bounds for dimension {dim} with size {size}"
         )

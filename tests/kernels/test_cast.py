@@ -156,3 +156,35 @@ def test_conversions_of_unusual_floats():
     big = np.array([2**62 + 1, -(2**53) - 1, 2**31, -1])
     for target in ("f4", "f8", "i4", "?"):
         np.testing.assert_array_equal(_C.convert(big, np.dtype(target)), big.astype(target))
+
+
+@pytest.mark.parametrize("half", HALVES, ids=str)
+def test_other_types_go_through_float32(isa, half, num_threads):
+    """As PyTorch does: a double that float32 rounds is rounded twice."""
+    rng = np.random.default_rng(0)
+    doubles = np.concatenate(
+        [rng.standard_normal(1000) * 10.0 ** rng.integers(-12, 9, 1000),
+         [1 + 2.0**-11 + 2.0**-40, 0.0, -0.0, np.inf, -np.inf, np.nan, 1e300, 1e-300, 1e-40]]
+    )  # fmt: skip
+    integers = rng.integers(-(2**40), 2**40, 70_001)
+    sources = [doubles, integers, integers.astype(np.int32), integers.astype(np.uint8)]
+    sources += [integers % 2 == 0, integers[::3], np.broadcast_to(integers[:, None], (70_001, 3))]
+    for x in sources:
+        with np.errstate(all="ignore"):
+            want = x.astype(np.float32).astype(half)
+        for threads in (1, 2):
+            num_threads(threads)
+            got = _C.convert(x, half)
+            assert_same_bits_or_nan(got, want)
+    every = np.arange(65536, dtype=np.uint16).view(half)
+    wide = every.astype(np.float32)
+    other = HALVES[half == HALVES[0]]
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(_C.convert(every, np.dtype("f8")), wide.astype("f8"))
+        np.testing.assert_array_equal(_C.convert(every, np.dtype("?")), wide.astype("?"))
+        got, want = _C.convert(every, other), wide.astype(other)
+        np.testing.assert_array_equal(got.astype("f4"), want.astype("f4"))
+        small = every[np.abs(wide) < 2**30]
+        for target in ("i4", "i8"):
+            got = _C.convert(small, np.dtype(target))
+            np.testing.assert_array_equal(got, small.astype("f4").astype(target))

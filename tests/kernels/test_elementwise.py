@@ -340,6 +340,7 @@ PARAMETERS = {
     "hardtanh": (-0.5, 1.0),
     "add_scaled": (0.3,),
     "threshold": (0.4, -2.0),
+    "nan_to_num": (0.5, 7.0, -7.0),
     "lerp_number": (0.3,),
 }
 NAMES = [

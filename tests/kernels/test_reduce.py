@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad.kernels.cpu import _C
 from minigrad.kernels.reduction import KINDS, numpy_total, numpy_variance, total
 
@@ -174,10 +175,110 @@ def test_threads_do_not_change_the_bits(isa: str, num_threads: Any) -> None:
 def test_what_it_does_not_take_goes_to_numpy() -> None:
     x = np.arange(24.0).reshape(2, 3, 4)
     six = np.arange(64.0).reshape(2, 2, 2, 2, 2, 2)
-    for array, axes in ((x.astype(int), (0,)), (x.T, (0,)), (six, (0, 2, 4))):
+    for array, axes in ((x.astype(np.int16), (0,)), (six, (0, 2, 4))):
         assert reduce("sum", array, axes) is None
         np.testing.assert_allclose(total(array, axes), numpy_total(array, axes))
     for dim in (3, -4, (0, 0), 1.0, True):
         assert reduce("sum", x, dim) is None
     assert reduce("sum", x, 0, 1) is None
     assert reduce("max", np.zeros((3, 0)), 1) is None
+
+
+LAYOUTS = {
+    "turned": lambda x: x.transpose(2, 1, 0),
+    "swapped": lambda x: x.transpose(1, 0, 2),
+    "part": lambda x: x[:, 1:-1, 2:],
+    "every other": lambda x: x[::2, ::3],
+    "odd steps": lambda x: x[:, :, ::2],
+    "backwards": lambda x: x[:, ::-1],
+    "expanded": lambda x: np.broadcast_to(x[:, :1], x.shape),
+}
+AXES = [None, 0, 1, 2, (0, 1), (1, 2), (0, 2)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(5, 6, 7), (40, 33, 18), (3, 300, 70)])
+def test_layouts(isa: str, num_threads: Any, shape: tuple, layout: str, dtype: type) -> None:
+    x = np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype)
+    view = LAYOUTS[layout](x)
+    dense = np.ascontiguousarray(view)
+    for axes in AXES:
+        for name in ("sum", "mean", "max", "min", "prod", "norm2", "var", "logsumexp", "nansum"):
+            for threads in (1, 2):
+                num_threads(threads)
+                got = reduce(name, view, axes, False, 1.0)
+                want = reduce(name, dense, axes, False, 1.0)
+                np.testing.assert_allclose(got, want, 1e-5 if dtype is np.float32 else 1e-12)
+        if axes is None or isinstance(axes, int):
+            got = _C.arg_extremum(True, view, axes, False)
+            np.testing.assert_array_equal(got, dense.argmin(axes))
+
+
+@pytest.mark.parametrize("n", range(1, 70))
+def test_short_rows_with_nan(isa: str, n: int) -> None:
+    for dtype in (np.float32, np.float64):
+        x = np.random.default_rng(n).standard_normal((n + 2, n)).astype(dtype)
+        for row in range(n):
+            x[row, row] = np.nan
+        x[-1] = -np.inf
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(reduce("max", x, 1), x.max(1))
+            np.testing.assert_array_equal(reduce("min", x, 1), x.min(1))
+            np.testing.assert_array_equal(reduce("norminf", x, 1), np.abs(x).max(1))
+        np.testing.assert_allclose(reduce("nansum", x[:-1], 1), np.nansum(x[:-1], 1), 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "shape", [(7,), (200_003,), (7, 33), (300, 5), (9, 65, 1100), (5, 3, 4, 9)]
+)
+def test_integers(isa: str, num_threads: Any, shape: tuple, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(-(2**62), 2**62, shape).astype(dtype)
+    views = [x, x.T, x[::2], x[..., 1:], x[..., ::-1]]
+    dims: list[Any] = [None, *range(x.ndim), *itertools.combinations(range(x.ndim), 2)]
+    for view, dim in itertools.product(views, dims):
+        for threads in (1, 2):
+            num_threads(threads)
+            t = mg.from_numpy(view) if min(view.strides) > 0 else mg.from_numpy(view.copy())
+            axes = tuple(range(x.ndim)) if dim is None else dim
+            got = t.sum(dim) if dim is not None else t.sum()
+            np.testing.assert_array_equal(got.numpy(), view.sum(axes, dtype=np.int64))
+            assert got.dtype is mg.int64
+            if dim is None or isinstance(dim, int):
+                got = t.prod() if dim is None else t.prod(dim)
+                np.testing.assert_array_equal(got.numpy(), view.prod(axes, dtype=np.int64))
+            for name, of in (("amax", np.max), ("amin", np.min)):
+                got = getattr(mg, name)(t, axes)
+                np.testing.assert_array_equal(got.numpy(), of(view, axes))
+                assert got.dtype is t.dtype
+
+
+@pytest.mark.parametrize("shape", [(9,), (1003,), (7, 33), (33, 700), (3, 5, 300)])
+def test_running_sums_of_integers(isa: str, shape: tuple) -> None:
+    x = np.random.default_rng(0).integers(-(2**62), 2**62, shape)
+    for dim in range(x.ndim):
+        np.testing.assert_array_equal(_C.scan(x, dim, False, False), np.cumsum(x, dim))
+        np.testing.assert_array_equal(_C.scan(x, dim, True, False), np.cumprod(x, dim))
+        back = np.flip(np.cumsum(np.flip(x, dim), dim), dim)
+        np.testing.assert_array_equal(_C.scan(x, dim, False, True), back)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("shape", [(1,), (9,), (1003,), (7, 33), (33, 700), (3, 5, 300)])
+def test_running_extrema(isa: str, num_threads: Any, shape: tuple, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.integers(-9, 9, shape).astype(dtype)
+    broken = whole.copy()
+    if dtype is not np.int64:
+        broken.reshape(-1)[rng.integers(0, broken.size, 3)] = np.nan
+    for x, dim, smallest in itertools.product((whole, broken), range(len(shape)), (False, True)):
+        best = (np.minimum if smallest else np.maximum).accumulate(x, dim)
+        place = np.expand_dims(np.arange(shape[dim]), tuple(range(1, len(shape) - dim)))
+        latest = np.maximum.accumulate(np.where((x == best) | (x != x), place, 0), dim)
+        for threads in (1, 2):
+            num_threads(threads)
+            values, indices = _C.record(x, dim, smallest)
+            np.testing.assert_array_equal(values, best)
+            np.testing.assert_array_equal(indices, latest)

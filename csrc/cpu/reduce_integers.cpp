@@ -1,0 +1,238 @@
+// Sums, products and extrema of integers, running ones too, and running extrema with their places.
+// Plain loops along the memory: columns in tiles that stay in the L1, wrapping arithmetic, so the
+// order is free.
+#include "kernels/reduce.h"
+#include "runtime/threads.h"
+#include "simd.h"
+
+namespace mg::MG_ISA {
+namespace {
+
+constexpr int64_t kTask = 1 << 15;  // values that are worth a task
+constexpr int64_t kTile = 256;      // columns of a running extremum at a time
+
+int64_t grain_of(int64_t work) { return work < kTask ? kTask / (work + 1) + 1 : 1; }
+
+// Integers that wrap around.
+MG_INLINE int64_t wrap_add(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+MG_INLINE int64_t wrap_mul(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
+
+struct Add {
+  static constexpr int64_t kStart = 0;
+  MG_INLINE int64_t join(int64_t a, int64_t b) { return wrap_add(a, b); }
+};
+struct Mul {
+  static constexpr int64_t kStart = 1;
+  MG_INLINE int64_t join(int64_t a, int64_t b) { return wrap_mul(a, b); }
+};
+struct Max {
+  static constexpr int64_t kStart = INT64_MIN;
+  MG_INLINE int64_t join(int64_t a, int64_t b) { return a > b ? a : b; }
+};
+struct Min {
+  static constexpr int64_t kStart = INT64_MAX;
+  MG_INLINE int64_t join(int64_t a, int64_t b) { return a < b ? a : b; }
+};
+
+// `rows` rows of `stride` values, `columns` of each, joined into s; a single column is a run.
+template <class Op, class T>
+void join_rows(int64_t* MG_RESTRICT s, const void* from, int64_t rows, int64_t stride,
+               int64_t columns) {
+  const T* x = static_cast<const T*>(from);
+  if (columns == 1 && stride == 1) {
+    int64_t total = *s;
+    for (int64_t i = 0; i < rows; ++i) total = Op::join(total, x[i]);
+    *s = total;
+    return;
+  }
+  int64_t i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    const T *p = x + i * stride, *q = p + stride, *r = q + stride, *t = r + stride;
+    for (int64_t j = 0; j < columns; ++j) {
+      s[j] = Op::join(s[j], Op::join(Op::join(p[j], q[j]), Op::join(r[j], t[j])));
+    }
+  }
+  for (; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) s[j] = Op::join(s[j], x[i * stride + j]);
+  }
+}
+
+struct Functions {
+  int64_t start;
+  int64_t (*join)(int64_t, int64_t);
+  void (*rows[3])(int64_t*, const void*, int64_t, int64_t, int64_t);  // bytes, int32, int64
+};
+template <class Op>
+int64_t join_two(int64_t a, int64_t b) {
+  return Op::join(a, b);
+}
+template <class Op>
+constexpr Functions functions_of() {
+  return {Op::kStart,
+          join_two<Op>,
+          {join_rows<Op, uint8_t>, join_rows<Op, int32_t>, join_rows<Op, int64_t>}};
+}
+
+void put(void* out, int64_t item, int64_t first, const int64_t* s, int64_t count) {
+  for (int64_t j = 0; j < count; ++j) {
+    if (item == 8) {
+      static_cast<int64_t*>(out)[first + j] = s[j];
+    } else if (item == 4) {
+      static_cast<int32_t*>(out)[first + j] = static_cast<int32_t>(s[j]);
+    } else {
+      static_cast<uint8_t*>(out)[first + j] = static_cast<uint8_t>(s[j]);
+    }
+  }
+}
+
+// Rows `step` values apart (negative: from the end), `columns` (at most kTile) of each.
+template <class Op>
+void scan_rows(int64_t* out, const int64_t* x, int64_t n, int64_t step, int64_t columns) {
+  if (columns == 1) {
+    int64_t total = Op::kStart;
+    for (int64_t row = 0; row < n; ++row) out[row * step] = total = Op::join(total, x[row * step]);
+    return;
+  }
+  int64_t total[kTile];
+  for (int64_t j = 0; j < columns; ++j) total[j] = Op::kStart;
+  for (int64_t row = 0; row < n; ++row) {
+    const int64_t* p = x + row * step;
+    int64_t* q = out + row * step;
+    for (int64_t j = 0; j < columns; ++j) q[j] = total[j] = Op::join(total[j], p[j]);
+  }
+}
+
+// The latest of the largest values counts; after a NaN only NaN is as large.
+template <bool kSmallest, class T>
+MG_INLINE bool reaches(T v, T best) {
+  const bool better = kSmallest ? v <= best : v >= best;
+  return v != v || (best == best && better);
+}
+
+template <bool kSmallest, class T>
+void record_rows(T* MG_RESTRICT values, int64_t* MG_RESTRICT indices, const T* MG_RESTRICT x,
+                 int64_t n, int64_t stride, int64_t columns) {
+  if (columns == 1) {
+    T best = x[0];
+    int64_t at = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const T v = x[i * stride];
+      const bool here = reaches<kSmallest>(v, best);
+      best = here ? v : best;
+      at = here ? i : at;
+      values[i * stride] = best;
+      indices[i * stride] = at;
+    }
+    return;
+  }
+  for (int64_t j = 0; j < columns; ++j) {
+    values[j] = x[j];
+    indices[j] = 0;
+  }
+  for (int64_t i = 1; i < n; ++i) {
+    const T* v = x + i * stride;
+    T* y = values + i * stride;
+    int64_t* at = indices + i * stride;
+    for (int64_t j = 0; j < columns; ++j) {
+      const T best = y[j - stride];
+      const bool here = reaches<kSmallest>(v[j], best);
+      y[j] = here ? v[j] : best;
+      at[j] = here ? i : at[j - stride];
+    }
+  }
+}
+
+template <class T>
+void record_as(bool smallest, void* values, int64_t* indices, const void* x, int64_t outer,
+               int64_t n, int64_t inner) {
+  const int64_t tiles = ceil_div(inner, kTile);
+  parallel_for(outer * tiles, grain_of(n * min_of(inner, kTile)), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t column = i % tiles * kTile, at = i / tiles * n * inner + column;
+      (smallest ? record_rows<true, T>
+                : record_rows<false, T>)(static_cast<T*>(values) + at, indices + at,
+                                         static_cast<const T*>(x) + at, n, inner,
+                                         min_of(kTile, inner - column));
+    }
+  });
+}
+
+}  // namespace
+
+void reduce_integers(ReduceOp op, void* out, const void* x, DType type, const Groups& g,
+                     int64_t* work) {
+  static constexpr Functions kinds[] = {functions_of<Add>(), functions_of<Max>(),
+                                        functions_of<Min>(), functions_of<Mul>()};
+  const Functions& kind = kinds[static_cast<int>(op)];
+  const int64_t item = type == DType::kInt64 ? 8 : type == DType::kInt32 ? 4 : 1;
+  const auto rows = kind.rows[item == 8 ? 2 : item == 4 ? 1 : 0];
+  const int64_t out_item = op == ReduceOp::kSum || op == ReduceOp::kProd ? 8 : item;
+  const ReducePlan p = reduce_plan(g);
+  const int64_t unit_rows = g.r1 != 1 ? g.r2 : 1;
+  const int64_t values = p.each * unit_rows * min_of(g.c, kReduceTile);
+  parallel_for(p.groups * p.tiles * p.parts, grain_of(values), [&](int64_t begin, int64_t end) {
+    int64_t s[kReduceTile];
+    if (g.c == 1 && g.r1 == 1 && g.b == 1 && p.parts == 1) {  // whole rows
+      for (int64_t row = begin; row < end; ++row) {
+        *s = kind.start;
+        rows(s, static_cast<const char*>(x) + row * g.step_a * item, g.r2, 1, 1);
+        put(out, out_item, row, s, 1);
+      }
+      return;
+    }
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task % p.parts, tile = task / p.parts % p.tiles;
+      const int64_t group = task / (p.parts * p.tiles), column = tile * kReduceTile;
+      const int64_t unit = part * p.each, units = min_of(p.each, p.units - unit);
+      const int64_t columns = min_of(g.c - column, kReduceTile);
+      const int64_t place = group / g.b * g.step_a + group % g.b * g.step_b + column +
+                            unit * (g.r1 != 1 ? g.step_r1 : g.step_r2);
+      const char* from = static_cast<const char*>(x) + place * item;
+      for (int64_t j = 0; j < columns; ++j) s[j] = kind.start;
+      const int64_t pieces = g.r1 != 1 ? units : 1;
+      for (int64_t i = 0; i < pieces; ++i) {
+        rows(s, from + i * g.step_r1 * item, g.r1 != 1 ? g.r2 : units, g.step_r2, columns);
+      }
+      const int64_t at = (group * p.parts + part) * g.c + column;
+      if (p.parts == 1) {
+        put(out, out_item, at, s, columns);
+      } else {
+        memcpy(work + at, s, sizeof(int64_t) * static_cast<size_t>(columns));
+      }
+    }
+  });
+  if (p.parts == 1) return;
+  for (int64_t group = 0; group < p.groups; ++group) {
+    int64_t* s = work + group * p.parts * g.c;
+    for (int64_t part = 1; part < p.parts; ++part) {
+      for (int64_t j = 0; j < g.c; ++j) s[j] = kind.join(s[j], s[part * g.c + j]);
+    }
+    put(out, out_item, group * g.c, s, g.c);
+  }
+}
+
+void scan_integers(bool product, bool reverse, int64_t* out, const int64_t* x, int64_t outer,
+                   int64_t n, int64_t inner) {
+  const int64_t tiles = ceil_div(inner, kTile), step = reverse ? -inner : inner;
+  parallel_for(outer * tiles, grain_of(n * min_of(inner, kTile)), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t column = i % tiles * kTile, columns = min_of(kTile, inner - column);
+      const int64_t at = i / tiles * n * inner + column + (reverse ? (n - 1) * inner : 0);
+      (product ? scan_rows<Mul> : scan_rows<Add>)(out + at, x + at, n, step, columns);
+    }
+  });
+}
+
+void record(bool smallest, void* values, int64_t* indices, const void* x, DType type, int64_t outer,
+            int64_t n, int64_t inner) {
+  const auto run = type == DType::kFloat32   ? record_as<float>
+                   : type == DType::kFloat64 ? record_as<double>
+                                             : record_as<int64_t>;
+  run(smallest, values, indices, x, outer, n, inner);
+}
+
+}  // namespace mg::MG_ISA
