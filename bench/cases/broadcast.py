@@ -15,6 +15,8 @@ PATTERNS = {
     "channel": ((32, 64, 32, 32), (64, 1, 1)),
     "batch": ((16, 1, 256, 256), (256, 256)),
     "middle": ((64, 1, 128, 32), (1, 16, 128, 32)),
+    "narrow row": ((20_000, 7), (7,)),
+    "narrow column": ((20_000, 7), (20_000, 1)),
     "small row": ((64, 32), (32,)),
     "small column": ((64, 32), (64, 1)),
 }
@@ -51,11 +53,11 @@ def backward(name, first, second):
     )
 
 
-def layout(name, shape, view, size="medium"):
+def layout(name, shape, view, size="medium", dtype="float32"):
     """A copy of a view into contiguous memory."""
 
     def of(t):
-        x = view(tensor(t, *shape))
+        x = view(tensor(t, *shape).to(getattr(t, dtype)))
         return lambda: x.contiguous()
 
     def of_numpy():
@@ -63,11 +65,11 @@ def layout(name, shape, view, size="medium"):
         return lambda: np.ascontiguousarray(view(x))
 
     return Case(
-        f"copy {name}",
+        f"copy {name}" + (f" {dtype}" if dtype != "float32" else ""),
         of,
         of_numpy if name == "transposed 4096" else None,
         size=size,
-        bytes=8.0 * np.prod(shape),
+        bytes=8.0 * np.prod(shape) if dtype == "float32" else 0.0,
     )
 
 
@@ -102,6 +104,15 @@ CASES = [
     layout("permuted NHWC to NCHW", (32, 56, 56, 64), lambda x: x.permute(0, 3, 1, 2)),
     layout("heads (8,256,12,64)", (8, 256, 12, 64), lambda x: x.permute(0, 2, 1, 3)),
     layout("every second column", (1024, 2048), lambda x: x[:, ::2]),
+    layout("first three columns", (20_000, 4), lambda x: x[:, :3]),
+    *(
+        layout(*case, dtype=dtype)
+        for dtype in ("bool", "float16", "float64")
+        for case in (
+            ("heads (4,128,12,64)", (4, 128, 12, 64), lambda x: x.permute(0, 2, 1, 3)),
+            ("transposed 1000x777", (1000, 777), lambda x: x.T),
+        )
+    ),
     transposed_add(2048),
     where(1000),
     where(1_000_000),

@@ -34,6 +34,11 @@ CASES = [
             ("uint8", "float32"),
             ("int64", "float32"),
             ("float32", "int64"),
+            ("float64", "float16"),
+            ("int64", "float16"),
+            ("float16", "int64"),
+            ("uint8", "bfloat16"),
+            ("bfloat16", "float16"),
         )
     ),
 ]

@@ -93,7 +93,32 @@ def masked(n, size):
     return [simple(f"x[mask] {n:,}", size, of), simple(f"masked_fill {n:,}", size, fill)]
 
 
+def combined(reduce, dim):
+    """Values combined at random places, many at each."""
+
+    def of(t):
+        x, index = tensor(t, 1000, 777), integers(t, 777, 1000, 777)
+        return lambda: t.zeros(1000, 777).scatter_reduce(dim, index, x, reduce)
+
+    return simple(f"scatter_reduce {reduce} dim {dim} 1000x777", "medium", of)
+
+
+def rows_combined(reduce):
+    def of(t):
+        x, index = tensor(t, 1000, 777), integers(t, 100, 1000)
+        return lambda: t.zeros(100, 777).index_reduce(0, index, x, reduce)
+
+    return simple(f"index_reduce {reduce} 1000x777", "medium", of)
+
+
 CASES = [
+    *(combined(reduce, dim) for reduce in ("sum", "prod", "amax", "mean") for dim in (0, 1)),
+    *(rows_combined(reduce) for reduce in ("prod", "amax", "mean")),
+    simple(
+        "nonzero 1000x777",
+        "medium",
+        lambda t: (lambda x: lambda: t.nonzero(x))((tensor(t, 1000, 777) > 0).float()),
+    ),
     cat((16, 8), 2, 1, "small"),
     cat((1024, 256), 4, 0, "medium"),
     cat((1024, 256), 4, 1, "medium"),

@@ -158,8 +158,47 @@ def orders():
         )
 
 
+def layouts():
+    """Rows of 96, tensors that do not lie in order, and integers."""
+    cube, matrix = (64, 127, 96), (1000, 777)
+    for name in ("sum", "amax", "nansum"):
+        yield along(f"{name} short rows", cube, "medium", lambda t, x, f=name: getattr(t, f)(x, -1))
+    views = {
+        "of x.T, columns": lambda x: x.t().sum(0),
+        "of x.T, rows": lambda x: x.t().sum(1),
+        "of x[:, 1:]": lambda x: x[:, 1:].sum(),
+        "of x[:, ::2], rows": lambda x: x[:, ::2].sum(1),
+    }
+    for name, call in views.items():
+        yield along(f"sum {name}", matrix, "medium", lambda t, x, f=call: f(x))
+
+    def whole(*shape):
+        return np.random.default_rng(0).integers(-99, 99, shape)
+
+    for dim in (0, 1, 2):
+        for name in ("sum", "prod", "amax", "cumsum"):
+            yield along(
+                f"{name} of int64 dim {dim}",
+                cube,
+                "medium",
+                lambda t, x, f=name, d=dim: getattr(t, f)(x, d),
+                None,
+                whole,
+            )
+        yield along(
+            f"sum of bool dim {dim}",
+            cube,
+            "medium",
+            lambda t, x, d=dim: x.sum(d),
+            None,
+            lambda *shape: whole(*shape) > 0,
+        )
+    yield along("cummax", matrix, "medium", lambda t, x: t.cummax(x, 1)[0])
+
+
 CASES = [
     *reductions(),
+    *layouts(),
     along("max with indices", (64, 32), "small", lambda t, x: t.max(x, -1)[0]),
     along("max with indices", (4096, 1024), "medium", lambda t, x: t.max(x, -1)[0]),
     along("norm", (1000,), "small", lambda t, x: x.norm()),
