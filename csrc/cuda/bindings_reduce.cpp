@@ -25,6 +25,7 @@ enum class Kind {
   kVar,
   kStd,
   kLogSumExp,
+  kNanSum,
   kArgMax,
   kArgMin,
   kCount
@@ -36,6 +37,7 @@ int op_of(Kind kind) {
       ReduceOp::kProd,    ReduceOp::kAbsSum,  ReduceOp::kSquareSum, ReduceOp::kAbsMax,
       ReduceOp::kAbsMin,  ReduceOp::kNonzero, ReduceOp::kNonzero,   ReduceOp::kNonzero,
       ReduceOp::kNonzero, ReduceOp::kVar,     ReduceOp::kVar,       ReduceOp::kLogSumExp,
+      ReduceOp::kNanSum,
   };
   if (kind == Kind::kArgMax) return kReduceArgMax;
   if (kind == Kind::kArgMin) return kReduceArgMin;

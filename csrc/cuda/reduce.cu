@@ -75,6 +75,10 @@ MG_DEVICE void fold_values(int op, Fold& f, const V (&v)[N], double shift, doubl
       MG_EACH s += v[i];
       f.a += static_cast<double>(s);
       break;
+    case static_cast<int>(ReduceOp::kNanSum):
+      MG_EACH s += v[i] == v[i] ? v[i] : V(0);
+      f.a += static_cast<double>(s);
+      break;
     case static_cast<int>(ReduceOp::kMax):
       s = v[0];
       MG_EACH s = larger(s, v[i]);

@@ -30,6 +30,7 @@ def expected(x, name, axes, number):
         "norm2": lambda x, axis: np.sqrt((x * x).sum(axis=axis)),
         "norminf": lambda x, axis: np.abs(x).max(axis=axis),
         "normleast": lambda x, axis: np.abs(x).min(axis=axis),
+        "nansum": np.nansum,
         "norm0": lambda x, axis: (x != 0).sum(axis=axis),
         "var": lambda x, axis: np.var(x, axis=axis, ddof=number),
         "std": lambda x, axis: np.std(x, axis=axis, ddof=number),
