@@ -1,11 +1,13 @@
-"""`minigrad.accelerator`: the device beside the CPU, of which there is none in this build."""
+"""`minigrad.accelerator`: the device beside the CPU: a CUDA device, where there is one."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
+from . import cuda
 from .backend import NoDevice
 from .backend import device as _device
+from .kernels.cuda_library import library
 
 _NEED_ONE = (
     "current_device_idx", "current_device_index", "current_stream", "empty_cache",
@@ -16,27 +18,42 @@ _NEED_ONE = (
 )  # fmt: skip
 
 
+# Names that `cuda` has otherwise.
+_OTHERWISE = {
+    "current_device_idx": "current_device",
+    "current_device_index": "current_device",
+    "get_memory_info": "mem_get_info",
+    "set_device_idx": "set_device",
+    "set_device_index": "set_device",
+}
+
+
 def is_available() -> bool:
     """Whether there is an accelerator."""
-    return False
+    return not library().reason
 
 
 def device_count() -> int:
     """How many accelerators there are."""
-    return 0
+    return library().devices
 
 
 def current_accelerator(check_available: bool = False) -> _device | None:
     """The kind of accelerator; None without one."""
-    return None
+    return None if library().reason else _device("cuda")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _NEED_ONE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def function(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NoDevice("Cannot access accelerator device when none is available.")
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if library().reason:
+            raise NoDevice("Cannot access accelerator device when none is available.")
+        of_cuda = getattr(cuda, _OTHERWISE.get(name, name), None)
+        if of_cuda is None:
+            raise NotImplementedError(f"accelerator.{name}: not offered")
+        return of_cuda(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     return function

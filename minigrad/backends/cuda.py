@@ -1,10 +1,13 @@
-"""CUDA's switches: kept; this build has no CUDA kernels."""
+"""CUDA's switches. Those of precision tell the kernels; the others are kept."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
+
+from ..kernels.cuda_launch import precision
 
 _sdp = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduced": False}
 _libraries = {"linalg": "default", "blas": "default"}
@@ -13,7 +16,15 @@ _libraries = {"linalg": "default", "blas": "default"}
 class _Matmul:
     """Flags of matrix products."""
 
-    allow_tf32 = False
+    @property
+    def allow_tf32(self) -> bool:
+        """Whether products of float32 on a GPU may be rounded to TF32 on their way in."""
+        return precision.matmul_tf32
+
+    @allow_tf32.setter
+    def allow_tf32(self, value: bool) -> None:
+        precision.matmul_tf32 = bool(value)
+
     fp32_precision = "none"
     allow_fp16_reduced_precision_reduction: Any = True
     allow_bf16_reduced_precision_reduction: Any = True
@@ -36,7 +47,7 @@ cufft_plan_cache = _PlanCache()
 
 def is_built() -> bool:
     """Whether this build has CUDA kernels."""
-    return False
+    return find_spec("minigrad._cuda") is not None
 
 
 def flash_sdp_enabled() -> bool:

@@ -33,7 +33,9 @@ _EXCHANGED = (
     "recurrent", "reduction", "sampling", "sorting", "sparse",
 )  # fmt: skip
 # Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
-_FAMILIES = ("elementwise", "reduction", "products", "optimizers", "plain", "convolution")
+_FAMILIES = (
+    "elementwise", "reduction", "products", "optimizers", "norm", "network", "plain", "convolution",
+)  # fmt: skip
 # Kernels that read some of their arguments (lengths of sequences) on the CPU.
 _TAKE_NUMPY = ("recurrent", "recurrent_backward")
 _lock = threading.Lock()

@@ -35,6 +35,13 @@ def test_devices() -> None:
         torch.cuda.get_device_name("cpu")
 
 
+def test_the_accelerator_is_cuda() -> None:
+    assert torch.accelerator.is_available() and torch.accelerator.device_count() == 2
+    assert torch.accelerator.current_accelerator() == torch.device("cuda")
+    assert torch.accelerator.current_device_index() == 0
+    torch.accelerator.synchronize()
+
+
 def test_memory_is_counted() -> None:
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
