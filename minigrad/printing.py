@@ -181,7 +181,8 @@ def _nested(array: np.ndarray, indent: int, summary: bool, number: Any) -> str:
     return "[" + between.join(rows) + "]"
 
 
-def _contents(array: np.ndarray, indent: int) -> str:
+def contents(array: np.ndarray, indent: int) -> str:
+    """The numbers of an array, whose text stands after `indent` characters of its line."""
     summary = array.size > _options.threshold
     if array.dtype.kind == "V" or array.dtype == np.float16:
         array = array.astype(np.float32)
@@ -221,7 +222,7 @@ def tensor_repr(self: Any, *, tensor_contents: str | None = None) -> str:
         if dtype is not default:
             suffixes.append(f"dtype={dtype!r}")
     else:
-        text = _contents(array, len(prefix)) if tensor_contents is None else tensor_contents
+        text = contents(array, len(prefix)) if tensor_contents is None else tensor_contents
         if not _options.edgeitems:
             suffixes.append(f"size={array.shape}")
         if dtype not in (default, dtypes.int64, dtypes.bool_):

@@ -8,7 +8,6 @@ values are an ordinary tensor: gradients go through them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -20,7 +19,7 @@ from ..autograd.variable import Variable
 from ..backend import sparse_coo, sparse_csr
 from ..ops.places import index_add
 from ..ops.scattering import index_select
-from ..printing import with_suffixes
+from ..printing import contents, with_suffixes
 from ..tensor import Tensor
 
 
@@ -272,43 +271,34 @@ def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -
 # -- printing --------------------------------------------------------------------------------------
 
 
-def _indented(text: str, prefix: str) -> str:
-    pad = "\n" + " " * len("tensor(" + prefix)
-    return prefix + text.replace("\n", pad)
-
-
-def _plain(t: Any) -> str:
-    """The elements alone, or the size where there are none."""
+def _inner(name: str, t: Any) -> str:
+    """A tensor inside the text: its elements alone, or the size where there are none."""
+    head = f"{name}=tensor("
     if not t.numel():
-        return f"tensor([], size={tuple(t.shape)})"
-    text = repr(t.detach())
-    return re.sub(r",\s+dtype=[\w.]+\)$", ")", text)
+        return f"{head}[], size={tuple(t.shape)})"
+    return f"{head}{contents(t._array, len('tensor(' + head))})"
 
 
 def sparse_repr(self: Any) -> str:
     """What `print` shows: the places, the values, the size."""
     if self.layout is sparse_csr:
-        parts = [("crow_indices=", crow_indices(self)), ("col_indices=", col_indices(self))]
+        parts = [("crow_indices", crow_indices(self)), ("col_indices", col_indices(self))]
     else:
-        parts = [("indices=", _v.wrap(self._places))]
-    lines = [_indented(_plain(t), name) + "," for name, t in parts]
-    last = [f"size={tuple(self.shape)}, nnz={nnz(self)},"]
+        parts = [("indices", _v.wrap(self._places))]
+    parts.append(("values", self._data))
+    between = ",\n" + " " * 7
+    text = "tensor(" + between.join([_inner(name, t) for name, t in parts])
+    suffixes = [f"size={tuple(self.shape)}", f"nnz={nnz(self)}"]
+    if self.layout is not sparse_csr:  # the size has a line of its own
+        text += between + suffixes.pop(0)
     if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
-        last[0] += f" dtype={self.dtype!r},"
-    body = _indented(_plain(self._data), "values=") + ","
-    kind = f"layout={self.layout!r}"
-    if self.layout is sparse_csr:
-        lines.append(f"{body} {last[0]}")
-        lines.append(kind)
-    else:
-        lines.append(body)
-        lines.append(f"{last[0]} {kind}")
-    suffixes = []
+        suffixes.append(f"dtype={self.dtype!r}")
+    suffixes.append(f"layout={self.layout!r}")
     if self.grad_fn is not None:
         suffixes.append(f"grad_fn=<{self.grad_fn.name().rpartition('::')[2]}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
-    return with_suffixes("tensor(" + ("\n" + " " * 7).join(lines), suffixes, 7)
+    return with_suffixes(text, suffixes, 7)
 
 
 def is_dense(value: Any) -> bool:

@@ -56,7 +56,10 @@ torch.sparse.spdiags(ones(2, 3), torch.tensor([0, 1]), (3, 3)); torch.zeros(3, 3
 a.clone(); a.detach(); torch.sparse_coo_tensor([[0], [1]], [2]).dtype; a.is_leaf; a.cpu()
 b.detach().to_dense(); a.mm(ones(3, 1)); ones(2, 2) - a.to_dense()[:, :2]; ones(2, 3) - a
 torch.sparse.sampled_addmm(a.to_sparse_csr(), ones(2, 4), ones(4, 3), beta=0.5)
-b * 1; b.coalesce() * 2.0
+b * 1; b.coalesce() * 2.0; torch.eye(30).to_sparse(); torch.eye(30).to_sparse_csr()
+torch.eye(40).to_sparse() * 0.123; torch.sparse_coo_tensor([[0, 2, 1]], ones(3, 20) / 3)
+torch.eye(600).to_sparse(); torch.sparse_coo_tensor([[0, 2, 1]], ones(3, 20, dtype=torch.float64))
+torch.sparse_coo_tensor([[0, 2]], ones(2, 3, 2), requires_grad=True)
 """
 # Calls that raise an error of the same class.
 ERRORS = """
