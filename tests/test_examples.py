@@ -102,7 +102,7 @@ def test_both_formats_of_cifar10(tmp_path: Path) -> None:
 
 def test_every_example_is_run() -> None:
     ci_runs = {"quadratic", "train_mnist"}
-    have_tests_of_their_own = {"compress_digits", "training_recipes"}
+    have_tests_of_their_own = {"compress_digits", "quantize_digits", "training_recipes"}
     names = {p.stem for p in EXAMPLES.glob("*.py")} - {"report"}
     names -= ci_runs | have_tests_of_their_own
     assert names == set(RUNS)
