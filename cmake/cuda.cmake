@@ -34,6 +34,7 @@ set(MG_CUDA_SOURCES
   csrc/cuda/norm_rows.cu
   csrc/cuda/optim.cu
   csrc/cuda/optim_norms.cu
+  csrc/cuda/pool.cu
   csrc/cuda/reduce.cu
   csrc/cuda/runtime.cu
   csrc/cuda/softmax.cu
@@ -52,6 +53,7 @@ set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings_loss.cpp
   csrc/cuda/bindings_norm.cpp
   csrc/cuda/bindings_optim.cpp
+  csrc/cuda/bindings_pool.cpp
   csrc/cuda/bindings_reduce.cpp
   csrc/cuda/bindings_softmax.cpp
 )

@@ -376,6 +376,7 @@ PyMethodDef* const kFamilies[] = {
     kLossFunctions,
     kNormFunctions,
     kOptimFunctions,
+    kPoolFunctions,
     kReduceFunctions,
     kSoftmaxFunctions,
 };

@@ -108,6 +108,7 @@ extern PyMethodDef kIndexFunctions[];
 extern PyMethodDef kLossFunctions[];
 extern PyMethodDef kNormFunctions[];
 extern PyMethodDef kOptimFunctions[];
+extern PyMethodDef kPoolFunctions[];
 extern PyMethodDef kReduceFunctions[];
 extern PyMethodDef kSoftmaxFunctions[];
 

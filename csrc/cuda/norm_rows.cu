@@ -6,7 +6,9 @@
 namespace mg::cuda {
 namespace {
 
-constexpr int kHeld = 16;  // values of a row that a thread keeps
+// Values of a row that a thread keeps; fewer where they come one by one, each with its addresses.
+template <int N>
+constexpr int kHeld = N == 1 ? 8 : 16;
 
 template <class T>
 struct Rows {
@@ -18,6 +20,7 @@ struct Rows {
   Divider run;
   double eps;
   bool centre, wide_params;
+  bool own_params, same_params;  // those of a pack: side by side and aligned; one
 };
 
 // Calls body(k, at) for the packs of a row that a thread has; see softmax.cu.
@@ -25,7 +28,7 @@ template <int N, bool kFits, class Body>
 MG_DEVICE void each_pack(const Team& team, int64_t n, Body body) {
   if constexpr (kFits) {
 #pragma unroll
-    for (int k = 0; k < kHeld / N; ++k) {
+    for (int k = 0; k < kHeld<N> / N; ++k) {
       const int64_t at = (static_cast<int64_t>(k) * team.threads + team.lane) * N;
       if (at < n) body(k, at);
     }
@@ -36,15 +39,32 @@ MG_DEVICE void each_pack(const Team& team, int64_t n, Body body) {
   }
 }
 
-// The number of the parameter of element j of a row.
-template <class T>
-MG_DEVICE int64_t param_of(const Rows<T>& a, int64_t row, int64_t j) {
+// The parameters of N neighbouring elements of a row: side by side where each has its own, one
+// where they lie in one run, else one by one. `otherwise` where there are none.
+template <int N, class T>
+MG_DEVICE void load_params(Computed<T> (&v)[N], const Rows<T>& a, const void* params, int64_t row,
+                           int64_t at, Computed<T> otherwise) {
+  using V = Computed<T>;
   const int64_t first = a.groups == 1 ? 0 : row % a.groups * a.params;
-  return first + (a.run.by == 1 ? j : a.run(static_cast<uint32_t>(j)));
+  if (params && a.own_params) {
+    a.wide_params ? load_pack<N>(v, static_cast<const V*>(params) + first + at)
+                  : load_pack<N>(v, static_cast<const T*>(params) + first + at);
+    return;
+  }
+  const V one =
+      param_at<T>(params, a.wide_params, first + a.run(static_cast<uint32_t>(at)), otherwise);
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    v[i] = one;
+    if (i > 0 && !a.same_params) {
+      v[i] = param_at<T>(params, a.wide_params, first + a.run(static_cast<uint32_t>(at + i)),
+                         otherwise);
+    }
+  }
 }
 
 template <class T, int N, bool kFits>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, 2)
     row_norm_kernel(const Rows<T> a, bool whole_block) {
   using V = Computed<T>;
   MG_SHARED(Pair, pairs, [kBlockThreads / 32]);
@@ -53,7 +73,7 @@ __global__ void __launch_bounds__(kBlockThreads)
   const V n = static_cast<V>(a.n);
   for (int64_t row = team.first; row < a.rows; row += team.step) {
     const T* x = a.x + row * a.n;
-    V held[kFits ? kHeld / N : 1][N];
+    V held[kFits ? kHeld<N> / N : 1][N];
     V mean = V(0), variance;
     if constexpr (kFits) {
       V sum = V(0);
@@ -97,20 +117,18 @@ __global__ void __launch_bounds__(kBlockThreads)
     }
     each_pack<N, kFits>(team, a.n, [&](int k, int64_t at) {
       if (!kFits) load_pack<N>(held[k], x + at);
-      V y[N];
+      V y[N], w[N], b[N];
+      load_params(w, a, a.w, row, at, V(1));
+      load_params(b, a, a.b, row, at, V(0));
 #pragma unroll
-      for (int i = 0; i < N; ++i) {
-        const int64_t p = param_of(a, row, at + i);
-        y[i] = (held[k][i] - mean) * rstd * param_at<T>(a.w, a.wide_params, p, V(1)) +
-               param_at<T>(a.b, a.wide_params, p, V(0));
-      }
+      for (int i = 0; i < N; ++i) y[i] = (held[k][i] - mean) * rstd * w[i] + b[i];
       store_pack<N>(a.y + row * a.n + at, y);
     });
   }
 }
 
 template <class T, int N, bool kFits>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, 2)
     row_norm_backward_kernel(const Rows<T> a, bool whole_block) {
   using V = Computed<T>;
   struct Two {
@@ -123,13 +141,15 @@ __global__ void __launch_bounds__(kBlockThreads)
   for (int64_t row = team.first; row < a.rows; row += team.step) {
     const int64_t start = row * a.n;
     const V mean = a.centre ? a.mean[row] : V(0), rstd = a.rstd[row];
-    V u[kFits ? kHeld / N : 1][N], h[kFits ? kHeld / N : 1][N];
+    V u[kFits ? kHeld<N> / N : 1][N], h[kFits ? kHeld<N> / N : 1][N];
     const auto load = [&](int k, int64_t at) {
       load_pack<N>(u[k], a.grad + start + at);
       load_pack<N>(h[k], a.x + start + at);
+      V w[N];
+      load_params(w, a, a.w, row, at, V(1));
 #pragma unroll
       for (int i = 0; i < N; ++i) {
-        u[k][i] *= param_at<T>(a.w, a.wide_params, param_of(a, row, at + i), V(1));
+        u[k][i] *= w[i];
         h[k][i] = (h[k][i] - mean) * rstd;
       }
     };
@@ -179,9 +199,12 @@ Rows<T> rows_of(const RowNormCall& c) {
 
 // Runs the form of a kernel that the rows allow: pick(wide, fits) gives it.
 template <class T, class Pick>
-Error launch_rows(const Rows<T>& a, bool aligned, const Pick& pick, Stream stream) {
+Error launch_rows(Rows<T> a, bool aligned, const Pick& pick, Stream stream) {
   const bool wide = aligned && a.n % kPack<T> == 0;
-  const bool whole_block = a.n > 32 * kHeld, fits = a.n <= kBlockThreads * kHeld;
+  const int64_t held = wide ? kHeld<kPack<T>> : kHeld<1>;
+  const bool whole_block = a.n > 32 * held, fits = a.n <= kBlockThreads * held;
+  a.own_params = a.run.by == 1 && (!wide || (aligned_to(a.w, 16) && aligned_to(a.b, 16)));
+  a.same_params = !wide || a.run.by % kPack<T> == 0;
   void (*kernel)(Rows<T>, bool) = pick(wide, fits);
   return MG_LAUNCH(kernel, blocks_for_teams(a.rows, whole_block), dim3(kBlockThreads), 0, stream, a,
                    whole_block);
