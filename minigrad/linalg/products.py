@@ -47,14 +47,16 @@ def _exponential(x: Any) -> Any:
     squarings = np.ceil(np.log2(np.maximum(norm / _LIMIT, 1))).astype(np.int64)
     x = np.ldexp(x, -squarings[..., None, None]).astype(x.dtype)
     square = x @ x
-    power = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    one = np.eye(x.shape[-1], dtype=x.dtype)
+    power = np.broadcast_to(one, x.shape)
     even, odd = _PADE[0] * power, _PADE[1] * power
     for k in range(2, len(_PADE), 2):
         power = power @ square if k > 2 else square
         even = even + _PADE[k] * power
         odd = odd + _PADE[k + 1] * power
     odd = x @ odd
-    result = np.linalg.solve(even - odd, even + odd)
+    # (even + odd) / (even - odd), written so that exp(0) is 1 exactly.
+    result = one + 2 * np.linalg.solve(even - odd, odd)
     for step in range(int(squarings.max())):
         result = np.where((squarings > step)[..., None, None], result @ result, result)
     return result

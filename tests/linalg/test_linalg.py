@@ -336,3 +336,9 @@ def test_ldl() -> None:
     mg.testing.assert_close(linalg.ldl_solve(packed, pivots, b), linalg.solve(a, b))
     with pytest.raises(NotImplementedError, match="derivative"):
         linalg.ldl_factor(symmetric(A33))
+
+
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+def test_the_exponential_of_zero_is_one(dtype: mg.dtype) -> None:
+    zero = mg.zeros(2, 3, 3, dtype=dtype)
+    assert mg.equal(mg.linalg.matrix_exp(zero), mg.eye(3, dtype=dtype).expand(2, 3, 3))
