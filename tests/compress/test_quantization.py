@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad import compress, nn
 from minigrad.ao.quantization import MinMaxObserver
+from minigrad.vision import models as zoo
 
 
 def cnn() -> Any:
@@ -132,3 +133,15 @@ def test_what_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match="calls its layers"):
         compress.quantize(Reads(), mg.randn(2, 4))
+
+
+def test_a_known_network() -> None:
+    mg.manual_seed(0)
+    real, x = zoo.mobilenet_v2(num_classes=10), mg.randn(4, 3, 32, 32)
+    with mg.no_grad():
+        for _ in range(3):  # statistics of the norms
+            real.train()(x)
+        real.eval()
+        model, names = compress.quantize(real, x, mode="static")
+        assert len(names) == 53
+        assert relative_error(model, real, x) < 0.02

@@ -282,6 +282,11 @@ def test_what_is_refused() -> None:
         made = mq.convert(mq.prepare(model))
     with pytest.raises(RuntimeError, match="QuantStub"):
         made.fc1(mg.zeros(2, 108))
+    plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False))
+    plain = mq.fuse_modules_qat(plain, [["0", "1"]])
+    plain.qconfig = mq.default_qat_qconfig
+    with pytest.raises(NotImplementedError, match="norm with weights"):
+        mq.prepare_qat(plain)
     reflect = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"))
     with pytest.raises(NotImplementedError, match="reflect"):
         mq.quantize_dynamic(reflect, {nn.Conv2d})

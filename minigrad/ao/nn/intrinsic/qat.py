@@ -87,6 +87,10 @@ class _ConvBn:
     def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Any:
         """Takes over convolution and norm of a container that has a `qconfig`."""
         qconfig = need_qconfig(cls, mod)
+        if mod[1].weight is None or mod[1].running_var is None:
+            raise NotImplementedError(
+                f"{cls.__name__}: a batch norm with weights and running statistics is needed"
+            )
         made: Any = cls
         new = adopt(made(*conv_arguments(mod[0]), qconfig=qconfig), mod[0])
         new.bn = mod[1]
