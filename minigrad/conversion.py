@@ -345,6 +345,22 @@ def dlpack_device(self: Any) -> tuple:
     return self._array.__dlpack_device__()
 
 
+def cuda_array_interface(self: Any) -> dict:
+    """What CuPy and others share the memory of a tensor on a GPU by. AttributeError on the CPU."""
+    if not on_gpu(self._array):
+        raise AttributeError(
+            "Can't get __cuda_array_interface__ on non-CUDA tensor type: "
+            f"{type_(self)} If CUDA data is required use tensor.cuda() to copy tensor to device "
+            "memory."
+        )
+    if self._fn is not None:
+        raise RuntimeError(
+            "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
+            "aren't required, use var.detach() to get Variable that doesn't require grad."
+        )
+    return self._array.__cuda_array_interface__
+
+
 # -- copies and pickles --------------------------------------------------------------------------
 
 

@@ -283,6 +283,7 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     __array_wrap__ = conversion.wrap_result
     __dlpack__ = conversion.dlpack
     __dlpack_device__ = conversion.dlpack_device
+    __cuda_array_interface__ = property(conversion.cuda_array_interface)
     __deepcopy__ = conversion.deepcopy
     __reduce_ex__ = conversion.reduce
     __repr__ = printing.tensor_repr

@@ -60,6 +60,8 @@ def _cast(value: Any, dtype: dtypes.dtype) -> Any:
     here = value._array.dtype
     if here is dtype.numpy or here.kind not in "fV" or here.itemsize >= 8:
         return value
+    if not state.enabled["cuda" if on_gpu(value._array) else "cpu"]:
+        return value
     made = value.to(dtype)
     if (
         state.cache_enabled

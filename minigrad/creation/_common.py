@@ -251,7 +251,7 @@ def number(value: Any, inferred: bool = True) -> Any:
     if isinstance(value, Variable):
         if value._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return value._array.reshape(())[()]
+        return move(value._array, CPU).reshape(())[()]
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return value[()]
     if isinstance(value, (list, tuple)):

@@ -44,8 +44,12 @@ class CopyBackwards(Node):
         return "torch::autograd::CopyBackwards"
 
 
-def write_values(target: Any, source: Any) -> None:
-    """Copies `source` (a tensor that broadcasts) over `target`, converted to its type; recorded."""
+def write_values(target: Any, source: Any, non_blocking: bool = False) -> None:
+    """Copies `source` (a tensor that broadcasts) over `target`, converted to its type; recorded.
+
+    It may lie on another device.
+    """
+    source = to_place(source, device_of(target._array), non_blocking)
     array, values = target._array, source._array
     shape = values.shape
     lead = len(shape) - array.ndim
@@ -148,12 +152,11 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         check_overlap(self._array, src._array)
     if fast.fast_assign(self, src):
         return self
-    src = to_place(src, device_of(self._array), non_blocking)
     inplace.check_writable(self, recorded=src._fn is not None)
     if src is self:
         inplace.bump(self)
     else:
-        write_values(self, src)
+        write_values(self, src, non_blocking)
     return self
 
 

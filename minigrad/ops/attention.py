@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..backend import device_of
 from ..kernels import cpu
 from ._nn import composed_grads, need_tensor, torch_name, wanted
 from ._shape import broadcast_error, expand
@@ -223,7 +224,7 @@ def scaled_dot_product_attention(
                 f"dropout probability has to be between 0 and 1, but got {dropout_p}"
             )
         keep = 1.0 - dropout_p
-        noise = Noise(shape, keep, 1.0 / keep if keep else 0.0)
+        noise = Noise(shape, keep, 1.0 / keep if keep else 0.0, place=device_of(q))
     if scale is None:
         scale = 1.0 / math.sqrt(q.shape[-1]) if q.shape[-1] else 1.0
     return apply(

@@ -15,6 +15,7 @@ from .. import generator
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node
+from ..backend import CPU, device, device_of, move
 from ..kernels import cpu
 from ._inplace import write
 from ._nn import need_tensor, torch_name
@@ -31,26 +32,34 @@ class Noise:
     Following PyTorch, the mask of an input (`like`) is drawn in the order of the input's memory.
     """
 
-    __slots__ = ("drawn", "keep", "scale", "shape")
+    __slots__ = ("drawn", "keep", "place", "scale", "shape")
 
-    def __init__(self, shape: tuple[int, ...], keep: float, scale: float, like: Any = None):
-        self.shape, self.keep, self.scale = shape, keep, scale
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        keep: float,
+        scale: float,
+        like: Any = None,
+        place: device = CPU,
+    ):
+        self.shape, self.keep, self.scale, self.place = shape, keep, scale, place
         n = math.prod(shape)
+        source = generator.chosen(None, place)
         if generator.settings.dropout_follows_torch:
-            drawn = generator.default_generator.uniform64(n) < keep
+            drawn = source.uniform64(n) < keep
             whole = like is not None and shape == like.shape
             self.drawn: Any = _in_order_of(like, drawn) if whole else drawn
         else:
-            self.drawn = generator.default_generator.reserve(-(-n // 4))  # blocks of four words
+            self.drawn = source.reserve(-(-n // 4))  # blocks of four words
 
     def mask(self) -> Any:
         """The booleans: True stays."""
         if isinstance(self.drawn, tuple):
             seed, offset = self.drawn
-            return cpu.philox_mask(seed, offset, math.prod(self.shape), self.keep).reshape(
-                self.shape
-            )
-        return self.drawn.reshape(self.shape)
+            mask = cpu.philox_mask(seed, offset, math.prod(self.shape), self.keep)
+        else:
+            mask = self.drawn
+        return move(mask.reshape(self.shape), self.place)
 
     def apply(self, x: Any, kept: float, dropped: float) -> Any:
         """x * mask * scale, plus `kept` where the mask is True and `dropped` elsewhere."""
@@ -109,11 +118,11 @@ def _drop(name: str, input: Any, p: float, training: bool, feature: bool, alpha:
     shape = x.shape[:2] + (1,) * (x.ndim - 2) if feature else x.shape
     keep = 1.0 - p
     if not alpha:
-        return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep, x))
+        return apply(Dropout, (input,), Noise(shape, keep, 1.0 / keep, x, device_of(x)))
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * keep)
     # Dropped elements become -alpha'; the affine map restores mean 0 and variance 1.
     shifts = _ALPHA * a * p, _ALPHA * a * (p - 1)
-    return apply(Dropout, (input,), Noise(shape, keep, a, x), *shifts)
+    return apply(Dropout, (input,), Noise(shape, keep, a, x, device_of(x)), *shifts)
 
 
 def _in_place(input: Any, drop: Any, p: float, training: bool) -> Any:

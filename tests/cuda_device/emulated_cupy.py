@@ -243,6 +243,11 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, b
     """A copy of what NumPy takes; CuPy's own arrays as they are."""
     if isinstance(a, ndarray):
         return a if dtype is None else a.astype(dtype, copy=False)
+    if hasattr(a, "__cuda_array_interface__"):
+        interface = {**a.__cuda_array_interface__, "version": 3}
+        interface.pop("stream")
+        holder = type("Holder", (), {"__array_interface__": interface, "owner": a})()
+        return ndarray(np.asarray(holder))
     return ndarray(np.array(a, dtype, order=order or "K"))
 
 

@@ -265,3 +265,45 @@ def test_modules_move() -> None:
     assert model[0].weight.dtype == torch.float64
     model.load_state_dict(state)
     assert model[0].weight.device == torch.device("cuda:1")
+
+
+def test_other_libraries_share_memory() -> None:
+    import cupy
+
+    c = cupy.asarray(np.arange(4, dtype=np.float32))
+    for t in (torch.as_tensor(c, device="cuda"), torch.asarray(c), torch.from_dlpack(c)):
+        assert t.device == torch.device("cuda:0") and t.tolist() == [0, 1, 2, 3]
+    t = torch.as_tensor(c)
+    assert t.data_ptr() == c.data.ptr
+    assert t.__cuda_array_interface__["shape"] == (4,) and t.__dlpack_device__() == (2, 0)
+    back = cupy.asarray(t)
+    back[0] = 9
+    assert t[0].item() == 9
+    with pytest.raises(AttributeError, match="non-CUDA tensor"):
+        _ = torch.ones(2).__cuda_array_interface__
+
+
+def test_writes_come_from_any_device() -> None:
+    y = torch.arange(6.0, device="cuda").reshape(2, 3)
+    source = torch.tensor([7.0, 8, 9], requires_grad=True)
+    z = y.clone()
+    z[0] = source
+    assert z[0].tolist() == [7, 8, 9]
+    z.sum().backward()
+    assert source.grad.tolist() == [1, 1, 1] and source.grad.device.type == "cpu"
+    assert torch.zeros(3).copy_(y[1]).tolist() == [3, 4, 5]
+    assert y[torch.tensor([1, 0])].is_cuda  # indices of the CPU do for every device
+    assert torch.tensor([y[1, 0], 2]).tolist() == [3, 2]
+
+
+def test_dropout_draws_from_the_devices_generator() -> None:
+    x = torch.ones(4, 6, 2, 2, device="cuda")
+    for drop in (
+        lambda t: nn.functional.dropout(t, 0.5),
+        lambda t: nn.functional.dropout2d(t, 0.5),
+        lambda t: nn.functional.alpha_dropout(t, 0.3),
+    ):
+        torch.cuda.manual_seed(5)
+        there = drop(x)
+        torch.manual_seed(5)
+        assert torch.equal(there.cpu(), drop(x.cpu()))
