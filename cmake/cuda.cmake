@@ -168,13 +168,12 @@ function(mg_add_cuda_module name)
 endfunction()
 
 if(MG_HAVE_CUDA)
-  # 8.6 and 8.9 run the code of 8.0, and what comes after 12.0 its PTX.
+  # 8.6 and 8.9 run the code of 8.0. 10.0 and what comes after 12.0 compile the PTX at first use:
+  # every architecture more costs as much time here as the first.
   if(MINIGRAD_CUDA_ARCHITECTURES STREQUAL "default")
-    set(architectures 75-real 80-real 90-real)
+    set(architectures 75-real 80-real 90)
     if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
-      list(APPEND architectures 100-real 120)
-    else()
-      list(APPEND architectures 90-virtual)
+      list(APPEND architectures 120-real)
     endif()
   else()
     string(REPLACE "," ";" architectures "${MINIGRAD_CUDA_ARCHITECTURES}")

@@ -6,7 +6,7 @@
 
 #ifdef MG_CUDA_EMULATED
 #include "cuda/device.h"
-#include "cuda/emulate/scheduler.h"
+#include "cuda/emulate/barrier.h"
 #endif
 
 namespace mg::cuda {
@@ -318,7 +318,35 @@ PyObject* set_device(PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_NONE;
 }
 
+// remove_barrier(file, line), remove_barrier(None, 0): see emulate/barrier.h.
+PyObject* remove_barrier(PyObject* const* args, Py_ssize_t count) {
+  Call call("remove_barrier", args, count, 2);
+  PyObject* file = call.object();
+  const int line = static_cast<int>(call.integer("line", 0, 1 << 20));
+  emu::remove_barrier(file == Py_None ? nullptr : PyUnicode_AsUTF8(file), line);
+  Py_RETURN_NONE;
+}
+
+PyObject* record_barriers(PyObject* const* args, Py_ssize_t count) {
+  Call call("record_barriers", args, count, 1);
+  emu::record_barriers(call.boolean("on"));
+  Py_RETURN_NONE;
+}
+
+// recorded_barriers(): a list of (file, line).
+PyObject* recorded_barriers(PyObject* const*, Py_ssize_t) {
+  const Owned list(PyList_New(0));
+  for (const emu::Site& site : emu::recorded_barriers()) {
+    const Owned place(Py_BuildValue("si", site.file, site.line));
+    if (PyList_Append(list.get(), place.get()) < 0) throw_error();
+  }
+  return Py_NewRef(list.get());
+}
+
 PyMethodDef kEmulationFunctions[] = {
+    MG_CUDA_FUNCTION(record_barriers, "record_barriers(on): whether barriers' places are noted"),
+    MG_CUDA_FUNCTION(recorded_barriers, "recorded_barriers(): (file, line) of each"),
+    MG_CUDA_FUNCTION(remove_barrier, "remove_barrier(file, line): it does nothing from now on"),
     MG_CUDA_FUNCTION(set_device, "set_device(capability, multiprocessors): what it passes for"),
     MG_CUDA_FUNCTION(set_order, "set_order('fwd', 'rev' or 'rand:SEED'): the order of threads"),
     MG_CUDA_TABLE_END,
@@ -365,6 +393,7 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
                         nullptr,
                         nullptr};
 
+// clang-format off: one a line
 PyMethodDef* const kFamilies[] = {
     kAttentionFunctions,
     kCastFunctions,
@@ -380,6 +409,7 @@ PyMethodDef* const kFamilies[] = {
     kReduceFunctions,
     kSoftmaxFunctions,
 };
+// clang-format on
 
 }  // namespace
 }  // namespace mg::cuda

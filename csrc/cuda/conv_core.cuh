@@ -68,7 +68,8 @@ struct Patches {
   FastDivide by_stride[3];
   int pixel_count, tap_count;
 
-  MG_DEVICE void at(int64_t group) {
+  MG_DEVICE void at(const Patches& given, int64_t group) {
+    *this = given;
     data += group * of_group * size[0] * static_cast<int64_t>(size[1]) * size[2];
   }
   MG_DEVICE T read(int pixel, int tap) const {
@@ -124,7 +125,10 @@ struct BlockedOperand {
   int extent;
   FastDivide inner;
 
-  MG_DEVICE void at(int64_t index) { data += index * group; }
+  MG_DEVICE void at(const BlockedOperand& given, int64_t index) {
+    *this = given;
+    data += index * group;
+  }
   MG_DEVICE T element(int o, int k, int depth) const {
     if (o >= extent || k >= depth) return T();
     int rest;
@@ -142,7 +146,13 @@ struct ImageOutput {
   FastDivide pixels;
   int first = 0;  // channel of the group
 
-  MG_DEVICE void at(int64_t group) { first = static_cast<int>(group) * of_group; }
+  MG_DEVICE void at(const ImageOutput& given, int64_t group) {
+    to.at(given.to, 0);
+    channels = given.channels;
+    of_group = given.of_group;
+    pixels = given.pixels;
+    first = static_cast<int>(group) * of_group;
+  }
   MG_DEVICE void store(int row, int column, Sum sum) const {
     int pixel;
     const int image = pixels.split(column, &pixel), channel = first + row;

@@ -23,8 +23,8 @@ __global__ void __launch_bounds__(kThreads)
     const int channel = static_cast<int>(rest % output.channels);
     const int image = static_cast<int>(rest / output.channels);
     const int group = channel / of_group, own = channel % of_group;
-    Patches<T, kBackwards> x = patches;
-    x.at(group);
+    Patches<T, kBackwards> x;
+    x.at(patches, group);
     const T* w = weight + group * (kBackwards ? patches.of_group : of_group) * block + own * row;
     Sum sum = 0;
     for (int c = 0; c < patches.of_group; ++c) {
@@ -50,10 +50,10 @@ __global__ void __launch_bounds__(kThreads)
     const int tap = static_cast<int>(i % patches.tap_count);
     const int64_t rest = i / patches.tap_count;
     const int own = static_cast<int>(rest % g.extent);
-    Patches<T, false> x = patches;
-    BlockedOperand<T> rows = g;
-    x.at(rest / g.extent);
-    rows.at(rest / g.extent);
+    Patches<T, false> x;
+    BlockedOperand<T> rows;
+    x.at(patches, rest / g.extent);
+    rows.at(g, rest / g.extent);
     Sum sum = 0;
     for (int k = threadIdx.x; k < patches.pixel_count; k += kThreads) {
       sum += widened<Sum>(rows.element(own, k, patches.pixel_count)) * widened<Sum>(x.read(k, tap));

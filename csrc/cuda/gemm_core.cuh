@@ -4,8 +4,11 @@
 // A product is C (m, n) = A (m, k) B (k, n) for every matrix of a batch. A kernel is put together
 // from two operands and an output:
 //
-//   operand    element (o, k), o being a row of A or a column of B; at(batch) moves it there
-//   output     at(batch), store(row, column, sum)
+//   operand    element (o, k), o being a row of A or a column of B; at(given, batch) moves it there
+//   output     at(given, batch), store(row, column, sum)
+//
+// `given` is the kernel's own parameter, of which the operand is a copy: strides that are indexed
+// in a copy would make the compiler put all of it in local memory.
 //
 // so that convolutions use the same kernels with operands that gather (conv_core.cuh).
 #pragma once
@@ -44,7 +47,14 @@ struct MatrixOperand {
   bool wide;             // and can be read 16 bytes at a time
   BatchOffsets batch;
 
-  MG_DEVICE void at(int64_t index) { data += batch(index); }
+  MG_DEVICE void at(const MatrixOperand& given, int64_t index) {
+    data = given.data + given.batch(index);
+    outer = given.outer;
+    inner = given.inner;
+    extent = given.extent;
+    along_k = given.along_k;
+    wide = given.wide;
+  }
   MG_DEVICE T element(int o, int k, int depth) const {
     return o < extent && k < depth ? data[o * outer + k * inner] : T();
   }
@@ -83,7 +93,19 @@ struct MatrixOutput {
   BatchOffsets batch;
   int64_t offset = 0;
 
-  MG_DEVICE void at(int64_t index) { offset = batch(index); }
+  MG_DEVICE void at(const MatrixOutput& given, int64_t index) {
+    data = given.data;
+    bias = given.bias;
+    dtype = given.dtype;
+    rows = given.rows;
+    columns = given.columns;
+    alpha = given.alpha;
+    beta = given.beta;
+    relu = given.relu;
+    bias_of_rows = given.bias_of_rows;
+    wide = given.wide;
+    offset = given.batch(index);
+  }
   MG_DEVICE Sum read(const void* from, int64_t i) const {
     if constexpr (sizeof(Sum) == 8) {
       return static_cast<const double*>(from)[i];
@@ -211,8 +233,8 @@ __global__ void __launch_bounds__(kAddThreads) add_parts(const Output output, co
   const int64_t matrix = static_cast<int64_t>(e.m) * e.n;
   const int64_t step = static_cast<int64_t>(gridDim.x) * kAddThreads;
   for (int64_t batch = blockIdx.z; batch < e.batches; batch += gridDim.z) {
-    Output out = output;
-    out.at(batch);
+    Output out;
+    out.at(output, batch);
     const Sum* from = static_cast<const Sum*>(e.partial) + batch * e.parts * matrix;
     for (int64_t i = static_cast<int64_t>(blockIdx.x) * kAddThreads + threadIdx.x; i < matrix;
          i += step) {

@@ -142,19 +142,11 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
   const int steps = begin < end ? (end - begin + kDepth - 1) / kDepth : 0;
 
   for (int64_t batch = blockIdx.z; batch < e.batches; batch += gridDim.z) {
-    A a = a_all;
-    B b = b_all;
-    a.at(batch);
-    b.at(batch);
+    A a;
+    B b;
+    a.at(a_all, batch);
+    b.at(b_all, batch);
     float sum[kDown][kAcross][4] = {};
-    const auto fill = [&](int step) {
-      if (step < steps) {
-        const int stage = step % kStages, k0 = begin + step * kDepth;
-        FillA::fill(a, a_stages + stage * StageA::kSize, row, k0, end);
-        FillB::fill(b, b_stages + stage * StageB::kSize, column, k0, end);
-      }
-      async_commit();  // an empty group too: the waits count them
-    };
     // One loop for the way in too, so that filling is compiled once.
 #pragma unroll 1
     for (int step = 1 - kStages; step < steps; ++step) {
@@ -162,7 +154,12 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
         async_wait<kStages - 2>();
         __syncthreads();  // this stage is there, and the one before it is no longer read
       }
-      fill(step + kStages - 1);
+      if (const int next = step + kStages - 1; next < steps) {
+        const int stage = next % kStages, k0 = begin + next * kDepth;
+        FillA::fill(a, a_stages + stage * StageA::kSize, row, k0, end);
+        FillB::fill(b, b_stages + stage * StageB::kSize, column, k0, end);
+      }
+      async_commit();  // an empty group too: the waits count them
       if (step < 0) continue;
       T* const a_stage = a_stages + step % kStages * StageA::kSize;
       T* const b_stage = b_stages + step % kStages * StageB::kSize;
@@ -200,8 +197,8 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
       }
     }
     __syncthreads();
-    Output out = out_all;
-    out.at(batch);
+    Output out;
+    out.at(out_all, batch);
 #pragma unroll 1
     for (int i = threadIdx.x; i < Tile::kM * Tile::kN / 4; i += Tile::kThreads) {
       const int r = i / (Tile::kN / 4), c = i % (Tile::kN / 4) * 4;

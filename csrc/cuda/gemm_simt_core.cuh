@@ -89,10 +89,10 @@ MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all,
   Fetcher<B, Sum, kN, kDepth, Tile::kThreads> b_next;
 
   for (int64_t batch = blockIdx.z; batch < e.batches; batch += gridDim.z) {
-    A a = a_all;
-    B b = b_all;
-    a.at(batch);
-    b.at(batch);
+    A a;
+    B b;
+    a.at(a_all, batch);
+    b.at(b_all, batch);
     Sum sum[kItems][kItems] = {};
     int k0 = e.k_begin();
     a_next.get(a, row, k0, end);
@@ -128,8 +128,8 @@ MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all,
         __syncthreads();
       }
     }
-    Output out = out_all;
-    out.at(batch);
+    Output out;
+    out.at(out_all, batch);
 #pragma unroll
     for (int i = 0; i < kItems; ++i) {
 #pragma unroll

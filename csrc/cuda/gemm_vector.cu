@@ -39,10 +39,13 @@ __global__ void __launch_bounds__(kThreads) rows_kernel(const Call<T, Output> al
   const int i = blockIdx.x * kWarps + threadIdx.x / 32;
   if (i >= all.count) return;
   for (int64_t batch = blockIdx.z; batch < all.batches; batch += gridDim.z) {
-    Call<T, Output> c = all;
-    c.matrix.at(batch);
-    c.vector.at(batch);
-    c.out.at(batch);
+    Call<T, Output> c;
+    c.depth = all.depth;
+    c.column = all.column;
+    c.count = all.count;
+    c.matrix.at(all.matrix, batch);
+    c.vector.at(all.vector, batch);
+    c.out.at(all.out, batch);
     Sum sum = 0;
     int k = 0;
     if (c.matrix.wide) {
@@ -71,10 +74,13 @@ __global__ void __launch_bounds__(kThreads) columns_kernel(const Call<T, Output>
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int i = blockIdx.x * 32 + lane;
   for (int64_t batch = blockIdx.z; batch < all.batches; batch += gridDim.z) {
-    Call<T, Output> c = all;
-    c.matrix.at(batch);
-    c.vector.at(batch);
-    c.out.at(batch);
+    Call<T, Output> c;
+    c.depth = all.depth;
+    c.column = all.column;
+    c.count = all.count;
+    c.matrix.at(all.matrix, batch);
+    c.vector.at(all.vector, batch);
+    c.out.at(all.out, batch);
     Sum sum = 0;
     if (i < c.count) {
 #pragma unroll 4

@@ -1,0 +1,95 @@
+"""The tests of kernels would notice a missing barrier: each one, taken away in the emulation, gives
+wrong results in some order of threads."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from device_arrays import filled, relative_error
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def gemm(cuda, dtype, tf32=False):
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((70, 150)).astype(dtype)
+    b = rng.standard_normal((150, 68)).astype(dtype)
+    out = filled((70, 68), np.float32)
+    cuda.run("gemm", out, a, b, 1.0, 0.0, None, False, tf32, None)
+    return relative_error(out, a.astype(np.float64) @ b.astype(np.float64))
+
+
+def vector(cuda):
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((90, 64)), rng.standard_normal((90, 1))
+    out = filled((64, 1), a.dtype)
+    cuda.run("gemm", out, a.T, b, 1.0, 0.0, None, False, False, None)
+    return relative_error(out, a.T @ b)
+
+
+def attention(cuda):
+    rng = np.random.default_rng(2)
+    q, k, v, grad = (rng.standard_normal((1, 80, 16)).astype(np.float32) for _ in range(4))
+    out, stats = filled(q.shape, q.dtype), filled((2, 1, 80), np.float32)
+    cuda.run("attention", out, stats, q, k, v, None, False, 0.25)
+    s = (q @ k.swapaxes(-1, -2)).astype(np.float64) * 0.25
+    p = np.exp(s - s.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    error = relative_error(out, p @ v)
+    gradients = [filled(q.shape, q.dtype) for _ in range(3)]
+    right = np.asarray(p @ v, np.float32)
+    top = s.max(-1).astype(np.float32)
+    inverse = (1 / np.exp(s - s.max(-1, keepdims=True)).sum(-1)).astype(np.float32)
+    space = np.zeros(80, np.float32)
+    given = (grad, q, k, v, None, right, np.stack([top, inverse]), False, 0.25, space)
+    cuda.run("attention_backward", *gradients, *given)
+    dp = grad @ v.swapaxes(-1, -2)
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True)) * 0.25
+    wants = ds @ k, ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ grad
+    errors = [relative_error(x, y) for x, y in zip(gradients, wants)]
+    return np.max([error, *errors])  # NaN if any is
+
+
+KERNELS = {
+    "gemm float32": (lambda cuda: gemm(cuda, np.float32), 1e-5),
+    "gemm float16": (lambda cuda: gemm(cuda, np.float16), 1e-5),
+    "gemm tf32": (lambda cuda: gemm(cuda, np.float32, True), 1e-3),
+    "gemm vector": (vector, 1e-12),
+    "attention": (attention, 1e-5),
+}
+
+
+@pytest.fixture
+def emulation(cuda):
+    if cuda.device.name != "emulation":
+        pytest.skip("barriers can be taken away in the emulation alone")
+    yield cuda
+    cuda.remove_barrier(None, 0)
+    cuda.record_barriers(False)
+    cuda.set_order(os.environ.get("MG_EMU_ORDER", "fwd"))
+
+
+def is_for_the_next_matrix(file, line):
+    """Barriers between the matrices of a batch with more than 65535 of them."""
+    path = ROOT / "csrc" / file[file.rindex("cuda/") :]
+    return "next matrix" in path.read_text().splitlines()[line - 1]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_barrier_is_needed(emulation, name):
+    cuda = emulation
+    run, bound = KERNELS[name]
+    cuda.record_barriers(True)
+    assert run(cuda) < bound
+    cuda.record_barriers(False)
+    sites = [s for s in cuda.recorded_barriers() if not is_for_the_next_matrix(*s)]
+    assert sites
+    for file, line in sites:
+        cuda.remove_barrier(file, line)
+        errors = []
+        for order in ["fwd", "rev", "rand:1"]:
+            cuda.set_order(order)
+            errors.append(run(cuda))
+        assert not np.max(errors) < bound, f"{file}:{line} {errors}"
+        cuda.remove_barrier(None, 0)
