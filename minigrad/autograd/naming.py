@@ -64,17 +64,15 @@ def saved_value(node: Node, attribute: str) -> Any:
     graph is freed.
     """
     wanted = attribute.removeprefix("_raw").removeprefix("_saved_")
-    title = node.name().partition("Backward")[0]
-    inputs = _INPUTS.get(title, ("self", "other"))
-    names = [inputs[i] if i < len(inputs) else f"input{i}" for i in node.saves]
-    results = node.saves_output
-    names += ["result" if i == 0 else f"result{i}" for i in results]
+    declares: Any = type(node)
     kept = node.saved
     if hasattr(kept, "attributes"):  # packed by hooks, in a class that declares nothing
-        base = type(node).__mro__[1]
-        names = [inputs[i] if i < len(inputs) else f"input{i}" for i in base.saves]  # type: ignore[attr-defined]
-        names += ["result" if i == 0 else f"result{i}" for i in base.saves_output]  # type: ignore[attr-defined]
+        bases = declares.__mro__[: declares.__mro__.index(Node)]
+        declares = next((base for base in bases if base.saves or base.saves_output), declares)
         kept = kept.saved
+    own = _INPUTS.get(node.name().partition("Backward")[0], ("self", "other"))
+    names = [own[i] if i < len(own) else f"input{i}" for i in declares.saves]
+    names += ["result" if i == 0 else f"result{i}" for i in declares.saves_output]
     if wanted not in names:
         raise AttributeError(f"'{node.name()}' object has no attribute '{attribute}'")
     if kept is RELEASED:

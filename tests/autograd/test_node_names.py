@@ -146,4 +146,9 @@ def test_saved_values_behind_hooks(m):
     x = m.tensor([1.0, 2.0], requires_grad=True)
     with m.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t * 10):
         y = x.pow(2)
+        low = x.clamp_min(0)
     assert y.grad_fn._saved_self.tolist() == [10.0, 20.0]
+    assert low.grad_fn._saved_self.tolist() == [10.0, 20.0]
+    assert low.grad_fn.name() == "ClampMinBackward0"
+    low.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
