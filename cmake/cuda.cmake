@@ -30,6 +30,7 @@ set(MG_CUDA_SOURCES
   csrc/cuda/gemm_vector.cu
   csrc/cuda/index.cu
   csrc/cuda/loss.cu
+  csrc/cuda/loss_pairs.cu
   csrc/cuda/norm_channels.cu
   csrc/cuda/norm_rows.cu
   csrc/cuda/optim.cu

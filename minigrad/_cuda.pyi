@@ -275,3 +275,30 @@ def avg_pool2d_backward(out: Any, grad: Any, /, *sizes_and_stream: int) -> None:
 def adaptive_avg_pool2d(out: Any, x: Any, stream: int, /) -> None: ...
 def adaptive_avg_pool2d_backward(out: Any, grad: Any, stream: int, /) -> None: ...
 def adaptive_max_pool2d(out: Any, index: Any, x: Any, stream: int, /) -> None: ...
+
+# loss pairs: x and t of one dtype and shape, op as in LOSSES of minigrad/kernels/loss.py; outside of
+# a loss's domain is NaN; out and grad have one element unless the reduction is "none"
+def pair_loss(
+    out: Any,
+    x: Any,
+    t: Any,
+    work: Any,
+    op: int,
+    reduction: str,
+    number: float,
+    stream: int,
+    /,
+) -> None: ...
+def pair_loss_workspace(n: int, /) -> int: ...
+def pair_loss_backward(
+    out: Any,
+    grad: Any,
+    x: Any,
+    t: Any,
+    op: int,
+    reduction: str,
+    number: float,
+    target: bool,
+    stream: int,
+    /,
+) -> None: ...

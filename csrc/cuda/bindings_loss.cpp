@@ -1,4 +1,5 @@
-// _cuda.cross_entropy and its gradient: scores x (N, C, ...), classes (N, ...), or (C,) and ().
+// _cuda.cross_entropy and its gradient: scores x (N, C, ...), classes (N, ...), or (C,) and ();
+// pair_loss and its gradients.
 #include <cstring>
 
 #include "cuda/bindings.h"
@@ -109,9 +110,68 @@ PyObject* cross_entropy_backward(PyObject* const* args, Py_ssize_t count) {
   });
 }
 
+// x and t, then what follows of op, reduction and number.
+PairCall read_pair(Call& call) {
+  const Array x = call.contiguous("x"), t = call.contiguous("t");
+  if (x.dtype < DType::kFloat16 || x.dtype > DType::kFloat64) {
+    call.fail(PyExc_TypeError, "x is %s; it must have a floating-point type", describe(x).c_str());
+  }
+  call.need_dtype("t", t, x.dtype);
+  call.need_same_shape("t", t, "x", x);
+  PairCall c = {};
+  c.type = x.dtype;
+  c.x = x.data;
+  c.t = t.data;
+  c.n = x.size;
+  return c;
+}
+
+void read_pair_numbers(Call& call, PairCall* c) {
+  c->loss =
+      static_cast<PairLoss>(call.integer("op", 0, static_cast<int64_t>(PairLoss::kCount) - 1));
+  c->reduction = read_reduction(call);
+  c->number = call.number("number");
+}
+
+PyObject* pair_loss(PyObject* const* args, Py_ssize_t count) {
+  Call call("pair_loss", args, count, 8);
+  const Array out = call.array("out");
+  PairCall c = read_pair(call);
+  const Array work = call.optional("work");
+  read_pair_numbers(call, &c);
+  const Stream stream = call.stream();
+  need_size(call, "out", out, c.type, c.reduction == Reduction::kNone ? c.n : 1);
+  call.need_workspace(work, pair_loss_workspace(c));
+  return call.launch([&] { return pair_loss(out.data, c, work.data, stream); });
+}
+
+PyObject* pair_loss_workspace(PyObject* const* args, Py_ssize_t count) {
+  Call call("pair_loss_workspace", args, count, 1);
+  PairCall c = {};
+  c.n = call.integer("n", 0);
+  c.reduction = Reduction::kSum;
+  return PyLong_FromLongLong(pair_loss_workspace(c));
+}
+
+PyObject* pair_loss_backward(PyObject* const* args, Py_ssize_t count) {
+  Call call("pair_loss_backward", args, count, 9);
+  const Array out = call.array("out"), grad = call.array("grad");
+  PairCall c = read_pair(call);
+  read_pair_numbers(call, &c);
+  const bool target = call.boolean("target");
+  const Stream stream = call.stream();
+  need_size(call, "out", out, c.type, c.n);
+  need_size(call, "grad", grad, c.type, c.reduction == Reduction::kNone ? c.n : 1);
+  return call.launch([&] { return pair_loss_backward(out.data, grad.data, c, target, stream); });
+}
+
 }  // namespace
 
 PyMethodDef kLossFunctions[] = {
+    MG_CUDA_FUNCTION(pair_loss, "pair_loss(out, x, t, work, op, reduction, number, stream)"),
+    MG_CUDA_FUNCTION(pair_loss_workspace, "pair_loss_workspace(n): bytes"),
+    MG_CUDA_FUNCTION(pair_loss_backward,
+                     "pair_loss_backward(out, grad, x, t, op, reduction, number, target, stream)"),
     MG_CUDA_FUNCTION(cross_entropy,
                      "cross_entropy(loss, lse, denominator, x, target, weight, "
                      "work, ignored, reduction, smoothing, stream)"),

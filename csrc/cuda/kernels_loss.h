@@ -31,4 +31,22 @@ Error cross_entropy_backward(void* out, const void* grad, const void* lse, const
                              const CrossEntropy& c, Stream stream);
 int64_t cross_entropy_workspace(const CrossEntropy& c);
 
+// Losses of n pairs of elements of one type; what lies outside a loss's domain gives NaN.
+struct PairCall {
+  DType type;
+  PairLoss loss;
+  Reduction reduction;
+  double number;
+  const void *x, *t;
+  int64_t n;
+};
+
+// loss_pairs.cu
+// out: n losses or one number; work: of the sums (nullptr for kNone).
+Error pair_loss(void* out, const PairCall& call, void* work, Stream stream);
+// grad: n elements for kNone, else one. `target`: the gradient of t.
+Error pair_loss_backward(void* out, const void* grad, const PairCall& call, bool target,
+                         Stream stream);
+int64_t pair_loss_workspace(const PairCall& call);
+
 }  // namespace mg::cuda

@@ -35,9 +35,6 @@ struct Axis {
     const int high = (y + pad) / stride + 1;
     *end = high < out ? high : out;
   }
-  MG_DEVICE bool covers(int i, int y) const {
-    return kernel == 0 || (y + pad - i * stride) % dilation == 0;
-  }
   // Elements of window i, with padding but not with what lies behind it.
   MG_DEVICE int padded(int i) const {
     const int start = i * stride - pad, end = start + kernel;
