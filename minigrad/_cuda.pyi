@@ -276,8 +276,8 @@ def adaptive_avg_pool2d(out: Any, x: Any, stream: int, /) -> None: ...
 def adaptive_avg_pool2d_backward(out: Any, grad: Any, stream: int, /) -> None: ...
 def adaptive_max_pool2d(out: Any, index: Any, x: Any, stream: int, /) -> None: ...
 
-# loss pairs: x and t of one dtype and shape, op as in LOSSES of minigrad/kernels/loss.py; outside of
-# a loss's domain is NaN; out and grad have one element unless the reduction is "none"
+# loss pairs: x and t of one dtype and shape, op as in LOSSES of minigrad/kernels/loss.py; outside
+# of a loss's domain is NaN; out and grad have one element unless the reduction is "none"
 def pair_loss(
     out: Any,
     x: Any,
