@@ -163,7 +163,8 @@ def plot(rows, path):
     axis.axvline(1, color="black", lw=0.8)
     axis.set_xlabel("share of what it is compared with; less is better (errors: 1 - accuracy)")
     for moved, colour in colours.items():
-        axis.bar(0, 0, color=colour, label={"yes": "moved", "no": "did not"}.get(moved, moved))
+        axis.barh(0, 0, color=colour, label={"yes": "moved", "no": "did not"}.get(moved, moved))
+    axis.set_xlim(left=0)
     axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
