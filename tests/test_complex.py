@@ -27,6 +27,8 @@ m.nn.functional.linear(z,w,v[:3]) m.bmm(z[None],w.mT[None]) m.inner(z,w)
 z.abs() abs(z) z.angle() z.exp() z.log() z.sqrt() z.square() z.reciprocal() z.conj() z.real z.imag
 m.real(z) m.imag(z) m.view_as_real(z.resolve_conj()) z.conj_physical() m.polar(x.abs(),x)
 m.complex(x,x) m.view_as_complex(m.stack([x,x],-1)) z.sum() z.sum(0) z.mean(1,keepdim=True)
+z.masked_fill(x>0,5) z.masked_fill(x>0,2-1j) z.masked_fill(x>0,v[0]) m.gradient(z)[1]
+m.gradient(z,spacing=2.0,dim=0)[0]
 z.cumsum(1) z.trace() z.diff() z.reshape(2,6) z.view(12) z.flatten() z.T z.mT z.H z.permute(1,0)
 z.transpose(0,1) z.unsqueeze(1) z[None].squeeze(0) z[:,None].expand(3,2,4) z.repeat(2,1) z.roll(1,0)
 z.flip(0) m.cat([z,w]) m.cat([z,x.to(z.dtype)],1) m.stack([z,w],1) z.chunk(2,1)[1] z.split(2)[0]

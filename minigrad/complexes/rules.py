@@ -100,6 +100,18 @@ def _parts(function: Callable, args: tuple, kwargs: dict) -> Any:
     return written(out, join(*both))
 
 
+def _masked_fill(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """`masked_fill` of complex numbers; real ones cannot take a complex value."""
+    named = dict(zip(("input", "mask", "value"), args), **kwargs)
+    z = named.get("input", named.get("self"))
+    if not isinstance(z, ComplexTensor):
+        raise RuntimeError(f"value cannot be converted to type {z.dtype} without overflow")
+    values = pair(named["value"])
+    mask = named["mask"]
+    filled = [function(x, mask, 0 if v is None else v) for x, v in zip(pair(z), values)]
+    return join(*filled)
+
+
 def _view(function: Callable, args: tuple, kwargs: dict) -> Any:
     """`view` of a shape, or of the type of the parts, which doubles the last dimension."""
     z, *rest = args
@@ -331,9 +343,10 @@ def _rules() -> dict[Callable, Rule]:
         "repeat tile roll flip fliplr flipud rot90 cat concat concatenate stack hstack vstack "
         "dstack chunk split split_with_sizes tensor_split unbind select narrow diagonal "
         "diag_embed diag tril triu gather index_select take take_along_dim repeat_interleave pad "
-        "unfold sum mean cumsum trace diff zeros_like masked_fill constant_pad_nd "
+        "unfold sum mean cumsum trace diff gradient zeros_like constant_pad_nd "
         "broadcast_tensors meshgrid atleast_1d atleast_2d atleast_3d",
     )
+    enter(_masked_fill, "masked_fill")
     rules[creation.zeros_like] = _parts
     enter(_both(ops.eq, ops.logical_and), "eq")
     enter(_both(ops.ne, ops.logical_or), "ne not_equal")
