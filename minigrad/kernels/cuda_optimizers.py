@@ -12,6 +12,7 @@ import numpy as np
 from .cuda_array import CudaArray, empty
 from .cuda_compiled import define, define_as
 from .cuda_launch import is_float, kernel, stream, work
+from .cuda_library import library
 
 _F64 = np.dtype(np.float64)
 
@@ -42,10 +43,23 @@ def _counted(steps: list) -> list:
     return counts
 
 
+def _refuse_capture(name: str, steps: list) -> None:
+    """RuntimeError while a graph is captured: it would repeat one count of steps for ever."""
+    if all(type(step) is CudaArray for step in steps):
+        return
+    if library().cupy.cuda.get_current_stream().is_capturing():
+        raise RuntimeError(
+            f"{name}: Attempting CUDA graph capture of a step whose count stands on the CPU; needed:"
+            " SGD, or counts on the device (optimizer.state[p]['step'].cuda())"
+        )
+
+
 def _step(name: str, lists: int, counts: int | None, rate: int) -> None:
     """Enters a step: its first `lists` arguments are lists of arrays; where counts and rate are."""
 
     def step(*args: Any) -> bool:
+        if counts is not None:
+            _refuse_capture(name, args[counts])
         run = kernel(name)
         if run is None or not _takes(*args[:lists]):
             return False

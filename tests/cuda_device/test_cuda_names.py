@@ -137,6 +137,19 @@ def test_what_waits_is_refused_in_a_capture() -> None:
         torch.cuda.CUDAGraph().replay()
 
 
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_counts_on_the_cpu_are_refused_in_a_capture(name: str) -> None:
+    w = nn.Parameter(torch.ones(3, device="cuda"))
+    optimizer = getattr(torch.optim, name)([w])
+    w.grad = torch.ones(3, device="cuda")
+    optimizer.step()
+    before = w.tolist()
+    with pytest.raises(RuntimeError, match="capture"), torch.cuda.graph(torch.cuda.CUDAGraph()):
+        optimizer.step()
+    assert w.tolist() == before
+    optimizer.step()
+
+
 def test_seeds() -> None:
     torch.cuda.manual_seed(4)
     a = torch.randn(5, device="cuda")
