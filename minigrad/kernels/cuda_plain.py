@@ -55,6 +55,12 @@ def _conv(dims: int, kind: str) -> Any:
 
 
 @define
+def isa() -> str:
+    """No instruction set of the CPU's, by which forms are chosen there."""
+    return "cuda"
+
+
+@define
 def max_pool2d(out: Any, where: Any, x: Any, *numbers: int) -> None:
     """Maxima of windows, and where they stood."""
     forms.numpy_pool.max_pool2d(out, where, x, *_pairs(numbers))
