@@ -128,19 +128,18 @@ MG_DEVICE void apply_all(const V (&v)[2][N], V (&r)[N], const Params& p) {
 }
 
 // As in elementwise_unary.cu: what costs few registers, and the others.
-#define MG_COMMON(X)                                                                              \
-  X(Add)                                                                                          \
-  X(Sub)                                                                                          \
-  X(Mul)                                                                                          \
-  X(Div) X(Maximum) X(Minimum) X(ReluBackward) X(TanhBackward) X(SigmoidBackward) X(SqrtBackward) \
-      X(GeluBackward) X(GeluTanhBackward) X(SiluBackward) X(AbsBackward) X(LeakyReluBackward)     \
-          X(ClampBackward) X(HardtanhBackward) X(HardswishBackward) X(HardsigmoidBackward)        \
-              X(AddScaled) X(Prelu) X(Lerp)
-#define MG_RARE(X)    \
-  X(Pow)              \
-  X(EluBackward)      \
-  X(SoftplusBackward) \
-  X(LogSigmoidBackward) X(MishBackward) X(Fmod) X(Remainder) X(DivFloor) X(Hypot) X(Logaddexp)
+// clang-format off
+#define MG_COMMON(X) \
+  X(Add) X(Sub) X(Mul) X(Div) X(Maximum) X(Minimum) X(ReluBackward) X(TanhBackward) \
+  X(SigmoidBackward) X(SqrtBackward) X(GeluBackward) X(GeluTanhBackward) X(SiluBackward) \
+  X(AbsBackward) X(LeakyReluBackward) X(ClampBackward) X(HardtanhBackward) \
+  X(HardswishBackward) X(HardsigmoidBackward) X(AddScaled) X(Prelu) X(Lerp)
+// clang-format on
+// clang-format off
+#define MG_RARE(X) \
+  X(Pow) X(EluBackward) X(SoftplusBackward) X(LogSigmoidBackward) X(MishBackward) X(Fmod) \
+  X(Remainder) X(DivFloor) X(Hypot) X(Logaddexp)
+// clang-format on
 
 struct ApplyCommon {
   BinaryOp op;

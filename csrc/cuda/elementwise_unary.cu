@@ -89,20 +89,18 @@ MG_DEVICE void apply_all(const V (&x)[N], V (&r)[N], const Params& p) {
 }
 
 // What costs few registers, and what training computes most.
-#define MG_COMMON(X)                                                                         \
-  X(Neg)                                                                                     \
-  X(Relu)                                                                                    \
-  X(Exp)                                                                                     \
-  X(Log) X(Sqrt) X(Tanh) X(Sigmoid) X(Reciprocal) X(Abs) X(Square) X(Rsqrt) X(Sign) X(Floor) \
-      X(Ceil) X(Round) X(Trunc) X(Gelu) X(GeluTanh) X(Silu) X(Hardswish) X(Hardsigmoid)      \
-          X(LeakyRelu) X(Clamp) X(Cube) X(Threshold) X(Frac) X(NanToNum)
+// clang-format off
+#define MG_COMMON(X) \
+  X(Neg) X(Relu) X(Exp) X(Log) X(Sqrt) X(Tanh) X(Sigmoid) X(Reciprocal) X(Abs) X(Square) \
+  X(Rsqrt) X(Sign) X(Floor) X(Ceil) X(Round) X(Trunc) X(Gelu) X(GeluTanh) X(Silu) X(Hardswish) \
+  X(Hardsigmoid) X(LeakyRelu) X(Clamp) X(Cube) X(Threshold) X(Frac) X(NanToNum)
+// clang-format on
 // The others, in a kernel of their own: their registers would leave the first less occupancy.
-#define MG_RARE(X)                                                                            \
-  X(Erf)                                                                                      \
-  X(Sin)                                                                                      \
-  X(Cos)                                                                                      \
-  X(Exp2) X(Expm1) X(Log1p) X(Log2) X(Log10) X(LogSigmoid) X(Mish) X(Elu) X(Softplus) X(Erfc) \
-      X(Erfinv) X(Lgamma) X(Digamma) X(Ndtri)
+// clang-format off
+#define MG_RARE(X) \
+  X(Erf) X(Sin) X(Cos) X(Exp2) X(Expm1) X(Log1p) X(Log2) X(Log10) X(LogSigmoid) X(Mish) X(Elu) \
+  X(Softplus) X(Erfc) X(Erfinv) X(Lgamma) X(Digamma) X(Ndtri)
+// clang-format on
 #define MG_CASE(Name)                 \
   case UnaryOp::k##Name:              \
     apply_all<Name>(v[0], r, params); \

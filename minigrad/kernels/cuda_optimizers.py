@@ -49,8 +49,8 @@ def _refuse_capture(name: str, steps: list) -> None:
         return
     if library().cupy.cuda.get_current_stream().is_capturing():
         raise RuntimeError(
-            f"{name}: Attempting CUDA graph capture of a step whose count stands on the CPU; needed:"
-            " SGD, or counts on the device (optimizer.state[p]['step'].cuda())"
+            f"{name}: Attempting CUDA graph capture of a step whose count stands on the CPU; "
+            "needed: SGD, or counts on the device (optimizer.state[p]['step'].cuda())"
         )
 
 
