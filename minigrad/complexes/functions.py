@@ -260,6 +260,7 @@ def _rules() -> dict[Callable, Rule]:
     for name, product in (("addmm", ops.mm), ("addmv", ops.mv), ("baddbmm", ops.bmm)):
         enter(_added_product(product), name)
     enter(_inv, "inv", linalg)
+    enter(_inv, "inverse", linalg.systems)
     enter(_solve, "solve", linalg)
     rules[creation.ones_like] = _ones_like
     enter(_real_type, "float double half bfloat16 int long", Tensor)
