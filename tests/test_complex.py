@@ -254,7 +254,8 @@ m.sin(A) m.cos(A) m.tan(A) m.sinh(A) m.cosh(A) m.tanh(A) m.expm1(A) m.log1p(A) m
 m.log10(A) m.sigmoid(A) m.rsqrt(A) m.sgn(A) A**(1+2j) A**A 2.0**A A.prod() A.prod(-1,keepdim=True)
 A[:2].prod(0) A.cumprod(0) A.cumprod(1) A.var() A.std(0) m.var(A,1,correction=0) m.var_mean(A,0)[1]
 m.std_mean(A)[0] A.norm() A.norm(dim=0) m.linalg.vector_norm(A,3) m.linalg.norm(A) m.dist(A,A*2)
-m.linalg.inv(A) m.inverse(A[None]) m.linalg.solve(A,v) m.linalg.solve(A,A.T) m.lerp(A,A.conj(),0.3)
+m.linalg.inv(A) m.inverse(A[None]) A.inverse() m.linalg.solve(A,v) m.linalg.solve(A,A.T)
+m.lerp(A,A.conj(),0.3)
 m.addmm(A,A,A,beta=0.5,alpha=2) m.addmv(v,A,v) m.baddbmm(A[None],A[None],A[None]) m.vdot(A[0],v)
 A.adjoint().resolve_conj() A.masked_select(A.real>0) m.ones_like(A)*A
 """.split()  # noqa: SIM905

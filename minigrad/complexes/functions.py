@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import attributes, conversion, creation, linalg, ops
 from ..autograd.variable import Variable
+from ..linalg import systems
 from ..ops._shape import broadcast_shapes, normalize_dim
 from ..tensor import Tensor
 from .rules import magnitude, power, real_part
@@ -260,7 +261,7 @@ def _rules() -> dict[Callable, Rule]:
     for name, product in (("addmm", ops.mm), ("addmv", ops.mv), ("baddbmm", ops.bmm)):
         enter(_added_product(product), name)
     enter(_inv, "inv", linalg)
-    enter(_inv, "inverse", linalg.systems)
+    rules[systems.inverse] = rules[Tensor.inverse] = lambda f, a, k: linalg.inv(*a, **k)
     enter(_solve, "solve", linalg)
     rules[creation.ones_like] = _ones_like
     enter(_real_type, "float double half bfloat16 int long", Tensor)

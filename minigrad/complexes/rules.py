@@ -103,7 +103,7 @@ def _parts(function: Callable, args: tuple, kwargs: dict) -> Any:
 def _masked_fill(function: Callable, args: tuple, kwargs: dict) -> Any:
     """`masked_fill` of complex numbers; real ones cannot take a complex value."""
     named = dict(zip(("input", "mask", "value"), args), **kwargs)
-    z = named.get("input", named.get("self"))
+    z: Any = named.get("input", named.get("self"))
     if not isinstance(z, ComplexTensor):
         raise RuntimeError(f"value cannot be converted to type {z.dtype} without overflow")
     values = pair(named["value"])
