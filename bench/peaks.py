@@ -77,6 +77,23 @@ def measure(threads: int, seconds: float = 0.3) -> dict[str, float]:
         }
 
 
+class Meter:
+    """The multiply-add rate at a moment: a shared machine is not as fast at every one."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.pool = ThreadPoolExecutor(threads)
+
+    def rate(self, precision: str, seconds: float = 0.006) -> float | None:
+        """FLOP/s of `precision` on all threads together; None where it cannot be told."""
+        probes = library()
+        name = {"f32": "peak_fma", "bf16": "peak_bf16"}.get(precision)
+        if probes is None or name is None:
+            return None
+        found = sum(self.pool.map(getattr(probes, name), [seconds] * self.threads))
+        return found or None
+
+
 if __name__ == "__main__":
     for count in (1, os.cpu_count() or 1):
         print(count, {name: f"{value / 1e9:.1f} G" for name, value in measure(count).items()})

@@ -3,9 +3,9 @@
     python bench/report.py bench/results/cpu.json [--readme README.md] [--full docs/performance.md]
         [--isas bench/results/cpu-avx2.json ...]
 
-README gets a line for each group (`<!-- bench:begin -->`), the other file every case
-(`<!-- cases:begin -->`) and, from runs with `--isa`, a line for each group over instruction sets
-(`<!-- isas:begin -->`).
+README gets a line for each group (`<!-- bench:begin -->`). The other file gets every case
+(`<!-- cases:begin -->`), the aims (`aims`), what is slower than a peer (`short`) and, from runs
+with `--isa`, a line for each group over instruction sets (`isas`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import aims
 from run import duration
 
 
@@ -129,6 +130,8 @@ def main() -> None:
     if options.readme:
         write_between(options.readme, "bench", group_table(result))
     if options.full:
+        write_between(options.full, "aims", aims.table(result))
+        write_between(options.full, "short", aims.shortfalls(result))
         write_between(options.full, "cases", case_tables(result))
         if options.isas:
             lowered = [json.loads(path.read_text()) for path in options.isas]

@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,48 +104,81 @@ def settle(worker: Worker, seconds: float = 0.3) -> None:
         time.sleep(0.001)
 
 
-def alternate(workers: list[Worker], rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
-    """Figures of every worker, from slices taken by turns.
+class Turns:
+    """Slices of every worker, taken by turns, and the figures that follow from them.
 
     "relative" is the median over the turns of its time over ours in the same turn: the speed of a
-    shared machine changes from second to second, and within a turn it changes least.
+    shared machine changes from second to second, and within a turn it changes least. So does
+    "peak": what the machine's multiply-adds reached right before our slice.
     """
-    for worker in workers:
-        worker.ask(do="warm", seconds=seconds / 2)
-        settle(worker)
-    samples: dict[str, list[float]] = {worker.peer: [] for worker in workers}
-    medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
-    joules: dict[str, list[float]] = {worker.peer: [] for worker in workers}
-    for turn in range(rounds):
-        for worker in workers if turn % 2 == 0 else reversed(workers):
-            reply = worker.ask(do="time", seconds=seconds)
+
+    def __init__(self, workers: list[Worker], seconds: float, meter: Callable[[], float | None]):
+        self.workers, self.seconds, self.meter = workers, seconds, meter
+        self.turn = 0
+        self.peaks: list[float | None] = []
+        names = [worker.peer for worker in workers]
+        self.samples: dict[str, list[float]] = {name: [] for name in names}
+        self.medians: dict[str, list[float]] = {name: [] for name in names}
+        self.joules: dict[str, list[float]] = {name: [] for name in names}
+        for worker in workers:
+            worker.ask(do="warm", seconds=seconds / 2)
             settle(worker)
-            samples[worker.peer] += reply["samples"]
-            medians[worker.peer].append(statistics.median(reply["samples"]))
-            if reply["joules"] is not None:
-                joules[worker.peer].append(reply["joules"])
-    figures = {}
-    for peer, times in samples.items():
-        ordered = sorted(times)
-        quarter = len(ordered) // 4
-        median = statistics.median(ordered)
-        figures[peer] = {
-            "seconds": median,
-            "best": ordered[0],
-            "spread": (ordered[-1 - quarter] - ordered[quarter]) / median,
-            "n": len(ordered),
-        }
-        if "minigrad" in medians:
-            figures[peer]["relative"] = statistics.median(
-                theirs / ours
-                for theirs, ours in zip(medians[peer], medians["minigrad"], strict=True)
-            )
-        if joules[peer]:
-            figures[peer]["joules"] = statistics.median(joules[peer])
-    return figures
+
+    def take(self, rounds: int) -> None:
+        for _ in range(rounds):
+            for worker in self.workers if self.turn % 2 == 0 else reversed(self.workers):
+                if worker.peer == "minigrad":
+                    self.peaks.append(self.meter())
+                reply = worker.ask(do="time", seconds=self.seconds)
+                settle(worker)
+                self.samples[worker.peer] += reply["samples"]
+                self.medians[worker.peer].append(statistics.median(reply["samples"]))
+                if reply["joules"] is not None:
+                    self.joules[worker.peer].append(reply["joules"])
+            self.turn += 1
+
+    def relative(self, peer: str) -> float:
+        pairs = zip(self.medians[peer], self.medians["minigrad"], strict=True)
+        return statistics.median(theirs / ours for theirs, ours in pairs)
+
+    def unsure(self) -> bool:
+        """Whether a peer is about as fast as ours, or faster: a verdict that noise could turn."""
+        peers = [worker.peer for worker in self.workers if worker.peer != "minigrad"]
+        return "minigrad" in self.medians and any(self.relative(p) < 1.1 for p in peers)
+
+    def share(self, flops: float) -> float | None:
+        """Of the multiply-adds that the machine could do in the same turns."""
+        if not flops or None in self.peaks or not self.peaks:
+            return None
+        pairs = zip(self.medians["minigrad"], self.peaks, strict=True)
+        return statistics.median(flops / ours / peak for ours, peak in pairs)  # type: ignore[operator]
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for peer, times in self.samples.items():
+            ordered = sorted(times)
+            quarter = len(ordered) // 4
+            median = statistics.median(ordered)
+            found[peer] = {
+                "seconds": median,
+                "best": ordered[0],
+                "spread": (ordered[-1 - quarter] - ordered[quarter]) / median,
+                "n": len(ordered),
+            }
+            if "minigrad" in self.medians:
+                found[peer]["relative"] = self.relative(peer)
+            if self.joules[peer]:
+                found[peer]["joules"] = statistics.median(self.joules[peer])
+        return found
 
 
-def measure(group: str, case: Case, workers: list[Worker], options: argparse.Namespace) -> dict:
+def measure(
+    group: str,
+    case: Case,
+    workers: list[Worker],
+    options: argparse.Namespace,
+    meter: peaks.Meter | None = None,
+) -> dict:
     """A row: what each library took, after their answers were found equal."""
     row: dict[str, Any] = {
         "group": group,
@@ -174,7 +208,18 @@ def measure(group: str, case: Case, workers: list[Worker], options: argparse.Nam
         ready.append(worker)
     if failures:
         row["failures"] = failures
-    row["times"] = alternate(ready, options.rounds, options.seconds) if ready else {}
+    row["times"] = {}
+    if ready:
+        probe = meter.rate if meter and case.flops > 1e6 else lambda precision: None
+        turns = Turns(ready, options.seconds, lambda: probe(case.precision))
+        turns.take(options.rounds)
+        if options.again and turns.unsure():
+            turns.take(options.again * options.rounds)
+        row["times"] = turns.figures()
+        row["turns"] = turns.turn
+        share = turns.share(case.flops)
+        if share is not None:
+            row["peak_share"] = share
     if case.alone:
         for worker in ready:
             row["times"][worker.peer]["peak_bytes"] = worker.ask(do="memory")
@@ -194,9 +239,7 @@ def judge(row: dict, machine_peaks: dict[str, float]) -> None:
     torches = [t for peer, t in others.items() if peer.startswith("torch")]
     if torches:
         row["ratio_torch"] = min(torches)
-    if row["flops"] and machine_peaks.get(row["precision"]):
-        row["peak_share"] = row["flops"] / ours / machine_peaks[row["precision"]]
-    elif row["bytes"] > 2e8 and machine_peaks.get("read"):
+    if not row["flops"] and row["bytes"] > 2e8 and machine_peaks.get("read"):
         row["bandwidth"] = row["bytes"] / ours
 
 
@@ -266,7 +309,7 @@ def run_cases(options: argparse.Namespace, columns: list[str]) -> list[dict]:
     """Measures what was asked for, printing each row as it comes."""
     rows: list[dict] = []
     workers = [Worker(peer, options.threads, options.isa) for peer in columns]
-    heading, found = None, peaks.measure(options.threads)
+    heading, found, meter = None, peaks.measure(options.threads), peaks.Meter(options.threads)
     for group, case in select(options.groups, options.sizes, options.filter):
         if group != heading:
             heading = group
@@ -281,7 +324,7 @@ def run_cases(options: argparse.Namespace, columns: list[str]) -> list[dict]:
         taken = workers
         if case.alone:
             taken = [Worker(peer, options.threads, options.isa) for peer in columns]
-        row = measure(group, case, taken, options)
+        row = measure(group, case, taken, options, meter)
         judge(row, found)
         rows.append(row)
         print(show(row, columns), flush=True)
@@ -314,12 +357,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--isa", choices=("baseline", "avx2", "avx512", "avx512vnni", "avx512bf16"))
     parser.add_argument("--rounds", type=int, default=7, help="slices of each library")
     parser.add_argument("--seconds", type=float, default=0.06, help="length of a slice")
+    parser.add_argument(
+        "--again",
+        type=int,
+        default=2,
+        help="cases in which a peer comes within a tenth of our time, or is faster, take this "
+        "many times the slices more, all of which count",
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
     parser.add_argument("--json", type=Path, help="write the figures")
     parser.add_argument("--plots", type=Path, help="write PNG plots into this folder")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.seconds = 1, 0.002
+        options.rounds, options.seconds, options.again = 1, 0.002, 0
     return options
 
 
