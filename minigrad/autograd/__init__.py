@@ -8,6 +8,7 @@ from typing import Any as _Any
 
 from .api import backward, grad
 from .function import Function, FunctionCtx, once_differentiable
+from .handles import RemovableHandle
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -20,7 +21,7 @@ from .modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-from .variable import Node, RemovableHandle, Variable
+from .variable import Node, Variable
 
 __all__ = [
     "Function",

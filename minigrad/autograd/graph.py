@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import modes
+from .handles import RemovableHandle
 from .inplace import bump
-from .variable import GradientEdge, Node, RemovableHandle, Variable
+from .variable import GradientEdge, Node, Variable
 
 __all__ = [
     "GradientEdge",

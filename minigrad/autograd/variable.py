@@ -13,13 +13,13 @@ compares `written` with its own number, so that nothing has to be copied when a 
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..kernels import fast
 from . import modes
+from .handles import RemovableHandle
 
 # The record of writes that all tensors made in inference mode share; nothing is noted in it.
 INFERENCE: list = fast.inference_cell
@@ -370,33 +370,6 @@ def saved_cell(variable: Variable) -> list:
             "instead of `torch.inference_mode()`."
         )
     return cell
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away again."""
-
-    __slots__ = ("_hooks", "id")
-    _ids = itertools.count()
-
-    def __init__(self, *hooks: dict[int, Any]):
-        self.id = next(RemovableHandle._ids)
-        self._hooks: tuple[dict[int, Any], ...] = hooks
-
-    def remove(self) -> None:
-        for hooks in self._hooks:
-            hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
-
-    def __getstate__(self) -> tuple:
-        return ((), self.id)
-
-    def __setstate__(self, state: tuple) -> None:
-        self._hooks, self.id = state
 
 
 def _add_hook(node: Node, hook: tuple[str, Callable]) -> RemovableHandle:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.variable import RemovableHandle
+from ..autograd.handles import RemovableHandle
 from ._registry import Attributes
 
 # Hooks of all modules, in one dictionary so that a call has one thing to look at. An entry is

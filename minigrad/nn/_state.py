@@ -7,8 +7,9 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..autograd.handles import RemovableHandle
 from ..autograd.inplace import bump
-from ..autograd.variable import RemovableHandle, Variable
+from ..autograd.variable import Variable
 from ..backend import device_of, move
 from ..dispatch import LogicalArray
 from ._hooks import WrappedHook, add_hook

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from ..autograd.variable import RemovableHandle
+from ..autograd.handles import RemovableHandle
 
 _HOOKS = (
     "_optimizer_step_pre_hooks",
