@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from . import worker
+from . import arena, worker
 from .dataset import IterableDataset
 from .sampler import draw_seed
 
@@ -75,23 +75,26 @@ class WorkerIterator:
         self._done = context.Event()
         self._tasks = []
         self._workers = []
+        self._memories: list[arena.Reader | None] = []
         source = (
             loader.dataset, loader.collate_fn, loader.batch_sampler is not None, loader.drop_last,
         )  # fmt: skip
         for i in range(loader.num_workers):
             tasks = context.Queue()
             tasks.cancel_join_thread()
+            memory = arena.Writer() if arena.available() else None
             process = context.Process(
                 target=worker.run,
                 args=(
                     tasks, self._results, self._done, source, base_seed, i, loader.num_workers,
-                    loader.worker_init_fn,
+                    loader.worker_init_fn, memory,
                 ),
                 daemon=True,
             )  # fmt: skip
             process.start()
             self._tasks.append(tasks)
             self._workers.append(process)
+            self._memories.append(None if memory is None else memory.reader())
         self._begin()
 
     def _begin(self) -> None:
@@ -110,12 +113,16 @@ class WorkerIterator:
         """Begins another pass with the same workers."""
         if self._shut:
             raise RuntimeError("DataLoader: its workers have ended; needed: a new DataLoader")
-        for tasks in self._tasks:
-            tasks.put((worker.RESUME, None))
+        for source, tasks in enumerate(self._tasks):
+            tasks.put((worker.RESUME, None, self._gone(source)))
         waiting = len(self._tasks)
         while waiting:  # answers to tasks of an unfinished pass are passed over
-            if self._receive()[0] == worker.RESUME:
+            number, source, _, place = self._receive()
+            memory = self._memories[source]
+            if number == worker.RESUME:
                 waiting -= 1
+            elif memory is not None:
+                memory.discard(place)
         self._begin()
 
     def _send(self) -> None:
@@ -130,12 +137,17 @@ class WorkerIterator:
             indices = next(self._indices)
         except StopIteration:
             return
-        self._tasks[chosen].put((self._sent, indices))
+        self._tasks[chosen].put((self._sent, indices, self._gone(chosen)))
         self._pending[self._sent] = chosen
         self._sent += 1
 
+    def _gone(self, source: int) -> list[int]:
+        """Parts of a worker's memory that it may use again."""
+        memory = self._memories[source]
+        return [] if memory is None else memory.gone()
+
     def _receive(self) -> tuple:
-        """The next answer (number, worker, message). RuntimeError if it is late or cannot come."""
+        """The next answer (number, worker, message, place). RuntimeError if late or impossible."""
         deadline = time.monotonic() + self._timeout if self._timeout else None
         while True:
             wait = _POLL_SECONDS
@@ -171,9 +183,11 @@ class WorkerIterator:
                 if result is _ENDED:  # a task whose stream had ended
                     continue
                 return self._deliver(result)
-            number, source, message = self._receive()
+            number, source, message, place = self._receive()
             del self._pending[number]
-            result = pickle.loads(message)
+            memory = self._memories[source]
+            buffers = None if place is None or memory is None else memory.buffers(place)
+            result = pickle.loads(message, buffers=buffers)
             if isinstance(result, str) and result == worker.END and self._stream:
                 self._active[source] = False
                 result = _ENDED
@@ -211,6 +225,9 @@ class WorkerIterator:
         for channel in (*self._tasks, self._results):
             channel.cancel_join_thread()
             channel.close()
+        for memory in self._memories:
+            if memory is not None:
+                memory.close()
 
     def __del__(self) -> None:
         if "_shut" in vars(self) and "_workers" in vars(self):

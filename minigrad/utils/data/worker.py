@@ -19,6 +19,7 @@ import numpy as np
 from ... import random
 from ...kernels import cpu
 from ...tensor import Tensor
+from . import arena
 from .collate import default_collate
 from .dataset import IterableDataset, Samples
 
@@ -148,28 +149,33 @@ class _Source:
         except Exception:
             self.failure = WorkerError(self.where)
 
-    def answer(self, indices: Any) -> bytes:
-        """A batch, an error or the end, pickled. A stream that failed to start then ends."""
+    def answer(self, indices: Any, memory: arena.Writer | None) -> tuple[bytes, Any]:
+        """A batch, an error or the end, pickled; and the place of its arrays in `memory`.
+
+        A stream that failed to start then ends.
+        """
         try:
             if self.failure is None:
-                return _batch_bytes(self.fetch(indices))
+                return _batch_bytes(self.fetch(indices), memory)
             if self.stream and self.told:
-                return pickle.dumps(END)
+                return pickle.dumps(END), None
             self.told = True
-            return _pickled(self.failure)
+            return _pickled(self.failure), None
         except StopIteration:
-            return pickle.dumps(END) if self.stream else _pickled(WorkerError(self.where))
+            end = pickle.dumps(END) if self.stream else _pickled(WorkerError(self.where))
+            return end, None
         except Exception:
-            return _pickled(WorkerError(self.where))
+            return _pickled(WorkerError(self.where)), None
 
 
 def run(
     tasks: Any, results: Any, done: Any, make_fetcher: tuple, base_seed: int, worker_id: int,
-    num_workers: int, init_fn: Callable | None,
+    num_workers: int, init_fn: Callable | None, memory: arena.Writer | None,
 ) -> None:  # fmt: skip
-    """The life of a worker: answers each (number, indices) of `tasks` with (number, pickle).
+    """The life of a worker: answers each (number, indices, slots of `memory` that are free again).
 
-    What is sent is pickled here and not by the queue's thread, so that an error is seen.
+    An answer is (number, worker, pickle, place of the arrays in `memory`, or None). What is sent is
+    pickled here and not by the queue's thread, so that an error is seen.
     """
     global _info
     parent = os.getppid()
@@ -180,12 +186,14 @@ def run(
     try:
         source.start(None if init_fn is None else functools.partial(init_fn, worker_id))
         while (task := _next(tasks, done, parent)) is not None:
-            number, indices = task
+            number, indices, gone = task
+            if memory is not None:
+                memory.release(gone)
             if number == RESUME:
                 source.start()
-                results.put((RESUME, worker_id, b""))
+                results.put((RESUME, worker_id, b"", None))
             else:
-                results.put((number, worker_id, source.answer(indices)))
+                results.put((number, worker_id, *source.answer(indices, memory)))
     except KeyboardInterrupt:
         pass  # the main process raises it
     if done.is_set():
@@ -206,11 +214,18 @@ class _BatchPickler(pickle.Pickler):
         return NotImplemented
 
 
-def _batch_bytes(batch: Any) -> bytes:
-    """A batch, pickled."""
+def _batch_bytes(batch: Any, memory: arena.Writer | None) -> tuple[bytes, Any]:
+    """A batch, pickled, and the place in `memory` of its arrays; None if they are in the pickle."""
     out = io.BytesIO()
+    if memory is not None:
+        buffers: list = []
+        _BatchPickler(out, protocol=5, buffer_callback=buffers.append).dump(batch)
+        place = memory.place(buffers)
+        if place is not None or not buffers:
+            return out.getvalue(), place
+        out = io.BytesIO()
     _BatchPickler(out, protocol=5).dump(batch)
-    return out.getvalue()
+    return out.getvalue(), None
 
 
 def _pickled(error: WorkerError) -> bytes:
