@@ -222,6 +222,11 @@ def namespace_loaded(tensor_class: type) -> None:
             _look_through(tensor_class)
 
 
+def needed() -> bool:
+    """Whether anybody wants to see calls now: modes, running vmaps, subclasses of Tensor."""
+    return _needed > 0
+
+
 def release() -> None:
     """Takes one `arm` back. The functions are disarmed later, when nothing has needed them."""
     global _needed

@@ -11,6 +11,7 @@ from typing import Any
 from .. import nn
 from ..ao.nn import intrinsic as nni
 from ..ao.nn import quantized as nnq
+from ..ao.nn.chain import Chain
 from ..ao.nn.quantized import dynamic as nnqd
 from ..ao.quantization import (
     DeQuantStub,
@@ -70,10 +71,6 @@ def _put(model: Any, places: dict[int, list[str]], module: Any, new: Any) -> Non
         model.set_submodule(name, new)
 
 
-class _Chain(nn.Sequential):
-    """Layers from real numbers to real numbers that work on integers in between."""
-
-
 def _chain(modules: list[Any], qconfig: Any) -> Any:
     parts: list[Any] = []
     for module in modules:
@@ -82,7 +79,7 @@ def _chain(modules: list[Any], qconfig: Any) -> Any:
             parts[-1] = _WITH_RELU[last](parts[-1], nn.ReLU())
         elif not isinstance(module, nn.Identity):
             parts.append(module)
-    chain = _Chain(QuantStub(), *parts, DeQuantStub())
+    chain = Chain(QuantStub(), *parts, DeQuantStub())
     chain.qconfig = qconfig
     return chain
 
@@ -140,9 +137,7 @@ def _static(model: Any, layers: list[Any], batches: Iterable, observer: Any) -> 
         raise ValueError("quantize: calibration has no batch; one or more are needed")
     convert(model, inplace=True)
     for chain in model.modules():
-        if isinstance(chain, _Chain) and isinstance(
-            chain[-2], (nnq.Linear, nnq.Conv1d, nnq.Conv2d)
-        ):
+        if isinstance(chain, Chain) and isinstance(chain[-2], (nnq.Linear, nnq.Conv1d, nnq.Conv2d)):
             chain[-2].real = True  # results as they are, not rounded once more
             chain[-1] = nn.Identity()
     return model

@@ -5,6 +5,7 @@ The functions allocate their result; `numpy_int8` says what they compute.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,7 @@ def int8_linear_real(
     return out
 
 
+@functools.lru_cache(1024)
 def _windows(shape: tuple, size: tuple, stride: tuple, padding: tuple, dilation: tuple) -> tuple:
     return tuple(
         (n + 2 * p - (k - 1) * d - 1) // s + 1

@@ -10,7 +10,10 @@ from ..kernels import cpu
 from ..tensor import Tensor
 from .tensor import QuantizedTensor, dequantize, make, quantize_per_tensor
 
-__all__ = ["PackedWeight", "add", "conv", "conv_dynamic", "linear", "linear_dynamic", "planes"]
+__all__ = [
+    "PackedWeight", "add", "conv", "conv_array", "conv_dynamic", "linear", "linear_array",
+    "linear_dynamic", "pair", "planes", "together",
+]  # fmt: skip
 
 
 class PackedWeight:
@@ -44,6 +47,13 @@ class PackedWeight:
         self.kernel = cpu.Int8Weight(q, scale, zero, b, groups)
         self.window = window
         self.channels = q.shape[1] * groups
+        self.spans = [(k - 1) * d + 1 for k, d in zip(q.shape[2:], window[2])] if window else []
+
+
+def pair(value: Any, n: int) -> tuple[int, ...]:
+    """n numbers of what a layer was given: one for all, or one of each."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
+    return values * n if len(values) == 1 else values
 
 
 def _need(name: str, input: Any) -> Any:
@@ -73,9 +83,14 @@ def linear(
     With `real` the sums become float32 instead, without rounding.
     """
     x = _need("linear", input)
-    _fits("linear", x.integers, -1, weight)
     grid = None if real else (scale, zero_point)
-    return _result(cpu.int8_linear(x.integers, weight.kernel, x.grid, grid, relu), grid)
+    return _result(linear_array(x.integers, weight, x.grid, grid, relu), grid)
+
+
+def linear_array(x: Any, weight: PackedWeight, x_grid: Any, grid: Any, relu: bool) -> Any:
+    """`linear` of an array on `x_grid`; float32 without a `grid` for results."""
+    _fits("linear", x, -1, weight)
+    return cpu.int8_linear(x, weight.kernel, x_grid, grid, relu)
 
 
 def _result(y: Any, grid: Any) -> Any:
@@ -100,13 +115,18 @@ def planes(x: Any, weight: PackedWeight) -> Any:
     _fits("conv", x, -spatial - 1, weight)
     x = x if x.ndim == spatial + 2 else x[None]
     x = x[:, :, None] if weight.planar else x
-    size = [n + 2 * p for n, p in zip(x.shape[2:], weight.window[1])]
-    spans = [(k - 1) * d + 1 for k, d in zip(weight.kernel.shape[2:], weight.window[2])]
-    if any(n < k for n, k in zip(size, spans)):
-        raise RuntimeError(
-            f"conv: padded input of {size} was given; {spans} or more are needed for the kernel"
-        )
+    _spans_fit(x.shape[2:], weight)
     return x.transpose(0, 2, 3, 1)
+
+
+def _spans_fit(shape: tuple, weight: PackedWeight) -> None:
+    """RuntimeError if planes (rows, columns) with their padding are smaller than the kernel."""
+    size = [n + 2 * p for n, p in zip(shape, weight.window[1])]
+    if size[0] < weight.spans[0] or size[1] < weight.spans[1]:
+        raise RuntimeError(
+            f"conv: padded input of {size} was given; {weight.spans} or more are needed for the "
+            "kernel"
+        )
 
 
 def _unplaned(y: Any, x: Any, weight: PackedWeight) -> Any:
@@ -129,12 +149,20 @@ def conv(
     """
     x = _need("conv", input)
     grid = None if real else (scale, zero_point)
-    taken = _together(planes(x.integers, weight))
+    taken = together(planes(x.integers, weight))
     y = cpu.int8_conv(taken, weight.kernel, x.grid, grid, relu, *weight.window)
     return _result(_unplaned(y, x.integers, weight), grid)
 
 
-def _together(q: Any) -> Any:
+def conv_array(x: Any, weight: PackedWeight, x_grid: Any, grid: Any, relu: bool) -> Any:
+    """`conv` of an array (N, H, W, C) on `x_grid`, channels last; float32 without a `grid`."""
+    _fits("conv", x, 3, weight)
+    _spans_fit(x.shape[1:3], weight)
+    return cpu.int8_conv(x, weight.kernel, x_grid, grid, relu, *weight.window)
+
+
+def together(q: Any) -> Any:
+    """The array in C order."""
     return q if q.flags.c_contiguous else cpu.copy(q)
 
 
@@ -166,7 +194,7 @@ def conv_dynamic(
         scale = 1.0
     # Bytes are turned to channels last, not numbers of four.
     q = cpu.quantize(x, scale, zero, 0, 255, np.dtype(np.uint8))
-    taken = _together(planes(q, weight))
+    taken = together(planes(q, weight))
     y = cpu.int8_conv(taken, weight.kernel, (scale, zero), None, relu, *weight.window)
     if bad:
         y.fill(np.nan)

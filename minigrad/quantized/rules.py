@@ -18,6 +18,7 @@ from ..nn import functional as F
 from ..ops._shape import normalize_dim
 from ..tensor import Tensor
 from . import tensor as _t
+from .functional import pair
 from .tensor import INTEGERS, RULES, QuantizedTensor, absent, dequantize, make, quantize_per_tensor
 
 
@@ -117,11 +118,6 @@ def _in_place(rule: Callable) -> Callable:
     return written
 
 
-def _pair(value: Any, n: int) -> tuple[int, ...]:
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
-    return values * n if len(values) == 1 else values
-
-
 def _max_pool(n: int) -> Callable:
     def rule(func: Callable, args: tuple, kwargs: dict) -> Any:
         call = _named(func, args, kwargs)
@@ -131,9 +127,9 @@ def _max_pool(n: int) -> Callable:
             raise absent(f"{func.__name__} with ceil_mode or return_indices")
         if x.integers.dtype != np.uint8 or x.ndim not in (n + 1, n + 2):
             raise absent(f"{func.__name__} of {x.dtype!r} with {x.ndim} dimensions")
-        size = _pair(call["kernel_size"], n)
-        stride = size if call["stride"] in (None, ()) else _pair(call["stride"], n)
-        padding, dilation = _pair(call["padding"], n), _pair(call["dilation"], n)
+        size = pair(call["kernel_size"], n)
+        stride = size if call["stride"] in (None, ()) else pair(call["stride"], n)
+        padding, dilation = pair(call["padding"], n), pair(call["dilation"], n)
         if any(2 * p > k for p, k in zip(padding, size)):
             raise RuntimeError("pad should be at most half of effective kernel size")
         q = x.integers if x.ndim == n + 2 else x.integers[None]

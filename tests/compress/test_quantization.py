@@ -8,6 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import compress, nn
+from minigrad.ao.nn import chain
 from minigrad.ao.quantization import MinMaxObserver
 from minigrad.vision import models as zoo
 
@@ -69,6 +70,37 @@ def test_other_models(mode: str) -> None:
     assert names == ["inner.0", "inner.2", "again"]
     assert model.same is model.again and type(model.head) is nn.Bilinear
     assert 1e-6 < relative_error(model, real, x) < 0.05
+
+
+@pytest.mark.parametrize("last", ["linear", "conv", "pool"])
+def test_a_chain_computes_what_its_layers_do(last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mg.manual_seed(2)
+    layers = [
+        nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.MaxPool2d(3, stride=2, padding=1), nn.ReLU(),
+        nn.Dropout2d(), nn.Conv2d(8, 8, 3, groups=2, padding=2, dilation=2), nn.ReLU(),
+    ]  # fmt: skip
+    if last == "linear":
+        layers += [nn.Flatten(), nn.Linear(8 * 36, 16), nn.ReLU(), nn.Linear(16, 5), nn.ReLU()]
+    elif last == "pool":
+        layers += [nn.MaxPool2d(2)]
+    x = mg.randn(4, 3, 24, 24)
+    model, _ = compress.quantize(nn.Sequential(*layers).eval(), x, mode="static")
+    made = []
+    monkeypatch.setattr(chain.Tensor, "_from_array", lambda y: made.append(y) or mg.from_numpy(y))
+    short = model(x)
+    assert len(made) == 1  # from array to array
+    monkeypatch.undo()
+    for other in (x, x.to(memory_format=mg.channels_last), x[:0], x[:1]):
+        short = model[0](other)
+        handle = model[0][1].register_forward_hook(lambda *_: None)
+        assert (short == model[0](other)).all() and short.is_contiguous() == model[0](
+            other
+        ).is_contiguous()
+        handle.remove()
+    with pytest.raises(RuntimeError, match="3 channels are needed"):
+        model(x[:, :2])
+    with pytest.raises(RuntimeError, match="Float Tensor"):
+        model(x.double())
 
 
 def test_a_chain_hands_on_bytes() -> None:
