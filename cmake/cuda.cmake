@@ -40,7 +40,10 @@ set(MG_CUDA_SOURCES
   csrc/cuda/runtime.cu
   csrc/cuda/softmax.cu
 )
-set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions
+set(MG_CUDA_SM90A_SOURCES # with Hopper's own instructions, for 9.0a alone
+  csrc/cuda/gemm_bfloat16_wgmma.cu
+  csrc/cuda/gemm_half_wgmma.cu
+  csrc/cuda/gemm_tf32_wgmma.cu
 )
 set(MG_CUDA_BINDING_SOURCES
   csrc/cuda/bindings.cpp
@@ -193,6 +196,11 @@ if(MG_HAVE_CUDA)
   endfunction()
   set(objects $<TARGET_OBJECTS:mg_cuda>)
   mg_add_cuda_objects(mg_cuda "${architectures}" ${MG_CUDA_SOURCES})
+  if(architectures MATCHES "(^|;)90a?(-real|-virtual)?(;|$)")
+    mg_add_cuda_objects(mg_cuda_sm90a 90a-real ${MG_CUDA_SM90A_SOURCES})
+    list(APPEND objects $<TARGET_OBJECTS:mg_cuda_sm90a>)
+    target_compile_definitions(mg_cuda PRIVATE MG_CUDA_HOPPER)
+  endif()
   mg_add_cuda_module(_cuda ${objects})
   target_compile_definitions(_cuda PRIVATE MG_CUDA_ARCHITECTURES="${architectures_text}")
   find_library(MG_CUDART cudart_static REQUIRED HINTS ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES}
@@ -204,6 +212,9 @@ if(MG_HAVE_CUDA)
   endif()
   if(choice STREQUAL "auto" AND NOT SKBUILD) # by hand, only when asked for: --target _cuda
     set_target_properties(mg_cuda _cuda PROPERTIES EXCLUDE_FROM_ALL ON)
+    if(TARGET mg_cuda_sm90a)
+      set_target_properties(mg_cuda_sm90a PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
   else()
     install(TARGETS _cuda LIBRARY DESTINATION minigrad)
   endif()
@@ -235,7 +246,7 @@ if(MINIGRAD_EMU)
     message(FATAL_ERROR "MINIGRAD_EMU=on: CUDA's headers (cuda_fp16.h) were not found; ${tried}")
   endif()
   mg_add_cuda_module(_cuda_emu ${sources})
-  target_compile_definitions(_cuda_emu PRIVATE MG_CUDA_EMULATED)
+  target_compile_definitions(_cuda_emu PRIVATE MG_CUDA_EMULATED MG_CUDA_HOPPER)
   target_include_directories(_cuda_emu SYSTEM PRIVATE ${MG_CUDA_INCLUDE})
   target_compile_options(_cuda_emu PRIVATE -fno-strict-aliasing -ffp-contract=off
     -Wno-unknown-pragmas ${MG_SANITIZE_FLAGS})

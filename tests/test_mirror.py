@@ -13,11 +13,11 @@ SUFFIXES = (
     "_vector",
     "_depthwise",
     "_mma",
+    "_wgmma",
     "_half",
     "_float",
     "_bfloat16",
     "_tf32",
-    "_sm90a",
 )
 
 

@@ -58,7 +58,8 @@ Error run(const AttentionArgs& args, DType mask, bool backward, Stream stream) {
 
 Error choose(const AttentionArgs& args, DType dtype, DType mask, bool backward, Stream stream) {
   constexpr int64_t kMost = (int64_t{1} << 31) - 256;
-  if (!attention_takes(args, dtype) || args.queries > kMost || args.keys > kMost) {
+  if (!attention_takes(args, dtype) || args.queries > kMost || args.keys > kMost ||
+      args.count > kMost) {
     return cudaErrorInvalidValue;
   }
   if (args.count == 0) return 0;

@@ -69,6 +69,7 @@ bool fill(const GemmArgs& args, DType operands, DType result, Product* p) {
     }
   }
   if (g.m > kMostSize || g.n > kMostSize || g.k > kMostSize - 64) return false;
+  if (batch.count > kMostSize) return false;
   p->dtype = operands;
   p->a = {g.a, g.a_rs, g.a_cs, static_cast<int>(g.m), false, false, {}};
   p->b = {g.b, g.b_cs, g.b_rs, static_cast<int>(g.n), false, false, {}};
@@ -102,6 +103,27 @@ bool fill(const GemmArgs& args, DType operands, DType result, Product* p) {
   return true;
 }
 
+#ifdef MG_CUDA_HOPPER
+// Whether tiles of 128 x 128, with k in parts where there is room for them, keep half of the chip
+// busy; the smaller tiles of the other forms spread less work better.
+bool fills_hopper(const Product& p) {
+  const Extents& e = p.extents;
+  if (e.m < 64 || e.n < 64 || e.k < 64) return false;
+  const int64_t tiles = ceil_div(e.m, 128) * ceil_div(e.n, 128) * e.batches;
+  const int64_t parts = p.workspace_bytes ? max_of(e.k / 256, 1) : 1;
+  return tiles * parts * 2 >= device_traits().multiprocessors;
+}
+
+Error gemm_wgmma(const Product& p, bool tf32, Stream stream) {
+  if (device_traits().capability != 90 || !fills_hopper(p)) return kDeclined;
+  if (p.dtype == DType::kFloat16) return gemm_half_wgmma(p, stream);
+  if (p.dtype == DType::kBFloat16) return gemm_bfloat16_wgmma(p, stream);
+  return p.dtype == DType::kFloat32 && tf32 ? gemm_tf32_wgmma(p, stream) : kDeclined;
+}
+#else
+Error gemm_wgmma(const Product&, bool, Stream) { return kDeclined; }
+#endif
+
 }  // namespace
 
 int64_t gemm_workspace(const GemmArgs& args, DType operands) {
@@ -117,6 +139,7 @@ Error gemm(const GemmArgs& args, DType operands, DType result, bool tf32, Stream
   const Extents& e = p.extents;
   if (e.m == 0 || e.n == 0 || e.batches == 0) return 0;
   if (e.n == 1 || e.m == 1) return gemm_vector(p, stream);
+  if (const Error error = gemm_wgmma(p, tf32, stream); error != kDeclined) return error;
   if (device_traits().capability >= 80) {
     if (operands == DType::kFloat16) return gemm_half_mma(p, stream);
     if (operands == DType::kBFloat16) return gemm_bfloat16_mma(p, stream);

@@ -21,7 +21,7 @@ namespace mg::cuda {
 
 constexpr int kBatchDims = 6;
 
-// The offsets of a batch's matrices in one operand.
+// The offsets of a batch's matrices in one operand; they are fewer than 2^31.
 struct BatchOffsets {
   int dims = 0;
   int shape[kBatchDims];
@@ -29,9 +29,11 @@ struct BatchOffsets {
 
   MG_DEVICE int64_t operator()(int64_t index) const {
     int64_t offset = 0;
+    uint32_t rest = static_cast<uint32_t>(index);  // a division of 64 bits is a call
     for (int i = dims - 1; i >= 0; --i) {
-      offset += index % shape[i] * stride[i];
-      index /= shape[i];
+      const uint32_t size = static_cast<uint32_t>(shape[i]), next = rest / size;
+      offset += static_cast<int64_t>(rest - next * size) * stride[i];
+      rest = next;
     }
     return offset;
   }
@@ -178,8 +180,8 @@ struct MatrixOutput {
   }
 };
 
-// The sizes of a product and how it is divided among blocks: x runs over the tiles, y over parts
-// of k, z over the batch.
+// The sizes of a product and how it is divided among blocks: x of the grid runs over the tiles, y
+// over parts of k, z over the batch (but in gemm_wgmma_core.cuh x over all of these).
 struct Extents {
   int m, n, k;
   int64_t batches;
@@ -187,20 +189,20 @@ struct Extents {
   int part_k;     // k in each but the last, a multiple of every tile's depth
   void* partial;  // (batches, parts, m, n) sums if there are several parts
 
-  MG_DEVICE int k_begin() const { return blockIdx.y * part_k; }
-  MG_DEVICE int k_end() const {
-    const int end = k_begin() + part_k;
+  MG_DEVICE int k_begin(int part) const { return part * part_k; }
+  MG_DEVICE int k_end(int part) const {
+    const int end = k_begin(part) + part_k;
     return end < k ? end : k;
   }
 };
 
-// The first row and column of the block's tile. Tiles that run together lie in bands of eight rows
-// of tiles, so that they read the same parts of A and B.
+// A tile's first row and column. Tiles that run together lie in bands of eight rows of tiles, so
+// that they read the same parts of A and B.
 template <int kM, int kN>
-MG_DEVICE void find_tile(const Extents& e, int* row, int* column) {
+MG_DEVICE void find_tile(const Extents& e, int tile, int* row, int* column) {
   constexpr int kBand = 8;
   const int down = (e.m + kM - 1) / kM, across = (e.n + kN - 1) / kN;
-  const int tile = blockIdx.x, band = tile / (kBand * across);
+  const int band = tile / (kBand * across);
   const int first = band * kBand, height = down - first < kBand ? down - first : kBand;
   const int within = tile - first * across;
   *row = (first + within % height) * kM;
@@ -208,8 +210,8 @@ MG_DEVICE void find_tile(const Extents& e, int* row, int* column) {
 }
 
 template <class Output, class Sum>
-MG_DEVICE void store_four(const Extents& e, const Output& out, int64_t batch, int row, int column,
-                          const Pack<Sum, 4>& sums) {
+MG_DEVICE void store_four(const Extents& e, const Output& out, int64_t batch, int part, int row,
+                          int column, const Pack<Sum, 4>& sums) {
   const int count = e.n - column < 4 ? e.n - column : 4;
   if (row >= e.m || count <= 0) return;
   if (e.parts == 1) {
@@ -217,7 +219,7 @@ MG_DEVICE void store_four(const Extents& e, const Output& out, int64_t batch, in
     return;
   }
   Sum* to = static_cast<Sum*>(e.partial) +
-            ((batch * e.parts + blockIdx.y) * e.m + row) * static_cast<int64_t>(e.n) + column;
+            ((batch * e.parts + part) * e.m + row) * static_cast<int64_t>(e.n) + column;
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
     if (j < count) to[j] = sums.v[j];

@@ -23,6 +23,12 @@ Error gemm_vector(const Product& p, Stream stream);
 Error gemm_half_mma(const Product& p, Stream stream);
 Error gemm_bfloat16_mma(const Product& p, Stream stream);
 Error gemm_tf32_mma(const Product& p, Stream stream);
+// By Hopper's own instructions; capability 9.0 alone, where the module was built for it
+// (MG_CUDA_HOPPER). kDeclined where the operands do not lie as TMA needs them.
+constexpr Error kDeclined = -1;
+Error gemm_half_wgmma(const Product& p, Stream stream);
+Error gemm_bfloat16_wgmma(const Product& p, Stream stream);
+Error gemm_tf32_wgmma(const Product& p, Stream stream);
 
 template <class T>
 MatrixOperand<T> as_type(const MatrixOperand<void>& x) {

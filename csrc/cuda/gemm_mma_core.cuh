@@ -137,8 +137,8 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
   const int warp_row = warp / Tile::kWarpsAcross * Tile::kWarpM;
   const int warp_column = warp % Tile::kWarpsAcross * Tile::kWarpN;
   int row, column;
-  find_tile<Tile::kM, Tile::kN>(e, &row, &column);
-  const int begin = e.k_begin(), end = e.k_end();
+  find_tile<Tile::kM, Tile::kN>(e, blockIdx.x, &row, &column);
+  const int begin = e.k_begin(blockIdx.y), end = e.k_end(blockIdx.y);
   const int steps = begin < end ? (end - begin + kDepth - 1) / kDepth : 0;
 
   for (int64_t batch = blockIdx.z; batch < e.batches; batch += gridDim.z) {
@@ -182,7 +182,6 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
         }
       }
     }
-    async_wait<0>();
     __syncthreads();  // the stages make room for the sums, which go out row by row
     float* const sums = reinterpret_cast<float*>(shared);
     constexpr int kRow = Tile::kN + 4;
@@ -203,7 +202,7 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
     for (int i = threadIdx.x; i < Tile::kM * Tile::kN / 4; i += Tile::kThreads) {
       const int r = i / (Tile::kN / 4), c = i % (Tile::kN / 4) * 4;
       const Pack<float, 4> four = *reinterpret_cast<const Pack<float, 4>*>(sums + r * kRow + c);
-      store_four(e, out, batch, row + r, column + c, four);
+      store_four(e, out, batch, blockIdx.y, row + r, column + c, four);
     }
     __syncthreads();  // the next matrix of the batch takes the stages over
   }

@@ -83,8 +83,8 @@ MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all,
   MG_SHARED(Sum, b_tile, [2][kDepth][kN + 4]);
   const int tx = threadIdx.x % kAcross * 4, ty = threadIdx.x / kAcross * 4;
   int row, column;
-  find_tile<kM, kN>(e, &row, &column);
-  const int end = e.k_end();
+  find_tile<kM, kN>(e, blockIdx.x, &row, &column);
+  const int end = e.k_end(blockIdx.y);
   Fetcher<A, Sum, kM, kDepth, Tile::kThreads> a_next;
   Fetcher<B, Sum, kN, kDepth, Tile::kThreads> b_next;
 
@@ -94,7 +94,7 @@ MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all,
     a.at(a_all, batch);
     b.at(b_all, batch);
     Sum sum[kItems][kItems] = {};
-    int k0 = e.k_begin();
+    int k0 = e.k_begin(blockIdx.y);
     a_next.get(a, row, k0, end);
     b_next.get(b, column, k0, end);
     a_next.put(a, a_tile[0]);
@@ -137,7 +137,7 @@ MG_DEVICE void simt_block(const A& a_all, const B& b_all, const Output& out_all,
         Pack<Sum, 4> four;
 #pragma unroll
         for (int j = 0; j < 4; ++j) four.v[j] = sum[i][g * 4 + j];
-        store_four(e, out, batch, row + i / 4 * (kM / kGroups) + ty + i % 4,
+        store_four(e, out, batch, blockIdx.y, row + i / 4 * (kM / kGroups) + ty + i % 4,
                    column + g * (kN / kGroups) + tx, four);
       }
     }

@@ -24,7 +24,7 @@ SIZES = [
 def tiles(cuda, request):
     """On the emulation both sizes of tiles are taken, by way of the size of the chip."""
     if cuda.device.name == "emulation":
-        cuda.set_device(90, 1 if request.param == "large" else 100)
+        cuda.set_device(80, 1 if request.param == "large" else 100)
         yield
         cuda.set_device(90, 132)
     else:

@@ -15,13 +15,6 @@ MG_EMU_UNSEEN bool same_place(const Site& a, const Site& b) {
   return a.line == b.line && std::strcmp(a.file, b.file) == 0;
 }
 
-MG_EMU_UNSEEN bool is_removed(const Site& site) {
-  if (site.line != removed_line) return false;
-  const std::string file = site.file;
-  return file.size() >= removed_file.size() &&
-         file.compare(file.size() - removed_file.size(), std::string::npos, removed_file) == 0;
-}
-
 void record(const Site& site) {
   for (const Site& known : recorded) {
     if (same_place(known, site)) return;
@@ -53,6 +46,14 @@ MG_EMU_UNSEEN void let_go(int barrier, int begin, int end) {
 
 }  // namespace
 
+MG_EMU_UNSEEN bool is_removed(const Site& site) {
+  if (recording) record(site);
+  if (!removed_line || site.line != removed_line) return false;
+  const std::string file = site.file;
+  return file.size() >= removed_file.size() &&
+         file.compare(file.size() - removed_file.size(), std::string::npos, removed_file) == 0;
+}
+
 void remove_barrier(const char* file, int line) {
   removed_file = file ? file : "";
   removed_line = file ? line : 0;
@@ -66,8 +67,7 @@ void record_barriers(bool on) {
 std::vector<Site> recorded_barriers() { return recorded; }
 
 MG_EMU_UNSEEN void sync_threads(Site site) {
-  if (removed_line && is_removed(site)) return;
-  if (recording) record(site);
+  if (is_removed(site)) return;
   char* mark = &block->barrier_mark[block->barriers_passed & 1];
   release(mark);
   wait_at(0, site);

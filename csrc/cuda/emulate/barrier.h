@@ -9,12 +9,15 @@
 namespace emu {
 
 void sync_threads(Site site);
-// For tests of the tests: the __syncthreads of this line of a file (the end of its path) does
-// nothing from now on; nullptr gives it back. Results must then be wrong in some order of threads.
+// For tests of the tests: the barrier or wait (__syncthreads, __syncwarp, cp.async's, mbarrier's,
+// wgmma's) of this line of a file (the end of its path) does nothing from now on; nullptr gives it
+// back. Results must then be wrong in some order of threads.
 void remove_barrier(const char* file, int line);
 // The places of those that were met since record_barriers(true).
 void record_barriers(bool on);
 std::vector<Site> recorded_barriers();
+// Whether the barrier at this place, which is about to be met, was removed.
+bool is_removed(const Site& site);
 void named_barrier(int id, int threads, Site site);  // bar.sync id, threads with id >= 1
 // All 128 threads of a warpgroup; the last one calls `then` before any goes on.
 void sync_warpgroup(Site site, void (*then)(Thread* first));
@@ -111,7 +114,9 @@ struct Or {
 
 struct SyncWarp {
   Site site;
-  void operator()(unsigned mask = ~0u) const { combine(mask, 0u, site, Or{}); }
+  void operator()(unsigned mask = ~0u) const {
+    if (!is_removed(site)) combine(mask, 0u, site, Or{});
+  }
 };
 
 }  // namespace emu

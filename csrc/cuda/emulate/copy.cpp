@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cuda/emulate/barrier.h"
 #include "cuda/emulate/matrix.h"
 
 namespace emu {
@@ -16,7 +17,8 @@ void async_copy(void* to, const void* from, int bytes, int read, Site site) {
 
 void async_commit() { ++current->open_copies; }
 
-void async_wait(int keep) {
+void async_wait(int keep, Site site) {
+  if (is_removed(site)) return;
   std::vector<AsyncCopy>& copies = current->copies;
   size_t done = 0;
   for (; done < copies.size() && copies[done].group < current->open_copies - keep; ++done) {
@@ -42,12 +44,22 @@ struct Barrier {  // in the 8 bytes that the real one takes
 };
 static_assert(sizeof(Barrier) == 8, "an mbarrier has 8 bytes");
 
-MG_EMU_UNSEEN Barrier* as_barrier(uint64_t* p) { return reinterpret_cast<Barrier*>(p); }
+MG_EMU_UNSEEN Barrier* as_barrier(uint64_t* p) {
+  Barrier* b = reinterpret_cast<Barrier*>(p);
+  if (b->count == 0xffff) die("an mbarrier that was not made yet");  // as shared memory begins
+  return b;
+}
 
 MG_EMU_UNSEEN void end_phase_if_complete(Barrier* b) {
   if (b->pending || b->bytes) return;
   b->pending = b->count;
   b->phase ^= 1;
+}
+
+MG_EMU_UNSEEN uint32_t rounded_to_tf32(uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return to_tf32(x);
 }
 
 struct Load {
@@ -62,18 +74,25 @@ thread_local int pending_loads = 0;
 
 MG_EMU_UNSEEN void land(const Load& load) {
   const TensorMap& m = load.map;
+  const char* data = static_cast<const char*>(m.data);
   for (int i = 0; i < m.box_rows; ++i) {
-    for (int j = 0; j < m.box_columns; ++j) {
-      const int64_t row = load.row + i, column = load.column + j;
-      const bool inside = row >= 0 && row < m.rows && column >= 0 && column < m.columns;
-      const uintptr_t at = reinterpret_cast<uintptr_t>(load.to) + static_cast<uintptr_t>(i) * 128 +
-                           static_cast<uintptr_t>(j) * 2;
-      *reinterpret_cast<uint16_t*>(swizzled(at)) =
-          inside ? m.data[load.batch * m.batch_stride + row * m.row_stride + column] : 0;
+    const int64_t row = load.row + i;
+    const bool row_inside = row >= 0 && row < m.rows && load.batch >= 0 && load.batch < m.batches;
+    for (int j = 0; j < 128 / m.item; ++j) {
+      const int64_t column = load.column + j;
+      uint32_t bits = 0;
+      if (row_inside && column >= 0 && column < m.columns) {
+        const int64_t at = load.batch * m.batch_stride + row * m.row_stride + column;
+        std::memcpy(&bits, data + at * m.item, static_cast<size_t>(m.item));
+        if (m.item == 4) bits = rounded_to_tf32(bits);
+      }
+      const uintptr_t to = reinterpret_cast<uintptr_t>(load.to) + static_cast<uintptr_t>(i) * 128 +
+                           static_cast<uintptr_t>(j * m.item);
+      std::memcpy(reinterpret_cast<void*>(swizzled(to)), &bits, static_cast<size_t>(m.item));
     }
   }
   Barrier* b = as_barrier(load.barrier);
-  b->bytes -= m.box_rows * m.box_columns * 2;
+  b->bytes -= m.box_rows * 128;
   end_phase_if_complete(b);
 }
 
@@ -109,6 +128,7 @@ MG_EMU_UNSEEN void mbarrier_arrive(uint64_t* barrier, int bytes) {
 }
 
 MG_EMU_UNSEEN void mbarrier_wait(uint64_t* barrier, unsigned parity, Site site) {
+  if (is_removed(site)) return;
   current->site = site;
   while (as_barrier(barrier)->phase == (parity & 1)) spin();
   acquire(barrier);

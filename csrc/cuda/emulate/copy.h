@@ -15,15 +15,17 @@ struct AsyncCopy {
 };
 void async_copy(void* to, const void* from, int bytes, int read, Site site);
 void async_commit();
-void async_wait(int keep);   // until at most `keep` of the closed groups are under way
-void drop_pending_copies();  // at a thread's end
+void async_wait(int keep, Site site);  // until at most `keep` of the closed groups are under way
+void drop_pending_copies();            // at a thread's end
 
-// A matrix of 16-bit elements and the box that one copy moves: rows of 128 bytes.
+// Matrices of elements of 2 bytes, or of float, which is rounded to TF32 on the way; and the box
+// that one copy moves: rows of 128 bytes.
 struct TensorMap {
-  const uint16_t* data;
+  const void* data;
+  int item;  // bytes of an element
   int64_t columns, rows, batches;
   int64_t row_stride, batch_stride;  // elements
-  int box_columns, box_rows;         // box_columns is 64
+  int box_rows;
 };
 
 void mbarrier_init(uint64_t* barrier, int count);

@@ -21,6 +21,8 @@
 #define __grid_constant__
 
 #define MG_EMU_SITE (::emu::Site{__FILE__, __LINE__})
+// As a default argument: the place of the call (but not of a call of a template).
+#define MG_EMU_CALLER (::emu::Site{__builtin_FILE(), __builtin_LINE()})
 
 #define threadIdx (::emu::current->index)
 #define blockIdx (::emu::block->index)
@@ -53,6 +55,20 @@
 #define __reduce_add_sync(mask, value) ::emu::combine(mask, value, MG_EMU_SITE, ::emu::Add{})
 #define __reduce_max_sync(mask, value) ::emu::combine(mask, value, MG_EMU_SITE, ::emu::Max{})
 #define __reduce_min_sync(mask, value) ::emu::combine(mask, value, MG_EMU_SITE, ::emu::Min{})
+
+namespace emu {
+struct Wait {
+  Site site;
+  template <int kKeep>
+  void for_copies() const {
+    async_wait(kKeep, site);
+  }
+  template <int kKeep>
+  void for_products() const {
+    warpgroup_wait(kKeep, site);
+  }
+};
+}  // namespace emu
 
 // One thread of the system sees its own writes in order.
 inline void __threadfence() {}

@@ -146,8 +146,19 @@ void load_matrices(uint32_t* registers, int matrices, bool transposed, const voi
 
 namespace {
 
+// What one product reads, in 32 bytes of k: 16 elements, or 8 of TF32.
+struct Operands {
+  int depth;
+  float a[64][16], b[256][16];
+};
+Operands operands;
+
 // Element (row, k) of an operand: 8 rows (or, transposed, 8 k) of 128 bytes make a tile of 1024.
 MG_EMU_UNSEEN float operand(Element element, uintptr_t tile, int step, int row, int k) {
+  if (element == Element::kTf32) {  // the unit reads 19 bits of each
+    const uintptr_t at = tile + static_cast<uintptr_t>(row / 8 * 1024 + row % 8 * 128 + k * 4);
+    return from_bits(*reinterpret_cast<const uint32_t*>(swizzled(at)) & 0xffffe000u);
+  }
   uintptr_t at;
   if (step) {
     at = tile + static_cast<uintptr_t>(row / 64 * step + k / 8 * 1024 + k % 8 * 128 + row % 64 * 2);
@@ -157,40 +168,48 @@ MG_EMU_UNSEEN float operand(Element element, uintptr_t tile, int step, int row, 
   return widened(element, *reinterpret_cast<const uint16_t*>(swizzled(at)));
 }
 
+MG_EMU_UNSEEN void read_operands(const WarpgroupProduct& p) {
+  operands.depth = p.element == Element::kTf32 ? 8 : 16;
+  for (int k = 0; k < operands.depth; ++k) {
+    for (int i = 0; i < 64; ++i) operands.a[i][k] = operand(p.element, p.a, p.a_step, i, k);
+    for (int i = 0; i < p.n; ++i) operands.b[i][k] = operand(p.element, p.b, p.b_step, i, k);
+  }
+}
+
 // This thread's part of the result: rows g and g + 8 of its warp's 16, two columns in each 8.
 MG_EMU_UNSEEN void multiply(const Thread& thread, const WarpgroupProduct& p) {
   const int row = thread.id / kWarp % 4 * 16 + thread.lane / 4, t = thread.lane % 4;
-  float a[2][16];
-  for (int half = 0; half < 2; ++half) {
-    for (int k = 0; k < 16; ++k) a[half][k] = operand(p.element, p.a, p.a_step, row + half * 8, k);
+  for (int i = 0; i < p.n / 2; ++i) {
+    const float* a = operands.a[row + i / 2 % 2 * 8];
+    const float* b = operands.b[i / 4 * 8 + t * 2 + i % 2];
+    float sum = 0;
+    for (int k = 0; k < operands.depth; ++k) sum += a[k] * b[k];
+    p.d[i] = (p.clear ? 0.0f : p.d[i]) + sum;
   }
-  for (int j = 0; j < p.n / 8; ++j) {
-    for (int e = 0; e < 2; ++e) {
-      float sum[2] = {};
-      for (int k = 0; k < 16; ++k) {
-        const float b = operand(p.element, p.b, p.b_step, j * 8 + t * 2 + e, k);
-        sum[0] += a[0][k] * b;
-        sum[1] += a[1][k] * b;
-      }
-      for (int half = 0; half < 2; ++half) {
-        float& d = p.d[j * 4 + half * 2 + e];
-        d = (p.clear ? 0.0f : d) + sum[half];
-      }
-    }
-  }
+}
+
+MG_EMU_UNSEEN bool is_same(const WarpgroupProduct& p, const WarpgroupProduct& q) {
+  return p.a == q.a && p.b == q.b && p.n == q.n && p.clear == q.clear && p.group == q.group;
 }
 
 thread_local int keep_groups;
 
 MG_EMU_UNSEEN void multiply_all(Thread* first) {
-  for (int i = 0; i < 128; ++i) {
-    Thread& thread = first[i];
-    std::vector<WarpgroupProduct>& products = thread.products;
-    size_t done = 0;
-    for (; done < products.size(); ++done) {
-      if (products[done].group >= thread.open_products - keep_groups) break;
-      multiply(thread, products[done]);
+  const std::vector<WarpgroupProduct>& all = first->products;
+  size_t done = 0;
+  for (; done < all.size(); ++done) {
+    if (all[done].group >= first->open_products - keep_groups) break;
+    read_operands(all[done]);
+    for (int i = 0; i < 128; ++i) {
+      const Thread& thread = first[i];
+      if (thread.products.size() <= done || !is_same(thread.products[done], all[done])) {
+        die("wgmma: threads of one warpgroup give different operands");
+      }
+      multiply(thread, thread.products[done]);
     }
+  }
+  for (int i = 0; i < 128; ++i) {
+    std::vector<WarpgroupProduct>& products = first[i].products;
     products.erase(products.begin(), products.begin() + static_cast<std::ptrdiff_t>(done));
   }
 }
@@ -206,6 +225,7 @@ void warpgroup_issue(const WarpgroupProduct& product) {
 void warpgroup_commit() { ++current->open_products; }
 
 MG_EMU_UNSEEN void warpgroup_wait(int keep, Site site) {
+  if (is_removed(site)) return;
   if (current->products.empty()) return;
   if (order() == Order::kReverse || (order() == Order::kRandom && random_below(2))) spin();
   keep_groups = keep;

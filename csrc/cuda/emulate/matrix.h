@@ -23,8 +23,9 @@ uint32_t to_tf32(float x);
 // matrix i.
 void load_matrices(uint32_t* registers, int matrices, bool transposed, const void* row, Site site);
 
-// One wgmma.mma_async m64nNk16. Operands are tiles in shared memory with the 128-byte swizzle,
-// read when the warpgroup waits: at once, after everything else has run, or either.
+// One wgmma.mma_async m64nNk16, or k8 for TF32. Operands are tiles in shared memory with the
+// 128-byte swizzle, read when the warpgroup waits: at once, after everything else has run, or
+// either.
 struct WarpgroupProduct {
   Element element;
   float* d;

@@ -10,10 +10,7 @@ void async_copy(void* to, const void* from, int read = Bytes) {
   emu::async_copy(to, from, Bytes, read, MG_EMU_SITE);
 }
 inline void async_commit() { emu::async_commit(); }
-template <int Keep>
-void async_wait() {
-  emu::async_wait(Keep);
-}
+#define async_wait ::emu::Wait{MG_EMU_SITE}.for_copies  // a macro, to know the place of the call
 
 inline void load_matrices_x4(uint32_t (&r)[4], const void* row) {
   emu::load_matrices(r, 4, false, row, MG_EMU_SITE);
