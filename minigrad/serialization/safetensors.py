@@ -18,7 +18,7 @@ def _package() -> Any:
     except ImportError:
         raise ImportError(
             "save_safetensors and load_safetensors need the package safetensors: "
-            "pip install 'minigrad[safetensors]'"
+            'pip install "minigrad[safetensors]"'
         ) from None
     return safetensors.numpy
 

@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
         package = importlib.import_module("tensorboardX")
     except ImportError:
         raise ImportError(
-            "utils.tensorboard needs the package tensorboardX: pip install 'minigrad[tensorboard]'"
+            'utils.tensorboard needs the package tensorboardX: pip install "minigrad[tensorboard]"'
         ) from None
     return getattr(package, name)
