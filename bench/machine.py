@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,29 @@ def commit() -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     found = git("rev-parse", "--short", "HEAD")
-    return found + ("+" if found and git("status", "--porcelain", "-uno") else "")
+    if not found:  # a copy without its history
+        return os.environ.get("MINIGRAD_COMMIT", "")
+    return found + ("+" if git("status", "--porcelain", "-uno") else "")
+
+
+def _printed(*command: str) -> str:
+    """What a command prints; "" where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def driver() -> str:
+    """The version of NVIDIA's driver; "" without one."""
+    return _printed("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "-i", "0")
+
+
+def nvcc() -> str:
+    """The version of the nvcc on PATH; "" without one."""
+    found = re.search(r"release ([\d.]+)", _printed("nvcc", "--version"))
+    return found[1] if found else ""
 
 
 def version(name: str) -> str | None:

@@ -7,6 +7,9 @@ set(MINIGRAD_CUDA_ARCHITECTURES default CACHE STRING
 set(MINIGRAD_CUDA_WERROR OFF CACHE BOOL "Fail at warnings of nvcc")
 option(MINIGRAD_EMU "Build _cuda_emu: the CUDA kernels compiled for the CPU, for tests" OFF)
 
+set(MG_CUDA_USUAL /usr/local/cuda CACHE PATH "Where a toolkit usually is")
+mark_as_advanced(MG_CUDA_USUAL)
+
 # One line a family here, one declaration in csrc/cuda/bindings.h: see docs/cuda.md.
 set(MG_CUDA_SOURCES
   csrc/cuda/attention.cu
@@ -88,10 +91,12 @@ function(mg_find_nvcc out_nvcc out_tried)
       list(APPEND places "${variable}=")
     endif()
   endforeach()
-  list(APPEND places "/usr/local/cuda=/usr/local/cuda/bin/nvcc")
+  list(APPEND places "${MG_CUDA_USUAL}=${MG_CUDA_USUAL}/bin/nvcc")
   set(from_wheels "NVIDIA's wheels=")
-  foreach(folder IN LISTS wheels)
-    set(from_wheels "NVIDIA's wheels=${folder}/nvcc")
+  foreach(folder IN LISTS wheels) # other tools' wheels have such folders too
+    if(EXISTS "${folder}/nvcc" AND from_wheels STREQUAL "NVIDIA's wheels=")
+      set(from_wheels "NVIDIA's wheels=${folder}/nvcc")
+    endif()
   endforeach()
   if(DEFINED ENV{MINIGRAD_CUDA_WHEELS}) # asked for: then they come first
     list(PREPEND places "${from_wheels}")

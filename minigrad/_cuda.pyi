@@ -248,15 +248,19 @@ def philox_dropout(
     /,
 ) -> None: ...
 
-# index: tables of any strides, index int64 (negative numbers count from the end); bad: None or an
-# int32 array of one element, which becomes 1 where a number is out of range
-def take(out: Any, table: Any, index: Any, dim: int, bad: Any, stream: int, /) -> None: ...
-def gather(out: Any, table: Any, index: Any, dim: int, bad: Any, stream: int, /) -> None: ...
+# index: tables of any strides, index int64 (with `wrap` negative numbers count from the end); bad:
+# None or an int32 array of one element, which becomes 1 where a number is out of range
+def take(
+    out: Any, table: Any, index: Any, dim: int, wrap: bool, bad: Any, stream: int, /
+) -> None: ...
+def gather(
+    out: Any, table: Any, index: Any, dim: int, wrap: bool, bad: Any, stream: int, /
+) -> None: ...
 def put_rows(  # table[:, index] = values, or += (float32, float64; not in a fixed order)
-    table: Any, values: Any, index: Any, dim: int, bad: Any, add: bool, stream: int, /
+    table: Any, values: Any, index: Any, dim: int, wrap: bool, bad: Any, add: bool, stream: int, /
 ) -> None: ...
 def scatter(
-    table: Any, values: Any, index: Any, dim: int, bad: Any, add: bool, stream: int, /
+    table: Any, values: Any, index: Any, dim: int, wrap: bool, bad: Any, add: bool, stream: int, /
 ) -> None: ...
 def add_sorted_rows(  # in a fixed order: order sorts index stably; rows of number skip are left out
     table: Any, rows: Any, index: Any, order: Any, skip: int, bad: Any, stream: int, /

@@ -47,12 +47,15 @@ class Generator:
     `_normal` the second value of the last pair of normals, if it was not handed out yet.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_normal", "_offset", "_place", "_seed", "_state")
+    __slots__ = (
+        "__weakref__", "_captured", "_lock", "_normal", "_offset", "_place", "_seed", "_state",
+    )  # fmt: skip
 
     def __init__(self, device: Any = "cpu"):
         self._place = as_device(device)
         self._lock = threading.RLock()
         self._seed = _DEFAULT_SEED
+        self._captured: Any = None  # while a CUDA graph is captured: what hands out its ranges
         self._restart()
 
     def _restart(self) -> None:
@@ -86,8 +89,13 @@ class Generator:
         """The seed of the stream."""
         return self._seed
 
-    def reserve(self, n: int) -> tuple[int, int]:
-        """(seed, offset) for `n` numbers of the counter-based stream, which nobody else gets."""
+    def reserve(self, n: int) -> tuple[int, Any]:
+        """(seed, offset) for `n` numbers of the counter-based stream, which nobody else gets.
+
+        While a CUDA graph is captured the offset is an array on the device, of one element.
+        """
+        if self._captured is not None:
+            return self._captured.reserve(n)
         with self._lock:
             offset = self._offset
             self._offset += n

@@ -17,7 +17,7 @@ def cast(source, target, n):
     return Case(
         f"{source} to {target} {n:,}",
         of,
-        size=SIZES[n],
+        size=SIZES.get(n, "large"),
         bytes=float(n * (ITEMSIZE[source] + ITEMSIZE[target])),
         tolerance=1e-6,
     )

@@ -83,7 +83,7 @@ def forward(name, n, theirs, ours_numpy, ours_jax, operands, positive=False):
         of,
         of_numpy if ours_numpy else None,
         of_jax,
-        size=SIZES[n],
+        size=SIZES.get(n, "large"),
         bytes=4.0 * n * (operands + (0.25 if name == "less" else 1)),
     )
 
@@ -96,7 +96,7 @@ def both(name, n):
         x = tensor(t, n, grad=True)
         return with_backward(t, lambda: f(x), [x])
 
-    return Case(f"{name} fwd+bwd {n:,}", of, size=SIZES[n], bytes=20.0 * n)
+    return Case(f"{name} fwd+bwd {n:,}", of, size=SIZES.get(n, "large"), bytes=20.0 * n)
 
 
 def in_place(name, n):
@@ -109,7 +109,7 @@ def in_place(name, n):
     return Case(
         f"{name} {n:,}",
         of,
-        size=SIZES[n],
+        size=SIZES.get(n, "large"),
         tolerance=1e-2,
         bytes=(12.0 if name == "add_" else 8.0) * n,
     )

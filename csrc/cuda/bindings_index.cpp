@@ -21,10 +21,11 @@ void append(const Call& call, StridedWalk<3>& w, int64_t extent, int64_t other, 
   for (int k = 0; k < 3; ++k) w.stride[k][w.ndim - 1] = stride[k];
 }
 
-// What the functions have in common: (first, second, index, dim, bad, ...).
+// What the functions have in common: (first, second, index, dim, wrap, bad, ...).
 struct Arguments {
   Array table, other, index, bad;
   int dim;
+  bool wrap;
 };
 
 Arguments read(Call& call, bool table_first) {
@@ -37,6 +38,7 @@ Arguments read(Call& call, bool table_first) {
   call.need_dtype("index", a.index, DType::kInt64);
   call.need_dtype(table_first ? "values" : "out", a.other, a.table.dtype);
   a.dim = static_cast<int>(call.integer("dim", 0, a.table.ndim > 0 ? a.table.ndim - 1 : 0));
+  a.wrap = call.boolean("wrap");
   a.bad = call.optional("bad");
   if (a.bad.given) {
     call.need_dtype("bad", a.bad, DType::kInt32);
@@ -58,6 +60,7 @@ IndexCall finish(IndexCall c, const Arguments& a) {
   c.step = a.table.strides[a.dim];
   c.count = a.table.shape[a.dim];
   c.bad = a.bad.as<int32_t>();
+  c.wrap = a.wrap;
   return c;
 }
 
@@ -121,19 +124,19 @@ PyObject* put_to(Call& call, bool each) {
 }
 
 PyObject* take(PyObject* const* args, Py_ssize_t count) {
-  Call call("take", args, count, 6);
+  Call call("take", args, count, 7);
   return take_from(call, false);
 }
 PyObject* gather(PyObject* const* args, Py_ssize_t count) {
-  Call call("gather", args, count, 6);
+  Call call("gather", args, count, 7);
   return take_from(call, true);
 }
 PyObject* put_rows(PyObject* const* args, Py_ssize_t count) {
-  Call call("put_rows", args, count, 7);
+  Call call("put_rows", args, count, 8);
   return put_to(call, false);
 }
 PyObject* scatter(PyObject* const* args, Py_ssize_t count) {
-  Call call("scatter", args, count, 7);
+  Call call("scatter", args, count, 8);
   return put_to(call, true);
 }
 
@@ -174,10 +177,10 @@ PyObject* add_sorted_rows(PyObject* const* args, Py_ssize_t count) {
 }  // namespace
 
 PyMethodDef kIndexFunctions[] = {
-    MG_CUDA_FUNCTION(take, "take(out, table, index, dim, bad, stream)"),
-    MG_CUDA_FUNCTION(gather, "gather(out, table, index, dim, bad, stream)"),
-    MG_CUDA_FUNCTION(put_rows, "put_rows(table, values, index, dim, bad, add, stream)"),
-    MG_CUDA_FUNCTION(scatter, "scatter(table, values, index, dim, bad, add, stream)"),
+    MG_CUDA_FUNCTION(take, "take(out, table, index, dim, wrap, bad, stream)"),
+    MG_CUDA_FUNCTION(gather, "gather(out, table, index, dim, wrap, bad, stream)"),
+    MG_CUDA_FUNCTION(put_rows, "put_rows(table, values, index, dim, wrap, bad, add, stream)"),
+    MG_CUDA_FUNCTION(scatter, "scatter(table, values, index, dim, wrap, bad, add, stream)"),
     MG_CUDA_FUNCTION(add_sorted_rows,
                      "add_sorted_rows(table, rows, index, order, skip, bad, stream)"),
     MG_CUDA_TABLE_END,

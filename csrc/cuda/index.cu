@@ -8,15 +8,14 @@ namespace {
 
 struct Moved {
   const int64_t* index;
-  int64_t step, count;
+  int64_t step, count, low;
   int32_t* bad;
 };
 
 // The place of the table that an index names; -1 if it is out of range.
 MG_DEVICE int64_t place_in(const Moved& m, int64_t index_at) {
-  int64_t i = m.index[index_at];
-  if (i < 0) i += m.count;
-  if (i >= 0 && i < m.count) return i * m.step;
+  const int64_t i = m.index[index_at];
+  if (i >= m.low && i < m.count) return (i < 0 ? i + m.count : i) * m.step;
   if (m.bad) atomicExch(m.bad, 1);
   return -1;
 }
@@ -112,7 +111,8 @@ template <class T, class Run>
 Error run_parts(const IndexCall& call, int64_t width, const Run& run) {
   if (call.walk.size == 0) return 0;
   return walk_parts<3>(call.walk, width, [&](const Spans<3>& spans, const int64_t* at) -> Error {
-    const Moved moved = {call.index + at[2], call.step, call.count, call.bad};
+    const Moved moved = {call.index + at[2], call.step, call.count, call.wrap ? -call.count : 0,
+                         call.bad};
     return run(static_cast<T*>(call.other) + at[0], static_cast<T*>(call.table) + at[1], moved,
                spans, blocks_for(spans.units, kBlockThreads));
   });

@@ -1,8 +1,8 @@
 // Elements at numbered places on the GPU. Contract: csrc/kernels/index.h, except that
 //
-//   index        a number out of range leaves *bad = 1 (unless it is nullptr); `take` gives bytes
-//   of
-//                ones there (NaN), `put` and `add` leave it out
+//   index        negative numbers count from the end only with `wrap`; a number out of range leaves
+//                *bad = 1 (unless it is nullptr); `take` gives bytes of ones there (NaN), `put` and
+//                `add` leave it out
 //   order        put: which of several values for one place stays is not told
 //   determinism  add: not, where places repeat (atomic additions); add_sorted: yes
 #pragma once
@@ -21,6 +21,7 @@ struct IndexCall {
   const int64_t* index;
   int64_t step, count;  // of the table along the indexed dimension
   int32_t* bad;
+  bool wrap;
 };
 
 // table (count, width) += the rows of `rows` (n, width) by their numbers; order sorts the numbers,

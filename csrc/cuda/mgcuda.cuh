@@ -84,9 +84,9 @@ MG_DEVICE __nv_bfloat16 from_float<__nv_bfloat16>(float x) {
   return __float2bfloat16_rn(x);
 }
 
-// N elements that one instruction loads or stores, up to 16 bytes.
+// N elements that one instruction loads or stores, up to 16 bytes; more lie at multiples of 16.
 template <class T, int N>
-struct alignas(sizeof(T) * N) Pack {
+struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) Pack {
   T v[N];
 };
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backend import NoDevice, on_gpu
 from ..backend import device as _device
+from ..kernels.cuda_array import look
 from ..kernels.cuda_library import library
 from ..streams import AcceleratorError
 
@@ -149,10 +150,11 @@ def can_device_access_peer(device: Any, peer_device: Any) -> bool:
 
 
 def synchronize(device: Any = None) -> None:
-    """Waits for all work on a device."""
+    """Waits for all work on a device. RuntimeError if it has met an index out of range."""
     module = cupy().cuda
     with module.Device(index_of(device)):
         module.runtime.deviceSynchronize()
+    look()
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:

@@ -35,7 +35,7 @@ _EXCHANGED = (
 # Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
 _FAMILIES = (
     "elementwise", "reduction", "products", "optimizers", "norm", "network", "plain",
-    "convolution", "pool",
+    "convolution", "pool", "index",
 )  # fmt: skip
 # Kernels that read some of their arguments (lengths of sequences) on the CPU.
 _TAKE_NUMPY = ("recurrent", "recurrent_backward")

@@ -35,6 +35,21 @@ def set_calls(ufunc_call: Any, function_call: Any) -> None:
     _calls[:] = [ufunc_call, function_call]
 
 
+# What notes numbers out of range, which kernels cannot raise: of `cuda_launch`.
+_alarms: list[Any] = []
+
+
+def set_alarm(alarm: Any) -> None:
+    """Tells what notes numbers out of range, and is asked when the CPU reads results."""
+    _alarms[:] = [alarm]
+
+
+def look() -> None:
+    """RuntimeError if an operation has met an index out of range."""
+    for alarm in _alarms:
+        alarm.look()
+
+
 def elsewhere(store: Any) -> bool:
     """Whether an array of CuPy's lies on another device than the current one."""
     found = library()
@@ -117,6 +132,7 @@ class CudaArray(NDArrayOperatorsMixin):
     def get(self) -> np.ndarray:
         """A copy for NumPy; waits for the GPU."""
         array = self.store.get()
+        look()
         return array.view(BFLOAT16) if self.dtype is BFLOAT16 else array
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -233,6 +249,11 @@ class CudaArray(NDArrayOperatorsMixin):
 
     def fill(self, value: Any) -> None:
         self[...] = value
+
+    @on_own_device
+    def watch(self, low: int, high: int, but: int | None = None) -> None:
+        """Notes, without waiting, whether a number other than `but` is outside [low, high)."""
+        _alarms[0].watch(self.store, low, high, but)
 
     # -- NumPy's protocols -----------------------------------------------------------------------
 

@@ -110,8 +110,19 @@ def attention_backward(
 
 
 @define
+def philox_mask(seed: int, offset: Any, n: int, keep: float) -> Any:
+    """n booleans, each True with probability `keep`; the offset may stand on the device."""
+    run = kernel("philox_mask")
+    if run is None:
+        raise NotImplementedError("philox_mask: minigrad was built without its CUDA kernels")
+    out = empty((n,), np.dtype(bool))
+    run(out, seed, offset, keep, stream())
+    return out
+
+
+@define
 def philox_dropout(
-    x: Any, seed: int, offset: int, keep: float, scale: float, kept: float, dropped: float
+    x: Any, seed: int, offset: Any, keep: float, scale: float, kept: float, dropped: float
 ) -> Any:
     """x * mask * scale + shift, the mask the CPU's."""
     run = kernel("philox_dropout")

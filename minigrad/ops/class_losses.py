@@ -11,6 +11,7 @@ from ..autograd import variable as _v
 from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..backend import on_gpu
 from ..kernels import cpu
 from ..kernels.fast import fast_cross_entropy
 from ._nn import composed_grads, need_float, need_tensor, reduction_of, torch_name
@@ -196,6 +197,9 @@ def _check_weight(x: Any, weight: Any) -> None:
 
 
 def _check_classes(t: Any, channels: int, ignore: int) -> None:
+    if on_gpu(t):  # looking here would wait for it
+        t.watch(0, channels, ignore)
+        return
     if not t.size or (t.min() >= 0 and t.max() < channels):
         return
     bad = t[((t < 0) | (t >= channels)) & (t != ignore)]

@@ -11,6 +11,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.row_grads import goes_to_leaf, row_grad
 from ..autograd.variable import Node, Variable
+from ..backend import on_gpu
 from ..kernels import cpu, places
 from ._nn import need_tensor, torch_name
 
@@ -102,7 +103,9 @@ def _check_ids(ids: Any, rows: int) -> None:
             f"Long, Int; but got torch.{torch_name(ids)}Tensor instead (while checking arguments "
             "for embedding)"
         )
-    if ids.size and (ids.min() < 0 or ids.max() >= rows):
+    if on_gpu(ids):  # looking here would wait for it
+        ids.watch(0, rows)
+    elif ids.size and (ids.min() < 0 or ids.max() >= rows):
         raise IndexError("index out of range in self")
 
 

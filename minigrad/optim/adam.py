@@ -22,8 +22,8 @@ class Adam(Optimizer):
 
     m and v are exponential averages of g and g^2 with `betas`, m' and v' corrected for their start
     at 0. `weight_decay` is added to g, or shrinks p directly with `decoupled_weight_decay` (AdamW).
-    `amsgrad` divides by the largest v so far. `foreach`, `fused` and `capturable` change nothing:
-    one kernel updates the whole group.
+    `amsgrad` divides by the largest v so far. `foreach` and `fused` change nothing: one kernel
+    updates the whole group. `capturable`: the count of steps stands on the parameter's device.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Adam(Optimizer):
         )
 
     def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
-        state["step"] = new_step()
+        state["step"] = new_step(beside=p if group["capturable"] else None)
         state["exp_avg"] = zeros_like(p)
         state["exp_avg_sq"] = zeros_like(p)
         if group["amsgrad"]:

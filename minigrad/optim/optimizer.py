@@ -16,7 +16,7 @@ from ..autograd import modes
 from ..autograd import variable as _v
 from ..autograd.row_grads import is_sparse
 from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
-from ..backend import device_of, move
+from ..backend import device_of, move, on_gpu
 from ..dispatch import LogicalArray
 from ..tensor import Tensor
 from ._hooks import Hooked, with_hooks
@@ -86,8 +86,13 @@ def zeros_like(p: Any, value: float = 0.0) -> Any:
     return _v.wrap(np.full_like(p._array, value))
 
 
-def new_step(value: float = 0.0) -> Any:
-    """A step counter or the like: float64 if that is the default dtype, else float32."""
+def new_step(value: float = 0.0, beside: Any = None) -> Any:
+    """A step counter or the like: float64 if that is the default dtype, else float32.
+
+    It stands on the CPU, or on the device of the parameter `beside` (for `capturable`).
+    """
+    if beside is not None and on_gpu(beside._array):
+        return _v.wrap(np.full((), value, np.float32, like=beside._array))
     wide = dtypes.get_default_dtype() is dtypes.float64
     return _v.wrap(np.array(value, np.float64 if wide else np.float32))
 

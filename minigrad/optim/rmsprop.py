@@ -60,7 +60,7 @@ class RMSprop(Optimizer):
         }
 
     def _start(self, state: dict[str, Any], p: Any, group: dict[str, Any]) -> None:
-        state["step"] = new_step()
+        state["step"] = new_step(beside=p if group["capturable"] else None)
         state["square_avg"] = zeros_like(p)
         if group["momentum"] > 0:
             state["momentum_buffer"] = zeros_like(p)

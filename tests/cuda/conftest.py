@@ -40,6 +40,8 @@ def at_hand():
         _cuda = None
     if _cuda is not None and _cuda.status()[0] > 0:
         return Module(_cuda, CudaDevice())
+    if os.environ.get("MINIGRAD_CUDA_REAL"):  # asked for: no emulation in its place
+        raise RuntimeError(f"no GPU for minigrad._cuda: {_cuda and _cuda.status()}")
     module = emulated()
     return module and Module(module, EmulatedDevice())
 

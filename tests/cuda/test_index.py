@@ -29,17 +29,17 @@ def test_rows(cuda, shape, dim, many, dtype):
     index = np.random.default_rng(1).integers(-shape[dim], shape[dim], many)
     want = np.take(table, index, axis=dim)
     out, bad = filled(want.shape, dtype), np.zeros(1, np.int32)
-    cuda.run("take", out, table, index, dim, bad)
+    cuda.run("take", out, table, index, dim, True, bad)
     assert_same(out, want)
     turned = np.ascontiguousarray(table.T).T
-    cuda.run("take", out, turned, index, dim, None)
+    cuda.run("take", out, turned, index, dim, True, None)
     assert_same(out, want)
-    cuda.run("take", filled((*want.shape, 2), dtype)[..., 0], table, index, dim, None)
+    cuda.run("take", filled((*want.shape, 2), dtype)[..., 0], table, index, dim, True, None)
     unique = np.random.default_rng(2).permutation(shape[dim])[:3]
     values = draw((*shape[:dim], len(unique), *shape[dim + 1 :]), dtype, 3)
     want = table.copy()
     want[(slice(None),) * dim + (unique,)] = values
-    cuda.run("put_rows", table, values, unique, dim, bad, False)
+    cuda.run("put_rows", table, values, unique, dim, True, bad, False)
     assert_same(table, want)
     assert bad[0] == 0
 
@@ -57,12 +57,12 @@ def test_gather_and_scatter(cuda, dim, dtype):
             dim,
         )
         out = filled(shape, dtype)
-        cuda.run("gather", out, table, index, dim, None)
+        cuda.run("gather", out, table, index, dim, False, None)
         assert_same(out, want)
     order = np.argsort(rng.random(table.shape), axis=dim)  # every place once
     values, want = draw(table.shape, dtype, 2), table.copy()
     np.put_along_axis(want, order, values, dim)
-    cuda.run("scatter", table, values, order, dim, None, False)
+    cuda.run("scatter", table, values, order, dim, True, None, False)
     assert_same(table, want)
 
 
@@ -73,12 +73,12 @@ def test_adding(cuda, dtype):
     want = table.copy()
     np.add.at(want, index, values)
     got = table.copy()
-    cuda.run("put_rows", got, values, index, 0, None, True)
+    cuda.run("put_rows", got, values, index, 0, True, None, True)
     assert_same(got, want)
     index = np.random.default_rng(2).integers(0, 6, (50, 20))
     want = table.copy()
     np.add.at(want, (index, np.arange(20)), values)
-    cuda.run("scatter", table, values, index, 0, None, True)
+    cuda.run("scatter", table, values, index, 0, True, None, True)
     assert_same(table, want)
 
 
@@ -102,14 +102,17 @@ def test_embedding_gradient_in_a_fixed_order(cuda, width, dtype):
 def test_numbers_out_of_range_are_told(cuda, number):
     table, index, bad = draw((7, 4), "f4"), np.array([1, number, 2]), np.zeros(1, np.int32)
     out, before = filled((3, 4), np.float32), table.copy()
-    cuda.run("take", out, table, index, 0, bad)
+    cuda.run("take", out, table, index, 0, True, bad)
     assert bad[0] == 1
     np.testing.assert_array_equal(np.isnan(out).all(1), [False, True, False])
     for name, more in (("put_rows", False), ("put_rows", True)):
         bad[0] = 0
-        cuda.run(name, table, np.zeros((3, 4), np.float32), index, 0, bad, more)
+        cuda.run(name, table, np.zeros((3, 4), np.float32), index, 0, True, bad, more)
         assert bad[0] == 1
         np.testing.assert_array_equal(table[[0, 3, 4, 5, 6]], before[[0, 3, 4, 5, 6]])
+    bad[0] = 0
+    cuda.run("take", out, table, np.array([1, -1, 2]), 0, False, bad)
+    assert bad[0] == 1 and np.isnan(out[1]).all()
     bad[0] = 0
     order = np.argsort(index, kind="stable")
     cuda.run("add_sorted_rows", table, np.zeros((3, 4), np.float32), index, order, -1, bad)
@@ -120,6 +123,6 @@ def test_bad_arguments(cuda):
     device = cuda.device
     x, i = device.array(np.zeros((3, 4), np.float32)), device.array(np.zeros(2, np.int64))
     with pytest.raises(ValueError, match="take: table is .* they must fit"):
-        cuda.take(x, x, i, 0, None, 0)
+        cuda.take(x, x, i, 0, True, None, 0)
     with pytest.raises(TypeError, match="take: index is float32 .* must be int64"):
-        cuda.take(x, x, x, 0, None, 0)
+        cuda.take(x, x, x, 0, True, None, 0)

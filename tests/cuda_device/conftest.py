@@ -1,17 +1,31 @@
-"""The emulated GPU, for the tests of this folder."""
+"""The GPU for the tests of this folder: an imitation, or with MINIGRAD_CUDA_REAL=1 the real one."""
 
 import pytest
 
+from minigrad import cuda
 from minigrad.kernels import cuda_library
 
 from . import emulated_cupy
 
 
 @pytest.fixture(scope="package", autouse=True)
-def emulated_device():
-    """CuPy's imitation stands in its place while these tests run."""
+def device():
+    """CuPy's imitation stands in its place while these tests run, unless the real one is to."""
+    if emulated_cupy.REAL:
+        found = cuda_library.library()
+        if found.reason or found.kernels is None:
+            raise RuntimeError(f"no GPU to test on: {found.reason or found.note}")
+        yield
+        return
     emulated_cupy.install()
     cuda_library.forget()
     yield
     emulated_cupy.remove()
     cuda_library.forget()
+
+
+@pytest.fixture(autouse=True)
+def second_device(device, request):
+    """Leaves out the tests marked `two_devices` where there is only one."""
+    if request.node.get_closest_marker("two_devices") and cuda.device_count() < 2:
+        pytest.skip("there is one device")

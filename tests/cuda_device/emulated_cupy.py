@@ -23,6 +23,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from . import emulated_cuda as cuda
 
+REAL = bool(os.environ.get("MINIGRAD_CUDA_REAL"))  # CuPy itself is tested on, and a GPU
 NAMES = json.loads(pathlib.Path(__file__).with_name("cupy_names.json").read_text())
 
 

@@ -7,7 +7,10 @@ import minigrad as torch
 from minigrad import nn
 from minigrad.kernels import cuda_library
 
+two_devices = pytest.mark.two_devices
 
+
+@two_devices
 def test_devices() -> None:
     assert torch.cuda.is_available() and torch.cuda.device_count() == 2
     assert torch.cuda.current_device() == 0
@@ -24,19 +27,24 @@ def test_devices() -> None:
         assert torch.cuda.current_device() == 1
     with torch.cuda.device_of(torch.zeros(1)):
         assert torch.cuda.current_device() == 0
-    assert torch.cuda.get_device_capability() == (9, 0)
     assert torch.cuda.get_device_name("cuda:1") == torch.cuda.get_device_properties(1).name
-    assert torch.cuda.mem_get_info()[1] == 2**33
-    assert torch.cuda.is_bf16_supported()
+
+
+def test_what_devices_say() -> None:
+    major, _ = torch.cuda.get_device_capability()
+    free, total = torch.cuda.mem_get_info()
+    assert torch.cuda.is_available() and major >= 7 and 0 < free <= total
+    assert torch.cuda.is_bf16_supported(False) is (major >= 8)
     torch.cuda.synchronize()
     with pytest.raises(RuntimeError, match="invalid device ordinal"):
-        torch.cuda.set_device(2)
+        torch.cuda.set_device(torch.cuda.device_count())
     with pytest.raises(ValueError, match="Expected a cuda device"):
         torch.cuda.get_device_name("cpu")
 
 
 def test_the_accelerator_is_cuda() -> None:
-    assert torch.accelerator.is_available() and torch.accelerator.device_count() == 2
+    assert torch.accelerator.is_available()
+    assert torch.accelerator.device_count() == torch.cuda.device_count()
     assert torch.accelerator.current_accelerator() == torch.device("cuda")
     assert torch.accelerator.current_device_index() == 0
     torch.accelerator.synchronize()
@@ -81,8 +89,9 @@ def test_streams_and_events() -> None:
     assert x.tolist() == [2, 2, 2]
     with pytest.raises(ValueError, match="enable_timing"):
         torch.cuda.Event().elapsed_time(end)
-    with torch.cuda.stream(torch.cuda.Stream(device="cuda:1")):
-        assert torch.cuda.current_device() == 1
+    last = torch.cuda.device_count() - 1
+    with torch.cuda.stream(torch.cuda.Stream(device=f"cuda:{last}")):
+        assert torch.cuda.current_device() == last
     assert torch.cuda.current_device() == 0
 
 
@@ -159,9 +168,11 @@ def test_seeds() -> None:
     assert torch.equal(b, torch.randn(5, device="cuda"))
     torch.cuda.manual_seed_all(4)
     assert torch.equal(a, torch.randn(5, device="cuda"))
-    assert torch.equal(a.cpu(), torch.randn(5, device="cuda:1").cpu())
+    count = torch.cuda.device_count()
+    if count > 1:
+        assert torch.equal(a.cpu(), torch.randn(5, device="cuda:1").cpu())
     assert torch.cuda.initial_seed() == 4
-    assert len(torch.cuda.get_rng_state_all()) == len(torch.cuda.default_generators) == 2
+    assert len(torch.cuda.get_rng_state_all()) == len(torch.cuda.default_generators) == count
 
 
 def test_classes_of_tensors() -> None:
@@ -191,7 +202,8 @@ def test_why_there_is_no_device(monkeypatch) -> None:
     import cupy
 
     text = torch.config.described()
-    assert "CUDA devices: 2" in text and "CuPy 14" in text
+    assert f"CUDA devices: {torch.cuda.device_count()}" in text
+    assert f"CuPy {cupy.__version__.split('.')[0]}" in text
     monkeypatch.setattr(cupy.cuda, "is_available", lambda: False)
     cuda_library.forget()
     try:
@@ -209,3 +221,69 @@ def test_why_there_is_no_device(monkeypatch) -> None:
         monkeypatch.undo()
         cuda_library.forget()
     assert torch.cuda.is_available()
+
+
+def test_dropout_in_a_graph_draws_anew_at_each_launch() -> None:
+    x = torch.ones(4, 25, device="cuda")
+    g = torch.cuda.CUDAGraph()
+    torch.cuda.manual_seed(5)
+    with torch.cuda.graph(g):
+        first = nn.functional.dropout(x, 0.5)
+        second = nn.functional.dropout2d(x.reshape(2, 50, 1, 1), 0.5)
+    torch.manual_seed(5)
+    seen = []
+    for _ in range(3):
+        g.replay()
+        assert torch.equal(first.cpu(), nn.functional.dropout(x.cpu(), 0.5))
+        want = nn.functional.dropout2d(x.cpu().reshape(2, 50, 1, 1), 0.5)
+        assert torch.equal(second.cpu(), want)
+        seen.append(first.tolist())
+        between = nn.functional.dropout(x, 0.5)  # takes the range after the graph's
+        assert torch.equal(between.cpu(), nn.functional.dropout(x.cpu(), 0.5))
+    assert seen[0] != seen[1] != seen[2]
+    torch.cuda.manual_seed(6)
+    with pytest.raises(RuntimeError, match="another seed"):
+        g.replay()
+    with pytest.raises(RuntimeError, match="capturing"), torch.cuda.graph(torch.cuda.CUDAGraph()):
+        torch.rand(3, device="cuda")
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop"])
+def test_capturable_steps_count_in_a_graph(name: str) -> None:
+    def made() -> tuple:
+        w = nn.Parameter(torch.tensor([1.0, -2.0, 3.0], device="cuda"))
+        w.grad = torch.tensor([0.5, 0.25, -1.0], device="cuda")
+        return w, getattr(torch.optim, name)([w], lr=0.1, capturable=True)
+
+    (w, optimizer), (other, plain) = made(), made()
+    for o in (optimizer, plain):
+        o.step()
+    assert optimizer.state[w]["step"].is_cuda
+    before = [w.clone(), *(v.clone() for v in optimizer.state[w].values())]
+    g = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(g):
+        optimizer.step()
+    with torch.no_grad():  # the emulation has computed while it captured
+        for value, kept in zip([w, *optimizer.state[w].values()], before, strict=True):
+            value.copy_(kept)
+    for count in range(3):
+        g.replay()
+        plain.step()
+        assert torch.equal(w.detach().cpu(), other.detach().cpu())
+        assert optimizer.state[w]["step"].item() == count + 2
+
+
+def test_numbers_out_of_range_are_told_when_results_are_read() -> None:
+    table = torch.ones(5, 3, device="cuda")
+    for wrong in (
+        lambda: nn.functional.embedding(torch.tensor([1, 5], device="cuda"), table),
+        lambda: nn.functional.embedding(torch.tensor([-1], device="cuda"), table),
+        lambda: nn.functional.cross_entropy(table, torch.arange(5, device="cuda")),
+        lambda: nn.functional.nll_loss(table, torch.full((5,), -1, device="cuda"), reduction="sum"),
+    ):
+        result = wrong()
+        with pytest.raises(RuntimeError, match="CUDA error: an index was out of range"):
+            result.cpu()
+        assert table.sum().item() == 15
+    ignored = torch.full((5,), -100, device="cuda")
+    assert nn.functional.cross_entropy(table, ignored, reduction="sum").item() == 0
