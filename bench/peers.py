@@ -48,7 +48,8 @@ def environment(peer: str, threads: int, isa: str | None) -> dict[str, str]:
             made["ATEN_CPU_CAPABILITY"] = TORCH_ISA[isa]
             made["OPENBLAS_CORETYPE"] = BLAS_ISA[isa]
             made["ONEDNN_MAX_CPU_ISA"] = "AVX2" if isa == "avx2" else "SSE41"
-            made["MKL_ENABLE_INSTRUCTIONS"] = "AVX2" if isa == "avx2" else "SSE4_2"
+            # MKL_ENABLE_INSTRUCTIONS is no limit on processors that are not Intel's.
+            made["MKL_CBWR"] = "AVX2" if isa == "avx2" else "SSE4_2"
     return made
 
 
