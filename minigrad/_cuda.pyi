@@ -306,3 +306,70 @@ def pair_loss_backward(
     stream: int,
     /,
 ) -> None: ...
+
+# gemm: out (..., m, n) = alpha a (..., m, k) b (..., k, n) + beta out + bias (n,), cut at 0 if
+# `relu`; any strides but out's rows are contiguous; work: None or bytes, as gemm_workspace says
+def gemm(
+    out: Any,
+    a: Any,
+    b: Any,
+    alpha: float,
+    beta: float,
+    bias: Any,
+    relu: bool,
+    tf32: bool,
+    work: Any,
+    stream: int,
+    /,
+) -> None: ...
+def gemm_workspace(out: Any, a: Any, b: Any, /) -> int: ...
+
+# conv: contiguous (N, C, H, W) or (N, C, D, H, W); then stride, padding and dilation, each twice
+# (three times), groups, tf32, work (None or bytes, as parts_workspace says), stream
+def conv2d(out: Any, x: Any, w: Any, bias: Any, /, *numbers: Any) -> None: ...
+def conv2d_input(out: Any, grad: Any, w: Any, bias: Any, /, *numbers: Any) -> None: ...
+def conv2d_weight(out: Any, x: Any, grad: Any, /, *numbers: Any) -> None: ...
+def conv3d(out: Any, x: Any, w: Any, bias: Any, /, *numbers: Any) -> None: ...
+def conv3d_input(out: Any, grad: Any, w: Any, bias: Any, /, *numbers: Any) -> None: ...
+def conv3d_weight(out: Any, x: Any, grad: Any, /, *numbers: Any) -> None: ...
+def parts_workspace(results: int, depth: int, itemsize: int, /) -> int: ...
+
+# attention: (..., rows, width) with contiguous rows; stats float32 (2, matrices, queries)
+def attention(
+    out: Any,
+    stats: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    causal: bool,
+    scale: float,
+    stream: int,
+    /,
+) -> None: ...
+def attention_backward(  # the gradients that are None are not computed; work: 4 bytes a query
+    dq: Any,
+    dk: Any,
+    dv: Any,
+    grad: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    out: Any,
+    stats: Any,
+    causal: bool,
+    scale: float,
+    work: Any,
+    stream: int,
+    /,
+) -> None: ...
+
+architectures: str  # what nvcc compiled for; not of the emulation
+
+# of the emulation alone: what it passes for, the order of threads, barriers that do nothing
+def set_device(capability: int, multiprocessors: int, /) -> None: ...
+def set_order(order: str, /) -> None: ...
+def record_barriers(on: bool, /) -> None: ...
+def recorded_barriers() -> list[tuple[str, int]]: ...
+def remove_barrier(file: str, line: int, /) -> None: ...

@@ -13,9 +13,9 @@ from . import cpu
 from .autograd import set_detect_anomaly
 from .backend import as_device
 from .config import config
+from .kernels.precision import precision as settings
 
 _deterministic = {"mode": False, "warn_only": False}
-_precision = "highest"
 _interop: int | None = None
 _warn_always = False
 
@@ -66,8 +66,10 @@ def get_deterministic_debug_mode() -> int:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """ "highest", "high" or "medium": kept; float32 products are always computed in float32."""
-    global _precision
+    """ "highest", or "high" or "medium": products on a GPU may be rounded to TF32 on their way in.
+
+    On the CPU float32 products are always computed in float32.
+    """
     if precision not in ("highest", "high", "medium"):
         warnings.warn(
             f"{precision} is not one of 'highest', 'high', or 'medium'; the current "
@@ -75,12 +77,12 @@ def set_float32_matmul_precision(precision: str) -> None:
             stacklevel=2,
         )
         return
-    _precision = precision
+    settings.set_matmul(precision)
 
 
 def get_float32_matmul_precision() -> str:
     """What `set_float32_matmul_precision` was given; "highest" at first."""
-    return _precision
+    return settings.float32_matmul
 
 
 def set_num_interop_threads(count: int) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 @contextlib.contextmanager
 def set_inside(module: str, **values: Any) -> Iterator[None]:
     """Sets attributes of a module inside the block."""
-    names = sys.modules[module].__dict__
-    before = {name: names[name] for name in values}
-    names.update(values)
+    held = sys.modules[module]
+    before = {name: getattr(held, name) for name in values}
+    for name, value in values.items():
+        setattr(held, name, value)
     try:
         yield
     finally:
-        names.update(before)
+        for name, value in before.items():
+            setattr(held, name, value)

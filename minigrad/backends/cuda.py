@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from ..kernels.cuda_launch import precision
+from ..kernels.precision import checked, precision
 
 _sdp = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduced": False}
 _libraries = {"linalg": "default", "blas": "default"}
@@ -23,9 +23,17 @@ class _Matmul:
 
     @allow_tf32.setter
     def allow_tf32(self, value: bool) -> None:
-        precision.matmul_tf32 = bool(value)
+        precision.set_matmul("high" if value else "highest")
 
-    fp32_precision = "none"
+    @property
+    def fp32_precision(self) -> str:
+        """The same as "tf32", "ieee" or "none"."""
+        return precision.matmul
+
+    @fp32_precision.setter
+    def fp32_precision(self, value: str) -> None:
+        precision.matmul = checked(value)
+
     allow_fp16_reduced_precision_reduction: Any = True
     allow_bf16_reduced_precision_reduction: Any = True
     allow_fp16_accumulation = False

@@ -226,14 +226,18 @@ def _needing(name: str) -> Any:
 
 def get_arch_list() -> list[str]:
     """The architectures that this build has kernels for."""
-    kernels = library().kernels
-    return list(getattr(kernels, "architectures", ())) if kernels is not None else []
+    found: list[str] = []
+    for built in getattr(library().kernels, "architectures", "").split():
+        number, _, kind = built.partition("-")  # "90" is machine code and PTX
+        found += [f"sm_{number}"] if kind != "virtual" else []
+        found += [f"compute_{number}"] if kind != "real" else []
+    return found
 
 
 def get_gencode_flags() -> str:
     """What nvcc was called with."""
     return " ".join(
-        f"-gencode compute={a.replace('sm', 'compute')},code={a}" for a in get_arch_list()
+        f"-gencode compute=compute_{a.partition('_')[2]},code={a}" for a in get_arch_list()
     )
 
 

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from .cuda_compiled import define_as, table
-from .cuda_launch import is_float, kernel, precision, stream, work
+from .cuda_launch import is_float, kernel, stream, work
+from .precision import precision
 
 
 def _enter() -> None:

@@ -13,16 +13,6 @@ U8 = np.dtype(np.uint8)
 FLOATS = "fV"
 
 
-class Precision:
-    """Whether products and convolutions of float32 may be rounded to TF32 on their way in."""
-
-    matmul_tf32 = False
-    conv_tf32 = False
-
-
-precision = Precision()
-
-
 def kernel(name: str) -> Any:
     """The compiled kernel of that name; None where there is none."""
     return getattr(library().kernels, name, None)

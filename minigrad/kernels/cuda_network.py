@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import cuda
 from .cuda_array import empty
 from .cuda_compiled import define, define_as
 from .cuda_launch import is_float, kernel, stream, work
@@ -76,16 +77,20 @@ def cross_entropy_backward(
     return out
 
 
+# The kernels take 16-bit operands as they are: what the CPU widens first stays.
+cuda.forms.nn._wide = lambda x: x
+
+
 @define
 def attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float) -> Any:
     """(softmax(q k^T scale + mask) v, statistics for backward); None for what is not taken."""
     run = kernel("attention")
-    if run is None or not (q.dtype == k.dtype == v.dtype == _F32):
+    if run is None or not (q.dtype == k.dtype == v.dtype) or not is_float(q) or q.itemsize > 4:
         return None
     if not (q.size and k.size and v.size) or not (q.shape[:-2] == k.shape[:-2] == v.shape[:-2]):
         return None
     out = empty((*q.shape[:-1], v.shape[-1]), q.dtype)
-    stats = empty((2, math.prod(q.shape[:-2]), q.shape[-2]), q.dtype)
+    stats = empty((2, math.prod(q.shape[:-2]), q.shape[-2]), _F32)
     try:
         run(out, stats, q, k, v, mask, causal, float(scale), stream())
     except ValueError:  # more dimensions or wider rows than the kernel has room for

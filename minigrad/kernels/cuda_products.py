@@ -8,7 +8,8 @@ import numpy as np
 
 from .cuda_array import CudaArray, empty
 from .cuda_compiled import define
-from .cuda_launch import is_float, kernel, precision, stream, work
+from .cuda_launch import is_float, kernel, stream, work
+from .precision import precision
 
 
 @define

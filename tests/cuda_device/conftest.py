@@ -2,7 +2,7 @@
 
 import pytest
 
-from minigrad import cuda
+from minigrad import backends, cuda
 from minigrad.kernels import cuda_library
 
 from . import emulated_cupy
@@ -11,17 +11,19 @@ from . import emulated_cupy
 @pytest.fixture(scope="package", autouse=True)
 def device():
     """CuPy's imitation stands in its place while these tests run, unless the real one is to."""
+    allowed, backends.cudnn.allow_tf32 = backends.cudnn.allow_tf32, False  # as exact as the CPU
     if emulated_cupy.REAL:
         found = cuda_library.library()
         if found.reason or found.kernels is None:
             raise RuntimeError(f"no GPU to test on: {found.reason or found.note}")
         yield
-        return
-    emulated_cupy.install()
-    cuda_library.forget()
-    yield
-    emulated_cupy.remove()
-    cuda_library.forget()
+    else:
+        emulated_cupy.install()
+        cuda_library.forget()
+        yield
+        emulated_cupy.remove()
+        cuda_library.forget()
+    backends.cudnn.allow_tf32 = allowed
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 
 import minigrad as torch
 from minigrad import nn
+from minigrad.kernels import cuda_library
 from minigrad.kernels.cuda_array import CudaArray
 
 two_devices = pytest.mark.two_devices
@@ -320,3 +321,52 @@ def test_dropout_draws_from_the_devices_generator() -> None:
         there = drop(x)
         torch.manual_seed(5)
         assert torch.equal(there.cpu(), drop(x.cpu()))
+
+
+def test_float32_is_rounded_to_tf32_only_where_it_is_allowed() -> None:
+    x = torch.full((64, 64), 1 + 2**-12, device="cuda")  # TF32 has 10 bits of mantissa
+    images = torch.full((2, 32, 8, 8), 1 + 2**-12, device="cuda")
+    weight = torch.ones(32, 32, 3, 3, device="cuda")
+    exact, there = 64 * (1 + 2**-12), torch.backends.cuda.matmul
+    assert not there.allow_tf32 and (x @ torch.ones_like(x))[0, 0].item() == exact
+    takes = torch.cuda.get_device_capability() >= (8, 0) and cuda_library.library().kernels
+    try:
+        for allow in (
+            lambda: setattr(there, "allow_tf32", True),
+            lambda: torch.set_float32_matmul_precision("high"),
+            lambda: setattr(there, "fp32_precision", "tf32"),
+        ):
+            allow()
+            assert there.allow_tf32 and there.fp32_precision == "tf32"
+            assert (x @ torch.ones_like(x))[0, 0].item() == (64 if takes else exact)
+            torch.set_float32_matmul_precision("highest")
+            assert not there.allow_tf32 and there.fp32_precision == "ieee"
+            assert (x @ torch.ones_like(x))[0, 0].item() == exact
+    finally:
+        there.fp32_precision = "none"
+
+    def middle() -> float:
+        return nn.functional.conv2d(images, weight, padding=1)[0, 0, 4, 4].item()
+
+    full = 288 * (1 + 2**-12)
+    assert not torch.backends.cudnn.allow_tf32 and middle() == full
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+        assert middle() == (288 if takes else full)
+    assert middle() == full
+    with pytest.raises(RuntimeError, match="Unknown precision"):
+        there.fp32_precision = "half"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_in_16_bits(dtype, causal) -> None:
+    found = []
+    for where in ("cpu", "cuda"):
+        q, k, v = (values(s, 2, 3, 20, 16).to(dtype).to(where).requires_grad_() for s in range(3))
+        out = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        out.backward(values(5, 2, 3, 20, 16).to(dtype).to(where))
+        assert out.dtype is dtype and out.device.type == where
+        found.append([t.float().cpu() for t in (out.detach(), q.grad, k.grad, v.grad)])
+    for here, there in zip(*found, strict=True):
+        assert torch.allclose(here, there, atol=0.05 if dtype is torch.bfloat16 else 0.01)
