@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import ops
-from ...creation import arange, as_tensor, full, linspace, tensor, zeros
+from ...creation import arange, as_tensor, linspace, tensor
 from ...dtypes import float32, float64, int64, uint8
-from ..transforms import _tensor
-from ..transforms.functional import InterpolationMode, _mode
+from ..transforms import _levels, _tensor
+from ..transforms._images import InterpolationMode, mode_name
 
 # -- which images ----------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ def _sample(x: Any, grid: Any, interpolation: Any, fill: Any) -> Any:
     A colour is blended in by the share of each point that lies inside, and with one, as in
     torchvision, the image counts by this share twice at its rim; without one, once.
     """
-    mode = _mode(interpolation)
+    mode = mode_name(interpolation)
     if mode not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation {mode!r} was given; needed: nearest or bilinear")
     values = list(fill) if isinstance(fill, (list, tuple)) else [fill or 0]
@@ -237,14 +237,7 @@ def adjust_sharpness(x: Any, factor: Any) -> Any:
     channels, h, w = x.shape[1:]
     if h <= 2 or w <= 2:
         return x
-    kernel = full((3, 3), 1.0 / 13.0)
-    kernel[1, 1] = 5.0 / 13.0
-    floats = x if x.dtype.is_floating_point else x.to(float32)
-    taps = kernel.to(floats.dtype).expand((channels, 1, 3, 3))
-    smooth = ops.conv2d(floats, taps, groups=channels)
-    blurred = floats.clone()
-    blurred[:, :, 1:-1, 1:-1] = smooth if x.dtype.is_floating_point else smooth.round()
-    return _tensor.blend(x, blurred, _column(factor, len(x)))
+    return _tensor.blend(x, _levels.smoothed(x), _column(factor, len(x)))
 
 
 def invert(x: Any) -> Any:
@@ -269,31 +262,12 @@ def posterize(x: Any, bits: Any) -> Any:
 
 def autocontrast(x: Any) -> Any:
     """Each channel of each image stretched from black to white; a flat one stays."""
-    bound = _tensor.largest(x.dtype)
-    floats = x if x.dtype.is_floating_point else x.to(float32)
-    low, high = floats.amin((-2, -1), keepdim=True), floats.amax((-2, -1), keepdim=True)
-    flat = low == high
-    scale = bound / ops.where(flat, bound, high - low)
-    made = (floats - ops.where(flat, 0.0, low)) * ops.where(flat, 1.0, scale)
-    return made.clamp(0, bound).to(x.dtype)
+    return _levels.stretched(x)
 
 
 def equalize(x: Any) -> Any:
     """The histogram of each channel of each image made flat; floats go through 256 levels."""
-    if x.dtype != uint8:
-        levels = (x * (256.0 - 1e-3)).clamp(0, 255).to(uint8)
-        return (equalize(levels).to(float32) / 255.0).to(x.dtype)
-    n, channels, h, w = x.shape
-    planes = n * channels
-    if planes * h * w == 0:
-        return x
-    level = x.reshape(planes, h * w).to(int64) + 256 * arange(planes)[:, None]
-    counts = ops.bincount(level.reshape(-1), minlength=256 * planes).reshape(planes, 256)
-    # The pixels of the highest level that occurs do not count.
-    highest = x.reshape(planes, h * w).amax(1, keepdim=True).to(int64)
-    step = (h * w - counts.gather(1, highest)) // 255
-    sums = ops.cat([zeros((planes, 1), dtype=int64), counts.cumsum(1)[:, :-1]], 1)
-    safe = step.clamp(min=1)
-    table = ((sums + safe // 2) // safe).clamp(0, 255)
-    table = ops.where(step == 0, arange(256), table).to(uint8)
-    return table.reshape(-1)[level].reshape(x.shape)
+    if x.dtype == uint8:
+        return _levels.flattened(x)
+    levels = (x * (256.0 - 1e-3)).clamp(0, 255).to(uint8)
+    return (_levels.flattened(levels).to(float32) / 255.0).to(x.dtype)

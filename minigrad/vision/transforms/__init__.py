@@ -14,6 +14,11 @@ from ._deterministic import Resize as Resize
 from ._deterministic import TenCrop as TenCrop
 from ._deterministic import ToPILImage as ToPILImage
 from ._deterministic import ToTensor as ToTensor
+from ._policies import AugMix as AugMix
+from ._policies import AutoAugment as AutoAugment
+from ._policies import AutoAugmentPolicy as AutoAugmentPolicy
+from ._policies import RandAugment as RandAugment
+from ._policies import TrivialAugmentWide as TrivialAugmentWide
 from ._random import RandomAffine as RandomAffine
 from ._random import RandomApply as RandomApply
 from ._random import RandomChoice as RandomChoice
@@ -27,5 +32,12 @@ from ._random import RandomRotation as RandomRotation
 from ._random import RandomVerticalFlip as RandomVerticalFlip
 from ._random_looks import ColorJitter as ColorJitter
 from ._random_looks import GaussianBlur as GaussianBlur
+from ._random_looks import RandomAdjustSharpness as RandomAdjustSharpness
+from ._random_looks import RandomAutocontrast as RandomAutocontrast
+from ._random_looks import RandomEqualize as RandomEqualize
 from ._random_looks import RandomErasing as RandomErasing
+from ._random_looks import RandomPosterize as RandomPosterize
+from ._random_looks import RandomSolarize as RandomSolarize
+from ._random_warps import ElasticTransform as ElasticTransform
+from ._random_warps import RandomPerspective as RandomPerspective
 from .functional import InterpolationMode as InterpolationMode

@@ -105,7 +105,7 @@ class Resize(Module):
         if isinstance(size, (list, tuple)) and len(size) not in (1, 2):
             raise ValueError("If size is a sequence, it should have 1 or 2 values")
         if isinstance(interpolation, int):
-            interpolation = InterpolationMode(F._mode(interpolation))
+            interpolation = InterpolationMode(F.mode_name(interpolation))
         self.size, self.max_size = size, max_size
         self.interpolation, self.antialias = interpolation, antialias
 

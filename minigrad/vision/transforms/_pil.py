@@ -90,6 +90,12 @@ def affine(image: Any, matrix: list[float], resample: int, fill: Any) -> Any:
     return image.transform(image.size, method, matrix, resample, **fill_of(image, fill))
 
 
+def perspective(image: Any, coefficients: list[float], resample: int, fill: Any) -> Any:
+    """The image read at the points that eight coefficients give for each output pixel."""
+    method = pil_image().Transform.PERSPECTIVE
+    return image.transform(image.size, method, coefficients, resample, **fill_of(image, fill))
+
+
 def rotate(image: Any, angle: float, resample: int, expand: bool, center: Any, fill: Any) -> Any:
     """Rotated counter-clockwise by degrees."""
     return image.rotate(angle, resample, expand, center, **fill_of(image, fill))

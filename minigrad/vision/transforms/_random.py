@@ -17,7 +17,7 @@ from ._draws import below, uniform
 from .functional import InterpolationMode
 
 
-class _Chance(Module):
+class Chance(Module):
     """A transform that is made with probability `p`."""
 
     def __init__(self, p: float = 0.5):
@@ -34,28 +34,28 @@ class _Chance(Module):
         return f"{type(self).__name__}(p={self.p})"
 
 
-class RandomHorizontalFlip(_Chance):
+class RandomHorizontalFlip(Chance):
     """`functional.hflip` with probability `p`."""
 
     def apply_to(self, img: Any) -> Any:
         return F.hflip(img)
 
 
-class RandomVerticalFlip(_Chance):
+class RandomVerticalFlip(Chance):
     """`functional.vflip` with probability `p`."""
 
     def apply_to(self, img: Any) -> Any:
         return F.vflip(img)
 
 
-class RandomInvert(_Chance):
+class RandomInvert(Chance):
     """`functional.invert` with probability `p`."""
 
     def apply_to(self, img: Any) -> Any:
         return F.invert(img)
 
 
-class RandomGrayscale(_Chance):
+class RandomGrayscale(Chance):
     """`functional.rgb_to_grayscale` of as many channels, with probability `p`."""
 
     def __init__(self, p: float = 0.1):
@@ -127,7 +127,7 @@ class RandomResizedCrop(Module):
             if not isinstance(value, (list, tuple)):
                 raise TypeError(f"{name} should be a sequence")
         if isinstance(interpolation, int):
-            interpolation = InterpolationMode(F._mode(interpolation))
+            interpolation = InterpolationMode(F.mode_name(interpolation))
         self.scale, self.ratio = scale, ratio
         self.interpolation, self.antialias = interpolation, antialias
 
@@ -193,7 +193,7 @@ class RandomRotation(Module):
     ):
         super().__init__()
         if isinstance(interpolation, int):
-            interpolation = InterpolationMode(F._mode(interpolation))
+            interpolation = InterpolationMode(F.mode_name(interpolation))
         self.degrees = _angles(degrees, "degrees", (2,))
         if center is not None:
             _angles(center, "center", (2,))
@@ -207,7 +207,7 @@ class RandomRotation(Module):
 
     def forward(self, img: Any) -> Any:
         angle = self.get_params(self.degrees)
-        fill = _fill_for(img, self.fill)
+        fill = fill_for(img, self.fill)
         return F.rotate(img, angle, self.interpolation, self.expand, self.center, fill)
 
     def __repr__(self) -> str:
@@ -219,9 +219,9 @@ class RandomRotation(Module):
         )
 
 
-def _fill_for(img: Any, fill: Any) -> Any:
-    """One number as one for each channel of a tensor."""
-    if not hasattr(img, "dtype"):
+def fill_for(img: Any, fill: Any) -> Any:
+    """One number as one for each channel of a tensor; None stays."""
+    if fill is None or not hasattr(img, "dtype"):
         return fill
     if isinstance(fill, (int, float)):
         return [float(fill)] * F.get_image_num_channels(img)
@@ -243,7 +243,7 @@ class RandomAffine(Module):
     ):
         super().__init__()
         if isinstance(interpolation, int):
-            interpolation = InterpolationMode(F._mode(interpolation))
+            interpolation = InterpolationMode(F.mode_name(interpolation))
         self.degrees = _angles(degrees, "degrees", (2,))
         if translate is not None:
             _angles(translate, "translate", (2,))
@@ -282,7 +282,7 @@ class RandomAffine(Module):
         return angle, shift, scale, (x, y)
 
     def forward(self, img: Any) -> Any:
-        fill = _fill_for(img, self.fill)
+        fill = fill_for(img, self.fill)
         _, height, width = F.get_dimensions(img)
         drawn = self.get_params(
             self.degrees, self.translate, self.scale, self.shear, (width, height)

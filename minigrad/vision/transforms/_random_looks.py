@@ -13,6 +13,7 @@ from ...random import rand, randperm
 from . import functional as F
 from ._deterministic import pair
 from ._draws import below, uniform
+from ._random import Chance
 
 
 class ColorJitter(Module):
@@ -136,6 +137,70 @@ class RandomErasing(Module):
             f"{type(self).__name__}(p={self.p}, scale={self.scale}, ratio={self.ratio}, "
             f"value={self.value}, inplace={self.inplace})"
         )
+
+
+class _Level(Chance):
+    """One of `functional`'s maps of values with probability `p`; `number`: its argument's name."""
+
+    number = ""
+
+    def __init__(self, value: Any, p: float = 0.5):
+        super().__init__(p)
+        setattr(self, self.number, value)
+
+    def __repr__(self) -> str:
+        value = getattr(self, self.number)
+        return f"{type(self).__name__}({self.number}={value},p={self.p})"
+
+
+class RandomPosterize(_Level):
+    """`functional.posterize` with probability `p`."""
+
+    number = "bits"
+
+    def __init__(self, bits: int, p: float = 0.5):
+        super().__init__(bits, p)
+
+    def apply_to(self, img: Any) -> Any:
+        return F.posterize(img, self.bits)
+
+
+class RandomSolarize(_Level):
+    """`functional.solarize` with probability `p`."""
+
+    number = "threshold"
+
+    def __init__(self, threshold: float, p: float = 0.5):
+        super().__init__(threshold, p)
+
+    def apply_to(self, img: Any) -> Any:
+        return F.solarize(img, self.threshold)
+
+
+class RandomAdjustSharpness(_Level):
+    """`functional.adjust_sharpness` with probability `p`."""
+
+    number = "sharpness_factor"
+
+    def __init__(self, sharpness_factor: float, p: float = 0.5):
+        super().__init__(sharpness_factor, p)
+
+    def apply_to(self, img: Any) -> Any:
+        return F.adjust_sharpness(img, self.sharpness_factor)
+
+
+class RandomAutocontrast(Chance):
+    """`functional.autocontrast` with probability `p`."""
+
+    def apply_to(self, img: Any) -> Any:
+        return F.autocontrast(img)
+
+
+class RandomEqualize(Chance):
+    """`functional.equalize` with probability `p`."""
+
+    def apply_to(self, img: Any) -> Any:
+        return F.equalize(img)
 
 
 class GaussianBlur(Module):

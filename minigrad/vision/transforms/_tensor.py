@@ -107,12 +107,21 @@ def warp(x: Any, matrix: list[float], size: tuple[int, int], mode: str, fill: An
     xs = linspace(-out_w * 0.5 + 0.5, out_w * 0.5 - 0.5, out_w)
     ys = linspace(-out_h * 0.5 + 0.5, out_h * 0.5 - 0.5, out_h)
     columns, rows = ops.broadcast_tensors(xs[None, :], ys[:, None])
-    points = ops.stack([columns, rows, columns * 0 + 1], -1).reshape(-1, 3) @ theta.mT
-    points = points / tensor([0.5 * width, 0.5 * height])
-    grid = points.reshape(1, out_h, out_w, 2)
+    # Divided first: where a point falls between two pixels is decided by the last bits.
+    theta = theta.mT / tensor([0.5 * width, 0.5 * height])
+    points = ops.stack([columns, rows, columns * 0 + 1], -1).reshape(-1, 3) @ theta
+    return sample(x, points.reshape(1, out_h, out_w, 2), mode, fill)
+
+
+def sample(x: Any, grid: Any, mode: str, fill: Any) -> Any:
+    """Read at the points of a grid (1, H', W', 2), between -1 and 1; `fill` lies outside."""
+    is_image(x)
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"Interpolation mode '{mode}' is unsupported with Tensor input")
+    height, width = x.shape[-2:]
 
     def function(batch: Any) -> Any:
-        where = grid.expand((batch.shape[0], out_h, out_w, 2)).to(batch.dtype)
+        where = grid.expand((batch.shape[0], *grid.shape[1:])).to(batch.dtype)
         colour = fill
         if colour is None:
             return ops.grid_sample(batch, where, mode, "zeros", align_corners=False)
@@ -129,9 +138,10 @@ def warp(x: Any, matrix: list[float], size: tuple[int, int], mode: str, fill: An
     return _in_float(x, function)
 
 
-def blend(x: Any, other: Any, factor: float) -> Any:
+def blend(x: Any, other: Any, factor: Any) -> Any:
     """factor * x + (1 - factor) * other, within black and white."""
     bound = largest(x.dtype)
+    factor = float(factor) if isinstance(factor, int) else factor  # 3 * bytes would be bytes
     return (factor * x + (1.0 - factor) * other).clamp(0, bound).to(x.dtype)
 
 

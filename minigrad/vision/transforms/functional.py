@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -16,52 +15,22 @@ from ._conversion import convert_image_dtype as convert_image_dtype
 from ._conversion import pil_to_tensor as pil_to_tensor
 from ._conversion import to_pil_image as to_pil_image
 from ._conversion import to_tensor as to_tensor
-
-
-class InterpolationMode(enum.Enum):
-    """How pixels between pixels are made."""
-
-    NEAREST = "nearest"
-    NEAREST_EXACT = "nearest-exact"
-    BILINEAR = "bilinear"
-    BICUBIC = "bicubic"
-    BOX = "box"
-    HAMMING = "hamming"
-    LANCZOS = "lanczos"
-
-
-# Pillow's numbers.
-_PILLOW = {
-    "nearest": 0, "nearest-exact": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4,
-    "hamming": 5,
-}  # fmt: skip
-_BY_NUMBER = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-
-
-def _mode(interpolation: Any) -> str:
-    """The name of a mode that was given as such or as Pillow's number."""
-    if isinstance(interpolation, int):
-        interpolation = InterpolationMode(_BY_NUMBER[int(interpolation)])
-    if not isinstance(interpolation, InterpolationMode):
-        raise TypeError(
-            "Argument interpolation should be a InterpolationMode or a corresponding Pillow "
-            "integer constant"
-        )
-    return interpolation.value
-
-
-def _need_image(image: Any) -> bool:
-    """True for a PIL image, False for a tensor. TypeError for anything else."""
-    if isinstance(image, Variable):
-        return False
-    if is_pil(image):
-        return True
-    raise TypeError(f"Unexpected type {type(image)}")
+from ._images import PILLOW, need_image
+from ._images import InterpolationMode as InterpolationMode
+from ._images import mode_name as mode_name
+from ._levels import adjust_sharpness as adjust_sharpness
+from ._levels import autocontrast as autocontrast
+from ._levels import equalize as equalize
+from ._levels import invert as invert
+from ._levels import posterize as posterize
+from ._levels import solarize as solarize
+from ._warps import elastic_transform as elastic_transform
+from ._warps import perspective as perspective
 
 
 def get_dimensions(img: Any) -> list[int]:
     """[channels, height, width]."""
-    if _need_image(img):
+    if need_image(img):
         return [_pil.bands(img), img.size[1], img.size[0]]
     _tensor.is_image(img)
     return [1 if img.dim() == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
@@ -120,7 +89,7 @@ def normalize(tensor: Any, mean: Sequence, std: Sequence, inplace: bool = False)
 
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
     """Luma in one channel, or the same three times."""
-    if _need_image(img):
+    if need_image(img):
         return _pil.to_grayscale(img, num_output_channels)
     return _tensor.rgb_to_grayscale(img, num_output_channels)
 
@@ -140,7 +109,7 @@ def _need_factor(name: str, factor: float) -> None:
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     """Factor 0 gives black, 1 the image, 2 twice the brightness."""
     _need_factor("brightness_factor", brightness_factor)
-    if _need_image(img):
+    if need_image(img):
         return _pil.enhance(img, "Brightness", brightness_factor)
     return _tensor.adjust_brightness(img, brightness_factor)
 
@@ -148,7 +117,7 @@ def adjust_brightness(img: Any, brightness_factor: float) -> Any:
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     """Factor 0 gives plain gray, 1 the image."""
     _need_factor("contrast_factor", contrast_factor)
-    if _need_image(img):
+    if need_image(img):
         return _pil.enhance(img, "Contrast", contrast_factor)
     return _tensor.adjust_contrast(img, contrast_factor)
 
@@ -156,7 +125,7 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Any:
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
     """Factor 0 gives black and white, 1 the image."""
     _need_factor("saturation_factor", saturation_factor)
-    if _need_image(img):
+    if need_image(img):
         return _pil.enhance(img, "Color", saturation_factor)
     return _tensor.adjust_saturation(img, saturation_factor)
 
@@ -165,21 +134,14 @@ def adjust_hue(img: Any, hue_factor: float) -> Any:
     """The hue shifted by a part of the circle, in [-0.5, 0.5]. ValueError outside."""
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
-    return (_pil if _need_image(img) else _tensor).adjust_hue(img, hue_factor)
+    return (_pil if need_image(img) else _tensor).adjust_hue(img, hue_factor)
 
 
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
     """gain * x ^ gamma, of brightness in [0, 1]."""
     if gamma < 0:
         raise ValueError("Gamma should be a non-negative real number")
-    return (_pil if _need_image(img) else _tensor).adjust_gamma(img, gamma, gain)
-
-
-def invert(img: Any) -> Any:
-    """White less the image."""
-    if _need_image(img):
-        return _pil.need("PIL.ImageOps", "Pillow").invert(img)
-    return _tensor.largest(img.dtype) - img
+    return (_pil if need_image(img) else _tensor).adjust_gamma(img, gamma, gain)
 
 
 def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
@@ -204,7 +166,7 @@ def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
         raise ValueError(f"If sigma is a sequence, its length should be 2. Got {len(widths)}")
     if min(widths) <= 0:
         raise ValueError(f"sigma should have positive values. Got {sigma}")
-    if _need_image(img):
+    if need_image(img):
         made = _tensor.gaussian_blur(pil_to_tensor(img), sizes, widths)
         return to_pil_image(made, mode=img.mode)
     return _tensor.gaussian_blur(img, sizes, widths)
@@ -215,17 +177,17 @@ def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
 
 def hflip(img: Any) -> Any:
     """Mirrored left to right."""
-    return _pil.hflip(img) if _need_image(img) else img.flip(-1)
+    return _pil.hflip(img) if need_image(img) else img.flip(-1)
 
 
 def vflip(img: Any) -> Any:
     """Mirrored top to bottom."""
-    return _pil.vflip(img) if _need_image(img) else img.flip(-2)
+    return _pil.vflip(img) if need_image(img) else img.flip(-2)
 
 
 def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     """A part; what lies outside of the image is 0."""
-    return (_pil if _need_image(img) else _tensor).crop(img, top, left, height, width)
+    return (_pil if need_image(img) else _tensor).crop(img, top, left, height, width)
 
 
 def center_crop(img: Any, output_size: Any) -> Any:
@@ -280,7 +242,7 @@ def resize(
     antialias: bool | None = True,
 ) -> Any:
     """Resampled to (height, width), or so that the shorter side is `size`."""
-    mode = _mode(interpolation)
+    mode = mode_name(interpolation)
     sizes = [size] if isinstance(size, int) else None if size is None else list(size)
     if sizes is not None and len(sizes) not in (1, 2):
         raise ValueError("Size must be an int or a 1 or 2 element tuple/list")
@@ -288,8 +250,8 @@ def resize(
     wanted = output_size(sizes, (h, w), max_size)
     if [h, w] == wanted:
         return img
-    if _need_image(img):
-        return _pil.resize(img, (wanted[0], wanted[1]), _PILLOW[mode])
+    if need_image(img):
+        return _pil.resize(img, (wanted[0], wanted[1]), PILLOW[mode])
     return _tensor.resize(img, wanted, mode, bool(antialias))
 
 
@@ -328,7 +290,7 @@ def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -
     if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
         raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
     left, top, right, bottom = widths * (4 // len(widths))
-    module = _pil if _need_image(img) else _tensor
+    module = _pil if need_image(img) else _tensor
     return module.pad(img, (left, top, right, bottom), fill, padding_mode)
 
 
@@ -381,13 +343,13 @@ def rotate(
 
     `expand` makes the frame large enough for all of the image.
     """
-    mode = _mode(interpolation)
+    mode = mode_name(interpolation)
     if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
     if center is not None and not isinstance(center, (list, tuple)):
         raise TypeError("Argument center should be a sequence")
-    if _need_image(img):
-        return _pil.rotate(img, angle, _PILLOW[mode], expand, center, fill)
+    if need_image(img):
+        return _pil.rotate(img, angle, PILLOW[mode], expand, center, fill)
     _, height, width = get_dimensions(img)
     middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
     matrix = _inverse_affine(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
@@ -408,7 +370,7 @@ def affine(
     center: Any = None,
 ) -> Any:
     """Rotated clockwise by degrees, scaled, sheared (x and y, in degrees) and moved by pixels."""
-    mode = _mode(interpolation)
+    mode = mode_name(interpolation)
     if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
     if not isinstance(translate, (list, tuple)):
@@ -424,10 +386,10 @@ def affine(
     if len(shears) != 2:
         raise ValueError(f"Shear should be a sequence containing two values. Got {shear}")
     _, height, width = get_dimensions(img)
-    if _need_image(img):
+    if need_image(img):
         middle = [width * 0.5, height * 0.5] if center is None else list(center)
         matrix = _inverse_affine(middle, angle, translate, scale, shears)
-        return _pil.affine(img, matrix, _PILLOW[mode], fill)
+        return _pil.affine(img, matrix, PILLOW[mode], fill)
     middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
     matrix = _inverse_affine(middle, angle, translate, scale, shears)
     return _tensor.warp(img, matrix, (height, width), mode, fill)
