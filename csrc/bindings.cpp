@@ -156,6 +156,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
   mg::bind_engine(m.ptr());
+  mg::bind_extrema(m.ptr());
   mg::bind_factor(m.ptr());
   mg::bind_gemm(m.ptr());
   mg::bind_graph(m.ptr());

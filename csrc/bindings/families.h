@@ -19,6 +19,7 @@ void bind_draw(PyObject* module);
 void bind_dropout(PyObject* module);
 void bind_elementwise(PyObject* module);
 void bind_engine(PyObject* module);
+void bind_extrema(PyObject* module);
 void bind_factor(PyObject* module);
 void bind_gemm(PyObject* module);
 void bind_graph(PyObject* module);

@@ -20,8 +20,9 @@ const int64_t* index_data(const IndexPlan& plan) {
 double work_of(const Places& places) { return kEach * static_cast<double>(places.size); }
 
 // Whether the numbers are in range. An index that names nothing is left to NumPy.
-bool in_range(const IndexPlan& plan, bool wrap) {
-  const Places& p = plan.places;
+bool in_range(IndexPlan& plan, bool wrap) {
+  Places& p = plan.places;
+  p.wrap = wrap;
   return p.size > 0 && kernels().index.valid(index_data(plan), p, wrap ? -p.count : 0);
 }
 
@@ -297,6 +298,34 @@ PyObject* write_rows(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return done < 0 ? nullptr : PyBool_FromLong(done);
 }
 
+// all_between(index, low, count): whether the numbers of an int64 array are in [low, count); None
+// for other arrays
+PyObject* all_between(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  int64_t low, count;
+  if (!check_count("all_between", nargs, 3) || !read_int("all_between", "low", args[1], &low) ||
+      !read_int("all_between", "count", args[2], &count)) {
+    return nullptr;
+  }
+  PyArrayObject* index = as_array(args[0]);
+  if (!index || dtype_of(PyArray_DESCR(index)) != DType::kInt64 || !PyArray_ISBEHAVED_RO(index) ||
+      PyArray_NDIM(index) > kWalkDims || count <= low) {
+    return new_none();
+  }
+  Places p = {};
+  const bool dense = PyArray_IS_C_CONTIGUOUS(index);
+  p.ndim = dense || PyArray_NDIM(index) == 0 ? 1 : PyArray_NDIM(index);
+  p.size = p.shape[0] = PyArray_SIZE(index);
+  p.index[0] = 1;
+  p.count = count;
+  for (int d = 0; !dense && d < p.ndim; ++d) {
+    p.shape[d] = PyArray_DIM(index, d);
+    p.index[d] = PyArray_STRIDE(index, d) / PyArray_ITEMSIZE(index);
+  }
+  if (p.size == 0) return PyBool_FromLong(1);
+  return PyBool_FromLong(
+      kernels().index.valid(static_cast<const int64_t*>(PyArray_DATA(index)), p, low));
+}
+
 // join(arrays, dim, stack): a tuple of arrays
 PyObject* join(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   int64_t dim;
@@ -322,6 +351,7 @@ PyMethodDef kFunctions[] = {
     MG_FAST(put, "put(x or shape, dim, index, values, along, wrap, add[, skip]): a copy, or None"),
     MG_FAST(combine, "combine(x, dim, index, values, op): product, maximum, minimum; or None"),
     MG_FAST(write_rows, "write_rows(x, dim, index, values): in place; whether it was done"),
+    MG_FAST(all_between, "all_between(index, low, count): whether all are; None for other arrays"),
     MG_FAST(join, "join(arrays, dim, stack): side by side, or None"),
     MG_TABLE_END,
 };

@@ -1,11 +1,9 @@
-// _C.reduce, extremum and arg_extremum: the operation, its result and its graph node in one
-// call. None for what NumPy has to do, and for arguments that Python has to judge.
+// _C.reduce and var_mean: the operation, its result and its graph node in one call. None for what
+// NumPy has to do, and for arguments that Python has to judge.
 #include "kernels/reduce.h"
 
-#include "bindings/axes.h"
 #include "bindings/families.h"
-#include "bindings/graph.h"
-#include "bindings/walk.h"
+#include "bindings/reduce_input.h"
 #include "kernels.h"
 #include "runtime/memory.h"
 
@@ -38,13 +36,11 @@ constexpr long kSavesOutput = 0x200;
 constexpr long kSavesMean = 0x400;  // as an attribute of the node
 
 struct Names {
-  PyObject *shape, *axes, *number, *mean, *index, *dim;
+  PyObject *shape, *axes, *number, *mean;
 };
 Names n;
 
-// Nanoseconds for one element on one thread, roughly.
-constexpr double kEach = 0.2;
-constexpr double kExp = 1.0;
+constexpr double kExp = 1.0;  // nanoseconds for an exponential
 
 ReduceOp op_of(Kind kind) {
   constexpr ReduceOp ops[] = {
@@ -74,52 +70,6 @@ Finish finish_of(Kind kind, int64_t count, double number) {
   return f;
 }
 
-PyArrayObject* array_of(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
-
-template <class T>
-T* data_of(PyObject* array) {
-  return static_cast<T*>(PyArray_DATA(array_of(array)));
-}
-
-PyObject* new_like(PyArrayObject* x, int ndim, const npy_intp* shape) {
-  PyArray_Descr* descr = PyArray_DESCR(x);
-  Py_INCREF(descr);
-  return new_array(descr, ndim, shape);
-}
-
-PyObject* new_typed(int type, int ndim, const npy_intp* shape) {
-  return new_array(PyArray_DescrFromType(type), ndim, shape);
-}
-
-// An input: a tensor or an array, of floats; false for others. `dense` may own a copy in C order.
-struct Input {
-  PyObject* given;
-  PyArrayObject* x;
-  PyObject* fn;
-  bool variable, tracked;
-  PyObject* dense = nullptr;
-  ~Input() { Py_XDECREF(dense); }
-};
-bool read_input(PyObject* given, Input* in) {
-  in->given = given;
-  in->variable = g.tensor && is_variable(given);
-  PyObject* array = in->variable ? slot(given, g.array) : given;
-  if (!PyArray_CheckExact(array)) return false;
-  in->x = array_of(array);
-  const int type = PyArray_TYPE(in->x);
-  if ((type != NPY_FLOAT && type != NPY_DOUBLE) || !PyArray_ISBEHAVED_RO(in->x)) return false;
-  in->fn = in->variable ? slot(given, g.fn) : Py_None;
-  in->tracked = t_recording && in->fn != Py_None;
-  return !(in->tracked && g_anomaly);
-}
-
-// The array in C order, or nullptr with or without an error.
-PyArrayObject* in_order(Input* in) {
-  if (PyArray_IS_C_CONTIGUOUS(in->x)) return in->x;
-  in->dense = dense_copy(in->x);
-  return in->dense ? array_of(in->dense) : nullptr;
-}
-
 // Runs a reduction. Returns its array, or None; `mean` (may be nullptr) gets an array of means.
 PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, double number,
                      PyObject** mean) {
@@ -144,7 +94,7 @@ PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, doub
     Py_DECREF(out);
     return nullptr;
   }
-  const double time = kind == Kind::kLogSumExp ? kExp : kEach;
+  const double time = kind == Kind::kLogSumExp ? kExp : kReduceEach;
   void* result = data_of<void>(out);
   void* means = mean ? data_of<void>(*mean) : nullptr;
   double* scratch = static_cast<double*>(work.data());
@@ -230,19 +180,11 @@ PyObject* run_integers(Kind kind, PyObject* given, PyObject* dim, bool keepdims)
   if (!out) return nullptr;
   void* result = data_of<void>(out);
   {
-    KernelScope scope(kEach * static_cast<double>(PyArray_SIZE(x)));
+    KernelScope scope(kReduceEach * static_cast<double>(PyArray_SIZE(x)));
     kernels().reduce.integers(op_of(kind), result, PyArray_DATA(x), type, groups,
                               static_cast<int64_t*>(work.data()));
   }
   return variable ? new_tensor(out, Py_None) : out;
-}
-
-PyObject* dims_of(PyArrayObject* x) {
-  PyObject* shape = PyTuple_New(PyArray_NDIM(x));
-  for (int i = 0; shape && i < PyArray_NDIM(x); ++i) {
-    PyTuple_SET_ITEM(shape, i, PyLong_FromSsize_t(PyArray_DIM(x, i)));
-  }
-  return shape;
 }
 
 PyObject* axes_tuple(PyArrayObject* x, const Axes& axes) {
@@ -253,13 +195,6 @@ PyObject* axes_tuple(PyArrayObject* x, const Axes& axes) {
   }
   if (list && count < PyArray_NDIM(x)) _PyTuple_Resize(&list, count);
   return list;
-}
-
-// node.name = value, whose reference is taken.
-bool set(PyObject* node, PyObject* name, PyObject* value) {
-  const bool done = value && PyObject_SetAttr(node, name, value) == 0;
-  Py_XDECREF(value);
-  return done;
 }
 
 // Fills node.saved and node.cells with the input's array and the result's, as asked.
@@ -359,110 +294,9 @@ PyObject* var_mean(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return pair;
 }
 
-// Runs arg over one dimension (all, where axis is -1) into new arrays.
-bool run_arg(bool smallest, PyArrayObject* x, int axis, bool keepdims, PyObject** values,
-             PyObject** indices) {
-  Axes axes;
-  for (int i = 0; i < PyArray_NDIM(x); ++i) axes.reduced[i] = axis < 0 || i == axis;
-  Around a = {1, PyArray_SIZE(x), 1};
-  if (axis >= 0) a = around_axis(x, axis);
-  npy_intp shape[NPY_MAXDIMS];
-  const int ndim = kept_dims(x, axes, keepdims, shape);
-  Workspace work(static_cast<size_t>(arg_workspace(a.outer, a.n, a.inner)) * sizeof(double));
-  if (work.failed()) {
-    PyErr_NoMemory();
-    return false;
-  }
-  *indices = new_typed(NPY_INT64, ndim, shape);
-  if (!*indices) return false;
-  if (values && !(*values = new_like(x, ndim, shape))) {
-    Py_CLEAR(*indices);
-    return false;
-  }
-  double* scratch = static_cast<double*>(work.data());
-  int64_t* index = data_of<int64_t>(*indices);
-  KernelScope scope(2 * kEach * static_cast<double>(PyArray_SIZE(x)));
-  if (PyArray_TYPE(x) == NPY_FLOAT) {
-    kernels().reduce.f32.arg(smallest, values ? data_of<float>(*values) : nullptr, index,
-                             static_cast<const float*>(PyArray_DATA(x)), a.outer, a.n, a.inner,
-                             scratch);
-  } else {
-    kernels().reduce.f64.arg(smallest, values ? data_of<double>(*values) : nullptr, index,
-                             static_cast<const double*>(PyArray_DATA(x)), a.outer, a.n, a.inner,
-                             scratch);
-  }
-  return true;
-}
-
-bool takes_arg(PyArrayObject* x, int axis) {
-  const int64_t size = axis < 0 ? PyArray_SIZE(x) : PyArray_DIM(x, axis);
-  return size > 0 && size < INT32_MAX;
-}
-
-// arg_extremum(smallest, input, dim or None, keepdim): the indices, or None.
-PyObject* arg_extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("arg_extremum", nargs, 4)) return nullptr;
-  Input in;
-  int axis = -1;
-  if (!read_input(args[1], &in) || (args[3] != Py_True && args[3] != Py_False) ||
-      (args[2] != Py_None && !read_axis(args[2], in.x, &axis)) || !takes_arg(in.x, axis)) {
-    return new_none();
-  }
-  PyArrayObject* x = in_order(&in);
-  if (!x) return PyErr_Occurred() ? nullptr : new_none();
-  Keep keep(true, {reinterpret_cast<PyObject*>(x)});
-  PyObject* indices;
-  if (!run_arg(args[0] == Py_True, x, axis, args[3] == Py_True, nullptr, &indices)) {
-    return nullptr;
-  }
-  return in.variable ? new_tensor(indices, Py_None) : indices;
-}
-
-// extremum(cls, smallest, input, dim, keepdim): (values, indices), or None. The node gets shape,
-// dim and index (shaped like the result).
-PyObject* extremum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  if (!check_count("extremum", nargs, 5)) return nullptr;
-  Input in;
-  int axis;
-  if (!read_input(args[2], &in) || (args[4] != Py_True && args[4] != Py_False) ||
-      !read_axis(args[3], in.x, &axis) || !takes_arg(in.x, axis)) {
-    return new_none();
-  }
-  PyArrayObject* x = in_order(&in);
-  if (!x) return PyErr_Occurred() ? nullptr : new_none();
-  Keep keep(true, {reinterpret_cast<PyObject*>(x), in.fn});
-  PyObject *values, *indices;
-  if (!run_arg(args[1] == Py_True, x, axis, args[4] == Py_True, &values, &indices)) {
-    return nullptr;
-  }
-  PyObject* node = nullptr;
-  if (in.tracked) {
-    node = new_node(args[0], PyTuple_Pack(1, in.fn));
-    Py_INCREF(indices);
-    if (!node || !set(node, n.shape, dims_of(in.x)) || !set(node, n.index, indices) ||
-        !set(node, n.dim, PyLong_FromLong(axis))) {
-      Py_XDECREF(node);
-      Py_DECREF(values);
-      Py_DECREF(indices);
-      return nullptr;
-    }
-  }
-  if (in.variable) {
-    values = new_tensor(values, node ? node : Py_None);
-    indices = new_tensor(indices, Py_None);
-  }
-  Py_XDECREF(node);
-  PyObject* pair = values && indices ? PyTuple_Pack(2, values, indices) : nullptr;
-  Py_XDECREF(values);
-  Py_XDECREF(indices);
-  return pair;
-}
-
 PyMethodDef kFunctions[] = {
     MG_FAST(reduce, "reduce(cls, spec, input, dim, keepdim, number); None if NumPy has to"),
     MG_FAST(var_mean, "var_mean(x, axes, keepdims, correction, root); None if NumPy has to"),
-    MG_FAST(arg_extremum, "arg_extremum(smallest, input, dim, keepdim); None if NumPy has to"),
-    MG_FAST(extremum, "extremum(cls, smallest, input, dim, keepdim): a pair, or None"),
     MG_TABLE_END,
 };
 
@@ -474,8 +308,6 @@ void bind_reduce(PyObject* module) {
   n.axes = PyUnicode_InternFromString("axes");
   n.number = PyUnicode_InternFromString("number");
   n.mean = PyUnicode_InternFromString("mean");
-  n.index = PyUnicode_InternFromString("index_array");
-  n.dim = PyUnicode_InternFromString("dim");
 }
 
 }  // namespace mg

@@ -14,7 +14,7 @@ T* data_of(PyObject* array) {
   return static_cast<T*>(PyArray_DATA(array_of(array)));
 }
 
-// scan(x, dim, product, reverse): like x, or None.
+// scan(x, dim, product, reverse): like x, or None. `product` is None for running log-sum-exps.
 PyObject* scan(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("scan", nargs, 4)) return nullptr;
   int axis;
@@ -25,20 +25,24 @@ PyObject* scan(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   PyArrayObject* x = array_of(args[0]);
   const bool product = args[2] == Py_True, reverse = args[3] == Py_True;
+  const ScanOp op = args[2] == Py_None ? ScanOp::kLogSumExp
+                    : product          ? ScanOp::kProduct
+                                       : ScanOp::kSum;
+  if (whole && op == ScanOp::kLogSumExp) return new_none();
   const Around a = around_axis(x, axis);
   PyObject* out = array_like(x);
   if (!out) return nullptr;
   Keep keep(true, {args[0]});
-  KernelScope scope(0.4 * static_cast<double>(PyArray_SIZE(x)));
+  KernelScope scope((op == ScanOp::kLogSumExp ? 15 : 0.4) * static_cast<double>(PyArray_SIZE(x)));
   if (whole) {
     kernels().reduce.scan_integers(product, reverse, data_of<int64_t>(out),
                                    data_of<int64_t>(args[0]), a.outer, a.n, a.inner);
   } else if (PyArray_TYPE(x) == NPY_FLOAT) {
-    kernels().reduce.f32.scan(product, reverse, data_of<float>(out), data_of<float>(args[0]),
-                              a.outer, a.n, a.inner);
+    kernels().reduce.f32.scan(op, reverse, data_of<float>(out), data_of<float>(args[0]), a.outer,
+                              a.n, a.inner);
   } else {
-    kernels().reduce.f64.scan(product, reverse, data_of<double>(out), data_of<double>(args[0]),
-                              a.outer, a.n, a.inner);
+    kernels().reduce.f64.scan(op, reverse, data_of<double>(out), data_of<double>(args[0]), a.outer,
+                              a.n, a.inner);
   }
   return out;
 }

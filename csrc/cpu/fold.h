@@ -45,6 +45,25 @@ MG_INLINE vd first_of(vd v, int64_t n, vd fill) {
   return lane < n ? v : fill;
 }
 
+// Whether NaN was among the values shown: one comparison for two vectors.
+#if defined(__AVX512F__)
+typedef unsigned NanSeen;
+MG_INLINE void note_nan(NanSeen* seen, vf a, vf b) {
+  *seen |= _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_UNORD_Q);
+}
+MG_INLINE void note_nan(NanSeen* seen, vd a, vd b) {
+  *seen |= _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_UNORD_Q);
+}
+MG_INLINE bool any_nan(NanSeen seen) { return seen != 0; }
+#else
+typedef vi NanSeen;
+template <class V>
+MG_INLINE void note_nan(NanSeen* seen, V a, V b) {
+  *seen |= (vi)((a != a) | (b != b));
+}
+MG_INLINE bool any_nan(NanSeen seen) { return any(seen); }
+#endif
+
 // ---- the folds ----
 
 template <class V>
@@ -60,7 +79,7 @@ MG_INLINE V smaller(V best, V v) {
 
 constexpr double kInf = __builtin_inf();
 
-// What `join` may leave out in a block whose values add up to no NaN.
+// What `join` may leave out among values of which none is NaN.
 #define MG_FOLD(name, A, start, mapped, joined) \
   MG_FOLD_QUICK(name, A, start, mapped, joined, joined, false)
 #define MG_FOLD_QUICK(name, A, start, mapped, joined, quick, has_quick) \
@@ -68,6 +87,7 @@ constexpr double kInf = __builtin_inf();
   struct name {                                                         \
     using Acc = A;                                                      \
     static constexpr double kStart = start;                             \
+    static constexpr bool kProduct = start == 1 && sizeof(T) == 4;      \
     static constexpr bool kQuick = has_quick;                           \
     template <class V>                                                  \
     MG_INLINE V join_quick(V a, V v) {                                  \
@@ -153,26 +173,26 @@ MG_INLINE vd join_wide(vd total, vf v) {
   return Fold::join(total, __builtin_convertvector(part[1], vd));
 }
 
-// A block of kBlockVectors of a fold with join_quick; false if it may hold a NaN (or opposite
-// infinities, whose sum is one).
-template <class Fold, class T, class V>
-MG_INLINE bool fold_quickly(const T* x, V* result) {
+// A block of kBlockVectors of a fold with join_quick; false if it holds a NaN.
+template <class Fold, class T>
+MG_INLINE bool fold_quickly(const T* x, vd* total) {
+  using V = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  V best[4], sum[4] = {};
+  V best[4];
+  NanSeen seen = {};
   for (int k = 0; k < 4; ++k) best[k] = V{} + static_cast<T>(Fold::kStart);
 #pragma GCC unroll 1  // as in fold_run
   for (int64_t j = 0; j < kBlockVectors; j += 4) {
-    for (int k = 0; k < 4; ++k) {
-      const V v = load(x + (j + k) * lanes);
-      best[k] = Fold::join_quick(best[k], Fold::map(v));
-      sum[k] += v;
-    }
+    V v[4];
+    for (int k = 0; k < 4; ++k) v[k] = load(x + (j + k) * lanes);
+    for (int k = 0; k < 4; ++k) best[k] = Fold::join_quick(best[k], Fold::map(v[k]));
+    note_nan(&seen, v[0], v[1]);
+    note_nan(&seen, v[2], v[3]);
   }
-  const V all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-  *result =
-      Fold::join_quick(Fold::join_quick(best[0], best[1]), Fold::join_quick(best[2], best[3]));
-  const T one = hsum(all);
-  return one == one;
+  if (MG_UNLIKELY(any_nan(seen))) return false;
+  *total = join_wide<Fold>(*total, Fold::join_quick(Fold::join_quick(best[0], best[1]),
+                                                    Fold::join_quick(best[2], best[3])));
+  return true;
 }
 
 // A run shorter than such a block, but not than a vector; false if it holds a NaN.
@@ -180,23 +200,53 @@ template <class Fold, class T>
 MG_INLINE bool fold_short(const T* x, int64_t n, double* result) {
   using V = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  V even = load(x + n - lanes), odd = even;  // the last lanes, perhaps twice
-  auto wrong = even != even;
-  even = odd = Fold::map(even);
+  const V last = load(x + n - lanes);  // perhaps a second time
+  V even = Fold::map(last), odd = even;
+  NanSeen seen = {};
+  note_nan(&seen, last, last);
   int64_t i = 0;
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
     const V a = load(x + i), b = load(x + i + lanes);
     even = Fold::join_quick(even, Fold::map(a));
     odd = Fold::join_quick(odd, Fold::map(b));
-    wrong |= (a != a) | (b != b);
+    note_nan(&seen, a, b);
   }
   if (i + lanes <= n) {
     const V a = load(x + i);
     even = Fold::join_quick(even, Fold::map(a));
-    wrong |= a != a;
+    note_nan(&seen, a, a);
   }
   *result = join_lanes_quick<Fold>(Fold::join_quick(even, odd));
-  return !any(wrong);
+  return !any_nan(seen);
+}
+
+// Whether no lane has left the range of normal numbers, zero included.
+MG_INLINE bool in_range(vf v) {
+  const vf size = abs(v);
+  return !any((size >= 0x1p-126f) & (size <= 0x1.fffffep127f) ? vi{} : vi{} - 1);
+}
+
+// Both halves of a vector multiplied in doubles.
+MG_INLINE vd widened_product(vf v) {
+  vhalf part[2];
+  __builtin_memcpy(part, &v, sizeof part);
+  return __builtin_convertvector(part[0], vd) * __builtin_convertvector(part[1], vd);
+}
+
+// A block of kBlockVectors multiplied in floats, sixteen values at a time; false if a product left
+// their range: doubles decide then.
+MG_INLINE bool multiply_quickly(const float* x, vd* total) {
+  vf product[4];
+  for (int k = 0; k < 4; ++k) product[k] = load(x + k * kF);
+#pragma GCC unroll 1
+  for (int64_t j = 4; j < kBlockVectors; j += 4) {
+    for (int k = 0; k < 4; ++k) product[k] *= load(x + (j + k) * kF);
+  }
+  const vf even = product[0] * product[1], odd = product[2] * product[3];
+  const bool good = in_range(even) & in_range(odd);
+  const vd all = widened_product(even) * widened_product(odd);
+  if (MG_LIKELY(good)) *total *= all;
+  return good;
 }
 
 template <class Fold, class T>
@@ -214,12 +264,12 @@ double fold_run(const T* x, int64_t n) {
   vd total = vd{} + Fold::kStart;
   int64_t i = 0;
   for (; i + block <= n; i += block) {
+    if constexpr (Fold::kProduct) {
+      while (i + 2 * block <= n && multiply_quickly(x + i, &total)) i += 2 * block;
+      if (i + block > n) break;
+    }
     if constexpr (Fold::kQuick) {
-      V quick;
-      if (MG_LIKELY(fold_quickly<Fold>(x + i, &quick))) {
-        total = join_wide<Fold>(total, quick);
-        continue;
-      }
+      if (MG_LIKELY(fold_quickly<Fold>(x + i, &total))) continue;
     }
     V a = start, b = start, c = start, d = start;  // four chains hide the latency of the joins
     // Unrolled, the compiler would group the loads by chain, and memory likes them in order.
@@ -244,61 +294,6 @@ double fold_run(const T* x, int64_t n) {
   if (i < n) odd = Fold::join(odd, first_of(Fold::map(In::part(x + i, n - i)), n - i, start));
   if (n < block) return join_lanes<Fold>(Fold::join(even, odd));
   return join_lanes<Fold>(join_wide<Fold>(total, Fold::join(even, odd)));
-}
-
-// Joins `n` rows of `stride` values, `columns` of each (at most kReduceTile), into total, which has
-// room for whole vectors.
-template <class Fold, class T>
-void fold_columns(double* total, const T* x, int64_t n, int64_t stride, int64_t columns) {
-  using A = typename Fold::Acc;
-  using V = typename Vec<A>::type;
-  using In = From<A, T>;
-  constexpr int lanes = Vec<A>::lanes;
-  A buffer[kReduceTile];
-  for (int64_t begin = 0; begin < n; begin += kBlockRows) {
-    const int64_t end = begin + kBlockRows < n ? begin + kBlockRows : n;
-    A* block = buffer;
-    if constexpr (sizeof(A) == 8) {
-      block = total;  // already double
-    } else {
-      const V start = V{} + static_cast<A>(Fold::kStart);
-      for (int64_t j = 0; j < columns; j += lanes) store(block + j, start);
-    }
-    int64_t row = begin;
-    for (; row + 4 <= end; row += 4) {  // four rows for each pass over the accumulators
-      const T* p = x + row * stride;
-      int64_t j = 0;
-      for (; j + lanes <= columns; j += lanes) {
-        const T* q = p + j;
-        const V a = Fold::join(Fold::map(In::at(q)), Fold::map(In::at(q + stride)));
-        const V b =
-            Fold::join(Fold::map(In::at(q + 2 * stride)), Fold::map(In::at(q + 3 * stride)));
-        store(block + j, Fold::join(load(block + j), Fold::join(a, b)));
-      }
-      for (; j < columns; j += lanes) {
-        V v = load(block + j);
-        for (int k = 0; k < 4; ++k) {
-          v = Fold::join(v, Fold::map(In::part(p + k * stride + j, columns - j)));
-        }
-        store(block + j, v);
-      }
-    }
-    for (; row < end; ++row) {
-      const T* p = x + row * stride;
-      int64_t j = 0;
-      for (; j + lanes <= columns; j += lanes) {
-        store(block + j, Fold::join(load(block + j), Fold::map(In::at(p + j))));
-      }
-      if (j < columns) {
-        store(block + j, Fold::join(load(block + j), Fold::map(In::part(p + j, columns - j))));
-      }
-    }
-    if constexpr (sizeof(A) < 8) {
-      for (int64_t j = 0; j < columns; j += kD) {
-        store(total + j, Fold::join(load(total + j), From<double, A>::at(block + j)));
-      }
-    }
-  }
 }
 
 }  // namespace mg::MG_ISA

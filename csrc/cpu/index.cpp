@@ -120,6 +120,8 @@ void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
         } else {
           for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
         }
+      } else if (by == 1 && to == 1 && from == 0 && step == 1 && !p.wrap) {
+        for (int64_t j = 0; j < n; ++j) y[j] = x[i[j]];  // picked from one row
       } else if (by == 1 && to == 1) {
         for (int64_t j = 0; j < n; ++j) y[j] = x[j * from + wrapped(i[j], count) * step];
       } else {
@@ -148,6 +150,8 @@ void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
         } else {
           for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
         }
+      } else if (by == 1 && to == 0 && from == 1 && step == 1 && !p.wrap) {
+        for (int64_t j = 0; j < n; ++j) y[i[j]] = x[j];
       } else {
         for (int64_t j = 0; j < n; ++j) {
           y[j * to + wrapped(i[j * by], count) * step] = x[j * from];
@@ -204,6 +208,8 @@ void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
         } else {
           for (int64_t j = 0; j < n; ++j) y[j * to] = Op::of(y[j * to], x[j * from]);
         }
+      } else if (by == 1 && to == 0 && from == 1 && step == 1 && !p.wrap) {
+        for (int64_t j = 0; j < n; ++j) y[i[j]] = Op::of(y[i[j]], x[j]);
       } else {
         for (int64_t j = 0; j < n; ++j) {
           T* place = y + j * to + wrapped(i[j * by], count) * step;

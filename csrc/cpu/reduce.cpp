@@ -1,7 +1,7 @@
 // Reductions over any dimensions: sums, extrema, products, norms, variances, log-sum-exp.
 // Memory-bound: vectors run along the memory whatever is reduced, every value is read once, and
 // precision costs no bandwidth (blocks in T go into doubles).
-#include "fold.h"
+#include "fold_many.h"
 #include "runtime/threads.h"
 
 namespace mg::MG_ISA {
@@ -26,15 +26,61 @@ template <class Fold, class T>
 struct Plain {
   static constexpr int kStats = 1;
   static void run(double* s, const Range<T>& r) {
+    if (r.pieces > kTogether / 4 && r.rows < kShort) return run_short(s, r);
     s[0] = r.pieces ? fold_run<Fold>(r.x, r.rows) : Fold::kStart;
     for (int64_t i = 1; i < r.pieces; ++i) {
       s[0] = join_one<Fold>(s[0], fold_run<Fold>(Range<T>::piece(r, i), r.rows));
     }
   }
+  static void run_short(double* s, const Range<T>& r) {
+    const T* runs[kTogether];
+    double part[kTogether];
+    s[0] = Fold::kStart;
+    for (int64_t i = 0; i < r.pieces; i += kTogether) {
+      const int64_t count = min_of(kTogether, r.pieces - i);
+      for (int64_t k = 0; k < kTogether; ++k) {
+        runs[k] = Range<T>::piece(r, i + min_of(k, count - 1));
+      }
+      together(part, runs, r.rows);
+      for (int64_t k = 0; k < count; ++k) s[0] = join_one<Fold>(s[0], part[k]);
+    }
+  }
   static void columns(double* s, const Range<T>& r) {
     for (int64_t j = 0; j < r.columns; ++j) s[j] = Fold::kStart;
+    const bool narrow = r.columns < 2 * kNarrow && r.stride == r.columns && r.rows >= 4 * kNarrow;
     for (int64_t i = 0; i < r.pieces; ++i) {
-      fold_columns<Fold>(s, Range<T>::piece(r, i), r.rows, r.stride, r.columns);
+      (narrow ? narrow_columns : fold_columns<Fold, T>)(s, Range<T>::piece(r, i), r.rows, r.stride,
+                                                        r.columns);
+    }
+  }
+  // Narrow rows without gaps are seen as wide ones, whose columns are joined afterwards.
+  static constexpr int64_t kNarrow = Vec<T>::lanes;
+  static void narrow_columns(double* s, const T* x, int64_t n, int64_t, int64_t columns) {
+    double total[2 * kNarrow * kNarrow];
+    const int64_t wide = kNarrow * columns, rows = n / kNarrow;
+    for (int64_t j = 0; j < wide; ++j) total[j] = Fold::kStart;
+    fold_columns<Fold>(total, x, rows, wide, wide);
+    fold_columns<Fold>(s, x + rows * wide, n - rows * kNarrow, columns, columns);
+    for (int64_t j = 0, k = 0; j < wide; ++j, k = k + 1 < columns ? k + 1 : 0) {
+      s[k] = join_one<Fold>(s[k], total[j]);
+    }
+  }
+  // Short runs, as many as a vector of T has lanes.
+  static constexpr int64_t kTiny = 8;
+  static void tiny(double* s, const T* x, int64_t step, int64_t n) {
+    constexpr int lanes = Vec<typename Fold::Acc>::lanes;
+    for (int k = 0; k < kTogether; k += lanes) fold_tiny<Fold>(s + k, x + k * step, step, n);
+  }
+  static constexpr int kTogether = Vec<T>::lanes;
+  static constexpr int64_t kShort = kBlockVectors * Vec<T>::lanes;  // values
+  static void together(double* s, const T* const* runs, int64_t n) {
+    constexpr int step = Vec<typename Fold::Acc>::lanes;
+    if constexpr (Fold::kProduct) {  // more values than that are seldom in the range of floats
+      if (n <= 128 && fold_together<Fold, T>(s, runs, n)) return;
+    }
+    for (int k = 0; k < kTogether; k += step) {
+      if (fold_together<Fold, typename Fold::Acc>(s + k, runs + k, n)) continue;
+      for (int i = k; i < k + step; ++i) s[i] = fold_run<Fold>(runs[i], n);
     }
   }
   static void merge(double* s, int64_t, double, const double* other, int64_t, double) {
@@ -51,7 +97,7 @@ struct Plain {
 // of the sum. For doubles that would show; there the shift is the mean.
 template <class T>
 struct Spread {
-  static constexpr int kStats = 2;
+  static constexpr int kStats = 2, kTogether = 1;
   static void run(double* s, const Range<T>& r) {
     const double n = static_cast<double>(r.pieces * r.rows);
     double shift = r.pieces * r.rows > 0 ? static_cast<double>(r.x[0]) : 0;
@@ -144,7 +190,7 @@ struct Spread {
 // Maximum and sum of e^(x - maximum).
 template <class T>
 struct ExpSum {
-  static constexpr int kStats = 2;
+  static constexpr int kStats = 2, kTogether = 1;
   using V = typename Vec<T>::type;
   static constexpr int lanes = Vec<T>::lanes;
 
@@ -211,48 +257,65 @@ struct ExpSum {
   }
 };
 
-template <class T>
+// A result that is not of x's type.
 void put(void* out, int64_t i, double value, const Finish& f) {
-  switch (f.out) {
-    case Finish::Out::kSame:
-      static_cast<T*>(out)[i] = static_cast<T>(value);
-      break;
-    case Finish::Out::kInt64:
-      static_cast<int64_t*>(out)[i] = static_cast<int64_t>(value);
-      break;
-    case Finish::Out::kPositive:
-      static_cast<uint8_t*>(out)[i] = value > 0;
-      break;
-    case Finish::Out::kAtLeast:
-      static_cast<uint8_t*>(out)[i] = value >= f.least;
-      break;
+  if (f.out == Finish::Out::kInt64) {
+    static_cast<int64_t*>(out)[i] = static_cast<int64_t>(value);
+  } else {
+    static_cast<uint8_t*>(out)[i] = f.out == Finish::Out::kPositive ? value > 0 : value >= f.least;
   }
 }
 
 // The statistics of `count` outputs become results.
 template <class Kind, class T>
 void put_all(void* out, T* out_mean, int64_t first, const double* s, int64_t at, int64_t count,
-             const Finish& f) {
-  for (int64_t j = 0; j < count; ++j) {
-    put<T>(out, first + j, Kind::value(s + j, at, f), f);
-    if (out_mean) out_mean[first + j] = static_cast<T>(s[j]);
+             const Finish& finish) {
+  const Finish f = finish;  // that nothing written may change
+  if (f.out == Finish::Out::kSame) {
+    T* to = static_cast<T*>(out) + first;
+    for (int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(Kind::value(s + j, at, f));
+  } else {
+    for (int64_t j = 0; j < count; ++j) put(out, first + j, Kind::value(s + j, at, f), f);
   }
+  for (int64_t j = 0; out_mean && j < count; ++j) out_mean[first + j] = static_cast<T>(s[j]);
 }
 
-// Rows [begin, end) of r2 values each, whole.
+// Rows [begin, end) of r2 values each, whole; short ones as many at once as a vector has lanes.
 template <class Kind, class T>
 void reduce_rows(void* out, T* out_mean, const T* x, int64_t begin, int64_t end, const Groups& g,
                  const Finish& f) {
-  double s[Kind::kStats];
-  int64_t at = begin % g.b;
+  int64_t at = begin % g.b, row = begin;
   const T* line = x + begin / g.b * g.step_a;
-  for (int64_t row = begin; row < end; ++row) {
-    Kind::run(s, {line + at * g.step_b, 1, 0, g.r2, 1, 1});
-    put_all<Kind>(out, out_mean, row, s, 1, 1, f);
+  const auto next = [&] {
+    const T* here = line + at * g.step_b;
     if (++at == g.b) {
       at = 0;
       line += g.step_a;
     }
+    return here;
+  };
+  if constexpr (Kind::kTogether > 1) {
+    constexpr int64_t rows = Kind::kTogether;
+    for (; g.b == 1 && g.r2 <= Kind::kTiny && end - row >= rows; row += rows) {
+      double s[rows];
+      Kind::tiny(s, line, g.step_a, g.r2);
+      put_all<Kind>(out, out_mean, row, s, 1, rows, f);
+      line += rows * g.step_a;
+    }
+    while (g.r2 < Kind::kShort && end - row > rows / 4) {
+      const int64_t count = min_of(rows, end - row);
+      const T* runs[rows];
+      for (int64_t k = 0; k < rows; ++k) runs[k] = k < count ? next() : runs[k - 1];
+      double s[rows];
+      Kind::together(s, runs, g.r2);
+      put_all<Kind>(out, out_mean, row, s, 1, count, f);
+      row += count;
+    }
+  }
+  for (; row < end; ++row) {
+    double s[Kind::kStats];
+    Kind::run(s, {next(), 1, 0, g.r2, 1, 1});
+    put_all<Kind>(out, out_mean, row, s, 1, 1, f);
   }
 }
 
@@ -352,55 +415,19 @@ void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, co
   reduce_as(kinds[static_cast<int>(op)], out, out_mean, x, g, f, work);
 }
 
-void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner) {
-  const int64_t work = n * inner;
-  parallel_for(outer, work < kTask ? kTask / (work + 1) + 1 : 1, [=](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) {
-      const uint8_t* p = x + o * n * inner;
-      if (inner == 1) {
-        int64_t total = 0;
-        for (int64_t i = 0; i < n;) {
-          const int64_t stop = min_of(n, i + 4096);
-          uint32_t block = 0;
-          for (; i < stop; ++i) block += p[i] != 0;
-          total += block;
-        }
-        out[o] = total;
-        continue;
-      }
-      // Tiles of columns are counted in bytes, 255 rows at most.
-      for (int64_t first = 0; first < inner; first += kReduceTile) {
-        const int64_t columns = min_of(inner - first, kReduceTile);
-        int64_t* to = out + o * inner + first;
-        uint8_t block[kReduceTile];
-        memset(to, 0, sizeof(int64_t) * columns);
-        for (int64_t i = 0; i < n;) {
-          const int64_t stop = min_of(n, i + 255);
-          memset(block, 0, sizeof block);
-          for (; i < stop; ++i) {
-            const uint8_t* line = p + i * inner + first;
-            for (int64_t j = 0; j < columns; ++j) block[j] += line[j] != 0;
-          }
-          for (int64_t j = 0; j < columns; ++j) to[j] += block[j];
-        }
-      }
-    }
-  });
-}
-
 }  // namespace
 
 template <class T>
 void arg_extremum(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
                   int64_t inner, double* work);
 template <class T>
-void scan(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner);
+void scan(ScanOp op, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner);
 extern template void arg_extremum(bool, float*, int64_t*, const float*, int64_t, int64_t, int64_t,
                                   double*);
 extern template void arg_extremum(bool, double*, int64_t*, const double*, int64_t, int64_t, int64_t,
                                   double*);
-extern template void scan(bool, bool, float*, const float*, int64_t, int64_t, int64_t);
-extern template void scan(bool, bool, double*, const double*, int64_t, int64_t, int64_t);
+extern template void scan(ScanOp, bool, float*, const float*, int64_t, int64_t, int64_t);
+extern template void scan(ScanOp, bool, double*, const double*, int64_t, int64_t, int64_t);
 
 void reduce_integers(ReduceOp op, void* out, const void* x, DType type, const Groups& groups,
                      int64_t* work);
@@ -408,6 +435,7 @@ void scan_integers(bool product, bool reverse, int64_t* out, const int64_t* x, i
                    int64_t n, int64_t inner);
 void record(bool smallest, void* values, int64_t* indices, const void* x, DType type, int64_t outer,
             int64_t n, int64_t inner);
+void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner);
 
 extern const ReduceKernels kReduce = {{reduce<float>, arg_extremum<float>, scan<float>},
                                       {reduce<double>, arg_extremum<double>, scan<double>},

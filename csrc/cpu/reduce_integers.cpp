@@ -1,9 +1,8 @@
 // Sums, products and extrema of integers, running ones too, and running extrema with their places.
 // Plain loops along the memory: columns in tiles that stay in the L1, wrapping arithmetic, so the
 // order is free.
-#include "kernels/reduce.h"
+#include "fold_many.h"
 #include "runtime/threads.h"
-#include "simd.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -23,20 +22,84 @@ MG_INLINE int64_t wrap_mul(int64_t a, int64_t b) {
 
 struct Add {
   static constexpr int64_t kStart = 0;
+  static constexpr bool kExtremum = false;
+  MG_INLINE vl join_quick(vl a, vl b) { return (vl)((vul)a + (vul)b); }
   MG_INLINE int64_t join(int64_t a, int64_t b) { return wrap_add(a, b); }
 };
 struct Mul {
   static constexpr int64_t kStart = 1;
+  static constexpr bool kExtremum = false;
+  MG_INLINE vl join_quick(vl a, vl b) { return (vl)((vul)a * (vul)b); }
   MG_INLINE int64_t join(int64_t a, int64_t b) { return wrap_mul(a, b); }
 };
 struct Max {
   static constexpr int64_t kStart = INT64_MIN;
+  static constexpr bool kExtremum = true;
+  template <class V>
+  MG_INLINE V join_quick(V a, V b) {
+    return a > b ? a : b;
+  }
   MG_INLINE int64_t join(int64_t a, int64_t b) { return a > b ? a : b; }
 };
 struct Min {
   static constexpr int64_t kStart = INT64_MAX;
+  static constexpr bool kExtremum = true;
+  template <class V>
+  MG_INLINE V join_quick(V a, V b) {
+    return a < b ? a : b;
+  }
   MG_INLINE int64_t join(int64_t a, int64_t b) { return a < b ? a : b; }
 };
+
+// A run's vectors (vl of int64, vi of int32), joined lane by lane; the rest is left.
+template <class Op, class V, class T>
+MG_INLINE V join_vectors(const T* x, int64_t n, T start) {
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  V a = V{} + start, b = a, c = a, d = a;  // four chains hide the latency of the joins
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    a = Op::join_quick(a, load_as<V>(x + i));
+    b = Op::join_quick(b, load_as<V>(x + i + lanes));
+    c = Op::join_quick(c, load_as<V>(x + i + 2 * lanes));
+    d = Op::join_quick(d, load_as<V>(x + i + 3 * lanes));
+  }
+  for (; i + lanes <= n; i += lanes) a = Op::join_quick(a, load_as<V>(x + i));
+  return Op::join_quick(Op::join_quick(a, b), Op::join_quick(c, d));
+}
+
+template <class Op>
+int64_t join_run(const int64_t* x, int64_t n) {
+  const vl v = join_vectors<Op, vl>(x, n, Op::kStart);
+  int64_t total = Op::kStart;
+  for (int k = 0; k < kD; ++k) total = Op::join(total, v[k]);
+  for (int64_t i = n - n % kD; i < n; ++i) total = Op::join(total, x[i]);
+  return total;
+}
+
+// An extremum stays an int32.
+template <class Op>
+int64_t join_run(const int32_t* x, int64_t n) {
+  const int32_t start = Op::kStart > 0 ? INT32_MAX : INT32_MIN;
+  const vi v = join_vectors<Op, vi>(x, n, start);
+  int64_t total = start;
+  for (int k = 0; k < kF; ++k) total = Op::join(total, v[k]);
+  for (int64_t i = n - n % kF; i < n; ++i) total = Op::join(total, x[i]);
+  return total;
+}
+
+// As many rows of int64 as a vector has lanes, `step` apart, of n values each.
+template <class Op>
+void join_together(int64_t* out, const int64_t* x, int64_t step, int64_t n) {
+  vl acc[kD];
+  for (int k = 0; k < kD; ++k) acc[k] = join_vectors<Op, vl>(x + k * step, n, Op::kStart);
+  join_all_lanes<Op, kD / 2>(acc);
+  for (int64_t i = n - n % kD; i < n; ++i) {
+    vl v;
+    for (int k = 0; k < kD; ++k) v[k] = x[k * step + i];
+    acc[0] = Op::join_quick(acc[0], v);
+  }
+  __builtin_memcpy(out, &acc[0], sizeof acc[0]);
+}
 
 // `rows` rows of `stride` values, `columns` of each, joined into s; a single column is a run.
 template <class Op, class T>
@@ -44,6 +107,10 @@ void join_rows(int64_t* MG_RESTRICT s, const void* from, int64_t rows, int64_t s
                int64_t columns) {
   const T* x = static_cast<const T*>(from);
   if (columns == 1 && stride == 1) {
+    if constexpr (sizeof(T) == 8 || (sizeof(T) == 4 && Op::kExtremum)) {
+      *s = Op::join(*s, join_run<Op>(x, rows));
+      return;
+    }
     int64_t total = *s;
     for (int64_t i = 0; i < rows; ++i) total = Op::join(total, x[i]);
     *s = total;
@@ -64,6 +131,7 @@ void join_rows(int64_t* MG_RESTRICT s, const void* from, int64_t rows, int64_t s
 struct Functions {
   int64_t start;
   int64_t (*join)(int64_t, int64_t);
+  void (*together)(int64_t*, const int64_t*, int64_t, int64_t);
   void (*rows[3])(int64_t*, const void*, int64_t, int64_t, int64_t);  // bytes, int32, int64
 };
 template <class Op>
@@ -74,6 +142,7 @@ template <class Op>
 constexpr Functions functions_of() {
   return {Op::kStart,
           join_two<Op>,
+          join_together<Op>,
           {join_rows<Op, uint8_t>, join_rows<Op, int32_t>, join_rows<Op, int64_t>}};
 }
 
@@ -89,12 +158,45 @@ void put(void* out, int64_t item, int64_t first, const int64_t* s, int64_t count
   }
 }
 
+// Lane i of the result is lane i - k of v; `fill` below k.
+template <int k>
+MG_INLINE vl raised(vl v, vl fill) {
+#if defined(__AVX512F__)
+  return (vl)_mm512_alignr_epi64((__m512i)v, (__m512i)fill, 8 - k);
+#else
+  vl r = fill;
+  for (int i = k; i < kD; ++i) r[i] = v[i - k];
+  return r;
+#endif
+}
+
+// Whole vectors of a running total: prefixes of each, and only their last lanes make a chain.
+template <class Op>
+int64_t scan_vectors(int64_t* out, const int64_t* x, int64_t n, int64_t* carry) {
+  const vl unit = vl{} + Op::kStart;
+  vl last, total = unit;
+  for (int i = 0; i < kD; ++i) last[i] = kD - 1;
+  int64_t i = 0;
+  for (; i + kD <= n; i += kD) {
+    vl v = load_as<vl>(x + i);
+    v = Op::join_quick(v, raised<1>(v, unit));
+    if (kD > 2) v = Op::join_quick(v, raised<2>(v, unit));
+    if (kD > 4) v = Op::join_quick(v, raised<4>(v, unit));
+    const vl y = Op::join_quick(total, v);
+    __builtin_memcpy(out + i, &y, sizeof y);
+    total = Op::join_quick(total, __builtin_shuffle(v, last));
+  }
+  *carry = total[0];
+  return i;
+}
+
 // Rows `step` values apart (negative: from the end), `columns` (at most kTile) of each.
 template <class Op>
 void scan_rows(int64_t* out, const int64_t* x, int64_t n, int64_t step, int64_t columns) {
   if (columns == 1) {
     int64_t total = Op::kStart;
-    for (int64_t row = 0; row < n; ++row) out[row * step] = total = Op::join(total, x[row * step]);
+    int64_t row = step == 1 ? scan_vectors<Op>(out, x, n, &total) : 0;
+    for (; row < n; ++row) out[row * step] = total = Op::join(total, x[row * step]);
     return;
   }
   int64_t total[kTile];
@@ -177,7 +279,12 @@ void reduce_integers(ReduceOp op, void* out, const void* x, DType type, const Gr
   parallel_for(p.groups * p.tiles * p.parts, grain_of(values), [&](int64_t begin, int64_t end) {
     int64_t s[kReduceTile];
     if (g.c == 1 && g.r1 == 1 && g.b == 1 && p.parts == 1) {  // whole rows
-      for (int64_t row = begin; row < end; ++row) {
+      int64_t row = begin;
+      for (; item == 8 && row + kD <= end && g.r2 < kReduceTile; row += kD) {
+        kind.together(s, static_cast<const int64_t*>(x) + row * g.step_a, g.step_a, g.r2);
+        put(out, out_item, row, s, kD);
+      }
+      for (; row < end; ++row) {
         *s = kind.start;
         rows(s, static_cast<const char*>(x) + row * g.step_a * item, g.r2, 1, 1);
         put(out, out_item, row, s, 1);
@@ -218,11 +325,20 @@ void reduce_integers(ReduceOp op, void* out, const void* x, DType type, const Gr
 void scan_integers(bool product, bool reverse, int64_t* out, const int64_t* x, int64_t outer,
                    int64_t n, int64_t inner) {
   const int64_t tiles = ceil_div(inner, kTile), step = reverse ? -inner : inner;
+  const auto run = product ? scan_rows<Mul> : scan_rows<Add>;
+  if (inner == 1) {
+    parallel_for(outer, grain_of(n), [=](int64_t begin, int64_t end) {
+      for (int64_t at = begin * n + (reverse ? n - 1 : 0); begin < end; ++begin, at += n) {
+        run(out + at, x + at, n, step, 1);
+      }
+    });
+    return;
+  }
   parallel_for(outer * tiles, grain_of(n * min_of(inner, kTile)), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t column = i % tiles * kTile, columns = min_of(kTile, inner - column);
       const int64_t at = i / tiles * n * inner + column + (reverse ? (n - 1) * inner : 0);
-      (product ? scan_rows<Mul> : scan_rows<Add>)(out + at, x + at, n, step, columns);
+      run(out + at, x + at, n, step, columns);
     }
   });
 }
@@ -233,6 +349,42 @@ void record(bool smallest, void* values, int64_t* indices, const void* x, DType 
                    : type == DType::kFloat64 ? record_as<double>
                                              : record_as<int64_t>;
   run(smallest, values, indices, x, outer, n, inner);
+}
+
+void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner) {
+  const int64_t work = n * inner;
+  parallel_for(outer, work < kTask ? kTask / (work + 1) + 1 : 1, [=](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const uint8_t* p = x + o * n * inner;
+      if (inner == 1) {
+        int64_t total = 0;
+        for (int64_t i = 0; i < n;) {
+          const int64_t stop = min_of(n, i + 4096);
+          uint32_t block = 0;
+          for (; i < stop; ++i) block += p[i] != 0;
+          total += block;
+        }
+        out[o] = total;
+        continue;
+      }
+      // Tiles of columns are counted in bytes, 255 rows at most.
+      for (int64_t first = 0; first < inner; first += kReduceTile) {
+        const int64_t columns = min_of(inner - first, kReduceTile);
+        int64_t* to = out + o * inner + first;
+        uint8_t block[kReduceTile];
+        memset(to, 0, sizeof(int64_t) * columns);
+        for (int64_t i = 0; i < n;) {
+          const int64_t stop = min_of(n, i + 255);
+          memset(block, 0, sizeof block);
+          for (; i < stop; ++i) {
+            const uint8_t* line = p + i * inner + first;
+            for (int64_t j = 0; j < columns; ++j) block[j] += line[j] != 0;
+          }
+          for (int64_t j = 0; j < columns; ++j) to[j] += block[j];
+        }
+      }
+    }
+  });
 }
 
 }  // namespace mg::MG_ISA

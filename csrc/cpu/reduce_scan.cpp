@@ -103,15 +103,18 @@ MG_INLINE vd raised(vd v, vd fill) {
 template <bool kProduct, class T>
 void scan_row(T* out, const T* x, int64_t n) {
   const vd unit = vd{} + (kProduct ? 1.0 : 0.0);
-  double carry = unit[0];
+  vd total = unit;
+  vl last;
+  for (int i = 0; i < kD; ++i) last[i] = kD - 1;
   int64_t i = 0;
   for (; i + kD <= n; i += kD) {
     vd v = From<double, T>::at(x + i);
     v = join<kProduct>(v, raised<1>(v, unit));
     if (kD > 2) v = join<kProduct>(v, raised<2>(v, unit));
     if (kD > 4) v = join<kProduct>(v, raised<4>(v, unit));
-    v = join<kProduct>(v, vd{} + carry);
-    carry = v[kD - 1];
+    const vd before = total;  // the only chain from vector to vector
+    total = join<kProduct>(total, __builtin_shuffle(v, last));
+    v = join<kProduct>(v, before);
     if constexpr (sizeof(T) == 4) {
       const vhalf y = __builtin_convertvector(v, vhalf);
       __builtin_memcpy(out + i, &y, sizeof y);
@@ -119,6 +122,7 @@ void scan_row(T* out, const T* x, int64_t n) {
       store(out + i, v);
     }
   }
+  double carry = total[0];
   for (; i < n; ++i) {
     const double v = static_cast<double>(x[i]);
     carry = kProduct ? carry * v : carry + v;
@@ -173,6 +177,31 @@ void scan_as(bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t
   });
 }
 
+// Running log-sum-exps, each line for itself: the sum of the exponentials relative to the largest
+// value so far.
+template <class T>
+void log_sums(bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  const int64_t step = reverse ? -inner : inner, first = reverse ? (n - 1) * inner : 0;
+  parallel_for(outer * inner, grain_of(32 * n), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t at = i / inner * n * inner + i % inner + first;
+      double top = -kInf, sum = 0;
+      for (int64_t k = 0; k < n; ++k, at += step) {
+        const double v = static_cast<double>(x[at]);
+        if (v == top) {  // infinities too, which have no difference
+          sum += 1;
+        } else if (v > top) {
+          sum = sum * ::exp(top - v) + 1;
+          top = v;
+        } else {
+          sum += ::exp(v - top);  // NaN stays in the sum
+        }
+        out[at] = static_cast<T>(sum == 1 ? top : top + ::log(sum));
+      }
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -211,15 +240,17 @@ void arg_extremum(bool smallest, T* values, int64_t* indices, const T* x, int64_
 }
 
 template <class T>
-void scan(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
-  (product ? scan_as<true, T> : scan_as<false, T>)(reverse, out, x, outer, n, inner);
+void scan(ScanOp op, bool reverse, T* out, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  (op == ScanOp::kLogSumExp ? log_sums<T>
+   : op == ScanOp::kProduct ? scan_as<true, T>
+                            : scan_as<false, T>)(reverse, out, x, outer, n, inner);
 }
 
 template void arg_extremum(bool, float*, int64_t*, const float*, int64_t, int64_t, int64_t,
                            double*);
 template void arg_extremum(bool, double*, int64_t*, const double*, int64_t, int64_t, int64_t,
                            double*);
-template void scan(bool, bool, float*, const float*, int64_t, int64_t, int64_t);
-template void scan(bool, bool, double*, const double*, int64_t, int64_t, int64_t);
+template void scan(ScanOp, bool, float*, const float*, int64_t, int64_t, int64_t);
+template void scan(ScanOp, bool, double*, const double*, int64_t, int64_t, int64_t);
 
 }  // namespace mg::MG_ISA

@@ -26,6 +26,7 @@ struct Places {
   bool along[kWalkDims];  // a dimension of the index that runs along the indexed dimension
   int64_t step;           // stride of the table along the indexed dimension
   int64_t count;          // extent of the indexed dimension
+  bool wrap;              // some numbers may count from the end
   int64_t skip;           // add: rows with this number count nothing; -1: none. Only where the
                           // innermost stride of the index is 0
 };

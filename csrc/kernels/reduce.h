@@ -5,8 +5,9 @@
 //                arg and scan take contiguous (outer, n, inner); sizes >= 0, reduced sizes of max,
 //                min and arg >= 1
 //   aliasing     none; scan: out may be x
-//   values       sums of blocks of at most 512 values in T, added up in double; squares, products
-//                and variances in double throughout: errors do not grow with n.
+//   values       sums of blocks of at most 512 values in T, added up in double; squares and
+//                variances in double throughout: errors do not grow with n.
+//                products: of up to 32 floats in T where they stay in its range, then in double
 //                kVar takes out_mean (or nullptr) besides: the means
 //                max, min, arg: NaN is the extremum, the first one counts
 //                integers: sums and products wrap around in int64
@@ -34,6 +35,8 @@ enum class ReduceOp {
   kNanSum,  // NaN counts as 0
   kCount
 };
+
+enum class ScanOp { kSum, kProduct, kLogSumExp };
 
 struct Groups {
   int64_t a, r1, b, r2, c;
@@ -91,7 +94,7 @@ struct ReduceOf {
   // The extremum of each row (values may be nullptr) and the index of its first occurrence.
   void (*arg)(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
               int64_t inner, double* work);
-  void (*scan)(bool product, bool reverse, T* out, const T* x, int64_t outer, int64_t n,
+  void (*scan)(ScanOp op, bool reverse, T* out, const T* x, int64_t outer, int64_t n,
                int64_t inner);
 };
 

@@ -34,6 +34,7 @@ fast_join = _C.fast_join
 # Where NumPy has to look: they return None for types they do not take and misfits.
 take_rows = _C.take  # (x, dim, index, wrap): x[:, index]
 put_rows = _C.put  # (x or shape, dim, index, values, False, wrap, add): a copy of x, or zeros
+all_between = _C.all_between  # (index, low, count): whether all numbers are in [low, count)
 write_rows = _C.write_rows  # (x, dim, index, values): x[:, index] = values; whether it was done
 
 

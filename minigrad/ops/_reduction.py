@@ -179,14 +179,23 @@ class TakeAlong(Node):
     """Elements of the input at `index` along one dimension.
 
     The base of all operations that choose elements: maxima, medians, sorts. `label` is the name of
-    the operation; `repeats` says whether an element may be chosen twice.
+    the operation; `repeats` says whether an element may be chosen twice. `values`: the elements,
+    where they are known.
     """
 
     def forward(
-        self, x: Any, index: Any, dim: int, label: str = "Gather", repeats: bool = False
+        self,
+        x: Any,
+        index: Any,
+        dim: int,
+        label: str = "Gather",
+        repeats: bool = False,
+        values: Any = None,
     ) -> Any:
         self.index_array, self.dim, self.shape = index, dim, x.shape
         self.label, self.repeats = label, repeats
+        if values is not None:
+            return values
         if x.ndim == 0:
             return x.reshape(1)[index]
         return cpu.gather(x, dim, index)
@@ -230,9 +239,11 @@ class PutAlong(Node):
         return apply(TakeAlong, (grad,), self.index_array, self.dim, "Gather", self.repeats)
 
 
-def take_along(input: Any, index: Any, dim: int, label: str, repeats: bool = False) -> Any:
+def take_along(
+    input: Any, index: Any, dim: int, label: str, repeats: bool = False, values: Any = None
+) -> Any:
     """The elements at `index` (an array) along `dim`, recorded as operation `label`."""
-    return apply(TakeAlong, (input,), index, dim, label, repeats)
+    return apply(TakeAlong, (input,), index, dim, label, repeats, values)
 
 
 def choose(input: Any, index: Any, dim: int, keepdim: bool, label: str) -> tuple[Any, Any]:

@@ -180,10 +180,13 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return _v.wrap(np.zeros((*x.shape, num_classes), np.int64, like=x))
-    if x.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if num_classes == -1:
-        num_classes = int(x.max()) + 1
-    elif num_classes <= x.max():
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return _v.wrap((x[..., None] == np.arange(num_classes, like=x)).astype(np.int64))
+    if num_classes == -1 or not places.all_between(x, 0, num_classes):
+        if x.min() < 0:
+            raise RuntimeError("Class values must be non-negative.")
+        if num_classes == -1:
+            num_classes = int(x.max()) + 1
+        elif num_classes <= x.max():
+            raise RuntimeError("Class values must be smaller than num_classes.")
+    one = np.ones((), np.int64, like=x)
+    hot = cpu.scatter((x.size, num_classes), 1, x.reshape(-1, 1), one, False)
+    return _v.wrap(hot.reshape(*x.shape, num_classes))

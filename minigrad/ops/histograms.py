@@ -12,6 +12,7 @@ from ..autograd.variable import Variable
 from ..backend import need_cpu
 from ..dtypes import type_name
 from ..kernels.cpu import widened
+from ..kernels.sorting import fast_search
 from ._operands import write_each
 from ._reduction import constant, is_float
 from ._shape import array_arg, whole
@@ -130,14 +131,18 @@ def _count(x: Any, bins: list, range: Any, weight: Any, density: bool) -> tuple[
     flat = np.zeros(len(values), np.int64)
     for column, e in zip(values.T, wide, strict=True):
         inside &= (column >= e[0]) & (column <= e[-1])
-        place = np.searchsorted(e, column, side="right") - 1
+        place = fast_search(e, np.ascontiguousarray(column), True, False)
+        if place is None:
+            place = np.searchsorted(e, column, side="right")
+        place = place - 1
         flat = flat * max(len(e) - 1, 1) + np.minimum(place, len(e) - 2)
     total = int(np.prod(shape))
-    kept = flat[inside]
+    everything = bool(inside.all())
+    kept = flat if everything else flat[inside]
     if not total or not shape:
         counts = np.zeros(total)
     else:
-        weights = None if w is None else widened(w)[inside]
+        weights = None if w is None else widened(w)[... if everything else inside]
         counts = np.bincount(kept, weights, total).astype(np.float64)
     counts = counts.reshape(shape)
     if density:

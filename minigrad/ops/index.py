@@ -123,24 +123,35 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
     many = np.broadcast_shapes(*[i.shape for i in indices])
     at, m = _front(positions), len(many)
     rows = np.moveaxis(values, range(at, at + m), range(m)).reshape(-1, k if k else 1)
-    linear = np.zeros(many, np.int64, like=values)
+    linear: Any = None
     for i, size in zip(indices, sizes):
-        if rows.size and ((i < -size) | (i >= size)).any():  # nothing to add: nothing to check
-            raise index_error(shape, indices, positions)  # type: ignore[misc]
-        linear = linear * size + np.where(i < 0, i + size, i)
-    if x is None:
-        out = np.zeros((n, k), values.dtype, like=values)
-    else:
-        out = np.array(x.transpose(order), order="C").reshape(n, k)
+        if not places.all_between(i, 0, size):
+            # Nothing to add: nothing to check.
+            if rows.size and ((i < -size) | (i >= size)).any():
+                raise index_error(shape, indices, positions)  # type: ignore[misc]
+            i = np.where(i < 0, i + size, i)
+        linear = i if linear is None else linear * size + i
+    linear = np.broadcast_to(linear, many).reshape(-1)
+    out = None
     if rows.size and k:
-        added = cpu.put_rows(out, 0, linear.reshape(-1), rows, False, False, True)
-        if added is None:
-            add_rows(out, linear.reshape(-1), rows)
+        given = (n, k) if x is None else _leading(x, order).reshape(n, k)
+        out = cpu.put_rows(given, 0, linear, rows, False, False, True)
+    if out is None:
+        if x is None:
+            out = np.zeros((n, k), values.dtype, like=values)
         else:
-            out = added
-    back = np.argsort(order)
-    out = out.reshape([shape[d] for d in order]).transpose(back)
-    return np.ascontiguousarray(out)
+            out = np.array(x.transpose(order), order="C").reshape(n, k)
+        if rows.size and k:
+            add_rows(out, linear, rows)
+    out = out.reshape([shape[d] for d in order])
+    if order == tuple(range(len(shape))):
+        return out
+    return np.ascontiguousarray(out.transpose(np.argsort(order)))
+
+
+def _leading(x: Any, order: tuple[int, ...]) -> Any:
+    """An array in C order with its dimensions in another order; itself if that is its own."""
+    return np.ascontiguousarray(x if order == tuple(range(x.ndim)) else x.transpose(order))
 
 
 # -- operations ----------------------------------------------------------------------------------

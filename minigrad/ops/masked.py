@@ -187,10 +187,11 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 
 def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
     """The places (count, ndim) of the elements that are not 0; `as_tuple`: one vector each dim."""
-    if out is None and as_tuple is False:
+    if out is None and (as_tuple is False or as_tuple is True):
         result = fast.fast_nonzero(input)
-        if result is not None:
-            return result
+        if result is not None and (not as_tuple or array_of(input).ndim):
+            found = array_of(result)
+            return tuple([_v.wrap(f) for f in found.T]) if as_tuple else result
     x = array_arg("nonzero", input)
     found = np.atleast_1d(x).nonzero()
     if as_tuple:

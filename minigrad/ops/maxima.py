@@ -13,7 +13,6 @@ from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
 from ..kernels import cpu, reduction
-from ..kernels._quiet import quiet
 from ..kernels.reduction import SAVES_INPUT, SAVES_OUTPUT, kind
 from ._reduction import (
     MISSING,
@@ -30,18 +29,18 @@ from ._reduction import (
     not_empty,
     one_dim,
     renamed,
-    restore,
 )
 from ._shape import all_or, array_arg, array_of, normalize_dim
-from .arith import mul
+from .arith import div, mul
 from .extrema import maximum, minimum
+from .movement import reshape
 
 __all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin"]
 
-_divide = quiet(np.divide)
 _named = tuple.__new__
 _reduce, _arg_extremum, _extremum_of = reduction.reduce, reduction.arg_extremum, reduction.extremum
 _BOTH = SAVES_INPUT | SAVES_OUTPUT
+_COUNT = kind("count_nonzero")
 _KINDS = {"amax": kind("max", _BOTH), "amin": kind("min", _BOTH)}
 
 
@@ -61,10 +60,14 @@ class Shared(Node):
         equal = values == best
         if self.nan_equal and is_float(values) and bool(np.isnan(best).any()):
             equal = np.isnan(values)
-        count = np.count_nonzero(equal, axis=self.axes, keepdims=True)
+        count = _reduce(None, _COUNT, equal, self.axes, True, 0.0)
+        if count is None:
+            count = np.count_nonzero(equal, axis=self.axes, keepdims=True)
         wide = np.float32 if values.dtype.itemsize == 2 else values.dtype
-        weight = np.asarray(_divide(equal.astype(wide), np.asarray(count, wide)), values.dtype)
-        return mul(restore(grad, self.axes, values.shape), constant(grad, weight))
+        # Divided first: there are fewer results than elements.
+        kept = reshape(grad, best.shape)
+        share = div(kept, constant(grad, np.asarray(count, wide).astype(values.dtype)))
+        return mul(share, constant(grad, cpu.astype(equal, values.dtype)))
 
 
 class Amax(Shared):
@@ -155,10 +158,18 @@ def aminmax(
     else:
         axes = all_or(normalize_dim(dim, x.ndim), x.ndim)
         not_empty("aminmax", x.shape, axes, "")
-    results = tuple(
-        [named("AminmaxBackward0", apply(cls, (input,), axes, keepdim)) for cls in (Amin, Amax)]
-    )
+    results = tuple([_aminmax_part(cls, name, input, axes, keepdim) for cls, name in _AMINMAX])
     return finish_pair("aminmax", return_types.aminmax, results, out)
+
+
+_AMINMAX = ((Amin, "amin"), (Amax, "amax"))
+
+
+def _aminmax_part(cls: type[Amax], name: str, input: Any, axes: tuple, keepdim: bool) -> Any:
+    result = _reduce(cls, _KINDS[name], input, axes, keepdim, 0.0)
+    if result is None:
+        result = apply(cls, (input,), axes, keepdim)
+    return named("AminmaxBackward0", result)
 
 
 def _first(find: Any, x: Any, dim: int) -> Any:

@@ -118,9 +118,20 @@ def _counts(x: Any, index: Any, dim: int, include_self: bool) -> Any:
         kind = np.dtype(np.float64)
     elif kind.kind != "f":
         kind = np.dtype(np.int64)
-    count = np.full(x.shape, 1.0 if include_self else 0.0, kind, like=index)
-    count = cpu.scatter(count, dim, index, np.ones((), kind), True)
-    if not include_self:
+    shape = x.shape
+    if (
+        index.size
+        and index.ndim > 1
+        and all(
+            d == dim or (n == 0 and index.shape[d] == shape[d]) for d, n in enumerate(index.strides)
+        )
+    ):  # an expanded index: the same counts everywhere
+        index = index[tuple([slice(None) if d == dim else slice(1) for d in range(index.ndim)])]
+        shape = tuple([n if d == dim else 1 for d, n in enumerate(shape)])
+    count = cpu.scatter(shape, dim, index, np.ones((), kind, like=index), True)
+    if include_self:
+        count += 1
+    else:
         count = np.maximum(count, 1)
     return count.astype(x.dtype, copy=False) if x.dtype.itemsize > 2 else count
 

@@ -43,10 +43,10 @@ def _accumulate(scan: Any, x: Any, dim: int, reverse: bool = False) -> Any:
         return x.copy()
     if not x.flags.c_contiguous:  # nor would the result be, which is always
         x = np.ascontiguousarray(x)
-    if scan is not _logaddexp:
-        result = reduction.scan(x, dim, scan is _multiply, reverse)
-        if result is not None:
-            return result
+    product = None if scan is _logaddexp else scan is _multiply
+    result = reduction.scan(x, dim, product, reverse)
+    if result is not None:
+        return result
     if reverse:
         return np.flip(_accumulate(scan, np.flip(x, dim), dim), dim)
     if x.dtype.kind == "f" and x.dtype.itemsize == 4:
@@ -200,8 +200,8 @@ def _record(name: str, pick: Any, input: Any, dim: Any, out: Any) -> Any:
     if pair is not None and not (isinstance(input, Variable) and input.requires_grad):
         pair = tuple([constant(input, part) for part in pair])
         return finish_pair(name, getattr(return_types, name), pair, out)
-    index = _latest(pick, x, d) if pair is None else pair[1]
-    values = take_along(input, index, d, name.capitalize(), repeats=True)
+    known, index = (None, _latest(pick, x, d)) if pair is None else pair
+    values = take_along(input, index, d, name.capitalize(), repeats=True, values=known)
     pair = (values, constant(input, index))
     return finish_pair(name, getattr(return_types, name), pair, out)
 

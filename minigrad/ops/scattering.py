@@ -114,6 +114,8 @@ def extent(kind: int, i: Any) -> int:
 
 def check_bounds(i: Any, dim: int, size: int, kind: type[Exception] = RuntimeError) -> None:
     """Negative numbers are out of bounds here, unlike in `x[i]`."""
+    if places.all_between(i, 0, size):
+        return
     if i.size and (extent(_MIN, i) < 0 or extent(_MAX, i) >= size):
         bad = (i < 0) | (i >= size)
         raise kind(

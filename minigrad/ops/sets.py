@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
-from ..kernels import sorting
+from ..kernels import places, sorting
 from ..kernels.cpu import widened
 from ._reduction import check_flag, constant, finish, is_float
 from ._shape import array_arg, array_of, normalize_dim, whole
@@ -139,7 +139,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
         raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if x.ndim != 1 or (x.size and x.min() < 0):
+    if x.ndim != 1 or (not places.all_between(x, 0, 1 << 62) and x.size and x.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return constant(input, np.bincount(x, minlength=minlength).astype(np.int64))
