@@ -30,6 +30,7 @@ class Tracer(TorchFunctionMode):
         # (name, dim) of weights whose dimension makes channels, and of scales of norms
         self.made: list[tuple[str, int]] = []
         self.scales: list[str] = []
+        self.inside = False  # a layer that is followed as a whole
         # Tensors are kept, so that no other one gets their `id`.
         self._shadows: dict[int, tuple[Any, np.ndarray]] = {}
 
@@ -79,6 +80,8 @@ class Tracer(TorchFunctionMode):
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self.inside:
+            return func(*args, **kwargs)
         name = func.__name__
         if name == "method" and func.__module__.endswith("._operators"):
             name = "operator"  # a comparison, or one with the operands the other way round
@@ -113,20 +116,50 @@ def _pin_inputs(tracer: Tracer) -> Callable:
     return hook
 
 
-def trace(model: Any, example_inputs: Any, rules: dict[str, Callable]) -> Tracer:
-    """Runs the model on `example_inputs` and returns what was found."""
+def _followed(tracer: Tracer, module: Any, rule: Callable) -> Callable:
+    """The module's `forward`, whose calls are not traced one by one but told to `rule`."""
+    forward = module.forward
+
+    def whole(*args: Any, **kwargs: Any) -> Any:
+        shadows = [(t, tracer.shadow(t)) for t in tensors_in([args, kwargs])]
+        tracer.inside = True
+        try:
+            out = forward(*args, **kwargs)
+        finally:
+            tracer.inside = False
+        for t in tensors_in(out):
+            tracer.set(t, np.zeros((), np.int64))
+        for t, ids in shadows:
+            tracer.set(t, ids)
+        rule(tracer, module, args, kwargs, out)
+        return out
+
+    return whole
+
+
+def trace(model: Any, example_inputs: Any, rules: dict[str, Callable], rule_of: Callable) -> Tracer:
+    """Runs the model on `example_inputs` and returns what was found.
+
+    `rules` are those of functions; `rule_of` has that of a module that is followed as a whole, or
+    None.
+    """
     tracer = Tracer(model, rules)
-    hooks = [
-        module.register_forward_pre_hook(_pin_inputs(tracer))
-        for module in model.modules()
-        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
-    ]
+    hooks, whole = [], []
+    for module in model.modules():
+        rule = rule_of(module)
+        if rule is not None and "forward" not in module.__dict__:
+            module.__dict__["forward"] = _followed(tracer, module, rule)
+            whole.append(module)
+        elif isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+            hooks.append(module.register_forward_pre_hook(_pin_inputs(tracer)))
     try:
         with evaluating(model), tracer:
             out = model(*arguments(example_inputs))
     finally:
         for hook in hooks:
             hook.remove()
+        for module in whole:
+            del module.__dict__["forward"]
     found = list(tensors_in(out))
     if not found:
         raise TypeError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._layers import rule_of
 from ._rules import RULES
 from ._trace import Tracer, trace
 
@@ -77,11 +78,13 @@ def trace_channels(model: Any, example_inputs: Any) -> ChannelGraph:
 
     `example_inputs`: what the model is called with, a tensor or a tuple of arguments; a batch of
     two shows more than one of one. Linear, Conv, ConvTranspose and Embedding layers make
-    channels; elementwise functions, sums of branches, concatenations, splits, reshapes, pooling,
+    channels, and so do the hidden units of RNN, LSTM and GRU and the heads of MultiheadAttention;
+    elementwise functions, sums of branches, concatenations, splits, reshapes, pooling,
     batch, group and instance norm are followed. Channels that reach anything else (layer norm,
-    attention, recurrent layers, the outputs of the model) have to stay. Nothing is changed.
+    attention's inputs, cells of recurrent layers, the outputs of the model) have to stay. Nothing
+    is changed.
     """
-    tracer = trace(model, example_inputs, RULES)
+    tracer = trace(model, example_inputs, RULES, rule_of)
     roots = tracer.channels.roots()
     dims = {
         name: {d: roots[ids] for d, ids in by_dim.items() if ids.any()}

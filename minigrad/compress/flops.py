@@ -69,11 +69,11 @@ def _heads(func: Callable, args: tuple, kwargs: dict, out: Any) -> int:
     """Three projections, scores, weighted values and the projection behind them."""
     call = _bound(func, args, kwargs)
     q, k, v = call["query"], call["key"], call["value"]
-    e = q.shape[-1]
+    width = call["out_proj_weight"].shape[1]  # of all heads
     batch = q.shape[1] if q.ndim == 3 else 1
     target, source = q.shape[0], k.shape[0]
-    projections = q.numel() * e + k.numel() * e + v.numel() * e + q.numel() * e
-    return 2 * (projections + 2 * batch * target * source * e)
+    projections = (q.numel() + k.numel() + v.numel() + q.numel()) * width
+    return 2 * (projections + 2 * batch * target * source * width)
 
 
 def _einsum(func: Callable, args: tuple, kwargs: dict, out: Any) -> int:

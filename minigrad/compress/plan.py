@@ -10,6 +10,7 @@ import numpy as np
 from .. import nn
 from ..autograd.modes import no_grad
 from ..creation import from_numpy, tensor
+from ._layers import set_sizes
 
 __all__ = ["ChannelPlan"]
 
@@ -79,6 +80,8 @@ class ChannelPlan:
 
 def _set_sizes(module: Any) -> None:
     """Makes the numbers that a layer knows its sizes by those of its weight."""
+    if set_sizes(module):
+        return
     weight = module._parameters.get("weight")
     if weight is None and isinstance(module, nn.modules.batchnorm._NormBase):
         weight = module._buffers.get("running_mean")

@@ -73,14 +73,14 @@ def additive_mask(mask: Any, name: str, dtype: Any, other: Any = None) -> Any:
 
 
 def _projected(
-    query: Any, key: Any, value: Any, packed: Any, separate: tuple, bias: Any, embed_dim: int
+    query: Any, key: Any, value: Any, packed: Any, separate: tuple, bias: Any, width: int
 ) -> list:
     """Queries, keys and values from their inputs, in as few products as possible."""
     if packed is None:
         biases = bias.chunk(3) if bias is not None else (None, None, None)
         inputs = (query, key, value)
         for name, x, w in zip(("query", "key", "value"), inputs, separate):
-            expected = (embed_dim, x.shape[-1])
+            expected = (width, x.shape[-1])
             check(
                 tuple(w.shape) == expected,
                 f"expecting {name} weights shape of {expected}, but got {w.shape}",
@@ -88,7 +88,7 @@ def _projected(
         return [ops.linear(x, w, b) for x, w, b in zip(inputs, separate, biases, strict=True)]
     if query is key and key is value:
         return list(ops.linear(query, packed, bias).chunk(3, -1))
-    sizes = [embed_dim, 2 * embed_dim]
+    sizes = [width, 2 * width]
     w_q, w_kv = packed.split(sizes)
     b_q, b_kv = bias.split(sizes) if bias is not None else (None, None)
     if key is value:
@@ -164,10 +164,15 @@ def multi_head_attention_forward(
         embed_dim == embed_dim_to_check,
         f"was expecting embedding dimension of {embed_dim_to_check}, but got {embed_dim}",
     )
-    head_dim = embed_dim // num_heads
+    # Heads that were removed (minigrad.compress) leave the projections narrower than the inputs.
+    rows = q_proj_weight if use_separate_proj_weight else in_proj_weight
+    width = embed_dim
+    if rows is not None:
+        width = rows.shape[0] // (1 if use_separate_proj_weight else 3)
+    head_dim = width // num_heads
     check(
-        head_dim * num_heads == embed_dim,
-        f"embed_dim {embed_dim} not divisible by num_heads {num_heads}",
+        head_dim * num_heads == width,
+        f"embed_dim {width} not divisible by num_heads {num_heads}",
     )
     if use_separate_proj_weight:
         for name, weight in zip(
@@ -194,10 +199,10 @@ def multi_head_attention_forward(
         None if use_separate_proj_weight else in_proj_weight,
         (q_proj_weight, k_proj_weight, v_proj_weight),
         in_proj_bias,
-        embed_dim,
+        width,
     )
     for x, given in ((k, static_k), (v, static_v)):
-        if given is None and x._array.size != source * batch * embed_dim:  # not the query's batch
+        if given is None and x._array.size != source * batch * width:  # not the query's batch
             raise RuntimeError(
                 f"shape '[{source}, {batch * num_heads}, {head_dim}]' is invalid for input of size "
                 f"{x._array.size}"
@@ -255,9 +260,9 @@ def multi_head_attention_forward(
     # What is drawn after it lies in memory as PyTorch's result does, if dropout is to follow it.
     batch_major = batch_major and not (training and generator.settings.dropout_follows_torch)
     if batch_major:
-        out = out.transpose(1, 2).reshape(batch, target, embed_dim)
+        out = out.transpose(1, 2).reshape(batch, target, width)
     else:
-        out = out.permute(2, 0, 1, 3).reshape(target, batch, embed_dim)
+        out = out.permute(2, 0, 1, 3).reshape(target, batch, width)
     out = ops.linear(out, out_proj_weight, out_proj_bias)
     if batch_major:
         out = out.transpose(0, 1)

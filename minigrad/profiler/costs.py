@@ -1,10 +1,10 @@
 """What an operation costs: floating-point operations and bytes, from the arrays it was given.
 
 A multiplication and an addition count as two. Counted are products of matrices, linear layers,
-convolutions and attention (with their backward passes), and one for each element of sums and of
-elementwise arithmetic, as PyTorch's profiler does; what has no formula counts none. Bytes are those
-of the arrays that an operation reads and of those that it makes: the least that goes through
-memory.
+convolutions, attention and recurrent layers (with their backward passes), and one for each element
+of sums and of elementwise arithmetic, as PyTorch's profiler does (but for recurrent layers, which
+it does not count); what has no formula counts none. Bytes are those of the arrays that an operation
+reads and of those that it makes: the least that goes through memory.
 """
 
 from __future__ import annotations
@@ -80,6 +80,16 @@ def _inputs(given: dict, out: Any) -> int:
     return _size(given["input"])
 
 
+def _matrices(weights: Any) -> tuple[int, int, int]:
+    """The elements of w_ih, w_hh and w_hr: what a row of a recurrent layer's input goes through."""
+    w_ih, w_hh, _, _, w_hr = weights
+    return _size(w_ih), _size(w_hh), _size(w_hr)
+
+
+def _recurrent(given: dict, out: Any) -> int:
+    return 2 * array_of(given["x"]).shape[0] * sum(_matrices(given["weights"]))
+
+
 FORWARD: dict[str, Callable[[dict, Any], int]] = {
     "mm": _product("input"), "bmm": _product("input"), "matmul": _product("input"),
     "mv": _product("input"), "dot": _product("input"), "linear": _product("input"),
@@ -89,6 +99,7 @@ FORWARD: dict[str, Callable[[dict, Any], int]] = {
     "conv_transpose3d": _transposed, "scaled_dot_product_attention": _attention,
     "add": _elements, "sub": _elements, "mul": _elements, "div": _elements,
     "sum": _inputs, "mean": _inputs,
+    **dict.fromkeys(["lstm", "gru", "rnn_tanh", "rnn_relu"], _recurrent),
 }  # fmt: skip
 
 
@@ -118,11 +129,21 @@ def _of_attention(node: Node, grad: Any) -> int:
     return 2 * (q.size // q.shape[-1]) * k.shape[-2] * (3 * q.shape[-1] + 2 * v.shape[-1])
 
 
+def _of_recurrent(node: Node, grad: Any) -> int:
+    # The state's gradient goes through every step, the others are products where they are wanted.
+    x, _, _, *weights = node.saved[:8]
+    w_ih, w_hh, w_hr = _matrices(weights)
+    into, ih, hh, hr = (node.next[i] is not None for i in (0, 3, 4, 7))
+    products = w_ih * (into + ih) + w_hh * (1 + hh) + w_hr * (1 + hr)
+    return 2 * array_of(x).shape[0] * products
+
+
 BACKWARD: dict[str, Callable[[Any, Any], int]] = {
     "MatMulBackward0": _of_product,
     "LinearBackward0": _of_linear,
     "ConvolutionBackward0": _of_convolution,
     "ConvolutionInputBackward0": _of_convolution,
+    "RecurrentBackward0": _of_recurrent,
     "ScaledDotProductAttentionBackward0": _of_attention,
 }
 
@@ -138,7 +159,8 @@ class Cost:
         node = given.get("self")
         if isinstance(node, Node):
             values += node.saved or ()
-        found = {id(a): a for a in map(array_of, values) if a is not None}
+        inner = [v for value in values if isinstance(value, (tuple, list)) for v in value]
+        found = {id(a): a for a in map(array_of, values + inner) if a is not None}
         self.arrays = list(found.values())
 
     def counted(self, out: Any) -> tuple[int | None, int]:
@@ -154,7 +176,8 @@ class Cost:
     def _flops(self, out: Any) -> int | None:
         try:
             if self.name in BACKWARD:
-                return BACKWARD[self.name](self.given["self"], self.given["grad"])
+                grad = self.given.get("grad", self.given.get("grads"))
+                return BACKWARD[self.name](self.given["self"], grad)
             if self.name in FORWARD and _results(out):
                 return FORWARD[self.name](self.given, out)
         except (KeyError, AttributeError, IndexError, TypeError):

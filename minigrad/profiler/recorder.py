@@ -19,6 +19,7 @@ from ..autograd.variable import Variable
 from ..exchange import code_of
 from ..kernels.cpu import _C
 from ..ops import CATALOGUE
+from ..ops.recurrent import recurrent
 from .costs import Cost
 
 _OPS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ops")
@@ -57,6 +58,7 @@ def _names() -> dict[Any, str]:
             known = found.get(code)
             if known is None or name == code.co_name:  # `mul`, which is also `multiply`
                 found[code] = name
+    found[code_of(recurrent)] = "recurrent"  # its mode says which layer it is
     return found
 
 
@@ -102,6 +104,8 @@ class Recorder:
                 name = type(frame.f_locals.get("self")).__name__  # such as ReluBackward0
             elif name.endswith("1d"):
                 name = _dimensions(name, frame.f_locals)
+            elif name == "recurrent":
+                name = frame.f_locals["mode"].lower()
             self.enter(name, frame)
         elif event == "return":
             stack = getattr(self.local, "stack", None)

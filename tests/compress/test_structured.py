@@ -238,8 +238,8 @@ class Last(nn.Module):
         (lambda x: x + 0 * mg.where(x > 0)[0].sum(), "goes through where"),
         (nn.LayerNorm(6), "normalised along the channels"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)), "weight that is computed"),
-        (Last(nn.LSTM(6, 6)), "goes into LSTM"),
-        (Last(nn.GRU(6, 6)), "goes into GRU"),
+        (Last(nn.LSTMCell(6, 6)), "goes into LSTMCell"),
+        (lambda x: nn.MultiheadAttention(6, 2)(x, x, x)[0], "goes through"),
     ],
 )
 def test_what_cannot_be_traced_stays(middle: Any, reason: str) -> None:
@@ -255,6 +255,89 @@ def test_transformer_layers_lose_hidden_neurons() -> None:
     small = plan.apply(copy.deepcopy(model))
     assert small.linear1.out_features == small.linear2.in_features == 16
     same(plan.mask(model)(x), small(x))
+
+
+@pytest.mark.parametrize("heads", ["packed", "separate"])
+def test_heads_of_attention_go(heads: str) -> None:
+    options = {} if heads == "packed" else {"kdim": 5, "vdim": 7}
+    inner = nn.MultiheadAttention(12, 4, add_bias_kv=True, batch_first=True, **options)
+
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention, self.head = unsettle(inner), nn.Linear(12, 3)
+
+        def forward(self, x: Any, y: Any, z: Any) -> Any:
+            return self.head(self.attention(x, y, z, need_weights=False)[0])
+
+    sizes = (12, 12, 12) if heads == "packed" else (12, 5, 7)
+    x = tuple(mg.randn(2, 5, n, dtype=mg.float64) for n in sizes)
+    model = Attending().double().eval()
+    plan = compress.plan_channels(model, x, 0.5, layers="attention")
+    small = plan.apply(copy.deepcopy(model))
+    assert small.attention.num_heads == 2 and small.attention.head_dim == 3
+    assert small.attention.out_proj.in_features == 6
+    assert compress.count_flops(small, x) < 0.6 * compress.count_flops(model, x)
+    same(plan.mask(model)(*x), small(*x))
+    small(*x).sum().backward()
+    again = plan.apply(Attending().double().eval())
+    again.load_state_dict(small.state_dict())
+    same(again(*x), small(*x))
+
+
+class Sequences(nn.Module):
+    """An embedding, a recurrent layer, and what reads its outputs and states."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.embed, self.layer = nn.Embedding(9, layer.input_size), layer
+        directions = 2 if layer.bidirectional else 1
+        self.out = nn.Linear(directions * (layer.proj_size or layer.hidden_size), 3)
+        self.state = nn.Linear(layer.hidden_size, 2)
+
+    def forward(self, x: Any) -> Any:
+        y, last = self.layer(self.embed(x))
+        state = last[1] if isinstance(last, tuple) else last
+        return self.out(y), self.state(state[-1])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.RNN(6, 8),
+        nn.RNN(6, 8, nonlinearity="relu", bias=False),
+        nn.GRU(6, 8, num_layers=2, bidirectional=True, batch_first=True),
+        nn.LSTM(6, 8, num_layers=2),
+        nn.LSTM(6, 8, num_layers=2, bidirectional=True, proj_size=4),
+    ],
+)
+def test_hidden_units_of_recurrent_layers_go(layer: Any) -> None:
+    model = Sequences(layer).double().eval()
+    x = mg.randint(0, 9, (5, 3))
+    plan = compress.plan_channels(model, x, 0.5)
+    small = plan.apply(copy.deepcopy(model))
+    assert small.layer.hidden_size == 4 and small.layer.input_size == 3
+    assert small.layer.proj_size == layer.proj_size // 2
+    for wanted, found in zip(plan.mask(model)(x), small(x), strict=True):
+        same(wanted, found)
+    small.train()(x)[0].sum().backward()
+
+
+def test_a_packed_sequence_is_followed_and_a_given_state_keeps_its_units() -> None:
+    class Packed(nn.Module):
+        def __init__(self, state: bool) -> None:
+            super().__init__()
+            self.lstm, self.out, self.given = nn.LSTM(4, 6), nn.Linear(6, 2), state
+
+        def forward(self, x: Any) -> Any:
+            state = (mg.zeros(1, 3, 6), mg.zeros(1, 3, 6)) if self.given else None
+            packed = nn.utils.rnn.pack_padded_sequence(x, mg.tensor([5, 3, 2]))
+            return self.out(self.lstm(packed, state)[0].data)
+
+    x = mg.randn(5, 3, 4)
+    assert compress.prune_channels(Packed(False), x, 0.5).lstm.hidden_size == 3
+    with pytest.raises(ValueError, match="lstm: .*initial state that is given"):
+        compress.plan_channels(Packed(True), x, 0.5, layers="lstm")
 
 
 def test_tied_layers_are_followed() -> None:

@@ -66,6 +66,23 @@ def test_closed_forms() -> None:
     assert both.flops == sum(f for f, _ in found.values())
 
 
+def test_recurrent_layers() -> None:
+    layer, x = mg.nn.LSTM(3, 8, num_layers=2, bidirectional=True, proj_size=4), mg.randn(7, 2, 3)
+    with profile(with_flops=True) as prof:
+        layer(x)[0].sum().backward()
+        mg.nn.GRUCell(3, 5)(mg.randn(4, 3))
+    found = counts(prof)
+    own = 2 * (32 * 4 + 4 * 8)  # both directions
+    first, second = 2 * 32 * 3, 2 * 32 * 8
+    rows = 2 * 7 * 2
+    assert found["lstm"][0] == rows * (first + second + 2 * own)
+    # Weights and states want gradients, and the second layer's inputs; the data does not.
+    assert found["RecurrentBackward0"][0] == rows * (first + 2 * second + 4 * own)
+    assert found["gru"][0] == 2 * 4 * (15 * 3 + 15 * 5)
+    weights = sum(p.numel() for p in layer.parameters())
+    assert found["lstm"][1] >= 4 * weights
+
+
 def test_nothing_is_counted_twice() -> None:
     x = mg.randn(8, 8)
     with profile(with_flops=True) as prof:
