@@ -259,7 +259,12 @@ def same_tensor(input: Any) -> Any:
     return need_tensor("conj", input)
 
 
-conj_physical_ = resolve_conj = resolve_neg = same_tensor
+resolve_conj = resolve_neg = same_tensor
+
+
+def conj_physical_(self: Any) -> Any:
+    """Self: what is real is its own conjugate."""
+    return self
 
 
 def conj(input: Any) -> Any:

@@ -118,6 +118,11 @@ def with_complex_number(name: str, a: Any, b: Any) -> Any:
     return _complex[0]().with_number(name, a, b)
 
 
+def as_complex_view(x: Any, dtype: Any) -> Any:
+    """`view(dtype)` of a real tensor with a complex dtype."""
+    return _complex[0]().view_pairs(x, dtype)
+
+
 def enter_scope(where: device) -> None:
     """Tensors are made on a device from now on, in this thread, until `leave_scope`."""
     if where.type != "cpu" or _elsewhere(_scopes.open):

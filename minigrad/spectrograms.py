@@ -130,7 +130,8 @@ def istft(
         made = ifft(frames, n_fft, -1, norm)
         signal = make(ops.stack([_added(ops.mul(p, weights), hop) for p in _both(made)], -1))
     else:
-        made = irfft(frames, n_fft, -1, norm) if one else ifft(frames, n_fft, -1, norm).real
+        half = frames if one else ops.narrow(frames, -1, 0, n_fft // 2 + 1)
+        made = irfft(half, n_fft, -1, norm)
         signal = _added(ops.mul(made, weights), hop)
     squares = ops.expand(ops.mul(weights, weights), (count, n_fft))
     envelope = _added(squares, hop)

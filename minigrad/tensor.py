@@ -124,7 +124,8 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
     is_conj = attributes.is_conj
     is_neg = attributes.is_neg
     conj = attributes.conj
-    conj_physical_ = resolve_conj = resolve_neg = attributes.same_tensor
+    conj_physical_ = attributes.conj_physical_
+    resolve_conj = resolve_neg = attributes.same_tensor
     conj_physical = attributes.conj_physical
     cfloat, cdouble, chalf = deferred("cfloat"), deferred("cdouble"), deferred("chalf")
     real = property(attributes.real)

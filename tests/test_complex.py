@@ -21,29 +21,39 @@ needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed
 CALLS = """
 z+w z+x x+z z+2 2+z z+1j z-w x-z z-x 1-z m.add(z,w,alpha=2) m.sub(x,z,alpha=3) z*w z*x x*z 2*z z*2j
 z/w z/x x/z 1/z z/2 z/(1+2j) -z +z z**2 z**3 z**0.5 z@w.mT z@w.H z@v v@w.mT m.mm(z,w.T) m.dot(v,v)
-m.outer(v,v) m.mv(z,v) m.kron(z,w) m.tensordot(z,w,2)
-m.einsum('ij,kj->ik',z,w) m.einsum('ij->ji',z) m.nn.functional.linear(z,w)
-m.nn.functional.linear(z,w,v[:3]) m.bmm(z[None],w.mT[None]) m.inner(z,w)
-z.abs() abs(z) z.angle() z.exp() z.log() z.sqrt() z.square() z.reciprocal() z.conj() z.real z.imag
-m.real(z) m.imag(z) m.view_as_real(z.resolve_conj()) z.conj_physical() m.polar(x.abs(),x)
-m.complex(x,x) m.view_as_complex(m.stack([x,x],-1)) z.sum() z.sum(0) z.mean(1,keepdim=True)
-z.masked_fill(x>0,5) z.masked_fill(x>0,2-1j) z.masked_fill(x>0,v[0]) m.gradient(z)[1]
-m.gradient(z,spacing=2.0,dim=0)[0]
-z.cumsum(1) z.trace() z.diff() z.reshape(2,6) z.view(12) z.flatten() z.T z.mT z.H z.permute(1,0)
-z.transpose(0,1) z.unsqueeze(1) z[None].squeeze(0) z[:,None].expand(3,2,4) z.repeat(2,1) z.roll(1,0)
-z.flip(0) m.cat([z,w]) m.cat([z,x.to(z.dtype)],1) m.stack([z,w],1) z.chunk(2,1)[1] z.split(2)[0]
+m.outer(v,v) m.mv(z,v) m.kron(z,w) m.tensordot(z,w,2) m.einsum('ij,kj->ik',z,w)
+m.einsum('ij->ji',z) m.nn.functional.linear(z,w) m.nn.functional.linear(z,w,v[:3])
+m.bmm(z[None],w.mT[None]) m.inner(z,w) z.abs() abs(z) z.angle() z.exp() z.log() z.sqrt() z.square()
+z.reciprocal() z.conj() z.real z.imag m.real(z) m.imag(z) m.view_as_real(z.resolve_conj())
+z.conj_physical() m.polar(x.abs(),x) m.complex(x,x) m.view_as_complex(m.stack([x,x],-1)) z.sum()
+z.sum(0) z.mean(1,keepdim=True) z.masked_fill(x>0,5) z.masked_fill(x>0,2-1j)
+z.masked_fill(x>0,v[0]) m.gradient(z)[1] m.gradient(z,spacing=2.0,dim=0)[0] z.cumsum(1) z.trace()
+z.diff() z.reshape(2,6) z.view(12) z.flatten() z.T z.mT z.H z.permute(1,0) z.transpose(0,1)
+z.unsqueeze(1) z[None].squeeze(0) z[:,None].expand(3,2,4) z.repeat(2,1) z.roll(1,0) z.flip(0)
+m.cat([z,w]) m.cat([z,x.to(z.dtype)],1) m.stack([z,w],1) z.chunk(2,1)[1] z.split(2)[0]
 z.unbind(0)[1] z[0] z[1:,::2] z[...,1] z[0,1] z[[0,2]] z[x>0] z[m.tensor([0,1]),1:] z[:,None,0]
 z.narrow(1,1,2) z.diagonal() z.tril() z.index_select(0,m.tensor([1]))
-z.gather(0,m.tensor([[1,0,2,1]]))
-z.clone() z.contiguous() z.detach() z.to(m.complex64) z.to(m.complex128) x.to(z.dtype) z.cdouble()
-x.cdouble() m.zeros_like(z) m.where(x>0,z,w) m.where(x>0,z,0) z==w z!=w z==z z.isfinite() z.isnan()
-m.isclose(z,w) m.allclose(z,z) m.equal(z,w) m.equal(z,z) z.dtype z.shape z.stride() z.numel()
-z.dim() z.is_complex() m.is_complex(z) z.is_floating_point() z.element_size() z.is_contiguous()
-len(z) z.tolist() z[0,0].item() z.size(1) m.zeros(2,dtype=m.cfloat) m.ones(2,dtype=m.complex128)
-m.empty(2,0,dtype=m.cfloat) m.tensor([1+2j,3]) m.tensor(1j) m.tensor([1.,2],dtype=m.cfloat)
-m.from_numpy(z.numpy()) m.as_tensor(z.numpy()) [r.sum()for(r)in(z)] z.type_as(w) x.type_as(z)
-x*1j 1j*x x+1j 1j+x x-2j 2j-x x/2j 2j/x x.long()*1j m.exp(1j*x) z.view(m.float64)
-m.nn.functional.pad(z,(1,2)) z.masked_fill(x>0,0) z.movedim(0,1) z.repeat_interleave(2,0)
+z.gather(0,m.tensor([[1,0,2,1]])) z.clone() z.contiguous() z.detach() z.to(m.complex64)
+z.to(m.complex128) x.to(z.dtype) z.cdouble() x.cdouble() m.zeros_like(z) m.where(x>0,z,w)
+m.where(x>0,z,0) z==w z!=w z==z z.isfinite() z.isnan() m.isclose(z,w) m.allclose(z,z) m.equal(z,w)
+m.equal(z,z) z.dtype z.shape z.stride() z.numel() z.dim() z.is_complex() m.is_complex(z)
+z.is_floating_point() z.element_size() z.is_contiguous() len(z) z.tolist() z[0,0].item() z.size(1)
+m.zeros(2,dtype=m.cfloat) m.ones(2,dtype=m.complex128) m.empty(2,0,dtype=m.cfloat)
+m.tensor([1+2j,3]) m.tensor(1j) m.tensor([1.,2],dtype=m.cfloat) m.from_numpy(z.numpy())
+m.as_tensor(z.numpy()) [r.sum()for(r)in(z)] z.type_as(w) x.type_as(z) x*1j 1j*x x+1j 1j+x x-2j 2j-x
+x/2j 2j/x x.long()*1j m.exp(1j*x) z.view(m.float64) m.nn.functional.pad(z,(1,2))
+z.masked_fill(x>0,0) z.movedim(0,1) z.repeat_interleave(2,0)
+m.abs(z,out=m.zeros(0,dtype=m.float64)) m.add(z,w,out=m.zeros(3,4,dtype=m.cdouble))
+m.mul(x,x,out=m.zeros(3,4,dtype=m.cdouble)) m.matmul(z,w.mT,out=m.zeros(1,dtype=m.cdouble))
+m.conj_physical(z).conj_physical_() x.view(m.cdouble) m.eye(2,3,dtype=m.cfloat)
+m.linspace(0,1,5,dtype=m.cdouble) m.scalar_tensor(2,dtype=m.cfloat)
+m.nn.functional.pad(z,(1,2),value=1.0) z.new_zeros(2) z.new_full((2,),1-1j) m.full_like(z,2j)
+m.ones_like(z,dtype=m.float32) z.bool() z.index_fill(0,m.tensor([1]),2j)
+z.scatter(0,m.tensor([[1,0,2,1]]),3-1j) m.logical_and(z,x) z.where(x>0,w) m.nn.functional.silu(z)
+m.istft(m.fft.fft(m.cat([z,w,z]),dim=0)[:8],8,onesided=False) m.linalg.matrix_rank(z)
+m.linalg.svdvals(z) m.linalg.cond(z[:,:3]) m.linalg.cond(z[:,:3],1) m.linalg.eigvalsh(z[:,:3])
+m.linalg.lstsq(z.mT,w.mT).solution m.linalg.vander(v,N=3)
+m.linalg.tensorinv(z[:,:3].reshape(3,1,3),1)
 """.split()  # noqa: SIM905
 
 
@@ -106,7 +116,9 @@ def test_gradients_are_pytorchs(call):
 
 WRITES = """
 z[0]=1 z[1,1]=2j z[x>0]=0 z[:,1:3]=w[:,:2] z[...,0]=v[:3] z[0]=x[0] z.mul_(w) z.add_(1) z.sub_(w)
-z.div_(2) z.zero_() z.fill_(1+2j) z.copy_(w) z.real[0]=5 m.view_as_real(z)[0]=3
+z.div_(2) z.zero_() z.fill_(1+2j) z.copy_(w) z.real[0]=5 m.view_as_real(z)[0]=3 z.fill_(value=2)
+z.conj_physical_() z.sin_() z.addcmul_(w,w,value=2j) z.eq_(w) z.squeeze_() z.t_() z.unsqueeze_(1)
+z.pow_(2) z.index_fill_(0,m.tensor([0]),1j)
 """.split()  # noqa: SIM905
 
 
@@ -140,8 +152,9 @@ def test_errors_are_of_pytorchs_class(call):
 
 
 @pytest.mark.parametrize(
-    "call", ["z.sort()", "z.asin()", "z>w", "m.relu(z)", "m.linalg.det(z[:,:3])", "z.max()",
-             "m.linalg.svdvals(z)", "z.view(m.float32)", "z.norm('nuc')"],
+    "call", ["z.sort()", "m.cov(z)", "z>w", "m.relu(z)", "m.linalg.lu(z[:,:3])", "z.max()",
+             "m.linalg.qr(z,mode='r')", "z.view(m.float32)", "x.view(m.complex64)",
+             "m.gradient(v,spacing=(v,))"],
 )  # fmt: skip
 def test_what_is_not_here_says_so(call):
     with pytest.raises(NotImplementedError, match="complex numbers were given"):
@@ -250,14 +263,28 @@ def test_mapped(function):
 
 # Of A (3, 3) and v (3,), complex; m the library.
 FUNCTIONS = """
-m.sin(A) m.cos(A) m.tan(A) m.sinh(A) m.cosh(A) m.tanh(A) m.expm1(A) m.log1p(A) m.log2(A)
-m.log10(A) m.sigmoid(A) m.rsqrt(A) m.sgn(A) A**(1+2j) A**A 2.0**A A.prod() A.prod(-1,keepdim=True)
+m.sin(A) m.cos(A) m.tan(A) m.sinh(A) m.cosh(A) m.tanh(A) m.expm1(A) m.log1p(A) m.log2(A) m.log10(A)
+m.sigmoid(A) m.rsqrt(A) m.sgn(A) A**(1+2j) A**A 2.0**A A.prod() A.prod(-1,keepdim=True)
 A[:2].prod(0) A.cumprod(0) A.cumprod(1) A.var() A.std(0) m.var(A,1,correction=0) m.var_mean(A,0)[1]
 m.std_mean(A)[0] A.norm() A.norm(dim=0) m.linalg.vector_norm(A,3) m.linalg.norm(A) m.dist(A,A*2)
 m.linalg.inv(A) m.inverse(A[None]) A.inverse() m.linalg.solve(A,v) m.linalg.solve(A,A.T)
-m.lerp(A,A.conj(),0.3)
-m.addmm(A,A,A,beta=0.5,alpha=2) m.addmv(v,A,v) m.baddbmm(A[None],A[None],A[None]) m.vdot(A[0],v)
-A.adjoint().resolve_conj() A.masked_select(A.real>0) m.ones_like(A)*A
+m.lerp(A,A.conj(),0.3) m.asin(A) m.acos(A) m.atan(A) m.asinh(A) m.acosh(A) m.atanh(A) m.sinc(A)
+m.exp2(A) m.linalg.det(A) A.det() m.linalg.slogdet(A)[0] m.linalg.slogdet(A)[1] m.logdet(A)
+m.linalg.pinv(A[:2]) m.linalg.svdvals(A[:2]) m.linalg.svd(A[:2],False)[0].abs() m.linalg.svd(A)[1]
+m.svd(A)[2].abs() m.linalg.eigh(A@A.mH)[0] m.linalg.eigh(A@A.mH)[1].abs() m.linalg.eigvalsh(A@A.mH)
+m.linalg.qr(A)[0] m.linalg.qr(A)[1] m.linalg.qr(A[:2])[1] m.linalg.cholesky(A@A.mH+m.eye(3))
+m.cholesky_solve(v[:,None],m.linalg.cholesky(A@A.mH)) m.cholesky_inverse(m.linalg.cholesky(A@A.mH))
+m.linalg.matrix_exp(A) m.linalg.matrix_power(A,3) m.linalg.matrix_power(A,-2)
+m.linalg.matrix_norm(A) m.linalg.matrix_norm(A,'nuc') A.norm('nuc') m.linalg.norm(A,1)
+m.linalg.solve_triangular(A,v[:,None],upper=True) m.linalg.cross(A,A*2) m.linalg.vecdot(A,v)
+m.linalg.householder_product(A,v[:2]) m.linalg.eigvals(A).abs().sort()[0]
+m.linalg.eig(A)[1].abs().sum(0) m.linalg.det(m.stack([v,v,2*v])+0*A) m.addr(A,v,v,alpha=2j)
+m.addcdiv(A,A,A*A) m.nn.functional.conv1d(A[None],A[:,:,None],v)
+m.nn.functional.conv_transpose1d(A[None],A[:,:,None],v) A.index_add(0,m.tensor([1]),A[:1],alpha=2)
+m.trapezoid(A) m.trapezoid(A,A*2) m.logsumexp(A,1) m.nn.functional.normalize(A)
+m.nn.functional.l1_loss(A,A*2) A.float_power(2) m.addmm(A,A,A,beta=0.5,alpha=2) m.addmv(v,A,v)
+m.baddbmm(A[None],A[None],A[None]) m.vdot(A[0],v) A.adjoint().resolve_conj()
+A.masked_select(A.real>0) m.ones_like(A)*A
 """.split()  # noqa: SIM905
 
 

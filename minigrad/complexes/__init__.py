@@ -1,6 +1,9 @@
 """Complex numbers as pairs of real ones; see `tensor`. Loaded when first used."""
 
 from . import functions as functions
+from . import inverses as inverses
+from . import matrices as matrices
+from . import places as places
 from . import rules as rules
 from .tensor import RULES as RULES
 from .tensor import ComplexTensor as ComplexTensor

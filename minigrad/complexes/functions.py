@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .. import attributes, conversion, creation, linalg, ops
+from .. import attributes, conversion, creation, ops
 from ..autograd.variable import Variable
-from ..linalg import systems
 from ..ops._shape import broadcast_shapes, normalize_dim
 from ..tensor import Tensor
 from .rules import magnitude, power, real_part
@@ -141,16 +140,6 @@ def _of_nonzero(function: Callable, args: tuple, kwargs: dict) -> Any:
     return function(ops.ne(args[0], 0), *args[1:], **kwargs)
 
 
-def _of_magnitudes(function: Callable, args: tuple, kwargs: dict) -> Any:
-    """Norms of vectors."""
-    p = args[1] if len(args) > 1 else kwargs.get("ord", kwargs.get("p"))
-    if isinstance(p, str) and p != "fro" or (p not in (None, "fro") and args[0]._array.ndim > 1):
-        dim = args[2] if len(args) > 2 else kwargs.get("dim")
-        if not isinstance(dim, int) and function is not linalg.vector_norm:
-            raise absent("a norm of matrices")
-    return function(magnitude(args[0]), *args[1:], **kwargs)
-
-
 def _masked_select(function: Callable, args: tuple, kwargs: dict) -> Any:
     z, mask = args[0], args[1] if len(args) > 1 else kwargs["mask"]
     shape = broadcast_shapes(z.shape, mask.shape)
@@ -168,28 +157,6 @@ def _added_product(product: Callable) -> Rule:
         return ops.add(ops.mul(args[0], beta), ops.mul(product(*args[1:3]), alpha))
 
     return rule
-
-
-def _blocks(A: Any) -> Any:
-    """[[X, -Y], [Y, X]]: a real matrix that multiplies as X + i Y does."""
-    x, y = pair(as_complex(A))
-    return ops.cat([ops.cat([x, ops.neg(y)], -1), ops.cat([y, x], -1)], -2)
-
-
-def _inv(function: Callable, args: tuple, kwargs: dict) -> Any:
-    n = args[0]._array.shape[-1]
-    whole = function(_blocks(args[0]))
-    return join(whole[..., :n, :n], whole[..., n:, :n])
-
-
-def _solve(function: Callable, args: tuple, kwargs: dict) -> Any:
-    A, B = args[0], as_complex(args[1] if len(args) > 1 else kwargs["B"])
-    n = A._array.shape[-1]
-    vector = B._array.ndim == 1 or B._array.shape == A._array.shape[:-1]
-    columns = B.unsqueeze(-1) if vector else B
-    result = function(_blocks(A), ops.cat(list(pair(columns)), -2))
-    result = join(result[..., :n, :], result[..., n:, :])
-    return result.squeeze(-1) if vector else result
 
 
 def _real_type(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -250,8 +217,6 @@ def _rules() -> dict[Callable, Rule]:
     enter(_with_mean(_std), "std_mean")
     enter(_of_nonzero, "any all nonzero argwhere count_nonzero logical_not")
     rules[attributes.is_nonzero] = _of_nonzero
-    enter(_of_magnitudes, "norm")
-    enter(_of_magnitudes, "norm vector_norm", linalg)
     enter(lambda f, a, k: ops.norm(magnitude(ops.sub(a[0], a[1])), *a[2:], **k), "dist")
     enter(lambda f, a, k: ops.dot(attributes.conj(as_complex(a[0])), a[1]), "vdot")
     enter(of_one(lambda z: z.mH), "adjoint")
@@ -260,9 +225,6 @@ def _rules() -> dict[Callable, Rule]:
     enter(_lerp, "lerp")
     for name, product in (("addmm", ops.mm), ("addmv", ops.mv), ("baddbmm", ops.bmm)):
         enter(_added_product(product), name)
-    enter(_inv, "inv", linalg)
-    rules[systems.inverse] = rules[Tensor.inverse] = lambda f, a, k: linalg.inv(*a, **k)
-    enter(_solve, "solve", linalg)
     rules[creation.ones_like] = _ones_like
     enter(_real_type, "float double half bfloat16 int long", Tensor)
     rules[conversion.to_float] = rules[conversion.to_int] = _no_number

@@ -28,7 +28,6 @@ from .tensor import (
     values_of,
     view_as_complex,
     view_as_real,
-    written,
 )
 
 
@@ -44,7 +43,7 @@ def _add(function: Callable, args: tuple, kwargs: dict) -> Any:
     return join(real, imag)
 
 
-def _product(function: Callable, args: tuple, kwargs: dict) -> Any:
+def product(function: Callable, args: tuple, kwargs: dict) -> Any:
     """Functions that are linear in each of two arguments: products of all kinds."""
     (a, b), (c, d) = map(pair, args[:2])
 
@@ -61,7 +60,7 @@ def _product(function: Callable, args: tuple, kwargs: dict) -> Any:
 def _linear(function: Callable, args: tuple, kwargs: dict) -> Any:
     """`F.linear`."""
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
-    result = _product(function, (args[0], args[1] if len(args) > 1 else kwargs["weight"]), {})
+    result = product(function, (args[0], args[1] if len(args) > 1 else kwargs["weight"]), {})
     return result if bias is None else ops.add(result, bias)
 
 
@@ -78,7 +77,7 @@ def _div(function: Callable, args: tuple, kwargs: dict) -> Any:
     return join(function(real, size), function(imag, size))
 
 
-def _parts(function: Callable, args: tuple, kwargs: dict) -> Any:
+def parts_of(function: Callable, args: tuple, kwargs: dict) -> Any:
     """Functions that do the same to real and imaginary parts: places, sums, signs."""
 
     def part(value: Any, i: int) -> Any:
@@ -90,14 +89,13 @@ def _parts(function: Callable, args: tuple, kwargs: dict) -> Any:
             return value.__class__(part(v, i) for v in value)
         return value
 
-    out = kwargs.pop("out", None)
     both = [
         function(*[part(v, i) for v in args], **{k: part(v, i) for k, v in kwargs.items()})
         for i in (0, 1)
     ]
     if isinstance(both[0], (tuple, list)):
         return type(both[0])([join(re, im) for re, im in zip(*both)])
-    return written(out, join(*both))
+    return join(*both)
 
 
 def _masked_fill(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -116,10 +114,17 @@ def _view(function: Callable, args: tuple, kwargs: dict) -> Any:
     """`view` of a shape, or of the type of the parts, which doubles the last dimension."""
     z, *rest = args
     if not any(isinstance(v, dtypes.dtype) for v in (*rest, *kwargs.values())):
-        return _parts(function, args, kwargs)
+        return parts_of(function, args, kwargs)
     if rest != [z.parts.dtype] or not z._array.ndim:
         raise absent("view of another type")
     return ops.flatten(z.parts, -2)
+
+
+def view_pairs(x: Any, dtype: Any) -> Any:
+    """`view` of real numbers as complex ones of a type: two make one."""
+    if REAL.get(dtype) is not x.dtype:
+        raise absent(f"view of {x.dtype} as {dtype}")
+    return view_as_complex(ops.unflatten(x, -1, (-1, 2)))
 
 
 def with_number(name: str, a: Any, b: Any) -> Any:
@@ -139,6 +144,11 @@ def with_number(name: str, a: Any, b: Any) -> Any:
 def _conj(function: Callable, args: tuple, kwargs: dict) -> Any:
     re, im = pair(args[0])
     return join(re, ops.neg(im))
+
+
+def _conj_in_place(function: Callable, args: tuple, kwargs: dict) -> Any:
+    args[0].parts.copy_(_conj(function, args, kwargs).parts)
+    return args[0]
 
 
 def magnitude(z: Any) -> Any:
@@ -169,10 +179,10 @@ def _einsum(function: Callable, args: tuple, kwargs: dict) -> Any:
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = list(operands[0])
     if len(operands) == 1:
-        return _parts(function, (equation, operands[0]), {})
+        return parts_of(function, (equation, operands[0]), {})
     if len(operands) > 2:
         raise absent("einsum of more than two operands")
-    return _product(lambda x, y: function(equation, x, y), tuple(operands), {})
+    return product(lambda x, y: function(equation, x, y), tuple(operands), {})
 
 
 def _where(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -239,22 +249,6 @@ def real_part(value: Any) -> Any:
     return pair(value)[0]
 
 
-def _narrow(target: Any) -> RuntimeError:
-    kind = dtypes.type_name(target.dtype)
-    return RuntimeError(f"result type ComplexFloat can't be cast to the desired output type {kind}")
-
-
-def _in_place(operation: Callable) -> Rule:
-    def rule(function: Callable, args: tuple, kwargs: dict) -> Any:
-        target = args[0]
-        if not isinstance(target, ComplexTensor):
-            raise _narrow(target)
-        target.parts.copy_(operation(*args, **kwargs).parts)
-        return target
-
-    return rule
-
-
 def _copy(function: Callable, args: tuple, kwargs: dict) -> Any:
     target, source = args[:2]
     if not isinstance(target, ComplexTensor):
@@ -264,7 +258,7 @@ def _copy(function: Callable, args: tuple, kwargs: dict) -> Any:
 
 
 def _fill(function: Callable, args: tuple, kwargs: dict) -> Any:
-    target, value = (*args, 0)[:2]
+    target, value = (*args, kwargs.get("value", 0))[:2]
     re, im = pair(value)
     target.parts.copy_(target.parts.new_tensor([re, im or 0]))
     return target
@@ -322,7 +316,7 @@ def _rules() -> dict[Callable, Rule]:
         return lambda function, args, kwargs: operation(args[0])
 
     enter(_add, "add sub subtract")
-    enter(_product, "mul multiply matmul mm bmm mv dot outer ger kron inner tensordot")
+    enter(product, "mul multiply matmul mm bmm mv dot outer ger kron inner tensordot")
     enter(_linear, "linear")
     enter(_div, "div divide true_divide")
     enter(_einsum, "einsum")
@@ -337,7 +331,7 @@ def _rules() -> dict[Callable, Rule]:
     enter(of_one(lambda z: ops.mul(z, z)), "square")
     enter(of_one(lambda z: ops.div(1.0, z)), "reciprocal")
     enter(
-        _parts,
+        parts_of,
         "neg negative positive reshape flatten unflatten transpose permute swapaxes swapdims "
         "movedim moveaxis t squeeze unsqueeze expand expand_as view_as reshape_as broadcast_to "
         "repeat tile roll flip fliplr flipud rot90 cat concat concatenate stack hstack vstack "
@@ -347,7 +341,7 @@ def _rules() -> dict[Callable, Rule]:
         "broadcast_tensors meshgrid atleast_1d atleast_2d atleast_3d",
     )
     enter(_masked_fill, "masked_fill")
-    rules[creation.zeros_like] = _parts
+    rules[creation.zeros_like] = parts_of
     enter(_both(ops.eq, ops.logical_and), "eq")
     enter(_both(ops.ne, ops.logical_or), "ne not_equal")
     enter(_both(ops.isfinite, ops.logical_and), "isfinite")
@@ -356,9 +350,6 @@ def _rules() -> dict[Callable, Rule]:
     enter(_both(ops.equal, lambda a, b: a and b), "equal")
     enter(_isclose, "isclose")
     enter(lambda f, a, k: bool(_isclose(f, a, k).all()), "allclose")
-    for name in ("add", "sub", "mul", "div"):
-        operation = getattr(ops, name)
-        enter(_in_place(operation), f"{name}_", Tensor)
     rules[Tensor.__matmul__] = lambda f, a, k: ops.matmul(a[0], a[1])
     rules[Tensor.__rmatmul__] = lambda f, a, k: ops.matmul(a[1], a[0])
     rules[Tensor.__rmul__] = lambda f, a, k: ops.mul(a[0], a[1])
@@ -366,6 +357,7 @@ def _rules() -> dict[Callable, Rule]:
     rules[Tensor.__rtruediv__] = lambda f, a, k: ops.div(a[1], a[0])
     rules[Tensor.__eq__], rules[Tensor.__ne__] = rules[ops.eq], rules[ops.ne]
     rules[attributes.conj] = rules[attributes.conj_physical] = _conj
+    rules[attributes.conj_physical_] = _conj_in_place
     rules[attributes.real] = of_one(lambda z: pair(z)[0])
     rules[attributes.imag] = of_one(lambda z: pair(z)[1])
     rules[attributes.is_complex] = lambda function, args, kwargs: True

@@ -20,6 +20,7 @@ from ..autograd import api
 from ..autograd.variable import Variable
 from ..dispatch import LogicalArray
 from ..nn.parameter import Parameter
+from ..ops._operands import write_out
 from ..ops._shape import need_tensor
 from ..size import Size
 from ..tensor import Tensor
@@ -47,10 +48,15 @@ class ComplexTensor(Tensor, arms=False):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        rule = RULES.get(func)
+        rule = RULES.get(func) or _in_place_of(func)
+        rest = {k: v for k, v in (kwargs or {}).items() if k != "out"}
+        out = None if len(rest) == len(kwargs or {}) else kwargs["out"]
+        if out is not None and not _holds((args, *rest.values())):
+            return written(out, func(*args, **rest), func.__name__)
         if rule is None:
             raise absent(func.__name__)
-        return rule(func, args, kwargs or {})
+        result = rule(func, args, rest)
+        return result if out is None else written(out, result, func.__name__)
 
     @staticmethod
     def apply_node(cls: type, inputs: tuple, *args: Any) -> Any:
@@ -130,8 +136,8 @@ class ComplexParameter(ComplexTensor, Parameter, arms=False):
 def absent(name: str) -> NotImplementedError:
     return NotImplementedError(
         f"{name}: complex numbers were given, for which minigrad has arithmetic, products, sums, "
-        "elementary functions, changes of shape and Fourier transforms only; needed: the real and "
-        "the imaginary part"
+        "elementary functions, linear algebra, changes of shape and Fourier transforms only; "
+        "needed: the real and the imaginary part"
     )
 
 
@@ -197,7 +203,7 @@ def complex(real: Any, imag: Any, *, out: Any = None) -> Any:
             f"Expected object of scalar type {dtypes.type_name(real.dtype)} but got scalar type "
             f"{dtypes.type_name(imag.dtype)} for second argument"
         )
-    return written(out, join(real, imag))
+    return join(real, imag) if out is None else written(out, join(real, imag))
 
 
 def polar(abs: Any, angle: Any, *, out: Any = None) -> Any:
@@ -231,11 +237,53 @@ def view_as_real(input: Any) -> Any:
     return input.parts
 
 
-def written(out: Any, result: Any) -> Any:
-    if out is None:
-        return result
-    out.parts.copy_(result.parts)
-    return out
+def written(out: Any, result: Any, name: str = "copy_") -> Any:
+    """A result written to `out=`, which is resized where its shape differs.
+
+    RuntimeError for complex numbers in a real `out`, or where a gradient is asked for.
+    """
+    if isinstance(out, (tuple, list)):
+        return type(result)([written(o, r, name) for o, r in zip(out, result, strict=True)])
+    if isinstance(out, ComplexTensor):
+        write_out(name, out.parts, as_complex(result).parts)
+        out._array = LogicalArray(out.parts._array.shape[:-1], out._array.dtype)
+        return out
+    if isinstance(result, ComplexTensor):
+        raise narrowed(out)
+    return write_out(name, out, result)
+
+
+def narrowed(target: Any) -> RuntimeError:
+    """The error of complex numbers that a real tensor is to take."""
+    kind = dtypes.type_name(target.dtype)
+    return RuntimeError(f"result type ComplexFloat can't be cast to the desired output type {kind}")
+
+
+def _holds(value: Any) -> bool:
+    """Whether a nest of arguments has a complex tensor."""
+    if isinstance(value, (tuple, list)):
+        return any(map(_holds, value))
+    return isinstance(value, ComplexTensor)
+
+
+def _in_place_of(function: Callable) -> Rule | None:
+    """The rule of `f_` where `f` has one: the result is written to the tensor."""
+    name = function.__name__
+    plain = getattr(Tensor, name[:-1], None) if name[-1:] == "_" != name[-2:-1] else None
+    if plain is None or getattr(Tensor, name, None) is not function or plain not in RULES:
+        return None
+
+    def rule(_: Callable, args: tuple, kwargs: dict) -> Any:
+        target = args[0]
+        result = plain(*args, **kwargs)
+        if not isinstance(target, ComplexTensor):
+            raise narrowed(target)
+        if not isinstance(result, ComplexTensor) and result._array.dtype.kind != "b":
+            raise RuntimeError(f"In-place {name[:-1]} is not supported for complex tensors.")
+        target.parts.copy_(as_complex(result).parts)
+        return target
+
+    return rule
 
 
 def to_dtype(self: Any, dtype: Any) -> Any:
@@ -264,7 +312,10 @@ def chalf(self: Any) -> Any:
 
 def as_complex(t: Any) -> ComplexTensor:
     """A tensor as complex numbers, of imaginary part 0 if it is real."""
-    return t if isinstance(t, ComplexTensor) else join(t, ops.mul(t, 0))
+    if isinstance(t, ComplexTensor):
+        return t
+    x = t if t._array.dtype.kind == "f" else conversion.to(t, dtypes.get_default_dtype())
+    return join(x, ops.mul(x, 0))
 
 
 # -- making them -----------------------------------------------------------------------------------

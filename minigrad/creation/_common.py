@@ -32,7 +32,7 @@ from ..ops._shape import memory_order, need_tensor
 
 
 complex_array, complex_data = deferred("complex_array"), deferred("complex_data")
-complex_filled = deferred("complex_filled")
+complex_filled, to_complex = deferred("complex_filled"), deferred("to_complex")
 
 
 def is_complex(dtype: Any) -> bool:

@@ -426,6 +426,8 @@ def scalar_tensor(
     requires_grad: bool = False,
 ) -> Any:
     """A 0-d tensor of the default dtype (or `dtype`) with the value of a number."""
+    if is_complex(dtype):
+        return complex_data(s, dtype, requires_grad)
     as_place(device)
     wanted = check_dtype("scalar_tensor", dtype) or dtypes.default_numpy()
     return finish(fill_from([number(s)], wanted).reshape(()), requires_grad, device)

@@ -17,7 +17,7 @@ from ..backend import as_array, as_place
 from ..kernels import cpu, fast
 from ..kernels._quiet import quiet
 from ..ops.assign import number_for
-from ._common import check_dtype, finish, place, typed, zeroed
+from ._common import check_dtype, finish, is_complex, place, to_complex, typed, zeroed
 
 __all__ = [
     "arange",
@@ -205,6 +205,9 @@ def linspace(
 
     Both halves are counted from their own end, so that the values are symmetric.
     """
+    if is_complex(dtype):
+        made = to_complex(linspace(start, end, steps, dtype=dtypes.float64, device=device), dtype)
+        return made.requires_grad_(requires_grad)
     if out is None:
         made = fast.fast_linspace(start, end, steps, dtype, device, requires_grad)
         if made is not None:
@@ -309,6 +312,8 @@ def eye(
     requires_grad: bool = False,
 ) -> Any:
     """An n × m matrix (n × n by default) with ones on the diagonal."""
+    if is_complex(dtype):
+        return to_complex(eye(n, m, device=device), dtype).requires_grad_(requires_grad)
     if out is None:
         made = fast.fast_eye(n, m, dtype, device, requires_grad)
         if made is not None:

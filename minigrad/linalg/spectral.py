@@ -195,21 +195,15 @@ def _eig(name: str, A: Any) -> tuple:
         return tuple(as_complex(t) for t in apply(Eig, (A,)))
     except _ComplexValues as found:
         if modes.is_grad_enabled() and getattr(A, "requires_grad", False):
-            raise NotImplementedError(
-                f"{name}: some eigenvalues are complex, and minigrad has gradients of real ones "
-                "alone; needed: a matrix with real eigenvalues, or no_grad"
-            ) from None
+            return tuple(eig(as_complex(A)))  # `complexes.decompositions` has their gradients
         return tuple(complex_array(array) for array in found.args)
 
 
 def eig(A: Any, *, out: Any = None) -> Any:
-    """(eigenvalues, eigenvectors) of matrices (..., n, n), complex.
-
-    NotImplementedError for a gradient where an eigenvalue is not real.
-    """
+    """(eigenvalues, eigenvectors) of matrices (..., n, n), complex."""
     return written("linalg.eig", out, return_types.linalg_eig(_eig("linalg.eig", A)))
 
 
 def eigvals(A: Any, *, out: Any = None) -> Any:
-    """The eigenvalues (..., n), complex. NotImplementedError for gradients as `eig`."""
+    """The eigenvalues (..., n), complex."""
     return written("linalg.eigvals", out, _eig("linalg.eigvals", A)[0])

@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import alias, apply, apply_view
 from ..autograd.variable import Node, Variable
+from ..backend import as_complex_view
 from ..kernels import cpu, fast
 from ._shape import (
     Expand,
@@ -136,6 +137,8 @@ def view(input: Any, *shape: Any, dtype: Any = None, size: Any = None) -> Any:
             return seen
     if dtype is None and len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         dtype = shape[0]
+    if dtype is not None and dtype.__class__ is dtypes.AbsentDtype and dtype.is_complex:
+        return as_complex_view(input, dtype)
     if dtype is not None:
         return _view_dtype(input, dtypes.numpy_type(dtype))
     x = array_arg("view", input)

@@ -256,11 +256,6 @@ def test_infos_instead_of_errors() -> None:
         (lambda: linalg.matrix_norm(mg.eye(2), dim=(0, 0)), RuntimeError, "must be different"),
         (lambda: linalg.vector_norm(mg.eye(2), "fro"), TypeError, "must be Number, not str"),
         (lambda: linalg.norm(mg.ones(2, 2, 2), 2), RuntimeError, "must be 1D or 2D"),
-        (
-            lambda: linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]], requires_grad=True)),
-            NotImplementedError,
-            "some eigenvalues are complex",
-        ),
         (lambda: linalg.multi_dot([mg.eye(2)]), RuntimeError, "at least 2 tensors"),
         (lambda: linalg.vander(mg.ones(3, dtype=mg.bool)), RuntimeError, "but got Bool"),
         (lambda: mg.symeig(mg.eye(2)), RuntimeError, "is now removed"),
@@ -295,6 +290,18 @@ def test_eigenvalues_of_general_matrices(a: Any) -> None:
     np.testing.assert_allclose(np.sort(w.numpy()), np.sort(np.linalg.eigvals(a.numpy())))
     np.testing.assert_allclose(v.abs().pow(2).sum(0).numpy(), 1)
     np.testing.assert_array_equal(linalg.eigvals(a).numpy(), w.numpy())
+
+
+def test_gradients_of_complex_eigenvalues() -> None:
+    """By finite differences, with respect to a real matrix."""
+    a = mg.tensor([[0.5, 1.0, 0.2], [-1.0, 0.1, 0.3], [0.4, 0.2, -0.7]], dtype=mg.float64)
+
+    def f(x: Any) -> Any:
+        w, v = linalg.eig(x)
+        assert w.imag.abs().max() > 0
+        return w.real.pow(3).sum() + (w.abs() * mg.arange(1, 4)).sum() + v.abs().pow(3).sum()
+
+    assert mg.autograd.gradcheck(f, (a.requires_grad_(),))
 
 
 def test_reprs_and_names() -> None:
