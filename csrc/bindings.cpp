@@ -155,6 +155,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_draw(m.ptr());
   mg::bind_dropout(m.ptr());
   mg::bind_elementwise(m.ptr());
+  mg::bind_operators_family(m.ptr());
   mg::bind_engine(m.ptr());
   mg::bind_extrema(m.ptr());
   mg::bind_factor(m.ptr());
@@ -167,6 +168,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_loss(m.ptr());
   mg::bind_memory(m.ptr());
   mg::bind_movement(m.ptr());
+  mg::bind_moved_tensors(m.ptr());
   mg::bind_nll(m.ptr());
   mg::bind_norm(m.ptr());
   mg::bind_optim(m.ptr());

@@ -32,6 +32,7 @@ from .creation import new as own_type
 from .deferred import deferred
 from .kernels import fast
 from .methods import Arranging, Comparing, Deferring, Pointwise, Reducing
+from .ops._operators import compile_operators
 from .size import Size
 
 
@@ -49,6 +50,7 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
 
     def __init_subclass__(cls, arms: builtins.bool = True, **options: Any) -> None:
         super().__init_subclass__(**options)
+        fast.inherit_operators(cls)
         if cls.__torch_function__ is dispatch.disabled_torch_function:
             dispatch.plain_classes.add(cls)
         elif arms:
@@ -293,4 +295,5 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
 
 
 _v.set_tensor_class(Tensor)
+compile_operators()
 dispatch.plain_classes.add(Tensor)

@@ -7,10 +7,20 @@
 
 namespace mg {
 
+constexpr npy_intp kShortCopy = 16 << 10;  // bytes that need neither a plan nor threads
+
 PyObject* dense_copy(PyArrayObject* x) {
   const npy_intp item = PyArray_ITEMSIZE(x);
   if ((item != 1 && item != 2 && item != 4 && item != 8) || PyDataType_REFCHK(PyArray_DESCR(x))) {
     return nullptr;
+  }
+  if (PyArray_ISCARRAY_RO(x) && PyArray_NBYTES(x) <= kShortCopy) {
+    PyObject* same = array_like(x);
+    if (same) {
+      memcpy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(same)), PyArray_DATA(x),
+             static_cast<size_t>(PyArray_NBYTES(x)));
+    }
+    return same;
   }
   Layout layout;
   if (!plan_copy(x, &layout)) return nullptr;
@@ -51,7 +61,7 @@ PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     Py_INCREF(args[1]);
     return args[1];
   }
-  if (!in_order && !only_if_needed) return new_none();
+  if (!in_order && !only_if_needed && PyArray_NDIM(x) != 1) return new_none();
   PyObject* fn = slot(args[1], g.fn);
   const bool tracked = t_recording && fn != Py_None;
   if (tracked && g_anomaly) return new_none();

@@ -2,6 +2,8 @@
 // tensor and its graph node made in one call. Where the functions return None (types without a
 // kernel, shapes that do not fit), minigrad/ops/_elementwise.py, which says in Python what happens
 // here, does it.
+#include "bindings/elementwise.h"
+
 #include "bindings/families.h"
 #include "bindings/operands.h"
 
@@ -71,16 +73,11 @@ bool save_shapes(PyObject* node, const Operand& a, const Operand& b) {
   return true;
 }
 
-// binary(cls, spec, input, other): the tensor (or array, for arrays), or None.
-PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  long spec;
-  int op;
-  if (!check_count("fast_binary", nargs, 4) ||
-      !read_spec("fast_binary", args[1], static_cast<int>(BinaryOp::kCount), &spec, &op)) {
-    return nullptr;
-  }
+}  // namespace
+
+PyObject* binary_tensor(PyObject* cls, long spec, PyObject* input, PyObject* other) {
   Operand a, b;
-  if (!g.tensor || !read_operand(args[2], &a) || !read_operand(args[3], &b)) return new_none();
+  if (!g.tensor || !read_operand(input, &a) || !read_operand(other, &b)) return new_none();
   if (!a.array && !b.array) return new_none();
   if ((spec & kTensorsOnly) && !(a.array && b.array)) return new_none();
   const bool any_variable = a.variable || b.variable;
@@ -91,12 +88,13 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const Operand operands[] = {a, b};
   if (!plan_call(&call, operands, 2, 0)) return new_none();
   Keep keep(KernelScope::unlocks(work_of(call)), {a.array, b.array, a.fn, b.fn});
+  const long op = spec & kOpMask;
   PyObject* array = run_call(call, kernels().elementwise.binary[op], false, nullptr);
   if (!array) return nullptr;
   if (!any_variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
-  PyObject* node = new_node(args[0], PyTuple_Pack(2, a.fn, b.fn));
+  PyObject* node = new_node(cls, PyTuple_Pack(2, a.fn, b.fn));
   if (!node) {
     Py_DECREF(array);
     return nullptr;
@@ -111,6 +109,19 @@ PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   }
   Py_DECREF(node);
   return result;
+}
+
+namespace {
+
+// fast_binary(cls, spec, input, other): the tensor (or array, for arrays), or None.
+PyObject* fast_binary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  long spec;
+  int op;
+  if (!check_count("fast_binary", nargs, 4) ||
+      !read_spec("fast_binary", args[1], static_cast<int>(BinaryOp::kCount), &spec, &op)) {
+    return nullptr;
+  }
+  return binary_tensor(args[0], spec, args[2], args[3]);
 }
 
 // Reads a tuple of numbers; false where Python has to look at them.
@@ -128,39 +139,34 @@ bool read_numbers(PyObject* tuple, double* params) {
 
 PyObject* g_numbers;  // "numbers"
 
-// unary(cls, spec, input, numbers=()): the tensor (or array, for an array), or None. The node keeps
-// the numbers, a tuple of floats, as its `numbers`.
-PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  long spec;
-  int op;
+}  // namespace
+
+PyObject* unary_tensor(PyObject* cls, long spec, PyObject* input, PyObject* numbers) {
   double params[kMaxParams];
-  if ((nargs != 4 && !check_count("fast_unary", nargs, 3)) ||
-      !read_spec("fast_unary", args[1], static_cast<int>(UnaryOp::kCount), &spec, &op)) {
-    return nullptr;
-  }
   Operand a;
-  if (!g.tensor || !read_operand(args[2], &a) || !a.array) return new_none();
+  if (!g.tensor || !read_operand(input, &a) || !a.array) return new_none();
   const bool tracked = t_recording && a.fn != Py_None;
   if (tracked && g_anomaly) return new_none();
 
   Call call;
-  if ((nargs == 4 && !read_numbers(args[3], params)) || !plan_call(&call, &a, 1, 0)) {
+  if ((numbers && !read_numbers(numbers, params)) || !plan_call(&call, &a, 1, 0)) {
     return new_none();
   }
   Keep keep(KernelScope::unlocks(work_of(call)), {a.array, a.fn});
-  const double* numbers = nargs == 4 ? params : nullptr;
-  PyObject* array = run_call(call, kernels().elementwise.unary[op], false, numbers);
+  const long op = spec & kOpMask;
+  PyObject* array =
+      run_call(call, kernels().elementwise.unary[op], false, numbers ? params : nullptr);
   if (!array) return nullptr;
   if (!a.variable) return array;
   if (!tracked) return new_tensor(array, Py_None);
 
-  PyObject* node = new_node(args[0], PyTuple_Pack(1, a.fn));
+  PyObject* node = new_node(cls, PyTuple_Pack(1, a.fn));
   if (!node) {
     Py_DECREF(array);
     return nullptr;
   }
   PyObject* result = new_tensor(array, node);
-  bool saved = result && (!numbers || PyObject_SetAttr(node, g_numbers, args[3]) == 0);
+  bool saved = result && (!numbers || PyObject_SetAttr(node, g_numbers, numbers) == 0);
   if (saved && (spec & kSavesInputs)) {
     PyObject* cell = saved_cell(a.given);
     replace(node, g.saved, PyTuple_Pack(1, a.array));
@@ -177,6 +183,38 @@ PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return result;
 }
 
+namespace {
+
+// fast_unary(cls, spec, input, numbers=()): the tensor (or array, for an array), or None. The node
+// keeps the numbers, a tuple of floats, as its `numbers`.
+PyObject* fast_unary(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  long spec;
+  int op;
+  if ((nargs != 4 && !check_count("fast_unary", nargs, 3)) ||
+      !read_spec("fast_unary", args[1], static_cast<int>(UnaryOp::kCount), &spec, &op)) {
+    return nullptr;
+  }
+  return unary_tensor(args[0], spec, args[2], nargs == 4 ? args[3] : nullptr);
+}
+
+}  // namespace
+
+PyObject* compare_tensors(CompareOp op, PyObject* input, PyObject* other) {
+  Operand operands[2];
+  if (!g.tensor || !read_operand(input, &operands[0]) || !read_operand(other, &operands[1]) ||
+      !operands[0].variable || (operands[1].array && !operands[1].variable)) {
+    return new_none();
+  }
+  Call call;
+  if (!plan_call(&call, operands, 2, 0)) return new_none();
+  Keep keep(KernelScope::unlocks(work_of(call)), {operands[0].array, operands[1].array});
+  const Row* rows = kernels().elementwise.compare[static_cast<int>(op)];
+  PyObject* array = run_call(call, rows, true, nullptr);
+  return array ? new_tensor(array, Py_None) : nullptr;
+}
+
+namespace {
+
 // fast_compare(op, input, other): the tensor of bools, or None.
 PyObject* fast_compare(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   long spec;
@@ -185,16 +223,7 @@ PyObject* fast_compare(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
       !read_spec("fast_compare", args[0], static_cast<int>(CompareOp::kCount), &spec, &op)) {
     return nullptr;
   }
-  Operand operands[2];
-  if (!g.tensor || !read_operand(args[1], &operands[0]) || !read_operand(args[2], &operands[1]) ||
-      !operands[0].variable || (operands[1].array && !operands[1].variable)) {
-    return new_none();
-  }
-  Call call;
-  if (!plan_call(&call, operands, 2, 0)) return new_none();
-  Keep keep(KernelScope::unlocks(work_of(call)), {operands[0].array, operands[1].array});
-  PyObject* array = run_call(call, kernels().elementwise.compare[op], true, nullptr);
-  return array ? new_tensor(array, Py_None) : nullptr;
+  return compare_tensors(static_cast<CompareOp>(op), args[1], args[2]);
 }
 
 // Reads `count` operands (arrays or numbers) and up to kMaxParams numbers after them.

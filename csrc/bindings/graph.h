@@ -39,7 +39,9 @@ static inline PyObject* new_none() {
   Py_INCREF(Py_None);
   return Py_None;
 }
-static inline bool is_variable(PyObject* object) { return PyObject_TypeCheck(object, g.variable); }
+static inline bool is_variable(PyObject* object) {
+  return Py_TYPE(object) == g.tensor || PyObject_TypeCheck(object, g.variable);
+}
 
 // Notes a write in the record that a variable has, if it has one.
 bool note_write(PyObject* variable);

@@ -2,103 +2,17 @@
 // order. Each of the first five is a list of stretches for every dimension; dimensions that stay as
 // they are merge with their neighbours. None: NumPy's work (other elements, strides, many
 // dimensions).
+#include "bindings/movement.h"
+
 #include <algorithm>
-#include <vector>
 
 #include "bindings/families.h"
 #include "bindings/graph.h"
-#include "kernels.h"
 #include "runtime/memory.h"
 
 namespace mg {
-namespace {
+namespace {}  // namespace
 
-// Rows of this many bytes are long enough to be left apart: they are what the threads share.
-constexpr int64_t kRowBytes = 2048;
-
-class Maps {
- public:
-  explicit Maps(int64_t item) : item_(item) { stretches_.reserve(32); }
-
-  // Dimensions are told from the outermost to the innermost, each with its stretches after it.
-  void dimension(int64_t extent) {
-    shape_[ndim_] = 0;
-    in_[ndim_] = extent;
-    begin_[ndim_++] = stretches_.size();
-  }
-  void add(int64_t count, int64_t from, int64_t step, int64_t each = 1) {
-    if (count == 0) return;
-    stretches_.push_back({count, from, from < 0 ? 0 : step, each});
-    shape_[ndim_ - 1] += count;
-  }
-  void whole(int64_t extent) {
-    dimension(extent);
-    add(extent, 0, 1);
-  }
-  int ndim() const { return ndim_; }
-  const npy_intp* shape() const { return shape_; }
-
-  // Merges dimensions; false if too many are left.
-  bool finish(Movement* m) {
-    begin_[ndim_] = stretches_.size();
-    m->item = item_;
-    m->fill = 0;
-    int n = 0;
-    int kept[NPY_MAXDIMS];  // from the innermost
-    for (int d = ndim_ - 1; d >= 0; --d) {
-      if (n && in_[d] == 1 && shape_[d] == 1 && stretches_[begin_[d]].from == 0) continue;
-      if (n && merge(d, kept[n - 1])) {
-        kept[n - 1] = d;
-      } else {
-        kept[n++] = d;
-      }
-    }
-    if (n > kMoveDims) return false;
-    m->ndim = n;
-    for (int i = 0; i < n; ++i) {
-      const int d = kept[n - 1 - i];
-      m->in[i] = in_[d];
-      m->out[i] = merged_[d] ? merged_[d] : shape_[d];
-      m->stretch[i] = stretches_.data() + begin_[d];
-      m->stretches[i] = static_cast<int64_t>(begin_[d + 1] - begin_[d]);
-    }
-    return true;
-  }
-
- private:
-  // Dimension d takes in the dimension `inner`, if that stays as it is and d has no other order.
-  bool merge(int d, int inner) {
-    const int64_t extent = merged_[inner] ? merged_[inner] : shape_[inner];
-    if (begin_[inner + 1] - begin_[inner] != 1 || extent * item_ >= kRowBytes) return false;
-    const Stretch& s = stretches_[begin_[inner]];
-    if (s.from != 0 || s.step != 1 || s.each != 1 || in_[inner] != extent) return false;
-    for (size_t k = begin_[d]; k < begin_[d + 1]; ++k) {
-      const Stretch& t = stretches_[k];
-      if (t.each != 1 || (t.from >= 0 && t.step != 1 && t.count != 1)) return false;
-    }
-    for (size_t k = begin_[d]; k < begin_[d + 1]; ++k) {
-      Stretch& t = stretches_[k];
-      t.count *= extent;
-      if (t.from >= 0) {
-        t.from *= extent;
-        t.step = 1;
-      }
-    }
-    merged_[d] = shape_[d] * extent;
-    in_[d] *= extent;
-    return true;
-  }
-
-  int64_t item_;
-  int ndim_ = 0;
-  npy_intp shape_[NPY_MAXDIMS];  // of the result
-  int64_t in_[NPY_MAXDIMS];
-  int64_t merged_[NPY_MAXDIMS] = {};  // the extent with what was taken in; 0: nothing was
-  size_t begin_[NPY_MAXDIMS + 1];
-  std::vector<Stretch> stretches_;
-};
-
-// The array that a function takes; nullptr without an error where NumPy has to do it.
 PyArrayObject* readable(PyObject* argument) {
   if (!PyArray_CheckExact(argument)) return nullptr;
   PyArrayObject* x = reinterpret_cast<PyArrayObject*>(argument);
@@ -108,14 +22,17 @@ PyArrayObject* readable(PyObject* argument) {
   return fits && plain ? x : nullptr;
 }
 
+namespace {
+
 int64_t table_size(const Movement& m) {
   int64_t places = 0;
   for (int d = 0; d < m.ndim - 1; ++d) places += m.out[d];
   return places;
 }
 
-// Runs the maps over x.
-PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill = 0) {
+}  // namespace
+
+PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill) {
   Movement m;
   if (maps->ndim() > NPY_MAXDIMS - 1 || !maps->finish(&m)) return new_none();
   m.fill = fill;
@@ -137,6 +54,8 @@ PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill = 0) {
   kernels().movement.move(PyArray_DATA(y), PyArray_DATA(x), m);
   return out;
 }
+
+namespace {
 
 // Reads a tuple of ints; their number, or -1 with an error set.
 int read_tuple(const char* kernel, PyObject* argument, int64_t* values) {
@@ -230,7 +149,8 @@ PyObject* repeat(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return moved(x, &maps);
 }
 
-// The maps of repeat_each.
+}  // namespace
+
 bool each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps) {
   for (int d = 0; d < ndim; ++d) {
     if (d != dim) {
@@ -242,6 +162,8 @@ bool each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps
   }
   return true;
 }
+
+namespace {
 
 // repeat_each(x, times, dim): every place of the dimension `times` times in a row.
 PyObject* repeat_each(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -259,9 +181,8 @@ PyObject* repeat_each(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return moved(x, &maps);
 }
 
-enum Mode { kConstant, kReflect, kReplicate, kCircular };
+}  // namespace
 
-// One padded dimension; widths that are negative cut off.
 bool pad_dimension(int64_t n, int64_t before, int64_t after, int mode, Maps* maps) {
   maps->dimension(n);
   const int64_t first = max_of(-before, 0), end = n - max_of(-after, 0);
@@ -295,6 +216,8 @@ bool pad_dimension(int64_t n, int64_t before, int64_t after, int mode, Maps* map
   }
   return true;
 }
+
+namespace {
 
 // Reads (before, after, before, after ...) of all dimensions into maps: 1, 0 for NumPy's work, -1.
 int pad_maps(const char* kernel, PyObject* widths, PyObject* mode, int ndim, const npy_intp* shape,

@@ -218,6 +218,15 @@ PyObject* fast_transpose(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return permuted(args[0], args[1], x, order);
 }
 
+// fast_t(cls, input): a matrix's or vector's dimensions in reverse order.
+PyObject* fast_t(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_t", nargs, 2)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  if (!x || PyArray_NDIM(x) == 0 || PyArray_NDIM(x) > 2) return new_none();
+  const npy_intp matrix[] = {1, 0}, vector[] = {0};
+  return permuted(args[0], args[1], x, PyArray_NDIM(x) == 2 ? matrix : vector);
+}
+
 // fast_squeeze(cls, input, dim): without dimension `dim` if that has size 1.
 PyObject* fast_squeeze(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (!check_count("fast_squeeze", nargs, 3)) return nullptr;
@@ -293,6 +302,7 @@ PyMethodDef kFunctions[] = {
     MG_FAST(fast_flatten, "fast_flatten(cls, input, start_dim, end_dim): dimensions merged"),
     MG_FAST(fast_permute, "fast_permute(cls, input, dims): dimensions in another order"),
     MG_FAST(fast_squeeze, "fast_squeeze(cls, input, dim): a dimension of size 1 left out"),
+    MG_FAST(fast_t, "fast_t(cls, input): a matrix's dimensions exchanged"),
     MG_FAST(fast_transpose, "fast_transpose(cls, input, dim0, dim1): two dimensions exchanged"),
     MG_FAST(fast_view, "fast_view(cls, input, sizes): contiguous memory in another shape"),
     MG_TABLE_END,

@@ -1,10 +1,20 @@
 // Plans walks over NumPy arrays.
 #include "bindings/walk.h"
 
-#include <algorithm>
-
 namespace mg {
 namespace {
+
+// In the open: NumPy's function costs more than the comparison.
+bool same_shape(const PyArrayObject* a, const PyArrayObject* b) {
+  const int n = PyArray_NDIM(a);
+  if (n != PyArray_NDIM(b)) return false;
+  const npy_intp* x = PyArray_DIMS(const_cast<PyArrayObject*>(a));
+  const npy_intp* y = PyArray_DIMS(const_cast<PyArrayObject*>(b));
+  for (int d = 0; d < n; ++d) {
+    if (x[d] != y[d]) return false;
+  }
+  return true;
+}
 
 // Every array dense in C order and of one shape, or without dimensions: the walk is one dimension.
 bool plan_flat(PyArrayObject* const* arrays, int count, Layout* layout) {
@@ -18,15 +28,16 @@ bool plan_flat(PyArrayObject* const* arrays, int count, Layout* layout) {
   for (int k = 0; k < count; ++k) {
     w.number[k] = !arrays[k];
     const bool single = !arrays[k] || (arrays[k] != like && PyArray_NDIM(arrays[k]) == 0);
-    if (!single && arrays[k] != like && !PyArray_SAMESHAPE(arrays[k], like)) return false;
+    if (!single && arrays[k] != like && !same_shape(arrays[k], like)) return false;
     w.stride[k][0] = single ? 0 : 1;
   }
   w.ndim = 1;
   w.operands = count;
-  w.size = w.shape[0] = PyArray_SIZE(like);
   layout->ndim = PyArray_NDIM(like);
   layout->in_order = true;
-  std::copy_n(PyArray_DIMS(like), layout->ndim, layout->shape);
+  w.size = 1;
+  for (int d = 0; d < layout->ndim; ++d) w.size *= layout->shape[d] = PyArray_DIM(like, d);
+  w.shape[0] = w.size;
   return true;
 }
 

@@ -124,6 +124,31 @@ struct MishBackward {
 
 #define MG_ROWS(Op) {binary_row<Op, float>, binary_row<Op, double>}
 
+// Arrays to one power. Multiples of a half up to 4 are products, and a root, of at most 2 ulp: a
+// tenth of the general power's work.
+template <class T>
+void pow_row(void* out, const void* const* in, const Unit* unit, int64_t n, const double* params,
+             bool past_caches) {
+  const T y = unit[1] == Unit::kSame ? *static_cast<const T*>(in[1]) : T{0};
+  const bool dense = unit[0] == Unit::kDense;
+  if (!(dense && y > 1 && y <= 4 && y + y == static_cast<T>(static_cast<int>(y + y)))) {
+    return binary_row<Pow, T>(out, in, unit, n, params, past_caches);
+  }
+  using V = typename Lane<T>::V;
+  const Operand<T> a = operand<T>(in[0], unit[0]);
+  const int whole = static_cast<int>(y);
+  const bool root = static_cast<T>(whole) != y;
+  const V infinite = set1(static_cast<T>(__builtin_inf()));
+  write_row(static_cast<T*>(out), n, past_caches, [&](int64_t i, int64_t left) MG_INLINE_LAMBDA {
+    const V x = get(a, i, left);
+    V result = x;
+    for (int k = 1; k < whole; ++k) result *= x;
+    if (!root) return result;
+    result = abs(result * sqrt(x));  // -0 has the power 0
+    return x == -infinite ? infinite : result;
+  });
+}
+
 }  // namespace
 
 // In the order of BinaryOp.
@@ -134,7 +159,7 @@ extern const Row kBinary[][kFloatTypes] = {
     MG_ROWS(Div),
     MG_ROWS(Maximum),
     MG_ROWS(Minimum),
-    MG_ROWS(Pow),
+    {pow_row<float>, pow_row<double>},
     MG_ROWS(ReluBackward),
     MG_ROWS(TanhBackward),
     MG_ROWS(SigmoidBackward),

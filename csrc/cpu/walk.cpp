@@ -391,9 +391,28 @@ void copy_rows(const Plan& plan, int64_t begin, int64_t end) {
 
 }  // namespace
 
+namespace {
+
+// A walk of one dimension on one thread, of operands that are read in place, needs no plan.
+bool one_row(Row row, FloatType type, void* out, const void* const* in, const Walk& w,
+             const double* params) {
+  const bool native = type == FloatType::kFloat32 || type == FloatType::kFloat64;
+  if (w.ndim != 1 || w.size > kAlone || !native) return false;
+  Unit unit[kWalkOperands];
+  for (int k = 0; k < w.operands; ++k) {
+    const int64_t stride = w.number[k] ? 0 : w.stride[k][0];
+    if (stride != 0 && stride != 1) return false;
+    unit[k] = stride ? Unit::kDense : Unit::kSame;
+  }
+  row(out, in, unit, w.size, params, false);
+  return true;
+}
+
+}  // namespace
+
 void walk_run(Row row, FloatType type, void* out, const void* const* in, const int64_t* item,
               const Walk& w, const double* params) {
-  if (w.size == 0) return;
+  if (w.size == 0 || one_row(row, type, out, in, w, params)) return;
   const Plan plan = make_plan(row, out, in, item, w, params);
   Tiles tiles;
   if (type == FloatType::kFloat16) {

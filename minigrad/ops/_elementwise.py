@@ -1,12 +1,13 @@
 """How elementwise operations run: promotion, broadcasting, recording, for one and two operands.
 
-`unary` and `binary` are the hot path of small models: one frame each, everything inlined, the
-general cases moved to `_slow` functions. An elementwise node names its kernel (`kernel = "mul"`)
-instead of defining forward.
+`unary` and `binary` are the hot path of small models: compiled (csrc/bindings/operators.cpp), and
+where that has no kernel one frame in Python each, the general cases moved to `_slow` functions. An
+elementwise node names its kernel (`kernel = "mul"`) instead of defining forward.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,7 @@ class Binary(Elementwise):
         )
 
 
-def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
-    """Runs a `Unary` on a tensor (recorded) or an array."""
-    if out is None and cls.spec is not None:
-        t = fast.fast_unary(cls, cls.spec, input)
-        if t is not None:
-            return t
+def _unary_in_python(cls: type[Unary], input: Any, out: Any = None) -> Any:
     if out is None and isinstance(input, Variable):
         x = input._array
         if x.dtype is _F32 or not cls.to_float or x.dtype.kind in "fV":
@@ -134,6 +130,13 @@ def unary(cls: type[Unary], input: Any, out: Any = None) -> Any:
     return _unary_slow(cls, input, out)
 
 
+# unary(cls, input, out=None): runs a `Unary` on a tensor (recorded) or an array.
+unary: Callable[..., Any] = fast.elementwise_unary
+# binary(cls, input, other, out=None): runs a `Binary` on tensors, arrays or Python numbers, with
+# PyTorch's promotion.
+binary: Callable[..., Any] = fast.elementwise_binary
+
+
 def with_numbers(cls: type[Node], spec: int, input: Any, numbers: tuple[float, ...]) -> Any:
     """Runs a node that has one operand and floats, which it keeps as its `numbers`."""
     result = fast.fast_unary(cls, spec, input, numbers)
@@ -152,12 +155,7 @@ def _unary_slow(cls: type[Unary], input: Any, out: Any) -> Any:
     return result if out is None else write_out(cls.title, out, result, given)
 
 
-def binary(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
-    """Runs a `Binary` on tensors, arrays or Python numbers, with PyTorch's promotion."""
-    if out is None and cls.spec is not None:
-        t = fast.fast_binary(cls, cls.spec, input, other)
-        if t is not None:
-            return t
+def _binary_in_python(cls: type[Binary], input: Any, other: Any, out: Any = None) -> Any:
     if out is None and isinstance(input, Variable):
         x = input._array
         f = input._fn
@@ -286,6 +284,9 @@ def _binary_arrays(cls: type[Binary], x: Any, y: Any) -> Any:
         x, y = (v if v.__class__ is float else v.astype(np.float32) for v in (x, y))
         return as_array(cls.cpu(x, y)).astype(half)
     return as_array(cls.cpu(x, y))
+
+
+fast.bind_elementwise(_unary_in_python, _binary_in_python)
 
 
 def unrecorded(

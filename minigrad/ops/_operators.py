@@ -13,8 +13,8 @@ from ..kernels import fast
 from ._elementwise import binary
 from ._inplace import write
 from ._shape import array_of, as_shape
-from .arith import Mul
-from .compare import bitwise_not, where
+from .arith import Add, Div, Mul, Neg, Rdiv, Rsub, Sub, add, div, mul, neg, sub
+from .compare import bitwise_not, eq, ge, gt, le, lt, ne, where
 from .power import float_power
 from .reduce import sum
 from .special import polygamma
@@ -22,6 +22,27 @@ from .special import polygamma
 _MUL: Any = Mul.spec
 _SEQUENCES = (list, tuple, str, bytes, bytearray)
 _OPERANDS = (Variable, bool, int, float, complex, np.ndarray, np.generic)
+
+
+def compile_operators() -> None:
+    """Puts compiled operators into the tensor class, which has its methods by now."""
+    fast.bind_operators(
+        (
+            ("__add__", "__radd__", add, Add, Add, True),
+            ("__sub__", "__rsub__", sub, Sub, Rsub, False),
+            ("__mul__", "__rmul__", mul, Mul, Mul, True),
+            ("__truediv__", "__rtruediv__", div, Div, Rdiv, False),
+        ),
+        (neg, Neg),
+        (
+            ("__lt__", lt),
+            ("__le__", le),
+            ("__eq__", eq),
+            ("__ne__", ne),
+            ("__gt__", gt),
+            ("__ge__", ge),
+        ),
+    )
 
 
 def comparing(op: Callable) -> Callable:

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._nn import need_tensor
 from ._shape import array_of, shape_of
 from .assign import number_for
@@ -159,6 +159,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     Modes: "constant" (`value`, default 0; negative widths cut off), "reflect", "replicate" and
     "circular". RuntimeError or NotImplementedError for widths that the mode does not have.
     """
+    result = fast.fast_pad(input, pad, mode, value)
+    if result is not None:
+        return result
     x = need_tensor("pad", "input", input)
     if mode == "constant":
         outwards = _outwards(pad, x.ndim)

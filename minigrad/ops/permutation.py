@@ -91,14 +91,16 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 
 def t(input: Any) -> Any:
     """The transpose of a matrix; a vector or number as it is. RuntimeError from 3 dimensions on."""
+    seen = fast.fast_t(T, input)
+    if seen is not None:
+        return seen
     x = array_arg("t", input)
     if x.__class__ is not np.ndarray and (special := other_layout("t", input)):
         return special(input)
     ndim = x.ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
-    seen = fast.fast_transpose(T, input, None, None)
-    return apply_view(T, input, tuple(range(ndim))[::-1]) if seen is None else seen
+    return apply_view(T, input, tuple(range(ndim))[::-1])
 
 
 def reversed_dims(input: Any) -> Any:

@@ -12,7 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
-from ..kernels import cpu, places
+from ..kernels import cpu, fast, places
 from ..kernels.indexing import grid
 from ._operands import operand
 from ._out import write_exact
@@ -306,6 +306,10 @@ def repeat_interleave(
     """
     if axis is not None:
         dim = axis
+    if output_size is None:
+        result = fast.fast_repeat_each(input, repeats, dim)
+        if result is not None:
+            return result
     x = array_arg("repeat_interleave", input)
     if repeats is None:
         if x.dtype.kind != "i" or x.ndim != 1:

@@ -141,6 +141,7 @@ class PowNumber(Pow):
 
 
 _POW = fast.spec("pow", 2, Pow.saves, (), False)
+_SQUARE: Any = Square.spec
 
 
 class PowBase(Node):
@@ -214,4 +215,8 @@ def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
 
 def square(input: Any, *, out: Any = None) -> Any:
     """`input * input`, elementwise."""
+    if out is None:
+        result = fast.fast_unary(Square, _SQUARE, input)
+        if result is not None:
+            return result
     return pow(input, 2, out=out)

@@ -87,6 +87,9 @@ class Flip(Node):
 
 def flip(input: Any, *axes: Any, dims: Any = None) -> Any:
     """`input` with the order of the dimensions `dims` reversed (a copy)."""
+    result = fast.fast_flip(input, axes if dims is None else (dims,))
+    if result is not None:
+        return result
     x = array_arg("flip", input)
     if len(axes) == 1 and dims is None and axes[0].__class__ is int and -x.ndim <= axes[0] < x.ndim:
         return apply(Flip, (input,), (axes[0] % x.ndim,))
@@ -143,6 +146,9 @@ class Roll(Node):
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """`input` shifted around along `dims`; without `dims`, along the flattened elements."""
+    result = fast.fast_roll(input, shifts, dims)
+    if result is not None:
+        return result
     x = array_arg("roll", input)
     if shifts.__class__ is int and dims.__class__ is int and -x.ndim <= dims < x.ndim:
         return apply(Roll, (input,), (shifts,), (dims % x.ndim,))
@@ -185,6 +191,9 @@ class Repeat(Node):
 
 def repeat(input: Any, *times: Any, repeats: Any = None) -> Any:
     """`input` repeats[i] times along dimension i; more repeats than dimensions add leading ones."""
+    result = fast.fast_repeat(input, times if repeats is None else (repeats,))
+    if result is not None:
+        return result
     x = array_arg("repeat", input)
     times = as_shape(times if repeats is None else (repeats,))
     if len(times) < x.ndim:

@@ -84,9 +84,11 @@ def _resampled_bytes(x: Any, plan: tuple) -> Any:
 
 
 def _growth(step: tuple[int, Taps, Taps]) -> tuple:
-    """Dimensions that shrink come first, of others the last one: the least work in all."""
+    """Dimensions that shrink come first, the outermost before the last, in which neighbours have to
+    be gathered; of others the last one: the least work in all."""
     axis, found, _ = step
-    return len(found.first) / max(found.size, 1), -axis
+    growth = len(found.first) / max(found.size, 1)
+    return (0, axis) if growth < 1 else (1, growth, -axis)
 
 
 def _sizes(name: str, given: Any, spatial: tuple[int, ...]) -> list:
