@@ -12,13 +12,15 @@ from minigrad.vision import models
 
 # The number of parameters of each model, and a few of its keys.
 COUNTS = {
-    "alexnet": 61100840, "mobilenet_v2": 3504872, "resnet18": 11689512, "resnet34": 21797672,
+    "alexnet": 61100840, "densenet121": 7978856, "efficientnet_b0": 5288548,
+    "mobilenet_v2": 3504872, "mobilenet_v3_large": 5483032, "mobilenet_v3_small": 2542856,
+    "resnet18": 11689512, "resnet34": 21797672,
     "resnet50": 25557032, "resnet101": 44549160,
     "resnext50_32x4d": 25028904, "squeezenet1_0": 1248424,
     "squeezenet1_1": 1235496, "vgg11": 132863336, "vgg13": 133047848, "vgg16": 138357544,
     "vgg19": 143667240, "vgg11_bn": 132868840, "vgg16_bn": 138365992, "vgg19_bn": 143678248,
 }  # fmt: skip
-SMALL = ("mobilenet_v2", "resnet18", "squeezenet1_1")
+SMALL = ("efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "resnet18", "squeezenet1_1")
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -52,6 +54,21 @@ def test_keys() -> None:
         "features.0.0.weight", "features.1.conv.0.0.weight", "features.1.conv.2.running_mean",
         "features.17.conv.3.bias", "features.18.1.weight", "classifier.1.weight",
     ):  # fmt: skip
+        assert key in keys
+    keys = list(models.mobilenet_v3_small().state_dict())
+    assert len(keys) == 244
+    for key in ("features.1.block.1.fc1.bias", "features.12.1.weight", "classifier.3.bias"):
+        assert key in keys
+    keys = list(models.densenet121().state_dict())
+    assert len(keys) == 727 and keys[-1] == "classifier.bias"
+    for key in (
+        "features.conv0.weight", "features.denseblock1.denselayer6.norm2.running_var",
+        "features.transition3.conv.weight", "features.norm5.bias",
+    ):  # fmt: skip
+        assert key in keys
+    keys = list(models.efficientnet_b0().state_dict())
+    assert len(keys) == 360
+    for key in ("features.1.0.block.1.fc2.weight", "features.7.0.block.3.1.num_batches_tracked"):
         assert key in keys
     keys = list(models.squeezenet1_0().state_dict())
     assert keys[:4] == [
@@ -89,6 +106,36 @@ def test_training_step(name: str) -> None:
     assert y.shape == (2, 5)
     mg.nn.functional.cross_entropy(y, mg.tensor([1, 2])).backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+def test_vision_transformer() -> None:
+    model = models.VisionTransformer(16, 4, 2, 2, 8, 16, num_classes=3, representation_size=5)
+    keys = list(model.state_dict())
+    assert keys[:3] == ["class_token", "conv_proj.weight", "conv_proj.bias"] and len(keys) == 34
+    for key in (
+        "encoder.pos_embedding", "encoder.layers.encoder_layer_1.self_attention.in_proj_weight",
+        "encoder.layers.encoder_layer_0.mlp.3.bias", "encoder.ln.weight", "heads.pre_logits.bias",
+    ):  # fmt: skip
+        assert key in keys
+    y = model(mg.rand(2, 3, 16, 16))
+    assert y.shape == (2, 3) and (y == 0).all()  # the last layer begins with zeros
+    y.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    with pytest.raises(AssertionError, match="Wrong image height"):
+        model(mg.rand(2, 3, 20, 20))
+    assert models.vit_b_32(image_size=32, num_classes=2).heads.head.out_features == 2
+
+
+def test_dense_layers_computed_twice() -> None:
+    mg.manual_seed(0)
+    plain = models.DenseNet(4, (2, 2), 8, num_classes=3)
+    again = models.DenseNet(4, (2, 2), 8, num_classes=3, memory_efficient=True)
+    again.load_state_dict(plain.state_dict())
+    x = mg.rand(2, 3, 32, 32)
+    for model in (plain, again):
+        model(x).sum().backward()
+    for p, q in zip(plain.parameters(), again.parameters()):
+        assert (p.grad - q.grad).abs().max() < 1e-5
 
 
 def test_initialisation_of_a_seed() -> None:

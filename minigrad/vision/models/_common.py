@@ -69,11 +69,11 @@ def no_weights(name: str, weights: Any) -> None:
         )
 
 
-def initialise(model: Any, linear: bool = True) -> None:
+def initialise(model: Any, linear: bool = True, nonlinearity: str = "relu") -> None:
     """He's normal numbers for convolutions, 1 and 0 for norms, N(0, 0.01) for linear layers."""
     for m in model.modules():
         if isinstance(m, Conv2d):
-            init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+            init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity=nonlinearity)
             if m.bias is not None:
                 init.constant_(m.bias, 0)
         elif isinstance(m, (BatchNorm2d, GroupNorm)):

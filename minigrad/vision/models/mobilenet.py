@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import nn, ops
+from ._blocks import Conv2dNormActivation, make_divisible
 from ._common import initialise, no_weights, takes_pretrained
 
 # Expansion, channels, blocks and stride of each stage.
@@ -12,35 +13,6 @@ _STAGES = [
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
     (6, 320, 1, 1),
 ]  # fmt: skip
-
-
-def make_divisible(v: float, divisor: int, min_value: int | None = None) -> int:
-    """The nearest multiple of `divisor`, but not below 90 % of `v`."""
-    made = max(min_value or divisor, int(v + divisor / 2) // divisor * divisor)
-    return made + divisor if made < 0.9 * v else made
-
-
-class Conv2dNormActivation(nn.Sequential):
-    """A convolution that keeps the size, a norm and ReLU6."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        groups: int = 1,
-        norm_layer: Any = nn.BatchNorm2d,
-    ):
-        padding = (kernel_size - 1) // 2
-        super().__init__(
-            nn.Conv2d(
-                in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False
-            ),
-            norm_layer(out_channels),
-            nn.ReLU6(inplace=True),
-        )
-        self.out_channels = out_channels
 
 
 class InvertedResidual(nn.Module):
@@ -54,9 +26,9 @@ class InvertedResidual(nn.Module):
         hidden = round(inp * expand_ratio)
         layers: list[Any] = []
         if expand_ratio != 1:
-            layers.append(Conv2dNormActivation(inp, hidden, 1, norm_layer=norm_layer))
+            layers.append(Conv2dNormActivation(inp, hidden, 1, 1, 1, norm_layer, nn.ReLU6))
         layers += [
-            Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm_layer),
+            Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm_layer, nn.ReLU6),
             nn.Conv2d(hidden, oup, 1, 1, 0, bias=False),
             norm_layer(oup),
         ]
@@ -92,14 +64,16 @@ class MobileNetV2(nn.Module):
             )
         channels = make_divisible(32 * width_mult, round_nearest)
         self.last_channel = make_divisible(1280 * max(1.0, width_mult), round_nearest)
-        features: list[Any] = [Conv2dNormActivation(3, channels, 3, 2, norm_layer=norm_layer)]
+        features: list[Any] = [Conv2dNormActivation(3, channels, 3, 2, 1, norm_layer, nn.ReLU6)]
         for expansion, width, count, stride in stages:
             out = make_divisible(width * width_mult, round_nearest)
             for i in range(count):
                 step = stride if i == 0 else 1
                 features.append(block(channels, out, step, expansion, norm_layer))
                 channels = out
-        features.append(Conv2dNormActivation(channels, self.last_channel, 1, norm_layer=norm_layer))
+        features.append(
+            Conv2dNormActivation(channels, self.last_channel, 1, 1, 1, norm_layer, nn.ReLU6)
+        )
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes)
