@@ -1,5 +1,5 @@
-// _C.conv2d, conv2d_input and conv2d_weight, conv3d, ...: convolution in float32 and float64, and
-// its gradients.
+// _C.conv2d, conv2d_input and conv2d_weight, conv3d, ...: convolution in float32, float64 and,
+// where the kernels have it, bfloat16, and its gradients.
 #include "kernels/conv.h"
 
 #include "bindings/array.h"
@@ -36,8 +36,8 @@ bool check_array(const char* kernel, const char* name, const Array& a, DType dty
 bool fill_shape(const char* kernel, const Array& x, const Array& w, const Array& g,
                 const Array& out, int spatial, ConvShape* s) {
   const DType dtype = out.dtype;
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
-    fail(PyExc_TypeError, "%s: out is %s; it must be float32 or float64", kernel,
+  if (dtype != DType::kFloat32 && dtype != DType::kFloat64 && dtype != DType::kBFloat16) {
+    fail(PyExc_TypeError, "%s: out is %s; it must be float32, float64 or bfloat16", kernel,
          describe(out).c_str());
     return false;
   }
@@ -82,37 +82,44 @@ double nanoseconds(const ConvShape& s) {
 
 enum class Which { kForward, kInput, kWeight };
 
+// Python's True; False where bfloat16 is to be converted to float32, which is not done here.
 template <class T>
-bool run(const char* kernel, const ConvOf<T>& k, Which which, const Array& out, const Array& a,
-         const Array& b, const Array& bias, const ConvShape& s) {
+PyObject* run(const char* kernel, const ConvOf<T>& k, Which which, const Array& out, const Array& a,
+              const Array& b, const Array& bias, const ConvShape& s) {
   const auto workspace = which == Which::kForward ? k.forward.workspace
                          : which == Which::kInput ? k.to_input.workspace
                                                   : k.to_weight.workspace;
   const int64_t bytes = workspace(s);
+  if (bytes < 0) Py_RETURN_FALSE;
   Workspace scratch(static_cast<size_t>(bytes));
   if (scratch.failed()) {
     fail(PyExc_MemoryError, "%s: a workspace of %lld bytes is needed; the system has not as many",
          kernel, static_cast<long long>(bytes));
-    return false;
+    return nullptr;
   }
-  KernelScope scope(nanoseconds(s));
-  if (which == Which::kWeight) {
-    k.to_weight.run(out.as<T>(), a.as<T>(), b.as<T>(), s, scratch.data());
-  } else {
-    (which == Which::kForward ? k.forward : k.to_input)
-        .run(out.as<T>(), a.as<T>(), b.as<T>(), bias.as<T>(), s, scratch.data());
+  {
+    KernelScope scope(nanoseconds(s));
+    if (which == Which::kWeight) {
+      k.to_weight.run(out.as<T>(), a.as<T>(), b.as<T>(), s, scratch.data());
+    } else {
+      (which == Which::kForward ? k.forward : k.to_input)
+          .run(out.as<T>(), a.as<T>(), b.as<T>(), bias.as<T>(), s, scratch.data());
+    }
   }
-  return true;
+  Py_RETURN_TRUE;
 }
 
 PyObject* run_any(const char* kernel, Which which, const Array& out, const Array& a, const Array& b,
                   const Array& bias, const ConvShape& s) {
   const ConvKernels& k = kernels().conv;
-  const bool done = out.dtype == DType::kFloat32
-                        ? run<float>(kernel, k.f32, which, out, a, b, bias, s)
-                        : run<double>(kernel, k.f64, which, out, a, b, bias, s);
-  if (!done) return nullptr;
-  Py_RETURN_NONE;
+  switch (out.dtype) {
+    case DType::kFloat32:
+      return run<float>(kernel, k.f32, which, out, a, b, bias, s);
+    case DType::kFloat64:
+      return run<double>(kernel, k.f64, which, out, a, b, bias, s);
+    default:
+      return run<bfloat16>(kernel, k.bf16, which, out, a, b, bias, s);
+  }
 }
 
 // kForward: out, x, w, bias; kInput: out, g, w, bias; kWeight: out, x, g; then the steps.

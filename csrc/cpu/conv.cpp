@@ -116,6 +116,23 @@ void forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, vo
     }                                                                             \
   }
 
-extern const ConvKernels kConv = {MG_CONV(float), MG_CONV(double)};
+namespace {
+// Of bfloat16, for all instruction sets: Winograd's form. -1: not this one.
+int64_t half_forward(const ConvShape& s) {
+  return winograd_forward_pays(s) ? winograd_forward_workspace(s) : -1;
+}
+int64_t half_to_input(const ConvShape& s) {
+  return winograd_to_input_pays(s) ? winograd_to_input_workspace(s) : -1;
+}
+int64_t half_to_weight(const ConvShape& s) {
+  return winograd_to_weight_pays(s) ? winograd_to_weight_workspace(s) : -1;
+}
+}  // namespace
+
+extern const ConvKernels kConv = {MG_CONV(float),
+                                  MG_CONV(double),
+                                  {{winograd_forward<bfloat16>, half_forward},
+                                   {winograd_to_input<bfloat16>, half_to_input},
+                                   {winograd_to_weight<bfloat16>, half_to_weight}}};
 
 }  // namespace mg::MG_ISA

@@ -120,10 +120,15 @@ MG_INLINE void copy_residue(T* dst, const T* plane, const Padded& l, int64_t top
     if (x.stride == 1) {
       for (int64_t u = u0; u < u1; ++u) dst[u] = row[u + left];
     } else if (x.stride == 2) {
-      constexpr int L = Vec<T>::lanes;
-      int64_t u = u0;
-      for (; u + L <= u1; u += L) store(dst + u, load_step<2>(row + u * 2 + left));
-      if (u < u1) store_partial(dst + u, load_step_partial<2>(row + u * 2 + left, u1 - u), u1 - u);
+      if constexpr (sizeof(T) == 2) {
+        for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * 2 + left];
+      } else {
+        constexpr int L = Vec<T>::lanes;
+        int64_t u = u0;
+        for (; u + L <= u1; u += L) store(dst + u, load_step<2>(row + u * 2 + left));
+        const int64_t n = u1 - u;
+        if (n > 0) store_partial(dst + u, load_step_partial<2>(row + u * 2 + left, n), n);
+      }
     } else {
       for (int64_t u = u0; u < u1; ++u) dst[u] = row[u * x.stride + left];
     }
@@ -195,15 +200,16 @@ MG_INLINE Space<T> divide(void* base, int64_t weight, int64_t offsets, int64_t f
 
 // ---- the product of forward and to_input ----
 
-template <class T>
+// T is of the planes, A of the packed weights, Out of bias and results.
+template <class T, class A = T, class Out = T>
 struct Correlation {
   const T* src;  // padded planes
   int64_t src_image, src_group;
-  const T* a;             // packed weights, group by group
+  const A* a;             // packed weights, group by group
   const int64_t* offset;  // of each step
   int64_t steps, rows, groups, images;
-  const T* bias;  // (groups * rows) or nullptr
-  T* out;
+  const Out* bias;  // (groups * rows) or nullptr
+  Out* out;
   int64_t out_image, out_channel, out_row, out_column;  // strides
   int64_t height, width, pitch;                         // outputs; the source's row
 };
@@ -214,9 +220,8 @@ void correlate(const Correlation<double>& c);
 
 // Calls run(Correlation) for all images: at once if they have one plane, else image by image, its
 // planes (`planes` of them, from_step and to_step apart) being what images are in two dimensions.
-template <class T, class Run>
-MG_INLINE void each_image(Correlation<T> c, int64_t planes, int64_t from_step, int64_t to_step,
-                          const Run& run) {
+template <class C, class Run>
+MG_INLINE void each_image(C c, int64_t planes, int64_t from_step, int64_t to_step, const Run& run) {
   if (planes == 1) return run(c);
   const int64_t images = c.images, from = c.src_image, to = c.out_image;
   c.images = planes;
@@ -317,20 +322,21 @@ bool small_depthwise_to_weight(float* w, const float* x, const float* g, const C
 bool small_depthwise_to_weight(double* w, const double* x, const double* g, const ConvShape& s);
 
 // ---- 3 x 3 with stride 1, by Winograd's transforms (conv_winograd.cpp), where that is quicker
-// ----
+// ---- Of float, and of bfloat16, which is widened on the way in and rounded on the way out.
 
 bool winograd_forward_pays(const ConvShape& s);
 int64_t winograd_forward_workspace(const ConvShape& s);
-void winograd_forward(float* g, const float* x, const float* w, const float* bias,
-                      const ConvShape& s, void* base);
+template <class T>
+void winograd_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, void* base);
 bool winograd_to_input_pays(const ConvShape& s);
 int64_t winograd_to_input_workspace(const ConvShape& s);
-void winograd_to_input(float* x, const float* g, const float* w, const float* bias,
-                       const ConvShape& s, void* base);
+template <class T>
+void winograd_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s, void* base);
 
 bool winograd_to_weight_pays(const ConvShape& s);
 int64_t winograd_to_weight_workspace(const ConvShape& s);
-void winograd_to_weight(float* w, const float* x, const float* g, const ConvShape& s, void* base);
+template <class T>
+void winograd_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base);
 
 // ---- the two gradients, and what each needs; csrc/cpu/conv.cpp has forward ----
 

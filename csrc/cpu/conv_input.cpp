@@ -1,60 +1,14 @@
 // Convolution's gradient to the input: the product of conv_core.h with rows = input channels and
 // steps = (output channel, tap), once for each residue of the input's coordinates by the stride, so
 // that no step multiplies by a zero.
-#include "cpu/conv_core.h"
+#include "cpu/conv_residues.h"
 
 namespace mg::MG_ISA {
 namespace {
 
-// One axis: outputs y = t * stride + a take tap i from g at t + (a + pad - i * dilation) / stride,
-// if that divides.
-struct Axis {
-  int64_t size, taps, stride, pad, dilation;
-};
-
-MG_INLINE bool reaches(const Axis& x, int64_t a, int64_t tap, int64_t* shift) {
-  const int64_t v = a + x.pad - tap * x.dilation;
-  if (v % x.stride) return false;
-  *shift = v / x.stride;
-  return true;
-}
-
-// Residues that the input has, and how many of its coordinates have residue a.
-MG_INLINE int64_t residues(const Axis& x) { return min_of(x.stride, x.size); }
-MG_INLINE int64_t outputs(const Axis& x, int64_t a) { return ceil_div(x.size - a, x.stride); }
-
-// g along one axis, with the padding that the taps reach into.
-PaddedAxis extent(const Axis& x, int64_t g_size) {
-  int64_t low = 0, high = 0;
-  for (int64_t a = 0; a < residues(x); ++a) {
-    for (int64_t i = 0; i < x.taps; ++i) {
-      int64_t shift;
-      if (!reaches(x, a, i, &shift)) continue;
-      low = min_of(low, shift);
-      high = max_of(high, outputs(x, a) + shift);
-    }
-  }
-  return {g_size, 1, -low, 1, 1, max_of(high - low, ceil_div(x.size, x.stride))};
-}
-
-struct Layout {
-  Axis z, y, x;
-  Padded g;
-};
-
-Layout layout_of(const ConvShape& s) {
-  Layout l;
-  l.z = {s.d, s.t, s.stride_d, s.pad_d, s.dilation_d};
-  l.y = {s.h, s.r, s.stride_h, s.pad_h, s.dilation_h};
-  l.x = {s.w, s.s, s.stride_w, s.pad_w, s.dilation_w};
-  const PaddedAxis depth = extent(l.z, s.o);
-  l.g = padded(extent(l.y, s.p), extent(l.x, s.q), {s.o, depth.pad, depth.length});
-  return l;
-}
-
 template <class T>
 struct Plan {
-  Layout l;
+  InputLayout l;
   int64_t rows, channels, image, chunk;
   bool by_channels, in_place;
   bool dense;  // residues are written apart, one after the other, and then woven together
@@ -83,33 +37,10 @@ Space<T> space_of(void* base, const ConvShape& s, const Plan<T>& p) {
                    p.dense ? times(p.chunk, times(times(s.c, s.d), times(s.h, s.w))) : 0);
 }
 
-// A residue of the input's coordinates.
-struct Residue {
-  int64_t z, y, x;
-};
-
-// Calls body(tap, shift) for each tap, numbered through all of the kernel, that reaches a residue;
-// shift is where in the planes of a channel of g it begins.
-template <class Body>
-MG_INLINE void each_tap(const Layout& l, const Residue& a, const Body& body) {
-  int64_t at_z, at_y, at_x;
-  for (int64_t i = 0; i < l.z.taps; ++i) {
-    if (!reaches(l.z, a.z, i, &at_z)) continue;
-    const int64_t plane = (at_z + l.g.z.pad) * l.g.plane;
-    for (int64_t r = 0; r < l.y.taps; ++r) {
-      if (!reaches(l.y, a.y, r, &at_y)) continue;
-      const int64_t row = plane + (at_y + l.g.y.pad) * l.g.x.length + l.g.x.pad;
-      for (int64_t t = 0; t < l.x.taps; ++t) {
-        if (reaches(l.x, a.x, t, &at_x)) body((i * l.y.taps + r) * l.x.taps + t, row + at_x);
-      }
-    }
-  }
-}
-
 // The steps of residue a, and their weights packed to `to`.
 template <class T>
 void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, const Residue& a) {
-  const Layout& l = p.l;
+  const InputLayout& l = p.l;
   const int64_t rows = p.rows, channels = p.channels;
   const int64_t taps = l.z.taps * l.y.taps * l.x.taps;
   int64_t steps = 0;
@@ -148,7 +79,7 @@ void pack(const Plan<T>& p, T* to, int64_t* offset, const T* w, int64_t groups, 
 // The planes of x with residue z, from the residues of their rows and columns, which lie one after
 // the other: [residue][plane][row][column].
 template <class T>
-void weave(T* x, const T* from, const Layout& l, int64_t z, int64_t channels) {
+void weave(T* x, const T* from, const InputLayout& l, int64_t z, int64_t channels) {
   const int64_t depth = outputs(l.z, z), planes = channels * depth;
   const int64_t h = l.y.size, w = l.x.size, stride = l.x.stride;
   parallel_for(planes, max_of(1, 16384 / (h * w)), [&](int64_t begin, int64_t end) {
@@ -197,7 +128,7 @@ void conv_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape&
     if (winograd_to_input_pays(s)) return winograd_to_input(x, g, w, bias, s, base);
   }
   const Plan<T> plan = plan_of<T>(s);
-  const Layout& l = plan.l;
+  const InputLayout& l = plan.l;
   const Space<T> space = space_of<T>(base, s, plan);
   Correlation<T> c = {};
   c.src_image = plan.image;

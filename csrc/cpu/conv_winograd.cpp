@@ -20,13 +20,14 @@ constexpr int kMostTiles = 6, kLeastTiles = 4;
 
 // out = correlation of src with w, whose element for (output channel k, channel c, tap i) is
 // w[k * w_out + c * w_in + i], or [.. + 8 - i] if it is turned about.
+template <class T>
 struct Work {
   Planes src;
-  const float* w;
+  const T* w;
   int64_t w_out, w_in;
   bool turned;
-  const float* bias;
-  float* out;
+  const T* bias;
+  T* out;
   int64_t channels, height, width;  // of out
   Tiles tiles;
 };
@@ -71,7 +72,8 @@ MG_INLINE void taps_to_points(const vf& w0, const vf& w1, const vf& w2, vf (&to)
 }
 
 // to[panel][point][channel][output channel of panel] for the panels from `first` on.
-void transform_weights(const Work& work, const Blocks& b, int64_t first, int64_t panels,
+template <class T>
+void transform_weights(const Work<T>& work, const Blocks& b, int64_t first, int64_t panels,
                        float* out) {
   const int64_t channels = work.src.channels;
   parallel_for(panels * channels, 32, [&](int64_t begin, int64_t end) {
@@ -80,7 +82,7 @@ void transform_weights(const Work& work, const Blocks& b, int64_t first, int64_t
       float* const column = out + panel * kPoints * b.depth + c * kPanel;
       for (int half = 0; half < 2; ++half) {
         const int64_t k = (first + panel) * kPanel + half * kF, count = work.channels - k;
-        const float* from = work.w + k * work.w_out + c * work.w_in;
+        const T* from = work.w + k * work.w_out + c * work.w_in;
         vf taps[9 + kF];
         for (int j = 0; j < 9; j += kF) {
           vf v[kF];
@@ -184,7 +186,8 @@ MG_INLINE void tile_outputs(const float* m, int64_t point, vf bias, float* to) {
 }
 
 // Writes rows x columns outputs of `count` channels, `plane` apart.
-MG_INLINE void write_group(float* out, int64_t row, int64_t plane, const float* from, int64_t count,
+template <class T>
+MG_INLINE void write_group(T* out, int64_t row, int64_t plane, const float* from, int64_t count,
                            int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < columns; j += kF) {
@@ -192,7 +195,7 @@ MG_INLINE void write_group(float* out, int64_t row, int64_t plane, const float* 
       vf v[kF];
       for (int i = 0; i < kF; ++i) v[i] = load(from + r * kGroupRow + (j + i) * kF);
       turn(v);
-      float* to = out + r * row + j;
+      T* to = out + r * row + j;
       if (count == kF && n == kF) {
         for (int i = 0; i < kF; ++i) store(to + i * plane, v[i]);
       } else {
@@ -203,7 +206,8 @@ MG_INLINE void write_group(float* out, int64_t row, int64_t plane, const float* 
 }
 
 // A panel of tiles, from `first` of all on, by a panel of output channels.
-void finish_tiles(const Work& w, const float* m, int64_t tile, int64_t first, int64_t count,
+template <class T>
+void finish_tiles(const Work<T>& w, const float* m, int64_t tile, int64_t first, int64_t count,
                   int64_t channel) {
   alignas(64) float buffer[4 * kGroupRow] = {};
   const int64_t plane = w.height * w.width;
@@ -226,7 +230,8 @@ void finish_tiles(const Work& w, const float* m, int64_t tile, int64_t first, in
   }
 }
 
-void run(const Work& w, void* base) {
+template <class T>
+void run(const Work<T>& w, void* base) {
   const Blocks b = blocks_for(w.tiles, w.src.channels, w.channels);
   float* const points = static_cast<float*>(base);
   float* const weights = points + b.points;
@@ -285,36 +290,43 @@ int64_t winograd_to_input_workspace(const ConvShape& s) {
   return workspace(tiles_of(s.n, s.h, s.w), s.k, s.c);
 }
 
-void winograd_forward(float* g, const float* x, const float* w, const float* bias,
-                      const ConvShape& s, void* base) {
-  run({{x, s.c, s.h, s.w, s.pad_h, s.pad_w},
-       w,
-       s.c * 9,
-       9,
-       false,
-       bias,
-       g,
-       s.k,
-       s.p,
-       s.q,
-       tiles_of(s.n, s.p, s.q)},
-      base);
+template <class T>
+void winograd_forward(T* g, const T* x, const T* w, const T* bias, const ConvShape& s, void* base) {
+  run<T>({{x, sizeof(T) == 2, s.c, s.h, s.w, s.pad_h, s.pad_w},
+          w,
+          s.c * 9,
+          9,
+          false,
+          bias,
+          g,
+          s.k,
+          s.p,
+          s.q,
+          tiles_of(s.n, s.p, s.q)},
+         base);
 }
 
-void winograd_to_input(float* x, const float* g, const float* w, const float* bias,
-                       const ConvShape& s, void* base) {
-  run({{g, s.k, s.p, s.q, 2 - s.pad_h, 2 - s.pad_w},
-       w,
-       9,
-       s.c * 9,
-       true,
-       bias,
-       x,
-       s.c,
-       s.h,
-       s.w,
-       tiles_of(s.n, s.h, s.w)},
-      base);
+template <class T>
+void winograd_to_input(T* x, const T* g, const T* w, const T* bias, const ConvShape& s,
+                       void* base) {
+  run<T>({{g, sizeof(T) == 2, s.k, s.p, s.q, 2 - s.pad_h, 2 - s.pad_w},
+          w,
+          9,
+          s.c * 9,
+          true,
+          bias,
+          x,
+          s.c,
+          s.h,
+          s.w,
+          tiles_of(s.n, s.h, s.w)},
+         base);
 }
+
+#define MG_WINOGRAD(T)                                                                       \
+  template void winograd_forward(T*, const T*, const T*, const T*, const ConvShape&, void*); \
+  template void winograd_to_input(T*, const T*, const T*, const T*, const ConvShape&, void*);
+MG_WINOGRAD(float)
+MG_WINOGRAD(bfloat16)
 
 }  // namespace mg::MG_ISA

@@ -76,7 +76,8 @@ struct Tiles {
 };
 
 struct Planes {
-  const float* data;
+  const void* data;  // float, or bfloat16
+  bool half;
   int64_t channels, height, width;
   int64_t pad_h, pad_w;  // may be negative
 };
@@ -98,12 +99,13 @@ MG_INLINE PointLayout point_layout(float* data, int64_t channels, int64_t tile) 
 }
 
 // stage[column][lane] = row y of kF channels from column x0 on, zero outside.
-MG_INLINE void stage_row(float* stage, const Planes& p, const float* plane, int64_t count,
-                         int64_t y, int64_t x0, int64_t columns) {
+template <class T>
+MG_INLINE void stage_row(float* stage, const Planes& p, const T* plane, int64_t count, int64_t y,
+                         int64_t x0, int64_t columns) {
   const int64_t low = y < 0 || y >= p.height ? columns : min_of(columns, max_of(0, -x0));
   const int64_t high = max_of(low, min_of(columns, p.width - x0));
   for (int64_t j = 0; j < low; ++j) store(stage + j * kF, vf{});
-  const float* row = plane + y * p.width + x0;
+  const T* row = plane + y * p.width + x0;
   for (int64_t j = low; j < high; j += kF) {
     vf v[kF];
     if (count == kF && j + kF <= high) {
@@ -120,17 +122,21 @@ MG_INLINE void stage_row(float* stage, const Planes& p, const float* plane, int6
   for (int64_t j = high; j < columns; ++j) store(stage + j * kF, vf{});
 }
 
-// A row of at most kSegmentTiles tiles of kF channels to points; y and x0 are where its window
-// begins.
+// A row of at most kSegmentTiles tiles of kF channels, from element `plane` on, to points; y and x0
+// are where its window begins.
 template <bool kGradient>
-MG_INLINE void row_to_points(const Planes& p, const float* plane, int64_t count, int64_t y,
-                             int64_t x0, int64_t first, int64_t n, int64_t block,
-                             const PointLayout& l) {
+MG_INLINE void row_to_points(const Planes& p, int64_t plane, int64_t count, int64_t y, int64_t x0,
+                             int64_t first, int64_t n, int64_t block, const PointLayout& l) {
   constexpr int kWindow = kGradient ? 4 : 6;
   alignas(64) float stage[kStage];
   const int64_t columns = n * 4 + kWindow - 4, pitch = (columns + kF) * kF;
   for (int i = 0; i < kWindow; ++i) {
-    stage_row(stage + i * pitch, p, plane, count, y + i, x0, columns);
+    float* const to = stage + i * pitch;
+    if (p.half) {
+      stage_row(to, p, static_cast<const bfloat16*>(p.data) + plane, count, y + i, x0, columns);
+    } else {
+      stage_row(to, p, static_cast<const float*>(p.data) + plane, count, y + i, x0, columns);
+    }
   }
   for (int64_t x = 0; x < columns; ++x) {
     if constexpr (kGradient) {
@@ -166,7 +172,7 @@ static void planes_to_points(const Planes& p, const Tiles& tiles, int64_t row0, 
           const int64_t block = task % blocks, first = task / blocks * band;
           for (int64_t row = first; row < min_of(first + band, rows); ++row) {
             const int64_t image = (row0 + row) / tiles.rows, y = (row0 + row) % tiles.rows * 4;
-            const float* plane = p.data + (image * p.channels + block * kF) * p.height * p.width;
+            const int64_t plane = (image * p.channels + block * kF) * p.height * p.width;
             for (int64_t x = 0; x < tiles.columns; x += kSegmentTiles) {
               row_to_points<kGradient>(p, plane, min_of(kF, p.channels - block * kF), y - p.pad_h,
                                        x * 4 - p.pad_w, row * tiles.columns + x,

@@ -89,7 +89,8 @@ MG_INLINE void points_to_taps(const vf (&m)[6], vf (&w)[3]) {
 }
 
 // The taps of a block of channels and a panel of output channels.
-void write_taps(float* out, const ConvShape& s, int64_t panel, int64_t block, const float* sums) {
+template <class T>
+void write_taps(T* out, const ConvShape& s, int64_t panel, int64_t block, const float* sums) {
   for (int64_t c = block * kF; c < min_of(s.c, (block + 1) * kF); ++c, sums += kPanel) {
     for (int half = 0; half < 2; ++half) {
       const int64_t k = panel * kPanel + half * kF, count = min_of(kF, s.k - k);
@@ -126,10 +127,12 @@ bool winograd_to_weight_pays(const ConvShape& s) {
 
 int64_t winograd_to_weight_workspace(const ConvShape& s) { return work_of(s, nullptr).bytes; }
 
-void winograd_to_weight(float* out, const float* x, const float* g, const ConvShape& s,
-                        void* base) {
+template <class T>
+void winograd_to_weight(T* out, const T* x, const T* g, const ConvShape& s, void* base) {
   const Work w = work_of(s, base);
-  const Planes planes = {x, s.c, s.h, s.w, s.pad_h, s.pad_w}, gradients = {g, s.k, s.p, s.q, 0, 0};
+  constexpr bool half = sizeof(T) == 2;
+  const Planes planes = {x, half, s.c, s.h, s.w, s.pad_h, s.pad_w};
+  const Planes gradients = {g, half, s.k, s.p, s.q, 0, 0};
   const int64_t tasks = w.panels * w.blocks, all = w.tiles.row_count();
   for (int64_t row = 0; row < all; row += w.rows) {
     const int64_t rows = min_of(w.rows, all - row), count = rows * w.tiles.columns;
@@ -160,5 +163,9 @@ void winograd_to_weight(float* out, const float* x, const float* g, const ConvSh
     }
   });
 }
+
+template void winograd_to_weight(float*, const float*, const float*, const ConvShape&, void*);
+template void winograd_to_weight(bfloat16*, const bfloat16*, const bfloat16*, const ConvShape&,
+                                 void*);
 
 }  // namespace mg::MG_ISA

@@ -12,6 +12,7 @@ const KernelTable& table();
 namespace mg::MG_ISA {
 
 #if defined(__AVX512BF16__)
+extern const ConvOf<bfloat16> kConvPairs;
 extern const GemmKernels kGemm;
 #else
 extern const Int8Kernels kInt8;
@@ -22,6 +23,7 @@ const KernelTable& table() {
     KernelTable mixed = MG_TABLE_BASE::table();
 #if defined(__AVX512BF16__)
     mixed.gemm = kGemm;
+    mixed.conv.bf16 = kConvPairs;
 #else
     mixed.int8 = kInt8;
 #endif

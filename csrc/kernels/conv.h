@@ -20,6 +20,7 @@
 //                an infinity reaches the whole 4 x 4 tile of results and every tap's gradient, and
 //                results are in doubt where inputs exceed 1e37. Its error is about 1e-6 of the
 //                results' size, two to three times that of one sum after the other
+//   bfloat16     sums in float32, rounded once; products of pairs flush denormals
 //   determinism  every element is summed in one order: bitwise equal for every thread count
 #pragma once
 
@@ -54,6 +55,7 @@ struct ConvOf {
 struct ConvKernels {
   ConvOf<float> f32;
   ConvOf<double> f64;
+  ConvOf<bfloat16> bf16;  // workspace() < 0: not done; to be converted to float32
 };
 
 }  // namespace mg
