@@ -9,6 +9,7 @@ import numpy as np
 from . import dtypes, fills
 from .autograd import variable as _v
 from .autograd.variable import is_float
+from .backend import need_cpu
 from .dtypes import type_name
 from .generator import chosen
 from .kernels import cpu
@@ -24,6 +25,7 @@ def _doubles(x: np.ndarray) -> np.ndarray:
 def poisson(input: Any, generator: Any = None) -> Any:
     """Poisson numbers of the rates in `input`, in its type. RuntimeError for negative rates."""
     rates = need_tensor("poisson", input)._array
+    need_cpu("poisson", rates)
     if not is_float(rates):
         raise fills.unsupported("poisson_cpu", rates.dtype)
     if (rates < 0).any():
@@ -42,6 +44,7 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     """
     n = need_tensor("binomial", count, 1, "count")._array
     p = need_tensor("binomial", prob, 2, "prob")._array
+    need_cpu("binomial", n, p)
     for name, x in (("count", n), ("prob", p)):
         if not is_float(x):
             raise ValueError(

@@ -14,6 +14,7 @@ import numpy as np
 from . import dtypes, fills
 from .autograd.record import apply
 from .autograd.variable import Node, Variable, is_float
+from .backend import need_cpu
 from .generator import Generator, chosen
 from .kernels import cpu
 from .ops import mul, sub
@@ -35,6 +36,7 @@ def _float_operand(name: str, x: Any) -> None:
 
 def _gammas(concentration: np.ndarray, g: Generator) -> np.ndarray:
     """Standard gamma numbers, float64, in C order."""
+    need_cpu("gamma numbers", concentration)
     a = _doubles(concentration)
     out = np.empty(a.shape)
     if out.size:

@@ -64,6 +64,9 @@ from ._devices import (
 from ._devices import (
     synchronize as synchronize,
 )
+from ._graphed import (
+    make_graphed_callables as make_graphed_callables,
+)
 from ._graphs import (
     CUDAGraph as CUDAGraph,
 )
@@ -75,9 +78,6 @@ from ._graphs import (
 )
 from ._graphs import (
     is_current_stream_capturing as is_current_stream_capturing,
-)
-from ._graphs import (
-    make_graphed_callables as make_graphed_callables,
 )
 from ._memory import (
     empty_cache as empty_cache,

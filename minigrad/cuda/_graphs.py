@@ -155,11 +155,3 @@ class graph:
 def is_current_stream_capturing() -> bool:
     """Whether a graph is being captured."""
     return not library().reason and cupy().cuda.get_current_stream().is_capturing()
-
-
-def make_graphed_callables(callables: Any, sample_args: Any, **options: Any) -> Any:
-    """Not offered: capture the whole step with `graph`. NotImplementedError."""
-    cupy()
-    raise NotImplementedError(
-        "make_graphed_callables: not offered; needed: `with cuda.graph(g):` around the whole step"
-    )

@@ -18,8 +18,8 @@ from .cuda_calls import missing
 # What does not compute with arrays on a GPU: settings, and the state of random numbers.
 _SAME = frozenset((
     "beta_slope", "draw32", "draw64", "gamma_slope", "get_num_threads", "integers", "isa",
-    "mt_seed", "normal_fill", "sample_binomial", "sample_gamma", "sample_poisson", "set_isa",
-    "set_num_threads", "set_pool_limit", "shuffle", "uniform32", "uniform64", "uniform_fill",
+    "mt_seed", "normal_fill", "set_isa", "set_num_threads", "set_pool_limit", "shuffle",
+    "uniform32", "uniform64", "uniform_fill",
 ))  # fmt: skip
 
 

@@ -54,6 +54,44 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 
 
 @define
+def combine(x: Any, dim: int, index: Any, values: Any, op: int) -> Any:
+    """A copy of x times the values at each place, in a fixed order; None for other combinations.
+
+    The values are sorted by their places and multiplied in pairs, fours, ...: no atomic operation
+    multiplies, and one place may have any number of values.
+    """
+    if op or x.dtype.kind not in "fViu":
+        return None
+    if x.dtype.kind in "fV" and x.itemsize == 2:
+        wide, given = x.astype(np.float32), values.astype(np.float32)
+        return combine(wide, dim, index, given, op).astype(x.dtype)
+    out = x.copy("C")
+    n = index.size
+    if not n:
+        return out
+    flat, stride = np.zeros((1,) * x.ndim, _I64, like=x), 1
+    for d in range(x.ndim - 1, -1, -1):
+        along = [-1 if e == d else 1 for e in range(x.ndim)]
+        own = np.arange(index.shape[d], like=x).reshape(along)
+        flat = flat + (_numbers(index) if d == dim else own) * stride
+        stride *= x.shape[d]
+    order = np.argsort(flat.reshape(-1), kind="stable")
+    keys = flat.reshape(-1)[order]
+    found = np.broadcast_to(values, index.shape).reshape(-1)[order]
+    step = 1
+    while step < n:
+        same = keys[step:] == keys[:-step]
+        pairs = found[:-step] * np.where(same, found[step:], 1).astype(found.dtype)
+        found = np.concatenate((pairs, found[-step:]))
+        step *= 2
+    first = np.ones(n, np.dtype(bool), like=x)
+    first[1:] = keys[1:] != keys[:-1]
+    line = out.reshape(-1)
+    line[keys[first]] = line[keys[first]] * found[first]
+    return out
+
+
+@define
 def put(
     x: Any, dim: int, index: Any, values: Any, along: bool, wrap: bool, add: bool, skip: int = -1
 ) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
+from ..backend import on_gpu
 from ..kernels import cpu, places, reduction
 from ..kernels.indexing import grid
 from ._operands import operand
@@ -289,10 +290,13 @@ def scatter_product(input: Any, dim: int, index: Any, src: Any) -> Any:
     d = along("scatter", input, dim, index)
     values = array_of(source_for("scatter", input, index, src, d))
     check_bounds(array_of(index), d, size_at(input, d))
-    x = np.atleast_1d(array_of(input)).copy()
-    if array_of(index).size:
-        np.multiply.at(x, grid(np.atleast_1d(array_of(index)), d), values)
-    return _v.wrap(x.reshape(array_of(input).shape))
+    x, i = np.atleast_1d(array_of(input)), np.atleast_1d(array_of(index))
+    out = cpu.combine(x, d, i, values, "prod") if on_gpu(x) else None
+    if out is None:
+        out = x.copy()
+        if i.size:
+            np.multiply.at(out, grid(i, d), values)
+    return _v.wrap(out.reshape(array_of(input).shape))
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) -> Any:

@@ -1,5 +1,7 @@
 """`minigrad.cuda` with a device: the names of PyTorch's module, on the emulated GPU."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -287,3 +289,50 @@ def test_numbers_out_of_range_are_told_when_results_are_read() -> None:
         assert table.sum().item() == 15
     ignored = torch.full((5,), -100, device="cuda")
     assert nn.functional.cross_entropy(table, ignored, reduction="sum").item() == 0
+
+
+def test_graphed_callables_compute_as_the_plain_ones() -> None:
+    torch.manual_seed(2)
+    plain = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).cuda()
+    module = copy.deepcopy(plain)
+    x = torch.randn(5, 4, device="cuda")
+    graphed = torch.cuda.make_graphed_callables(module, (x.clone().requires_grad_(),))
+    assert graphed is module
+    for seed in range(3):
+        torch.manual_seed(seed)
+        found = []
+        for model in (plain, graphed):
+            model.zero_grad()
+            leaf = (x * seed).requires_grad_()
+            out = model(leaf)
+            (out**2).sum().backward()
+            grads = [p.grad for p in model.parameters()]
+            found.append([t.cpu() for t in (out.detach(), leaf.grad, *grads)])
+        for here, there in zip(*found, strict=True):
+            assert torch.equal(here, there)
+    assert not torch.equal(found[0][0], torch.zeros(5, 3))
+    with pytest.raises(RuntimeError, match="it was captured with"):
+        graphed(torch.ones(6, 4, device="cuda"))
+    graphed.eval()
+    assert graphed(torch.ones(6, 4, device="cuda")).shape == (6, 3)  # another mode: as it was
+
+    first, second = torch.cuda.make_graphed_callables(
+        (torch.exp, lambda a, b: (a * b, a + b)), ((x.clone(),), (x.clone(), x.clone()))
+    )
+    assert torch.equal(first(x * 2), torch.exp(x * 2))
+    product, total = second(x * 2, x * 3)
+    assert torch.equal(product, x * 2 * (x * 3)) and torch.equal(total, x * 2 + x * 3)
+    with pytest.raises(RuntimeError, match="CUDA device"):
+        torch.cuda.make_graphed_callables(torch.exp, (torch.ones(2),))
+
+
+@pytest.mark.parametrize("draw", ["poisson", "binomial", "gamma"])
+def test_what_has_no_form_on_a_gpu_says_so(draw) -> None:
+    x = torch.ones(3, device="cuda")
+    calls = {
+        "poisson": lambda: torch.poisson(x),
+        "binomial": lambda: torch.binomial(x, x / 2),
+        "gamma": lambda: torch.distributions.Gamma(x, x).sample(),
+    }
+    with pytest.raises(NotImplementedError, match="no GPU form yet; needed: tensors on the CPU"):
+        calls[draw]()
