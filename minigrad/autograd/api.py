@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..backend import namespace
+from ..backend import namespace, ndarray
 from . import engine, modes
 from .record import apply
 from .row_grads import as_tensor
@@ -175,6 +175,14 @@ def _grad_of_rows(
     return tuple([None if c[0] is None else apply(Rows, tuple(c)) for c in columns])
 
 
+def _logical(grads: Any) -> bool:
+    """Whether one of the weights is a tensor without an array of its own."""
+    return any(
+        isinstance(g, Variable) and g.of_parts is None and not isinstance(g._array, ndarray)
+        for g in (() if grads is None else _as_tuple(grads))
+    )
+
+
 def grad(
     outputs: Any,
     inputs: Any,
@@ -201,6 +209,14 @@ def grad(
             "allow_unused=False."
         )
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    if not create_graph and _logical(grad_outputs):
+        # Elements lie elsewhere, as inside vmap: what is computed with tensors serves.
+        keep = bool(retain_graph)
+        found = grad(
+            outputs, inputs, grad_outputs, keep, True, True, allow_unused, is_grads_batched,
+            materialize_grads,
+        )  # fmt: skip
+        return tuple([None if g is None else g.detach() for g in found])
     if is_grads_batched:
         keep = create_graph if retain_graph is None else retain_graph
         options = (create_graph, only_inputs, allow_unused, False, materialize_grads)

@@ -206,8 +206,12 @@ def _accumulate(leaf: Node, grad: Any, owned: bool, create_graph: bool = False) 
         _accumulate_slow(variable, grad, owned, create_graph)
     for hook in list((leaf.post_hooks or {}).values()):
         result = hook(variable)
-        if result is not None:
-            raise TypeError(f"expected None, but hook returned '{result.__class__.__name__}'")
+        if result is None or result is variable:  # which `p.add_` returns
+            continue
+        if not isinstance(result, Variable):
+            name = result.__class__.__name__
+            raise TypeError(f"expected Variable, but hook returned '{name}'")
+        raise RuntimeError("Tensor post accumulate grad hooks should return None.")
     if leaf.hooks:
         run_node_hooks(leaf, (), grad, create_graph)
 

@@ -252,11 +252,12 @@ def asarray(
     dtype: Any = None,
     device: Any = None,
     copy: bool | None = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = None,
 ) -> Any:
     """`obj` (tensor, array, buffer, number or nest) as a tensor.
 
     `copy`: True always copies, False never does (ValueError if it had to), None where needed.
+    `requires_grad`: None leaves a tensor in its graph, False takes it out.
     """
     wanted = check_dtype("asarray", dtype)
     where = as_device(device)
@@ -269,12 +270,12 @@ def asarray(
             _refuse_copy(copy)
             t = to_dtype(t, wanted)
         elif copy:
-            t = to_dtype(t, t._array.dtype)
-        elif t._fn is not None and not requires_grad:
-            t = alias(t)
+            t = clone(t)
         if requires_grad and t._fn is None:
             set_requires_grad(t, True)
-        elif not requires_grad and t._fn is not None:
+        elif requires_grad is False and t is obj and t.is_leaf:
+            set_requires_grad(t, False)
+        elif requires_grad is False and t._fn is not None:
             t = alias(t)
         return t
     if isinstance(obj, np.ndarray):
@@ -284,12 +285,12 @@ def asarray(
             array = to_dtype(array, wanted)
         elif copy:
             array = array.copy()
-        return finish(array, requires_grad, device)
+        return finish(array, bool(requires_grad), device)
     if isinstance(obj, (bytes, bytearray, memoryview)):
         t = frombuffer(obj, dtype=dtypes._default if dtype is None else dtype)
-        return finish(t._array.copy() if copy else t._array, requires_grad, device)
+        return finish(t._array.copy() if copy else t._array, bool(requires_grad), device)
     _refuse_copy(copy)
-    return finish(array_from(obj, wanted), requires_grad, device)
+    return finish(array_from(obj, wanted), bool(requires_grad), device)
 
 
 def _refuse_copy(copy: bool | None) -> None:

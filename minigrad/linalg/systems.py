@@ -266,12 +266,12 @@ def lstsq(
         raise RuntimeError(
             f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"
         )
-    lead = batch_shape(a, y)
+    batch_shape(a, y)  # they must broadcast
     m, n = a.shape[-2:]
     values = _lapack.svdvals(a)
     limit = np.finfo(a.dtype).eps * max(m, n) if rcond is None else rcond
     cut = limit_of(a, None, limit)
-    rank = np.broadcast_to((values > cut(values)[..., None]).sum(-1), lead)
+    rank = (values > cut(values)[..., None]).sum(-1)
     solution = matmul(apply(Pinv, (A,), cut), right)
     if m > n and (driver == "gels" or (driver != "gelsy" and (rank == n).all())):
         error = sub(matmul(A, solution), right)
@@ -281,9 +281,7 @@ def lstsq(
     if vector:
         solution = reshape(solution, shape_of(solution)[:-1])
     ranks = np.zeros(0, np.int64) if driver == "gels" else np.array(rank, np.int64)
-    shown = np.array(np.broadcast_to(values, (*lead, values.shape[-1])))
-    if driver in ("gels", "gelsy"):
-        shown = np.zeros(0, a.dtype)
+    shown = np.zeros(0, a.dtype) if driver in ("gels", "gelsy") else values
     results = (solution, residuals, _v.wrap(ranks), _v.wrap(shown))
     return written("linalg.lstsq", out, return_types.linalg_lstsq(results))
 

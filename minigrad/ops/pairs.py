@@ -274,6 +274,9 @@ gcd = _whole("gcd", _gcd, "The greatest common divisor")
 
 def _lcm(x: Any, y: Any) -> Any:
     """NumPy's; what does not fit wraps around before the absolute value is taken, as in C++."""
+    if x.dtype.kind == "i" and x.dtype.itemsize < 4:  # C++ takes it of an int, and wraps after
+        wide = np.abs(np.lcm(x.astype(np.int32), y.astype(np.int32)))
+        return wide.astype(x.dtype)
     return np.abs(np.lcm(x, y))
 
 

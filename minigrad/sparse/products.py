@@ -13,7 +13,10 @@ from ..kernels import sparse as kernels
 from ..ops import linalg
 from ..ops._matrices import check_tensors, size_text
 from ..ops._out import write_exact
+from ..ops._shape import expand
 from ..ops.arith import add, mul
+from ..ops.movement import reshape
+from ..ops.reduce_at import scatter_reduce
 from ..ops.scattering import index_select
 from .tensor import Absent, is_sparse, make, summed
 
@@ -88,12 +91,13 @@ def mm(mat1: Any, mat2: Any, reduce: str | None = None, *, out: Any = None) -> A
     """`mat1 @ mat2` of matrices (n, m) and (m, k), of which at least one may be sparse.
 
     Sparse with dense gives a dense matrix, sparse with sparse a sparse one. Gradients go to the
-    values and to the dense operand.
+    values and to the dense operand. `reduce` ("mean", "amax", "amin") of a CSR and a dense matrix
+    takes the place of the sum; a maximum that several terms share shares its gradient.
     """
     check_tensors("mm", mat1=mat1, mat2=mat2)
-    if reduce not in (None, "sum"):
-        raise NotImplementedError(f"sparse.mm: reduce={reduce!r} is not in minigrad; needed: 'sum'")
     _check("sparse.mm", mat1, mat2)
+    if reduce is not None:
+        return _reduced(mat1, mat2, reduce, out)
     left, right = is_sparse(mat1), is_sparse(mat2)
     if left and right:
         return _sparse_sparse(mat1, mat2)
@@ -106,6 +110,27 @@ def mm(mat1: Any, mat2: Any, reduce: str | None = None, *, out: Any = None) -> A
         result = turned.t()
     else:
         result = linalg.mm(mat1, mat2)
+    return result if out is None else write_exact("mm", out, result)
+
+
+_REDUCE = {"sum": "sum", "mean": "mean", "max": "amax", "amax": "amax", "min": "amin",
+           "amin": "amin"}  # fmt: skip
+
+
+def _reduced(mat1: Any, mat2: Any, reduce: str, out: Any) -> Any:
+    """Row i: the sum (mean, maximum ...) of values[i, j] * mat2[j] over the elements of mat1."""
+    if reduce not in _REDUCE:
+        raise RuntimeError(f"sparse.mm: reduce={reduce!r}; needed: one of {', '.join(_REDUCE)}")
+    if not is_sparse(mat1) or not mat1.is_sparse_csr or is_sparse(mat2):
+        raise NotImplementedError("sparse.mm: reduce needs a sparse CSR matrix and a dense one")
+    rows, columns = mat1._places
+    if reduce == "sum":
+        result = apply(SparseProduct, (mat1._data, mat2), rows, columns, mat1.shape[0])
+    else:
+        terms = mul(index_select(mat2, 0, _v.wrap(columns)), reshape(mat1._data, (-1, 1)))
+        places = expand(_v.wrap(rows[:, None]), terms._array.shape)
+        start = _v.wrap(np.zeros((mat1.shape[0], mat2.shape[1]), terms._array.dtype))
+        result = scatter_reduce(start, 0, places, terms, _REDUCE[reduce], include_self=False)
     return result if out is None else write_exact("mm", out, result)
 
 

@@ -129,6 +129,14 @@ def test_post_accumulate_hooks_wait_for_the_whole_gradient(m: Any) -> None:
     (x * 2 + x * 3).backward(create_graph=True)
     assert seen == [[5], [10]]
     handle.remove()
+    handle = x.register_post_accumulate_grad_hook(lambda t: t.grad)
+    with pytest.raises(RuntimeError, match="should return None"):
+        (x * 1).backward()
+    handle.remove()
+    handle = x.register_post_accumulate_grad_hook(lambda t: t.sub_(1))
+    (x * 1).backward()
+    handle.remove()
+    assert values(x) == [0]
     x.register_post_accumulate_grad_hook(lambda t: 1)
     with pytest.raises(TypeError, match="hook returned 'int'"):
         (x * 1).backward()

@@ -110,8 +110,18 @@ def scalars(m: Any, x: Any, y: Any, z: Any) -> Any:
     )  # fmt: skip
 
 
+def jacobian_rows(m: Any, x: Any, y: Any, z: Any) -> Any:
+    """Gradients of a graph made outside, weighted by samples."""
+    x = x.clone().requires_grad_()
+    result = (x**2).reshape(-1)[:4]
+    rows = m.eye(len(result), dtype=x.dtype)
+    grads = m.vmap(lambda v: m.autograd.grad(result, x, v, retain_graph=True))(rows)
+    assert not grads[0].requires_grad
+    return grads
+
+
 @pytest.mark.parametrize(
-    "program", [structures, writes, indexing, scalars], ids=lambda p: p.__name__
+    "program", [structures, writes, indexing, scalars, jacobian_rows], ids=lambda p: p.__name__
 )
 def test_same_as_pytorch(program: Any) -> None:
     import torch.utils._pytree

@@ -40,6 +40,8 @@ a.is_sparse; a.to_sparse_csr().is_sparse_csr; u.coalesce(); u.to_dense(); u.is_c
 torch.sparse_coo_tensor([[0, 1, 1]], ones(3, 2)); u._indices(); u._values(); a.coalesce().indices()
 a.coalesce().values(); a.sparse_dim(); a.dense_dim(); ones(2).to_dense(); a.coalesce()[0]; a[0, 2]
 ones(2, 3) + a; a * ones(2, 3); a * a; a @ ones(3); ones(4, 2) @ a; torch.mm(ones(4, 2), a)
+torch.sparse.mm(a.to_sparse_csr(), ones(3, 2), "mean")
+torch.sparse.mm(a.to_sparse_csr(), ones(3, 2), "amax")
 torch.sparse.mm(a, a.t()); a.sum(); a.sum(0); torch.sparse.sum(a); torch.sparse.sum(a, 0)
 torch.sparse.sum(a, 1); torch.sparse.softmax(a, 1); torch.sparse.log_softmax(a, 0); a / 2; -a; 2 * a
 a * 2; a - a; a + a; a.pow(2); torch.is_tensor(a); a.numel(); len(a); torch.spmm(a, ones(3, 2))
@@ -154,6 +156,10 @@ def matrix(v: Any) -> Any:
 
 GRADIENTS = {
     "mm": (lambda v, x: mg.sparse.mm(matrix(v), x), (values(4), values(3, 2))),
+    "mm_mean": (
+        lambda v, x: mg.sparse.mm(matrix(v).coalesce().to_sparse_csr(), x, "mean"),
+        (values(4), values(3, 2)),
+    ),
     "dense first": (lambda v, x: x @ matrix(v), (values(4), values(5, 2))),
     "transposed": (lambda v, x: matrix(v).t() @ x, (values(4), values(2, 2))),
     "sparse": (lambda v: (matrix(v) @ matrix(v).t()).to_dense(), (values(4),)),
