@@ -145,6 +145,8 @@ def main():
                 learning.zero_grad()
                 loss = F.cross_entropy(model(x), y)
                 loss.backward()
+                # As in the paper; without it some of the random cells diverge.
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
                 learning.step()
                 total += loss.item() / len(given)
             report.add(row=row, phase=phase, loss=total, accuracy=accuracy(model, test))
