@@ -95,9 +95,61 @@ def test_cross_validate() -> None:
 @pytest.mark.parametrize("name", ["Classifier", "Regressor"])
 def test_scikit_learns_own_checks(name: str) -> None:
     checks = pytest.importorskip("sklearn.utils.estimator_checks")
-    results = checks.check_estimator(getattr(train, name)(lr=0.01, max_epochs=40), on_fail=None)
+    # A sample twice and a sample of weight 2 come in other batches.
+    apart = {"check_sample_weight_equivalence_on_dense_data": "batches are drawn at random"}
+    results = checks.check_estimator(
+        getattr(train, name)(lr=0.01, max_epochs=40), on_fail=None, expected_failed_checks=apart
+    )
     failed = [(r["check_name"], r["exception"]) for r in results if r["status"] == "failed"]
     assert not failed and len(results) > 40
+
+
+def test_weights_of_samples_and_classes() -> None:
+    pytest.importorskip("sklearn")
+    X = np.array([[0.0], [0.0], [1.0], [1.0]]).repeat(8, 0)
+    y = np.array([0.0, 3.0, 1.0, 5.0]).repeat(8)
+    weight = np.array([1.0, 2.0, 3.0, 1.0]).repeat(8)
+    options = {"hidden_layer_sizes": (), "lr": 0.05, "max_epochs": 300, "random_state": 0}
+    options["batch_size"] = 32
+    fit = train.Regressor(**options).fit(X, y, sample_weight=weight)
+    # Weighted means of each place.
+    assert np.allclose(fit.predict([[0.0], [1.0]]), [2.0, 2.0], atol=0.02)
+    assert np.allclose(
+        fit.predict(X), train.Regressor(**options).fit(X, y, sample_weight=7 * weight).predict(X)
+    )
+    labels = (y > 2).astype(int)
+    classes = train.Classifier(**options, class_weight={0: 3.0, 1: 1.0}).fit(X, labels)
+    assert np.allclose(classes.predict_proba([[0.0]]), [[0.75, 0.25]], atol=0.02)
+    with pytest.raises(ValueError, match="negative"):
+        fit.fit(X, y, sample_weight=-weight)
+    with pytest.raises(ValueError, match="reduction"):
+        train.Regressor(criterion=lambda a, b: (a - b).mean()).fit(X, y, sample_weight=weight)
+
+
+def test_partial_fit_goes_on() -> None:
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 3))
+    y = np.where(X[:, 0] > X[:, 1], "left", "right")
+    net = train.Classifier(lr=0.02, random_state=0)
+    with pytest.raises(ValueError, match="classes"):
+        net.partial_fit(X, y)
+    net.partial_fit(X[:20], y[:20], classes=["left", "right", "up"])
+    module = net.module_
+    for _ in range(14):
+        net.partial_fit(X, y)
+    assert net.module_ is module and net.n_iter_ == len(net.history_) == 15
+    assert net.score(X, y) > 0.95 and net.predict_proba(X).shape == (200, 3)
+    copied = pickle.loads(pickle.dumps(net)).partial_fit(X, y)
+    assert (copied.predict_proba(X) == net.partial_fit(X, y).predict_proba(X)).all()
+    with pytest.raises(ValueError, match="down"):
+        net.partial_fit(X[:1], ["down"])
+    with pytest.raises(ValueError, match="early_stopping"):
+        train.Regressor(early_stopping=True).partial_fit(X, X[:, 0])
+    line = train.Regressor(hidden_layer_sizes=(), lr=0.1, random_state=0)
+    for _ in range(20):
+        line.partial_fit(X, X @ [1.0, 2.0, 3.0])
+    assert line.score(X, X @ [1.0, 2.0, 3.0]) > 0.99
 
 
 def test_classifier_in_a_pipeline_and_searches() -> None:
