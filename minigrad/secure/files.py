@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 from .. import serialization
+from .chunks import DecryptionError
 from .keys import Key
 from .streams import CHUNK, Reader, Writer
 
@@ -24,7 +25,12 @@ def save(
 def load(path: Any, key: Key, map_location: Any = None, *, weights_only: bool | None = None) -> Any:
     """What `save` wrote. WrongKey, or DecryptionError for a file that is damaged in any place."""
     with Reader(path, key) as stream:
-        return serialization.load(stream, map_location, weights_only=weights_only)
+        try:
+            return serialization.load(stream, map_location, weights_only=weights_only)
+        except RuntimeError as error:  # what a damaged stream is to it
+            if isinstance(error.__cause__, DecryptionError):
+                raise error.__cause__ from None
+            raise
 
 
 def encrypt_file(source: Any, path: Any, key: Key, *, chunk_size: int = CHUNK) -> None:

@@ -101,6 +101,19 @@ def test_every_changed_byte_is_refused(tmp_path: Path) -> None:
                 read(path)
 
 
+def test_a_checkpoint_that_was_changed_anywhere_is_a_decryption_error(tmp_path: Path) -> None:
+    path, changed = tmp_path / "a", tmp_path / "changed"
+    secure.save({"w": mg.randn(40, 50), "n": 3}, path, KEY, chunk_size=1024)
+    whole = path.read_bytes()
+    for i in range(3, len(whole), 331):
+        changed.write_bytes(whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :])
+        with pytest.raises(secure.DecryptionError, match="changed"):
+            secure.load(changed, KEY)
+        changed.write_bytes(whole[:i])
+        with pytest.raises(secure.DecryptionError, match="changed"):
+            secure.load(changed, KEY)
+
+
 def test_every_length_is_refused(tmp_path: Path) -> None:
     whole = write(tmp_path / "a", b"x" * 2500).read_bytes()
     path = tmp_path / "cut"
