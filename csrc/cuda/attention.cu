@@ -72,8 +72,10 @@ Error choose(const AttentionArgs& args, DType dtype, DType mask, bool backward, 
 
 bool attention_takes(const AttentionArgs& args, DType dtype) {
   const bool narrow = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
-  if (args.width > 128 || args.value_width > 128) return false;
-  return narrow ? device_traits().capability >= 80 : dtype == DType::kFloat32;
+  const int64_t width = max_of(args.width, args.value_width);
+  if (width > 128 || (!narrow && dtype != DType::kFloat32)) return false;
+  // Before 8.0 a block has 64 KiB of shared memory, too little for the gradients' tiles.
+  return device_traits().capability >= 80 || (!narrow && width <= 64);
 }
 
 Error attention_forward(const AttentionArgs& args, DType dtype, DType mask, Stream stream) {

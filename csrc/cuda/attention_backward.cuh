@@ -31,11 +31,10 @@ template <class T, class Tile, bool kKeys>
 MG_DEVICE void backward_block(const AttentionCall<T>& c) {
   constexpr int kWidth = Tile::kWidth, kRows = Tile::kRows, kColumns = Tile::kColumns;
   constexpr int kRow = Tile::kRow;
-  MG_DYN_SHARED(T, rows_left);  // q (k) of the rows; then grad (v), and both of the columns
-  T* const rows_right = rows_left + kRows * kRow;
-  T* const columns_left = rows_right + kRows * kRow;
-  T* const columns_right = columns_left + kColumns * kRow;
-  T* const values = columns_right + kColumns * kRow;
+  MG_DYN_SHARED(T, rows_left);                     // q (k) of the rows
+  T* const rows_right = rows_left + kRows * kRow;  // grad (v)
+  T* const sides = rows_right + kRows * kRow;  // both of the columns, of this step and of the next
+  T* const values = sides + 2 * Tile::kSide;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int first = blockIdx.x * kRows, own = first + warp * 16;
   const int row_count = kKeys ? c.keys : c.queries, column_count = kKeys ? c.queries : c.keys;
@@ -59,13 +58,23 @@ MG_DEVICE void backward_block(const AttentionCall<T>& c) {
       if (kKeys) begin = first / kColumns * kColumns;  // queries before them do not see these keys
       if (!kKeys && first + kRows < end) end = first + kRows;
     }
-    for (int column = begin; column < end; column += kColumns) {
-      __syncthreads();  // the last step has read its tiles
-      load_rows<kColumns, Tile::kThreads, kWidth>(columns_left, across.at(index), across.row,
-                                                  column, column_count, c.width, across.wide);
-      load_rows<kColumns, Tile::kThreads, kWidth>(columns_right, down.at(index), down.row, column,
-                                                  column_count, c.value_width, down.wide);
-      __syncthreads();
+#pragma unroll 1
+    for (int column = begin - kColumns, side = 1; column < end; column += kColumns, side ^= 1) {
+      if (column >= begin) {
+        if constexpr (kCopiesAsync) async_wait<0>();
+        __syncthreads();  // this step's tiles are there, and the last step's have been read
+      }
+      if (const int next = column + kColumns; next < end) {
+        T* const to = sides + (side ^ 1) * Tile::kSide;
+        load_rows<kColumns, Tile::kThreads, kWidth>(to, across.at(index), across.row, next,
+                                                    column_count, c.width, across.wide);
+        load_rows<kColumns, Tile::kThreads, kWidth>(to + kColumns * kRow, down.at(index), down.row,
+                                                    next, column_count, c.value_width, down.wide);
+        commit_copies();
+      }
+      if (column < begin) continue;
+      const T* const columns_left = sides + side * Tile::kSide;
+      const T* const columns_right = columns_left + kColumns * kRow;
       float p[kColumns / 8][4] = {}, ds[kColumns / 8][4] = {};
       multiply<kColumns, kRow, kRow, true>(p, rows_left + warp * 16 * kRow, columns_left, depth);
       multiply<kColumns, kRow, kRow, true>(ds, rows_right + warp * 16 * kRow, columns_right,
@@ -87,12 +96,11 @@ MG_DEVICE void backward_block(const AttentionCall<T>& c) {
         }
       }
       if constexpr (kKeys) {
-        put_values<kColumns, Tile::kScoreRow>(own_values, p);
-        multiply<kWidth, Tile::kScoreRow, kRow, false>(grad_value, own_values, columns_right,
-                                                       kColumns);
+        multiply_values<kWidth, kColumns, Tile::kScoreRow, kRow>(grad_value, p, own_values,
+                                                                 columns_right);
       }
-      put_values<kColumns, Tile::kScoreRow>(own_values, ds);
-      multiply<kWidth, Tile::kScoreRow, kRow, false>(grad_left, own_values, columns_left, kColumns);
+      multiply_values<kWidth, kColumns, Tile::kScoreRow, kRow>(grad_left, ds, own_values,
+                                                               columns_left);
     }
     const AttentionRows<T>& to = kKeys ? c.dk : c.dq;
     if (to.data) {
@@ -120,7 +128,7 @@ __global__ void __launch_bounds__(Tile::kThreads) backward_kernel(const Attentio
 template <class T, int kWidth>
 Error launch_backward(const AttentionCall<T>& call, Stream stream) {
   using Tile = AttentionTile<T, kWidth>;
-  constexpr int kBytes = Tile::shared_bytes(2, 2);
+  constexpr int kBytes = Tile::shared_bytes(2);
   const unsigned across = grid_for(call.count, 1, kMostBatches);
   Error error = 0;
   if (call.dq.data) {

@@ -2,9 +2,10 @@
 // warp, scores with their mask.
 //
 // Every kernel keeps a block of rows (queries, or keys for the gradients of keys and values) and
-// goes over the columns (keys, or queries) in steps, so that scores exist for one tile only. A warp
-// owns 16 rows; its sums lie in its lanes' registers as mma.sync leaves them: of every 8 columns
-// a lane has two neighbours, in the rows g and g + 8, g being lane / 4.
+// goes over the columns (keys, or queries) in steps, so that scores exist for one tile only. While
+// one step is computed, asynchronous copies bring the next one's columns (one barrier a step). A
+// warp owns 16 rows; its sums lie in its lanes' registers as mma.sync leaves them: of every 8
+// columns a lane has two neighbours, in the rows g and g + 8, g being lane / 4.
 //
 // Elements T: __half and __nv_bfloat16 are multiplied on matrix units, float by ordinary
 // arithmetic.
@@ -44,26 +45,38 @@ struct RowTile {
   static constexpr int bytes(int rows) { return rows * kRow * int(sizeof(T)); }
 };
 
-// Rows [first, first + kRows) of a matrix of `rows` to shared memory; those beyond become 0.
+// Chips before capability 8.0 have no asynchronous copies: there, they are made at once.
+constexpr bool kCopiesAsync = MG_ARCH == 0 || MG_ARCH >= 800;
+
+MG_DEVICE void commit_copies() {
+  if constexpr (kCopiesAsync) async_commit();
+}
+
+// Starts to copy rows [first, first + kRows) of a matrix of `rows` to shared memory; those beyond
+// become 0.
 template <int kRows, int kThreads, int kWidth, class T>
 MG_DEVICE void load_rows(T* tile, const T* from, int64_t stride, int first, int rows, int width,
                          bool wide) {
   using Tile = RowTile<T, kWidth>;
-  constexpr int kChunks = kWidth / Tile::kChunk;
+  constexpr int kChunk = Tile::kChunk, kChunks = kWidth / kChunk;
 #pragma unroll 1
   for (int i = threadIdx.x; i < kRows * kChunks; i += kThreads) {
-    const int r = i / kChunks, c = i % kChunks * Tile::kChunk;
+    const int r = i / kChunks, c = i % kChunks * kChunk;
+    const int left = first + r < rows && c < width ? width - c : 0;
     const T* at = from + (first + r) * stride + c;
-    Pack<T, Tile::kChunk> pack;
-    if (wide && first + r < rows && c + Tile::kChunk <= width) {
-      pack = *reinterpret_cast<const Pack<T, Tile::kChunk>*>(at);
+    T* to = tile + r * Tile::kRow + c;
+    if (kCopiesAsync && wide) {
+      async_copy<16>(to, left ? at : from, (left < kChunk ? left : kChunk) * int(sizeof(T)));
+      continue;
+    }
+    Pack<T, kChunk> pack;
+    if (wide && left >= kChunk) {
+      pack = *reinterpret_cast<const Pack<T, kChunk>*>(at);
     } else {
 #pragma unroll
-      for (int j = 0; j < Tile::kChunk; ++j) {
-        pack.v[j] = first + r < rows && c + j < width ? at[j] : from_float<T>(0.0f);
-      }
+      for (int j = 0; j < kChunk; ++j) pack.v[j] = j < left ? at[j] : from_float<T>(0.0f);
     }
-    *reinterpret_cast<Pack<T, Tile::kChunk>*>(tile + r * Tile::kRow + c) = pack;
+    *reinterpret_cast<Pack<T, kChunk>*>(to) = pack;
   }
 }
 
@@ -142,6 +155,42 @@ MG_DEVICE void put_values(T* tile, const float (&value)[kN / 8][4]) {
   __syncwarp();
 }
 
+template <class T>
+MG_DEVICE uint32_t pack_two(float low, float high) {
+  const Pack<T, 2> two = {{from_float<T>(low), from_float<T>(high)}};
+  uint32_t bits;
+  memcpy(&bits, &two, sizeof bits);
+  return bits;
+}
+
+// sum (16, kN) += value (16, kK) b (kK, kN), b with rows. A warp's values lie as its sums do, which
+// is how mma.sync wants 16-bit elements of its left operand; floats go by way of the warp's rows of
+// a tile.
+template <int kN, int kK, int kARow, int kBRow, class T>
+MG_DEVICE void multiply_values(float (&sum)[kN / 8][4], const float (&value)[kK / 8][4], T* rows,
+                               const T* b) {
+  if constexpr (sizeof(T) == 2) {
+    const int lane = threadIdx.x % 32, matrix = lane / 8, in = lane % 8;
+#pragma unroll
+    for (int k = 0; k < kK; k += 16) {
+      const float (&left)[4] = value[k / 8], (&right)[4] = value[k / 8 + 1];
+      const uint32_t x[4] = {pack_two<T>(left[0], left[1]), pack_two<T>(left[2], left[3]),
+                             pack_two<T>(right[0], right[1]), pack_two<T>(right[2], right[3])};
+#pragma unroll
+      for (int n = 0; n < kN; n += 16) {
+        uint32_t y[4];
+        load_matrices_x4_transposed(y, b + (k + matrix % 2 * 8 + in) * kBRow + n + matrix / 2 * 8);
+        const uint32_t first[2] = {y[0], y[1]}, second[2] = {y[2], y[3]};
+        mma(T(), sum[n / 8], x, first);
+        mma(T(), sum[n / 8 + 1], x, second);
+      }
+    }
+  } else {
+    put_values<kK, kARow>(rows, value);
+    multiply<kN, kARow, kBRow, false>(sum, rows, b, kK);
+  }
+}
+
 // A product of q and k made a score: -inf where there is none.
 MG_DEVICE float score(const ScoreMask& mask, int64_t offset, int query, int key, int keys,
                       float product) {
@@ -190,19 +239,21 @@ struct AttentionCall {
 };
 
 // Rows and columns of a tile for one element type and width of the heads. Float tiles are smaller,
-// so that the backward kernels' five find room.
+// so that the backward kernels' find room.
 template <class T, int kWidth_>
 struct AttentionTile {
   static constexpr int kWidth = kWidth_;
   static constexpr int kRows = sizeof(T) == 2 ? 64 : 32;
-  static constexpr int kColumns = 32;
+  static constexpr int kColumns = sizeof(T) == 4 && kWidth == 128 ? 16 : 32;
   static constexpr int kThreads = kRows * 2;  // a warp for 16 rows
   static constexpr int kRow = RowTile<T, kWidth>::kRow;
   static constexpr int kScoreRow = RowTile<T, kColumns>::kRow;
-  // One tile of rows and one of columns, `tiles` times, and one of scores.
-  static constexpr int shared_bytes(int rows, int columns) {
-    return RowTile<T, kWidth>::bytes(kRows * rows + kColumns * columns) +
-           RowTile<T, kColumns>::bytes(kRows);
+  static constexpr int kSide = 2 * kColumns * kRow;  // both operands with columns, for one step
+  // So many operands with rows, those with columns for this step and the next, and a tile of values
+  // for multiply_values.
+  static constexpr int shared_bytes(int operands) {
+    return RowTile<T, kWidth>::bytes(kRows * operands) + 2 * kSide * int(sizeof(T)) +
+           (sizeof(T) == 2 ? 0 : RowTile<T, kColumns>::bytes(kRows));
   }
 };
 

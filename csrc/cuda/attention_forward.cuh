@@ -9,9 +9,8 @@ template <class T, class Tile>
 MG_DEVICE void forward_block(const AttentionCall<T>& c) {
   constexpr int kWidth = Tile::kWidth, kRows = Tile::kRows, kColumns = Tile::kColumns;
   MG_DYN_SHARED(T, q_tile);
-  T* const k_tile = q_tile + kRows * Tile::kRow;
-  T* const v_tile = k_tile + kColumns * Tile::kRow;
-  T* const scores = v_tile + kColumns * Tile::kRow;
+  T* const sides = q_tile + kRows * Tile::kRow;  // k and v of this step and of the next
+  T* const scores = sides + 2 * Tile::kSide;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int first = blockIdx.x * kRows, own = first + warp * 16;
   const int depth = (c.width + 15) / 16 * 16;
@@ -24,13 +23,24 @@ MG_DEVICE void forward_block(const AttentionCall<T>& c) {
                                              c.q.wide);
     int end = c.keys;
     if (c.mask.causal && first + kRows < end) end = first + kRows;
-    for (int column = 0; column < end; column += kColumns) {
-      __syncthreads();  // the last step has read its tiles
-      load_rows<kColumns, Tile::kThreads, kWidth>(k_tile, k, c.k.row, column, c.keys, c.width,
-                                                  c.k.wide);
-      load_rows<kColumns, Tile::kThreads, kWidth>(v_tile, v, c.v.row, column, c.keys, c.value_width,
-                                                  c.v.wide);
-      __syncthreads();
+    // One loop for the first load too, so that loading is compiled once.
+#pragma unroll 1
+    for (int column = -kColumns, side = 1; column < end; column += kColumns, side ^= 1) {
+      if (column >= 0) {
+        if constexpr (kCopiesAsync) async_wait<0>();
+        __syncthreads();  // this step's tiles are there, and the last step's have been read
+      }
+      if (const int next = column + kColumns; next < end) {
+        T* const to = sides + (side ^ 1) * Tile::kSide;
+        load_rows<kColumns, Tile::kThreads, kWidth>(to, k, c.k.row, next, c.keys, c.width,
+                                                    c.k.wide);
+        load_rows<kColumns, Tile::kThreads, kWidth>(to + kColumns * Tile::kRow, v, c.v.row, next,
+                                                    c.keys, c.value_width, c.v.wide);
+        commit_copies();
+      }
+      if (column < 0) continue;
+      const T* const k_tile = sides + side * Tile::kSide;
+      const T* const v_tile = k_tile + kColumns * Tile::kRow;
       float s[kColumns / 8][4] = {};
       multiply<kColumns, Tile::kRow, Tile::kRow, true>(s, q_tile + warp * 16 * Tile::kRow, k_tile,
                                                        depth);
@@ -72,9 +82,8 @@ MG_DEVICE void forward_block(const AttentionCall<T>& c) {
           sum[n][half * 2 + 1] *= shrink;
         }
       }
-      T* const own_scores = scores + warp * 16 * Tile::kScoreRow;
-      put_values<kColumns, Tile::kScoreRow>(own_scores, s);
-      multiply<kWidth, Tile::kScoreRow, Tile::kRow, false>(sum, own_scores, v_tile, kColumns);
+      multiply_values<kWidth, kColumns, Tile::kScoreRow, Tile::kRow>(
+          sum, s, scores + warp * 16 * Tile::kScoreRow, v_tile);
     }
     float inverse[2];
 #pragma unroll
@@ -106,8 +115,8 @@ Error launch_forward(const AttentionCall<T>& call, Stream stream) {
   using Tile = AttentionTile<T, kWidth>;
   const dim3 grid(static_cast<unsigned>(ceil_div(call.queries, Tile::kRows)),
                   grid_for(call.count, 1, kMostBatches));
-  return MG_LAUNCH((forward_kernel<T, Tile>), grid, dim3(Tile::kThreads),
-                   (Tile::shared_bytes(1, 2)), stream, call);
+  return MG_LAUNCH((forward_kernel<T, Tile>), grid, dim3(Tile::kThreads), Tile::shared_bytes(1),
+                   stream, call);
 }
 
 template <class T>

@@ -93,10 +93,11 @@ void read_inputs(Call* call, Inputs* in) {
   a.v = operand_of(v);
   read_mask(*call, mask, in);
   if (!attention_takes(a, in->dtype)) {
-    call->fail(PyExc_ValueError,
-               "q is %s and v is %s; they must be float32, or float16 or bfloat16 on a device of "
-               "capability 8.0, with rows of at most 128 elements",
-               describe(q).c_str(), describe(v).c_str());
+    call->fail(
+        PyExc_ValueError,
+        "q is %s and v is %s; they must be float32, float16 or bfloat16 with rows of at most "
+        "128 elements (before capability 8.0, float32 with at most 64)",
+        describe(q).c_str(), describe(v).c_str());
   }
 }
 

@@ -72,7 +72,8 @@ struct Patches {
     *this = given;
     data += group * of_group * size[0] * static_cast<int64_t>(size[1]) * size[2];
   }
-  MG_DEVICE T read(int pixel, int tap) const {
+  // nullptr where it would lie beside the image.
+  MG_DEVICE const T* find(int pixel, int tap) const {
     int place[3], offset[3];
     const int image = pixels.split(pixel, place), channel = taps.split(tap, offset);
     int64_t index = static_cast<int64_t>(image) * channels + channel;
@@ -81,27 +82,38 @@ struct Patches {
       int to;
       if constexpr (kBackwards) {
         to = place[i] + pad[i] - offset[i] * dilation[i];
-        if (to < 0) return T();
+        if (to < 0) return nullptr;
         int rest;
         to = by_stride[i].split(to, &rest);
-        if (rest) return T();
+        if (rest) return nullptr;
       } else {
         to = place[i] * stride[i] - pad[i] + offset[i] * dilation[i];
       }
-      if (to < 0 || to >= size[i]) return T();
+      if (to < 0 || to >= size[i]) return nullptr;
       index = index * size[i] + to;
     }
-    return data[index];
+    return data + index;
+  }
+  MG_DEVICE T read(int pixel, int tap) const {
+    const T* found = find(pixel, tap);
+    return found ? *found : T();
   }
 };
+
+// What a gathered operand reads, or 0.
+template <class Operand>
+MG_DEVICE typename Operand::Element element_of(const Operand& x, int o, int k, int depth) {
+  const typename Operand::Element* found = x.find(o, k, depth);
+  return found ? *found : typename Operand::Element();
+}
 
 // Patches as an operand whose columns are pixels and whose k is the taps.
 template <class T, bool kBackwards>
 struct PixelOperand : Patches<T, kBackwards> {
   using Element = T;
   static constexpr bool kLanesAlongK = false;
-  MG_DEVICE T element(int o, int k, int depth) const {
-    return o < this->pixel_count && k < depth ? this->read(o, k) : T();
+  MG_DEVICE const T* find(int o, int k, int depth) const {
+    return o < this->pixel_count && k < depth ? Patches<T, kBackwards>::find(o, k) : nullptr;
   }
 };
 // The other way round: columns are taps, k the pixels.
@@ -109,8 +121,8 @@ template <class T>
 struct TapOperand : Patches<T, false> {
   using Element = T;
   static constexpr bool kLanesAlongK = true;
-  MG_DEVICE T element(int o, int k, int depth) const {
-    return o < this->tap_count && k < depth ? this->read(k, o) : T();
+  MG_DEVICE const T* find(int o, int k, int depth) const {
+    return o < this->tap_count && k < depth ? Patches<T, false>::find(k, o) : nullptr;
   }
 };
 
@@ -129,11 +141,11 @@ struct BlockedOperand {
     *this = given;
     data += index * group;
   }
-  MG_DEVICE T element(int o, int k, int depth) const {
-    if (o >= extent || k >= depth) return T();
+  MG_DEVICE const T* find(int o, int k, int depth) const {
+    if (o >= extent || k >= depth) return nullptr;
     int rest;
     const int outer = inner.split(k, &rest);
-    return data[o * row + outer * block + rest];
+    return data + o * row + outer * block + rest;
   }
 };
 
@@ -183,7 +195,7 @@ struct Fetcher {
     for (int i = 0; i < kItems; ++i) {
       int o, k;
       place(i, &o, &k);
-      item[i] = x.element(first + o, k0 + k, depth);
+      item[i] = element_of(x, first + o, k0 + k, depth);
     }
   }
   template <class Row>
@@ -197,22 +209,47 @@ struct Fetcher {
   }
 };
 
-// And to the stages of the matrix units' kernel, a chunk of k at a time.
+// And to the stages of the matrix units' kernel, a chunk of k at a time. Elements of 4 bytes are
+// copied asynchronously; those of 2, which are too small for that, are held in registers while the
+// tile before them is multiplied.
 template <class Operand, class Stage, bool kAlongK, int kExtent, int kThreads>
 struct Filler {
   using T = typename Operand::Element;
   static constexpr int kChunk = Stage::kChunk, kRowChunks = Stage::kDepth / kChunk;
+  static constexpr int kItems = kExtent * kRowChunks / kThreads;
   static_assert(kAlongK, "gathered operands lie along k in shared memory");
+  static_assert(kItems * kThreads == kExtent * kRowChunks, "every thread has as many chunks");
+  Pack<T, kChunk> held[sizeof(T) == 2 ? kItems : 1];
 
-  MG_DEVICE static void fill(const Operand& x, T* stage, int first, int k0, int depth) {
-#pragma unroll 1
-    for (int i = threadIdx.x; i < kExtent * kRowChunks; i += kThreads) {
-      const int o = Operand::kLanesAlongK ? i / kRowChunks : i % kExtent;
-      const int k = (Operand::kLanesAlongK ? i % kRowChunks : i / kExtent) * kChunk;
-      Pack<T, kChunk> pack;
+  MG_DEVICE static void place(int item, int* o, int* k) {
+    const int i = threadIdx.x + item * kThreads;
+    *o = Operand::kLanesAlongK ? i / kRowChunks : i % kExtent;
+    *k = (Operand::kLanesAlongK ? i % kRowChunks : i / kExtent) * kChunk;
+  }
+  MG_DEVICE void fetch(const Operand& x, T* stage, int first, int k0, int depth) {
 #pragma unroll
-      for (int j = 0; j < kChunk; ++j) pack.v[j] = x.element(first + o, k0 + k + j, depth);
-      *reinterpret_cast<Pack<T, kChunk>*>(Stage::at(stage, o, k)) = pack;
+    for (int i = 0; i < kItems; ++i) {
+      int o, k;
+      place(i, &o, &k);
+#pragma unroll
+      for (int j = 0; j < kChunk; ++j) {
+        if constexpr (sizeof(T) == 4) {
+          const T* found = x.find(first + o, k0 + k + j, depth);
+          async_copy<4>(Stage::at(stage, o, k) + j, found ? found : x.data, found ? 4 : 0);
+        } else {
+          held[i].v[j] = element_of(x, first + o, k0 + k + j, depth);
+        }
+      }
+    }
+  }
+  MG_DEVICE void put(T* stage) const {
+    if constexpr (sizeof(T) == 2) {
+#pragma unroll
+      for (int i = 0; i < kItems; ++i) {
+        int o, k;
+        place(i, &o, &k);
+        *reinterpret_cast<Pack<T, kChunk>*>(Stage::at(stage, o, k)) = held[i];
+      }
     }
   }
 };

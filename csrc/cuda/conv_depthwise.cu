@@ -56,7 +56,8 @@ __global__ void __launch_bounds__(kThreads)
     rows.at(g, rest / g.extent);
     Sum sum = 0;
     for (int k = threadIdx.x; k < patches.pixel_count; k += kThreads) {
-      sum += widened<Sum>(rows.element(own, k, patches.pixel_count)) * widened<Sum>(x.read(k, tap));
+      sum += widened<Sum>(element_of(rows, own, k, patches.pixel_count)) *
+             widened<Sum>(x.read(k, tap));
     }
     sum = warp_sum(sum);
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = sum;

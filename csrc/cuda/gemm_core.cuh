@@ -7,8 +7,8 @@
 //   operand    element (o, k), o being a row of A or a column of B; at(given, batch) moves it there
 //   output     at(given, batch), store(row, column, sum)
 //
-// `given` is the kernel's own parameter, of which the operand is a copy: strides that are indexed
-// in a copy would make the compiler put all of it in local memory.
+// `given` is the kernel's own parameter (__grid_constant__), of which the operand is a copy:
+// strides that are indexed in a copy would make the compiler put all of it in local memory.
 //
 // so that convolutions use the same kernels with operands that gather (conv_core.cuh).
 #pragma once
@@ -230,7 +230,8 @@ constexpr int kAddThreads = 256;
 
 // Adds the parts in their order.
 template <class Output>
-__global__ void __launch_bounds__(kAddThreads) add_parts(const Output output, const Extents e) {
+__global__ void __launch_bounds__(kAddThreads)
+    add_parts(const __grid_constant__ Output output, const __grid_constant__ Extents e) {
   using Sum = typename Output::Accumulator;
   const int64_t matrix = static_cast<int64_t>(e.m) * e.n;
   const int64_t step = static_cast<int64_t>(gridDim.x) * kAddThreads;

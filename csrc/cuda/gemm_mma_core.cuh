@@ -73,13 +73,15 @@ struct StageOf {
   }
 };
 
-// Fills a stage of an operand from (first, k0) on; what lies outside becomes 0.
+// Fills a stage of an operand from (first, k0) on; what lies outside becomes 0. fetch comes before
+// the products of the stage at hand, put, for what fetch could not copy asynchronously, after them.
 template <class Operand, class Stage, bool kAlongK, int kExtent, int kThreads>
 struct Filler;
 
 template <class T, class Stage, bool kAlongK, int kExtent, int kThreads>
 struct Filler<MatrixOperand<T>, Stage, kAlongK, kExtent, kThreads> {
-  MG_DEVICE static void fill(const MatrixOperand<T>& x, T* stage, int first, int k0, int depth) {
+  MG_DEVICE void put(T*) const {}
+  MG_DEVICE static void fetch(const MatrixOperand<T>& x, T* stage, int first, int k0, int depth) {
     constexpr int kChunk = Stage::kChunk, kDepth = Stage::kDepth;
     constexpr int kRowChunks = (kAlongK ? kDepth : kExtent) / kChunk;
     constexpr int kChunks = kExtent * kDepth / kChunk;
@@ -122,13 +124,36 @@ constexpr int mma_shared_bytes() {
   return stages;
 }
 
+// A warp's sums += its rows of a stage of A times its columns of one of B.
+template <class Tile, class StageA, class StageB, class T>
+MG_DEVICE void multiply_stage(float (&sum)[Tile::kWarpM / 16][Tile::kWarpN / 8][4], T* a, T* b,
+                              int row, int column) {
+  constexpr int kDown = Tile::kWarpM / 16, kAcross = Tile::kWarpN / 8;
+#pragma unroll
+  for (int k = 0; k < StageA::kDepth; k += 2 * StageA::kChunk) {
+    uint32_t x[kDown][4], y[kAcross / 2][4];
+#pragma unroll
+    for (int i = 0; i < kDown; ++i) StageA::load_a(x[i], a, row + i * 16, k);
+#pragma unroll
+    for (int j = 0; j < kAcross / 2; ++j) StageB::load_b(y[j], b, column + j * 16, k);
+#pragma unroll
+    for (int i = 0; i < kDown; ++i) {
+#pragma unroll
+      for (int j = 0; j < kAcross; ++j) {
+        const uint32_t pair[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
+        mma(T(), sum[i][j], x[i], pair);
+      }
+    }
+  }
+}
+
 template <class T, class Tile, bool kAAlongK, bool kBAlongK, class A, class B, class Output>
 MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, const Extents& e) {
   using StageA = StageOf<T, kAAlongK, Tile::kM>;
   using StageB = StageOf<T, kBAlongK, Tile::kN>;
   using FillA = Filler<A, StageA, kAAlongK, Tile::kM, Tile::kThreads>;
   using FillB = Filler<B, StageB, kBAlongK, Tile::kN, Tile::kThreads>;
-  constexpr int kStages = Tile::kStages, kDepth = StageA::kDepth, kStep = 2 * StageA::kChunk;
+  constexpr int kStages = Tile::kStages, kDepth = StageA::kDepth;
   constexpr int kDown = Tile::kWarpM / 16, kAcross = Tile::kWarpN / 8;
   MG_DYN_SHARED(T, shared);
   T* const a_stages = shared;
@@ -147,39 +172,31 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
     a.at(a_all, batch);
     b.at(b_all, batch);
     float sum[kDown][kAcross][4] = {};
+    FillA fill_a;
+    FillB fill_b;
     // One loop for the way in too, so that filling is compiled once.
 #pragma unroll 1
     for (int step = 1 - kStages; step < steps; ++step) {
+      const int next = step + kStages - 1;
+      T* const a_next = a_stages + next % kStages * StageA::kSize;
+      T* const b_next = b_stages + next % kStages * StageB::kSize;
       if (step >= 0) {
         async_wait<kStages - 2>();
         __syncthreads();  // this stage is there, and the one before it is no longer read
       }
-      if (const int next = step + kStages - 1; next < steps) {
-        const int stage = next % kStages, k0 = begin + next * kDepth;
-        FillA::fill(a, a_stages + stage * StageA::kSize, row, k0, end);
-        FillB::fill(b, b_stages + stage * StageB::kSize, column, k0, end);
+      if (next < steps) {
+        fill_a.fetch(a, a_next, row, begin + next * kDepth, end);
+        fill_b.fetch(b, b_next, column, begin + next * kDepth, end);
       }
       async_commit();  // an empty group too: the waits count them
-      if (step < 0) continue;
-      T* const a_stage = a_stages + step % kStages * StageA::kSize;
-      T* const b_stage = b_stages + step % kStages * StageB::kSize;
-#pragma unroll
-      for (int k = 0; k < kDepth; k += kStep) {
-        uint32_t x[kDown][4], y[kAcross / 2][4];
-#pragma unroll
-        for (int i = 0; i < kDown; ++i) StageA::load_a(x[i], a_stage, warp_row + i * 16, k);
-#pragma unroll
-        for (int j = 0; j < kAcross / 2; ++j) {
-          StageB::load_b(y[j], b_stage, warp_column + j * 16, k);
-        }
-#pragma unroll
-        for (int i = 0; i < kDown; ++i) {
-#pragma unroll
-          for (int j = 0; j < kAcross; ++j) {
-            const uint32_t pair[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
-            mma(T(), sum[i][j], x[i], pair);
-          }
-        }
+      if (step >= 0) {
+        multiply_stage<Tile, StageA, StageB>(sum, a_stages + step % kStages * StageA::kSize,
+                                             b_stages + step % kStages * StageB::kSize, warp_row,
+                                             warp_column);
+      }
+      if (next < steps) {
+        fill_a.put(a_next);
+        fill_b.put(b_next);
       }
     }
     __syncthreads();  // the stages make room for the sums, which go out row by row
@@ -210,7 +227,8 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
 
 template <class T, class Tile, bool kAAlongK, bool kBAlongK, class A, class B, class Output>
 __global__ void __launch_bounds__(Tile::kThreads)
-    mma_kernel(const A a, const B b, const Output out, const Extents e) {
+    mma_kernel(const __grid_constant__ A a, const __grid_constant__ B b,
+               const __grid_constant__ Output out, const __grid_constant__ Extents e) {
   if constexpr (MG_ARCH != 0 && MG_ARCH < 800) {
     __trap();
   } else {

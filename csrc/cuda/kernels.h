@@ -61,10 +61,11 @@ Error conv_to_weight(const ConvArgs& args, bool tf32, Stream stream);
 int64_t parts_workspace(int64_t results, int64_t depth, DType dtype);
 
 // attention.cu: csrc/kernels/attention.h. Operands and gradients are float32, or float16 or
-// bfloat16 with sums and softmax in float32 (their `data` are of that type), on chips of capability
-// 8.0; rows of at most 128 elements. attention_takes says whether it can. A float mask is float32
-// or of the operands' type. The workspace is of backward alone: count * queries float32.
-// Probabilities are rounded to the operands' type before they are multiplied.
+// bfloat16 with sums and softmax in float32 (their `data` are of that type), with rows of at most
+// 128 elements, on chips of capability 8.0; before that float32 alone, rows of at most 64.
+// attention_takes says whether it can. A float mask is float32 or of the operands' type. The
+// workspace is of backward alone: count * queries float32. Probabilities are rounded to the
+// operands' type before they are multiplied.
 bool attention_takes(const AttentionArgs& args, DType dtype);
 Error attention_forward(const AttentionArgs& args, DType dtype, DType mask, Stream stream);
 Error attention_backward(const AttentionArgs& args, DType dtype, DType mask, Stream stream);

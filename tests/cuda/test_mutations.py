@@ -35,6 +35,17 @@ def gemm_wgmma(cuda):
     return relative_error(out, a.astype(np.float64) @ b.astype(np.float64))
 
 
+def conv(cuda, dtype):
+    """The forward product on matrix units: more steps than stages, tiles that are not full."""
+    rng = np.random.default_rng(4)
+    x, w = rng.standard_normal((1, 24, 4, 33)), rng.standard_normal((70, 24, 3, 3))
+    x, w = x.astype(dtype), w.astype(dtype)
+    out = filled((1, 70, 2, 31), dtype)
+    cuda.run("conv2d", out, x, w, None, 1, 1, 0, 0, 1, 1, 1, True, None)
+    windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (3, 3), (2, 3))
+    return relative_error(out, np.einsum("nchwrs,kcrs->nkhw", windows, w.astype(np.float64)))
+
+
 def vector(cuda):
     rng = np.random.default_rng(1)
     a, b = rng.standard_normal((90, 64)), rng.standard_normal((90, 1))
@@ -43,25 +54,26 @@ def vector(cuda):
     return relative_error(out, a.T @ b)
 
 
-def attention(cuda):
+def attention(cuda, dtype):
     rng = np.random.default_rng(2)
-    q, k, v, grad = (rng.standard_normal((1, 80, 16)).astype(np.float32) for _ in range(4))
+    q, k, v, grad = (rng.standard_normal((1, 80, 16)).astype(dtype) for _ in range(4))
     out, stats = filled(q.shape, q.dtype), filled((2, 1, 80), np.float32)
     cuda.run("attention", out, stats, q, k, v, None, False, 0.25)
-    s = (q @ k.swapaxes(-1, -2)).astype(np.float64) * 0.25
+    q64, k64, v64, grad64 = (x.astype(np.float64) for x in (q, k, v, grad))
+    s = q64 @ k64.swapaxes(-1, -2) * 0.25
     p = np.exp(s - s.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
-    error = relative_error(out, p @ v)
+    error = relative_error(out, p @ v64)
     gradients = [filled(q.shape, q.dtype) for _ in range(3)]
-    right = np.asarray(p @ v, np.float32)
+    right = np.asarray(p @ v64, dtype)
     top = s.max(-1).astype(np.float32)
     inverse = (1 / np.exp(s - s.max(-1, keepdims=True)).sum(-1)).astype(np.float32)
     space = np.zeros(80, np.float32)
     given = (grad, q, k, v, None, right, np.stack([top, inverse]), False, 0.25, space)
     cuda.run("attention_backward", *gradients, *given)
-    dp = grad @ v.swapaxes(-1, -2)
+    dp = grad64 @ v64.swapaxes(-1, -2)
     ds = p * (dp - (p * dp).sum(-1, keepdims=True)) * 0.25
-    wants = ds @ k, ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ grad
+    wants = ds @ k64, ds.swapaxes(-1, -2) @ q64, p.swapaxes(-1, -2) @ grad64
     errors = [relative_error(x, y) for x, y in zip(gradients, wants)]
     return np.max([error, *errors])  # NaN if any is
 
@@ -72,7 +84,10 @@ KERNELS = {
     "gemm tf32": (lambda cuda: gemm(cuda, np.float32, True), 1e-3),
     "gemm vector": (vector, 1e-12),
     "gemm wgmma": (gemm_wgmma, 1e-5),
-    "attention": (attention, 1e-5),
+    "conv float16": (lambda cuda: conv(cuda, np.float16), 1e-3),
+    "conv tf32": (lambda cuda: conv(cuda, np.float32), 2e-3),
+    "attention float32": (lambda cuda: attention(cuda, np.float32), 1e-5),
+    "attention float16": (lambda cuda: attention(cuda, np.float16), 3e-3),
 }
 
 
