@@ -333,3 +333,33 @@ def test_gathering_nothing_is_recorded() -> None:
     y = x.gather(0, mg.zeros(2, 0, dtype=mg.uint8))
     y.sum().backward()
     assert tuple(y.shape) == (2, 0) and x.grad.tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("low", [0, -4])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_several_index_arrays(count: int, low: int) -> None:
+    """Taken, written and added in C order and in another one; places named several times too."""
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((4, 5, 6)).astype(np.float32)
+    key = tuple([rng.integers(low, n if low == 0 else 0, (3, 7)) for n in base.shape[:count]])
+    if low:
+        key = tuple([np.maximum(k, -n) for k, n in zip(key, base.shape)])
+    indices = tuple([mg.from_numpy(k) for k in key])
+    for x in (base, np.asfortranarray(base)):
+        t = mg.from_numpy(x)
+        np.testing.assert_array_equal(t[indices].numpy(), x[key])
+        values = rng.standard_normal(x[key].shape).astype(np.float32)
+        added = x.copy()
+        np.add.at(added, key, values)
+        got = t.index_put(indices, mg.from_numpy(values), accumulate=True)
+        np.testing.assert_allclose(got.numpy(), added, rtol=1e-5, atol=1e-5)
+        once = x.copy()
+        once[key] = 2.5
+        np.testing.assert_array_equal(
+            t.clone().index_put_(indices, mg.full(values.shape, 2.5)).numpy(), once
+        )
+        leaf = mg.from_numpy(x.copy()).requires_grad_()
+        leaf[indices].backward(mg.from_numpy(values))
+        np.testing.assert_allclose(leaf.grad.numpy(), added - x, rtol=1e-4, atol=1e-4)
+    with pytest.raises(IndexError):
+        mg.from_numpy(base)[tuple([i + 7 for i in indices])]

@@ -1,17 +1,26 @@
 // _C.scan and record: running sums, products and extrema of arrays. None for what NumPy has to do.
-#include "bindings/axes.h"
 #include "bindings/families.h"
-#include "bindings/graph.h"
+#include "bindings/reduce_input.h"
 #include "kernels.h"
 
 namespace mg {
 namespace {
 
-PyArrayObject* array_of(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
+struct Names {
+  PyObject *dim, *reverse;
+};
+Names n;
 
-template <class T>
-T* data_of(PyObject* array) {
-  return static_cast<T*>(PyArray_DATA(array_of(array)));
+void run_scan(ScanOp op, bool reverse, PyObject* out, PyArrayObject* x, int axis) {
+  const Around a = around_axis(x, axis);
+  KernelScope scope((op == ScanOp::kLogSumExp ? 15 : 0.4) * static_cast<double>(PyArray_SIZE(x)));
+  if (PyArray_TYPE(x) == NPY_FLOAT) {
+    kernels().reduce.f32.scan(op, reverse, data_of<float>(out),
+                              static_cast<const float*>(PyArray_DATA(x)), a.outer, a.n, a.inner);
+  } else {
+    kernels().reduce.f64.scan(op, reverse, data_of<double>(out),
+                              static_cast<const double*>(PyArray_DATA(x)), a.outer, a.n, a.inner);
+  }
 }
 
 // scan(x, dim, product, reverse): like x, or None. `product` is None for running log-sum-exps.
@@ -29,22 +38,46 @@ PyObject* scan(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
                     : product          ? ScanOp::kProduct
                                        : ScanOp::kSum;
   if (whole && op == ScanOp::kLogSumExp) return new_none();
-  const Around a = around_axis(x, axis);
   PyObject* out = array_like(x);
   if (!out) return nullptr;
   Keep keep(true, {args[0]});
-  KernelScope scope((op == ScanOp::kLogSumExp ? 15 : 0.4) * static_cast<double>(PyArray_SIZE(x)));
   if (whole) {
+    const Around a = around_axis(x, axis);
+    KernelScope scope(0.4 * static_cast<double>(PyArray_SIZE(x)));
     kernels().reduce.scan_integers(product, reverse, data_of<int64_t>(out),
                                    data_of<int64_t>(args[0]), a.outer, a.n, a.inner);
-  } else if (PyArray_TYPE(x) == NPY_FLOAT) {
-    kernels().reduce.f32.scan(op, reverse, data_of<float>(out), data_of<float>(args[0]), a.outer,
-                              a.n, a.inner);
   } else {
-    kernels().reduce.f64.scan(op, reverse, data_of<double>(out), data_of<double>(args[0]), a.outer,
-                              a.n, a.inner);
+    run_scan(op, reverse, out, x, axis);
   }
   return out;
+}
+
+// fast_cumsum(cls, input, dim): of a tensor of floats, recorded; or None. The node gets dim and
+// reverse.
+PyObject* fast_cumsum(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_cumsum", nargs, 3)) return nullptr;
+  Input in;
+  int axis;
+  if (!read_input(args[1], &in) || !in.variable || !read_axis(args[2], in.x, &axis)) {
+    return new_none();
+  }
+  PyArrayObject* x = in_order(&in);
+  if (!x) return PyErr_Occurred() ? nullptr : new_none();
+  PyObject* out = array_like(x);
+  if (!out) return nullptr;
+  Keep keep(true, {reinterpret_cast<PyObject*>(x), in.fn});
+  run_scan(ScanOp::kSum, false, out, x, axis);
+  if (!in.tracked) return new_tensor(out, Py_None);
+  PyObject* node = new_node(args[0], PyTuple_Pack(1, in.fn));
+  Py_INCREF(Py_False);
+  if (!node || !set(node, n.dim, PyLong_FromLong(axis)) || !set(node, n.reverse, Py_False)) {
+    Py_XDECREF(node);
+    Py_DECREF(out);
+    return nullptr;
+  }
+  PyObject* result = new_tensor(out, node);
+  Py_DECREF(node);
+  return result;
 }
 
 // record(x, dim, smallest): the running extremum and the places of the latest one, or None.
@@ -78,12 +111,17 @@ PyObject* record(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 
 PyMethodDef kFunctions[] = {
     MG_FAST(scan, "scan(x, dim, product, reverse); None if NumPy has to"),
+    MG_FAST(fast_cumsum, "fast_cumsum(cls, input, dim): a tensor, or None"),
     MG_FAST(record, "record(x, dim, smallest): (values, places); None if NumPy has to"),
     MG_TABLE_END,
 };
 
 }  // namespace
 
-void bind_scan(PyObject* module) { add_functions(module, kFunctions); }
+void bind_scan(PyObject* module) {
+  add_functions(module, kFunctions);
+  n.dim = PyUnicode_InternFromString("dim");
+  n.reverse = PyUnicode_InternFromString("reverse");
+}
 
 }  // namespace mg

@@ -28,10 +28,10 @@ struct Pick<false, A, B> {
 
 // ---- many short runs ----
 
-// Joins the lanes of each of 2 kHalf vectors: afterwards lane i of acc[0] belongs to acc[i].
-template <class Fold, int kHalf, class V>
-MG_INLINE void join_all_lanes(V* acc) {
-  using A = decltype(acc[0][0] + acc[0][0]);
+// Lanes i and i ^ kHalf of a (where bit kHalf of i is 0) and of b (where it is 1), as two vectors.
+template <int kHalf, class V>
+MG_INLINE void pair_lanes(V* a, V* b) {
+  using A = decltype((*a)[0] + (*a)[0]);
   using I = typename Same<sizeof(A)>::type;
   constexpr int lanes = sizeof(V) / sizeof(A);
   I own, across;
@@ -40,12 +40,20 @@ MG_INLINE void join_all_lanes(V* acc) {
     own[i] = i + other;
     across[i] = (i ^ kHalf) + other;
   }
+  const V first = __builtin_shuffle(*a, *b, own);
+  *b = __builtin_shuffle(*a, *b, across);
+  *a = first;
+}
+
+// Joins the lanes of each of 2 kHalf vectors, but for the last time where kLast is 1: then lane i
+// of acc[0] and of acc[1] have all of what was acc[i]; where it is 0, lane i of acc[0] has.
+template <class Fold, int kHalf, int kLast, class V>
+MG_INLINE void join_all_lanes(V* acc) {
   for (int i = 0; i < kHalf; ++i) {
-    const V a = __builtin_shuffle(acc[i], acc[i + kHalf], own);
-    const V b = __builtin_shuffle(acc[i], acc[i + kHalf], across);
-    acc[i] = Fold::join_quick(a, b);
+    pair_lanes<kHalf>(&acc[i], &acc[i + kHalf]);
+    if (kHalf > kLast) acc[i] = Fold::join_quick(acc[i], acc[i + kHalf]);
   }
-  if constexpr (kHalf > 1) join_all_lanes<Fold, kHalf / 2>(acc);
+  if constexpr (kHalf > 1) join_all_lanes<Fold, kHalf / 2, kLast>(acc);
 }
 
 MG_INLINE void widen(double* out, vd v) { store(out, v); }
@@ -99,9 +107,15 @@ MG_INLINE bool fold_together(double* result, const T* const* runs, int64_t n) {
       acc[k] = widened_product(even) * widened_product(odd);
     }
   }
-  join_all_lanes<Fold, Vec<A>::lanes / 2>(acc);
-  if constexpr (Fold::kProduct && sizeof(A) == 4) good = in_range(acc[0]);
+  constexpr bool narrow = Fold::kProduct && sizeof(A) == 4;  // the last factors in doubles
+  join_all_lanes<Fold, Vec<A>::lanes / 2, narrow>(acc);
   widen(result, acc[0]);
+  if constexpr (narrow) {
+    good = in_range(acc[0]) & in_range(acc[1]);
+    double other[kF];
+    widen(other, acc[1]);
+    for (int k = 0; k < kF; ++k) result[k] *= other[k];
+  }
   return good && !any_nan(seen);
 }
 
@@ -138,11 +152,11 @@ MG_INLINE bool join_rows(typename Fold::Acc* block, const T* x, int64_t n, int64
   const auto note = [&seen](V a, V b) MG_INLINE_LAMBDA {
     if constexpr (kQuick) note_nan(&seen, a, b);
   };
-  for (int64_t row = 0; row < n; row += 4) {  // four rows for each pass over the accumulators
+  int64_t row = 0;
+  for (; row + 4 <= n; row += 4) {  // four rows for each pass over the accumulators
     const T* p = x + row * stride;
-    const int64_t rows = n - row < 4 ? n - row : 4;
     int64_t j = 0;
-    for (; rows == 4 && j + lanes <= columns; j += lanes) {
+    for (; j + lanes <= columns; j += lanes) {
       const T* q = p + j;
       const V v0 = In::at(q), v1 = In::at(q + stride);
       const V v2 = In::at(q + 2 * stride), v3 = In::at(q + 3 * stride);
@@ -151,15 +165,24 @@ MG_INLINE bool join_rows(typename Fold::Acc* block, const T* x, int64_t n, int64
       const V a = join(Fold::map(v0), Fold::map(v1)), b = join(Fold::map(v2), Fold::map(v3));
       store(block + j, join(load(block + j), join(a, b)));
     }
-    for (; j < columns; j += lanes) {
-      V all = load(block + j);
-      for (int64_t k = 0; k < rows; ++k) {
-        const T* q = p + k * stride + j;
-        const V v = columns - j < lanes ? In::part(q, columns - j) : In::at(q);
-        note(v, v);
-        all = join(all, Fold::map(v));
-      }
-      store(block + j, all);
+    for (int64_t k = 0; j < columns && k < 4; ++k) {
+      const V v = In::part(p + k * stride + j, columns - j);
+      note(v, v);
+      store(block + j, join(load(block + j), Fold::map(v)));
+    }
+  }
+  for (; row < n; ++row) {
+    const T* p = x + row * stride;
+    int64_t j = 0;
+    for (; j + lanes <= columns; j += lanes) {
+      const V v = In::at(p + j);
+      note(v, v);
+      store(block + j, join(load(block + j), Fold::map(v)));
+    }
+    if (j < columns) {
+      const V v = In::part(p + j, columns - j);
+      note(v, v);
+      store(block + j, join(load(block + j), Fold::map(v)));
     }
   }
   return !kQuick || !any_nan(seen);

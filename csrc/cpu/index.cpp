@@ -147,6 +147,9 @@ void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
         y += wrapped(*i, count) * step;
         if (from == 1 && to == 1) {
           copy_run(y, x, n);
+        } else if (from == 0 && to == 1) {
+          const T value = *x;
+          for (int64_t j = 0; j < n; ++j) y[j] = value;
         } else {
           for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
         }

@@ -273,7 +273,13 @@ void put_all(void* out, T* out_mean, int64_t first, const double* s, int64_t at,
   const Finish f = finish;  // that nothing written may change
   if (f.out == Finish::Out::kSame) {
     T* to = static_cast<T*>(out) + first;
-    for (int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(Kind::value(s + j, at, f));
+    Finish plain = f;
+    plain.root = false;  // the compiler would take roots of all and select
+    if (f.root) {
+      for (int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(Kind::value(s + j, at, f));
+    } else {
+      for (int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(Kind::value(s + j, at, plain));
+    }
   } else {
     for (int64_t j = 0; j < count; ++j) put(out, first + j, Kind::value(s + j, at, f), f);
   }

@@ -92,7 +92,7 @@ template <class Op>
 void join_together(int64_t* out, const int64_t* x, int64_t step, int64_t n) {
   vl acc[kD];
   for (int k = 0; k < kD; ++k) acc[k] = join_vectors<Op, vl>(x + k * step, n, Op::kStart);
-  join_all_lanes<Op, kD / 2>(acc);
+  join_all_lanes<Op, kD / 2, 0>(acc);
   for (int64_t i = n - n % kD; i < n; ++i) {
     vl v;
     for (int k = 0; k < kD; ++k) v[k] = x[k * step + i];

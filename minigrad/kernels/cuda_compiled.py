@@ -25,10 +25,11 @@ _SAME = frozenset((
 
 # Whose callers compute otherwise when they return None (or, of those that say so, False).
 _MAY_DECLINE = frozenset((
-    "arg_extremum", "argsort", "attention", "attention_backward", "batch_norm",
+    "all_between", "arg_extremum", "argsort", "attention", "attention_backward", "batch_norm",
     "batch_norm_backward", "binary", "combine", "compare", "cross_entropy",
     "cross_entropy_backward",
-    "extremum", "fast_embedding", "fast_gather", "fast_join", "fast_put", "fast_scatter",
+    "extremum", "fast_cumsum", "fast_embedding", "fast_gather", "fast_join", "fast_put",
+    "fast_scatter",
     "fast_take", "flip", "gather", "group_norm", "group_norm_backward", "join", "layer_norm",
     "layer_norm_backward", "lerp_tensors", "linear", "log_softmax", "log_softmax_backward",
     "matmul", "nll", "pad", "pad_backward", "pair_loss", "pair_loss_backward", "philox_dropout",

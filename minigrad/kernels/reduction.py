@@ -55,6 +55,7 @@ reduce = _C.reduce
 arg_extremum = _C.arg_extremum
 extremum = _C.extremum
 scan = _C.scan
+fast_cumsum = _C.fast_cumsum  # (cls, input, dim): recorded, or None for what is not usual
 record = _C.record  # (x, dim, smallest): the running extremum and its latest places, or None
 
 _SUM, _MAX, _MIN, _PROD = (kind(name) for name in ("sum", "max", "min", "prod"))

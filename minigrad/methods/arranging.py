@@ -123,7 +123,7 @@ class Arranging:
     fill_diagonal_ = assign.fill_diagonal_
     zero_ = assign.zero_
     index_put = ops.index_put
-    index_put_ = in_place(ops.index_put)
+    index_put_ = subscript.index_put_
     gather = ops.gather
     scatter = ops.scatter
     scatter_ = in_place(ops.scatter)

@@ -55,6 +55,10 @@ def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
         taken = cpu.take_rows(x, positions[0], indices[0], True)
         if taken is not None:
             return taken
+    elif x.flags.c_contiguous and (at := _numbers(x.shape, indices, positions)) is not None:
+        taken = cpu.take_rows(_merged(x, len(positions)), 0, at, False)
+        if taken is not None:
+            return taken
     try:
         if len(positions) == 1:
             return np.asarray(np.take(x, indices[0], axis=positions[0]))
@@ -63,6 +67,26 @@ def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
         if takes_nothing(x.shape, indices, positions):
             return np.empty(result_shape(x.shape, indices, positions), x.dtype)
         raise index_error(x.shape, indices, positions) or error from None
+
+
+def _numbers(shape: tuple, indices: Any, positions: tuple[int, ...]) -> Any:
+    """The numbers, among all places of the first dimensions, that index arrays of these name.
+
+    None for other dimensions, for index arrays that differ in shape or are not all in range, and
+    where a number counts from the end.
+    """
+    first: Any = indices[0]
+    linear: Any = None
+    for d, i in enumerate(indices):
+        if positions[d] != d or i.shape != first.shape or not places.all_between(i, 0, shape[d]):
+            return None
+        linear = i if linear is None else linear * shape[d] + i
+    return linear
+
+
+def _merged(x: Any, count: int) -> Any:
+    """An array in C order with its first `count` dimensions as one: a view."""
+    return x.reshape(math.prod(x.shape[:count]), *x.shape[count:])
 
 
 def takes_nothing(shape: tuple, indices: Any, positions: tuple[int, ...]) -> bool:
@@ -227,8 +251,13 @@ class IndexPut(Node):
 
 def put(out: Any, values: Any, indices: Any, positions: tuple[int, ...]) -> None:
     """Writes values to an array at index arrays."""
-    if len(positions) == 1 and places.write_rows(out, positions[0], indices[0], values):
-        return
+    if len(positions) == 1:
+        if places.write_rows(out, positions[0], indices[0], values):
+            return
+    elif out.flags.c_contiguous:
+        at = _numbers(out.shape, indices, positions)
+        if at is not None and places.write_rows(_merged(out, len(positions)), 0, at, values):
+            return
     try:
         out[key_of(indices, positions)] = values
     except (IndexError, ValueError) as error:

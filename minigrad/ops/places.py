@@ -184,9 +184,12 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     if not isinstance(value, Variable):
         values = array_of(values)
     n = x.shape[d] if x.ndim else 1
-    a = array_of(i)
-    check_bounds(np.where(a < 0, a + n, a), d, n, IndexError)
-    once = np.unique(a % max(n, 1))  # the value's gradient counts each place once
+    a = once = array_of(i)
+    if not places.all_between(a, 0, n):
+        check_bounds(np.where(a < 0, a + n, a), d, n, IndexError)
+        once = a % max(n, 1)
+    if isinstance(value, Variable):
+        once = np.unique(once)  # the value's gradient counts each place once
     return reshape_like(put_at(as_1d(input), values, [once], (d,), False, IndexFill), x.shape)
 
 

@@ -116,6 +116,10 @@ def cumsum(
     input: Any, dim: Any = MISSING, *, dtype: Any = None, out: Any = None, **names: Any
 ) -> Any:
     """Running sum along `dim`; integers and bools are summed in int64."""
+    if dtype is None and out is None and not names:
+        result = reduction.fast_cumsum(Cumsum, input, dim)
+        if result is not None:
+            return result
     if names:
         return renamed(cumsum, locals())
     return _running("cumsum", Cumsum, input, dim, dtype, out)

@@ -17,6 +17,7 @@ from ..autograd import inplace, modes, record
 from ..autograd.record import apply_view
 from ..autograd.variable import Variable, next_seq
 from ..kernels import fast, places
+from ._inplace import write
 from ._operands import to_dtype
 from ._overlap import check_overlap
 from ._shape import array_of
@@ -27,6 +28,7 @@ from .index import (
     check_mask,
     check_values,
     dtype_error,
+    index_put,
     is_mask,
     put,
     result_shape,
@@ -300,6 +302,24 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         array, read = target._array, values._array
         check_overlap(array, read.reshape(array.shape) if read.size == array.size else read)
     write_values(target, without_leading_ones(values, target._array.ndim))
+
+
+def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """In-place form of `index_put`; plain writes outside the graph without a copy of the tensor."""
+    if (
+        accumulate is False
+        and indices.__class__ in (tuple, list)
+        and 0 < len(indices) <= input._array.ndim
+        and input._array.__class__ is np.ndarray
+        and all([i.__class__ is input.__class__ and i._array.dtype == np.int64 for i in indices])
+        and values.__class__ is input.__class__
+        and values._array.dtype == input._array.dtype
+        and input._fn is None
+        and values._fn is None
+    ):
+        setitem(input, tuple(indices), values)
+        return input
+    return write(input, index_put, (indices, values, accumulate))
 
 
 def _write_at(target: Any, values: Any, indices: list, positions: tuple[int, ...]) -> None:
