@@ -43,6 +43,25 @@ def current_accelerator(check_available: bool = False) -> _device | None:
     return None if library().reason else _device("cuda")
 
 
+class device_index:
+    """A scope in which the accelerator of this index is the current one; None changes nothing."""
+
+    def __init__(self, device: int | None):
+        self.idx = device
+
+    def __enter__(self) -> None:
+        if self.idx is None:
+            return
+        if library().reason:
+            raise NoDevice("Cannot access accelerator device when none is available.")
+        self._scope = cuda.device(self.idx)
+        self._scope.__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        if self.idx is not None:
+            self._scope.__exit__(*exception)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _NEED_ONE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

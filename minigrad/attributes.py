@@ -161,11 +161,10 @@ def dim_order(self: Any, *, ambiguity_check: Any = False) -> tuple[int, ...]:
         fitting = [f for f in ambiguity_check if is_contiguous(self, f)]
         if len(fitting) == 1:
             return ORDERS.get(fitting[0], tuple(range(array.ndim)))
-        raise RuntimeError(
-            "The tensor does not have unique dim order, or cannot map to exact one of the given "
-            "memory formats."
-        )
-    raise RuntimeError("The tensor does not have unique dim order.")
+    raise RuntimeError(
+        "The tensor does not have unique dim order, or cannot map to exact one of the given "
+        "memory formats."
+    )
 
 
 def is_distributed(input: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Batches of images as one image."""
+"""Batches of images as one image; what is drawn on images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from .. import ops
 from ..autograd import no_grad
 from ..autograd.variable import Variable
 from ..dtypes import uint8
+from ._drawing import draw_bounding_boxes as draw_bounding_boxes
+from ._drawing import draw_segmentation_masks as draw_segmentation_masks
 from ._extra import pil_image
 
 

@@ -37,6 +37,7 @@ cpu.current_device() cpu.synchronize() mps.is_available() mps.device_count() xpu
 xpu.device_count() version.cuda version.hip compiled_with_cxx11_abi() is_vulkan_available()
 utils.deterministic.fill_uninitialized_memory compiler.is_compiling()
 distributed.is_available() distributed.is_initialized()
+accelerator.device_index(None).__enter__()
 """.split()  # noqa: SIM905
 
 ERRORS = """
@@ -47,7 +48,8 @@ cuda.default_stream() cuda.Stream() cuda.Event() cuda.init() cuda.device(0).__en
 cuda.get_sync_debug_mode() cuda.nvtx.range_push('a') cuda.CUDAGraph() cuda.FloatTensor(2)
 cuda.can_device_access_peer(0,1) ones(1).cuda() ones(1).to('cuda') ones(1,device='cuda')
 accelerator.current_device_index() accelerator.synchronize() accelerator.current_stream()
-accelerator.set_device_index(0) distributed.get_rank() distributed.get_world_size()
+accelerator.set_device_index(0) accelerator.device_index(0).__enter__()
+distributed.get_rank() distributed.get_world_size()
 distributed.all_reduce(lib.ones(1)) distributed.barrier()
 distributed.init_process_group('gloo') distributed.get_backend()
 set_deterministic_debug_mode(7) set_deterministic_debug_mode('x') set_num_interop_threads(0)

@@ -368,6 +368,38 @@ def test_save_image(tmp_path: Path) -> None:
     assert stream.getvalue().startswith(b"\x89PNG")
 
 
+def test_boxes_and_masks_on_an_image() -> None:
+    pytest.importorskip("PIL.Image")
+    image = mg.full((3, 12, 16), 100, dtype=mg.uint8)
+    boxes = mg.tensor([[2, 3, 9, 8], [5, 5, 14, 10]])
+    made = utils.draw_bounding_boxes(image, boxes, colors=["red", (0, 255, 0)])
+    assert made[:, 3, 4].tolist() == [255, 0, 0] and made[:, 10, 14].tolist() == [0, 255, 0]
+    assert made[:, 4, 4].tolist() == [100] * 3 and (image == 100).all()
+    filled = utils.draw_bounding_boxes(image[:1] / 255, boxes[:1], fill=True, colors="blue")
+    assert filled.dtype == mg.float32 and filled[2, 5, 5] > filled[0, 5, 5]
+    text = utils.draw_bounding_boxes(image, boxes[:1], ["a"], colors="white", fill_labels=True)
+    assert text.min() < 50 and (text == 255).any()
+    masks = mg.zeros(2, 12, 16, dtype=mg.bool)
+    masks[0, :4], masks[1, 2:6] = True, True
+    made = utils.draw_segmentation_masks(image, masks, alpha=0.5, colors=["red", "#0000ff"])
+    assert made[:, 0, 0].tolist() == [177, 50, 50] and made[:, 5, 0].tolist() == [50, 50, 177]
+    assert made[:, 3, 0].tolist() == [50] * 3 and made[:, 9, 0].tolist() == [100] * 3
+    with pytest.warns(UserWarning, match="No box was drawn"):
+        utils.draw_bounding_boxes(image, boxes[:0])
+    for bad in (
+        lambda: utils.draw_bounding_boxes(image, boxes.flip(1)),
+        lambda: utils.draw_bounding_boxes(image[None], boxes),
+        lambda: utils.draw_bounding_boxes(image.int(), boxes),
+        lambda: utils.draw_bounding_boxes(image, boxes, ["a"]),
+        lambda: utils.draw_bounding_boxes(image, boxes, colors=["red"]),
+        lambda: utils.draw_segmentation_masks(image, masks.float()),
+        lambda: utils.draw_segmentation_masks(image, masks[:, 1:]),
+        lambda: utils.draw_segmentation_masks(image[:1], masks),
+    ):
+        with pytest.raises(ValueError):
+            bad()
+
+
 def test_missing_pillow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from minigrad.vision import _extra
 
