@@ -257,6 +257,27 @@ void gather_product(const float* const* from, const int64_t* offset, int64_t ste
 void gather_product(const double* const* from, const int64_t* offset, int64_t steps,
                     const double* b, int64_t width, bool add, double* sums);
 
+// The gradient to the weight of few channels: the places are cut in parts with sums of their own,
+// added up at the end. All tasks then read different places, which stay in the L2 for all taps.
+constexpr int64_t kSegment = 512;  // places added up at a time: their part of a panel is in the L2
+constexpr int64_t kFewSums = 16384;
+
+MG_INLINE int64_t cuts_of(int64_t sums, int64_t places) {
+  return sums <= kFewSums ? max_of(1, min_of(8, places / kSegment)) : 1;
+}
+
+// sums[i] += what the other cuts have at i.
+MG_INLINE void add_cuts(float* sums, int64_t n, int64_t cuts) {
+  for (int64_t cut = 1; cut < cuts; ++cut) {
+    for (int64_t i = 0; i < n; ++i) sums[i] += sums[cut * n + i];
+  }
+}
+MG_INLINE void add_cuts(double* sums, int64_t n, int64_t cuts) {
+  for (int64_t cut = 1; cut < cuts; ++cut) {
+    for (int64_t i = 0; i < n; ++i) sums[i] += sums[cut * n + i];
+  }
+}
+
 // correlate() for weights in panels of channels: a[group][panel][step][channel of panel].
 void correlate_channels(const Correlation<float>& c);
 void correlate_channels(const Correlation<double>& c);

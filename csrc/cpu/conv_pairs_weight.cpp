@@ -5,8 +5,6 @@
 namespace mg::MG_ISA {
 namespace {
 
-constexpr int64_t kSegment = 512;  // pairs added up at a time: their part of a panel is in the L2
-
 struct WeightPlan {
   Padded x;
   int64_t rows, channels, steps, image;

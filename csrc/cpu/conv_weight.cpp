@@ -90,8 +90,6 @@ MG_INLINE void each_volume(int64_t images, int64_t planes, const Body& body) {
 
 // ---- with the vectors along the output channels: g turned to [panel][place][channel] ----
 
-constexpr int64_t kSegment = 512;  // places added up at a time: their part of a panel is in the L2
-
 template <class T>
 struct Channels {
   Padded x;
@@ -99,6 +97,7 @@ struct Channels {
   int64_t stored;  // rows in panels
   int64_t tiles;   // of taps
   int64_t chunk;
+  int64_t sums, cuts;
   bool use, in_place;
 };
 
@@ -116,6 +115,8 @@ Channels<T> channels_of(const ConvShape& s) {
   p.use = fills_vectors<T>(p.rows) && p.steps >= 9;
   p.in_place = is_plain(p.x);
   p.chunk = images_of_chunk<T>(s.n, p.image + times(s.groups * p.stored, p.places));
+  p.sums = s.groups * p.stored * p.tiles * kTile;
+  p.cuts = cuts_of(p.sums, p.chunk * p.places);
   return p;
 }
 
@@ -145,9 +146,9 @@ struct ChannelSpace {
 
 template <class T>
 ChannelSpace<T> space_of(void* base, const ConvShape& s, const Channels<T>& p) {
-  const Space<T> space = divide<T>(base, s.groups * p.stored * p.tiles * kTile, p.chunk * p.places,
-                                   p.in_place ? 0 : p.chunk * p.image,
-                                   times(times(p.chunk, s.groups * p.stored), p.places));
+  const Space<T> space =
+      divide<T>(base, p.sums * p.cuts, p.chunk * p.places, p.in_place ? 0 : p.chunk * p.image,
+                times(times(p.chunk, s.groups * p.stored), p.places));
   return {space.weight, space.second, space.first, space.offset, space.bytes};
 }
 
@@ -179,7 +180,8 @@ void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>&
   constexpr int L = Vec<T>::lanes, W = 2 * L;
   const int64_t all = ceil_div(p.rows, W), length = images * p.places;
   int64_t block = min_of(p.tiles, 16), panels = min_of(all, 16);
-  while (s.groups * ceil_div(all, panels) * ceil_div(p.tiles, block) < 16 && block * panels > 1) {
+  while (p.cuts * s.groups * ceil_div(all, panels) * ceil_div(p.tiles, block) < 16 &&
+         block * panels > 1) {
     if (panels > 1) {
       panels = ceil_div(panels, 2);
     } else {
@@ -187,7 +189,8 @@ void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>&
     }
   }
   const int64_t blocks = ceil_div(p.tiles, block), parts = ceil_div(all, panels);
-  const auto add = [&](int64_t group, int64_t panel, int64_t tile, int64_t j) {
+  const int64_t segments = ceil_div(length, kSegment);
+  const auto add = [&](int64_t cut, int64_t group, int64_t panel, int64_t tile, int64_t j) {
     const T* planes = x + group * p.channels * p.x.volume;
     const T* from[kTile];
     for (int i = 0; i < kTile; ++i) {
@@ -195,25 +198,28 @@ void add_images(const ConvShape& s, const Channels<T>& p, const ChannelSpace<T>&
     }
     const int64_t row = panel * W, width = p.rows - row > L ? W : L;
     const T* g = space.g + (group * p.stored + row) * length + j * width;
-    T* sums = space.sums + ((group * p.stored + row) * p.tiles + tile * width) * kTile;
-    gather_product(from, space.offset + j, min_of(kSegment, length - j), g, width, !first || j > 0,
-                   sums);
+    T* sums =
+        space.sums + cut * p.sums + ((group * p.stored + row) * p.tiles + tile * width) * kTile;
+    gather_product(from, space.offset + j, min_of(kSegment, length - j), g, width,
+                   !first || j > cut * segments / p.cuts * kSegment, sums);
   };
-  const int64_t cost = block * panels * kTile * W * length;
-  parallel_for(
-      s.groups * blocks * parts, max_of(1, (1 << 20) / cost), [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) {
-          const int64_t group = task / parts / blocks;
-          const int64_t tile0 = task / parts % blocks * block, panel0 = task % parts * panels;
-          for (int64_t j = 0; j < length; j += kSegment) {
-            for (int64_t panel = panel0; panel < min_of(panel0 + panels, all); ++panel) {
-              for (int64_t tile = tile0; tile < min_of(tile0 + block, p.tiles); ++tile) {
-                add(group, panel, tile, j);
-              }
-            }
-          }
-        }
-      });
+  const int64_t cost = block * panels * kTile * W * ceil_div(length, p.cuts);
+  parallel_for(p.cuts * s.groups * blocks * parts, max_of(1, (1 << 20) / cost),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t task = begin; task < end; ++task) {
+                   const int64_t cut = task % p.cuts, group = task / p.cuts / parts / blocks;
+                   const int64_t tile0 = task / p.cuts / parts % blocks * block;
+                   const int64_t panel0 = task / p.cuts % parts * panels;
+                   const int64_t last = min_of(length, (cut + 1) * segments / p.cuts * kSegment);
+                   for (int64_t j = cut * segments / p.cuts * kSegment; j < last; j += kSegment) {
+                     for (int64_t panel = panel0; panel < min_of(panel0 + panels, all); ++panel) {
+                       for (int64_t tile = tile0; tile < min_of(tile0 + block, p.tiles); ++tile) {
+                         add(cut, group, panel, tile, j);
+                       }
+                     }
+                   }
+                 }
+               });
 }
 
 template <class T>
@@ -238,6 +244,7 @@ void to_weight_by_channels(T* w, const T* x, const T* g, const ConvShape& s, con
     turn_gradient(space.g, g + n * s.k * p.places, p, s.groups, images);
     add_images(s, p, space, planes, images, n == 0);
   }
+  add_cuts(space.sums, p.sums, p.cuts);
   const int64_t item = sizeof(T), depth = p.tiles * kTile;
   each_channel_panel<T>(
       s.groups, p.rows, depth, [&](int64_t at, int64_t row, int64_t count, int64_t width) {
