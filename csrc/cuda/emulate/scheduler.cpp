@@ -108,7 +108,7 @@ MG_EMU_UNSEEN Thread* pick() {
   }
 }
 
-void end_thread() {
+MG_EMU_UNSEEN void end_thread() {
   set_state(*current, State::kDone);
   --block->live;
   check_block_barrier();
@@ -116,7 +116,7 @@ void end_thread() {
   std::abort();  // an ended thread is never picked
 }
 
-void start_thread() {
+MG_EMU_UNSEEN void start_thread() {
   acquire(&block->start_mark);
   block->body();
   drop_pending_copies();
