@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import dtypes
+from .attributes import Storage
 from .autograd.variable import Variable
 from .backend import as_place, default_device, set_default
 from .ops import _shape
@@ -36,8 +37,8 @@ def is_inference(input: Any) -> bool:
 
 
 def is_storage(obj: Any) -> bool:
-    """Whether `obj` is a storage that can be read or written: never, minigrad has none."""
-    return False
+    """Whether `obj` is the memory of a tensor, as `untyped_storage()` gives it."""
+    return isinstance(obj, Storage)
 
 
 def typename(obj: Any) -> str:

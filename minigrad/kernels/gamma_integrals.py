@@ -104,9 +104,9 @@ def _both(a: Any, x: Any) -> tuple:
         one = _by_quadrature(a[many], x[many])
         left = x[many] < a[many]
         p[many], q[many] = np.where(left, one, 1 - one), np.where(left, 1 - one, one)
-    valid = (a >= 0) & (x >= 0)
+    valid = ~((a < 0) | (x < 0))  # one limit decides, even beside a NaN
     for where, value in (
-        (valid & (x == 0) & (a > 0), 0.0),
+        (valid & (x == 0) & (a != 0), 0.0),
         (valid & (a == 0) & (x > 0), 1.0),
         (valid & np.isinf(x) & ~np.isinf(a), 1.0),
         (valid & np.isinf(a) & ~np.isinf(x), 0.0),
