@@ -43,9 +43,31 @@ PyObject* copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return array || PyErr_Occurred() ? array : new_none();
 }
 
+// A short copy in the input's own order of memory, which has no gaps; nullptr without an error for
+// any other array.
+PyObject* copy_in_own_order(PyArrayObject* x) {
+  const int ndim = PyArray_NDIM(x);
+  const npy_intp bytes = PyArray_NBYTES(x);
+  if (bytes > kShortCopy || PyDataType_REFCHK(PyArray_DESCR(x)) || !is_dense(x)) return nullptr;
+  for (int d = 0; d < ndim; ++d) {
+    if (PyArray_DIM(x, d) < 2) return nullptr;  // whose stride says nothing
+  }
+  PyArray_Descr* descr = PyArray_DESCR(x);
+  Py_INCREF(descr);
+  PyObject* out = PyArray_NewLikeArray(x, NPY_KEEPORDER, descr, 0);
+  if (!out) return nullptr;
+  PyArrayObject* y = reinterpret_cast<PyArrayObject*>(out);
+  if (!PyArray_CompareLists(PyArray_STRIDES(x), PyArray_STRIDES(y), ndim)) {
+    Py_DECREF(out);
+    return nullptr;
+  }
+  memcpy(PyArray_DATA(y), PyArray_DATA(x), static_cast<size_t>(bytes));
+  return out;
+}
+
 // fast_copy(cls, input, only_if_needed): the tensor of a copy in C order, recorded as a node `cls`
 // that saves nothing, or None. With only_if_needed, an input in C order is returned itself;
-// without, None is where it is in another order.
+// without, a copy keeps the order of memory, where that has no gaps.
 PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   bool only_if_needed;
   if (!check_count("fast_copy", nargs, 3) ||
@@ -61,12 +83,12 @@ PyObject* fast_copy(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     Py_INCREF(args[1]);
     return args[1];
   }
-  if (!in_order && !only_if_needed && PyArray_NDIM(x) != 1) return new_none();
+  const bool own_order = !in_order && !only_if_needed && PyArray_NDIM(x) != 1;
   PyObject* fn = slot(args[1], g.fn);
   const bool tracked = t_recording && fn != Py_None;
   if (tracked && g_anomaly) return new_none();
   Keep keep(true, {fn});
-  PyObject* array = dense_copy(x);
+  PyObject* array = own_order ? copy_in_own_order(x) : dense_copy(x);
   if (!array) return PyErr_Occurred() ? nullptr : new_none();
   if (!tracked) return new_tensor(array, Py_None);
   PyObject* node = new_node(args[0], PyTuple_Pack(1, fn));

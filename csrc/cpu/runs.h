@@ -64,6 +64,11 @@ MG_INLINE void reverse_run(T* out, const T* in, int64_t n) {
     const V v = __builtin_shuffle(load_as<V>(in - i - lanes + 1), order);
     __builtin_memcpy(out + i, &v, sizeof v);
   }
+  if (i < n && n >= lanes) {  // the last vector again reaches back over what is written
+    const V v = __builtin_shuffle(load_as<V>(in - n + 1), order);
+    __builtin_memcpy(out + n - lanes, &v, sizeof v);
+    return;
+  }
   for (; i < n; ++i) out[i] = in[-i];
 }
 

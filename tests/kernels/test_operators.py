@@ -162,6 +162,21 @@ def test_copies_in_one_call(dtype: Any) -> None:
         np.testing.assert_array_equal(got.numpy(), expected)
 
 
+def test_clones_keep_the_order_of_memory() -> None:
+    n = np.arange(24.0).reshape(2, 3, 4)
+    x = mg.tensor(n)
+    for axes in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1)):
+        view = x.permute(axes)
+        got = view.clone()
+        assert got.stride() == view.stride() and got.data_ptr() != x.data_ptr()
+        np.testing.assert_array_equal(got.numpy(), n.transpose(axes))
+    for gaps in (x[:, ::2], x[..., 1:], x.expand(2, 2, 3, 4), x[:, :1].transpose(0, 2)):
+        np.testing.assert_array_equal(gaps.clone().numpy(), gaps.numpy())
+    recorded = mg.tensor(n[0], requires_grad=True)
+    recorded.t().clone().sum().backward()
+    np.testing.assert_array_equal(recorded.grad.numpy(), np.ones((3, 4)))
+
+
 def test_what_is_left_to_python() -> None:
     x = mg.ones(2, 3, 4)
     recorded = x.clone().requires_grad_()
