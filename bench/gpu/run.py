@@ -28,7 +28,8 @@ def supervise(command: list[str], rows: Path, budget: float, silence: float = SI
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        process = subprocess.Popen([*command, str(rows), "--budget", str(left)])
+        # `--` ends the lists among the options
+        process = subprocess.Popen([*command, "--budget", str(left), "--", str(rows)])
         size, heard = -1, time.monotonic()
         while process.poll() is None:
             now, seen = time.monotonic(), rows.stat().st_size if rows.exists() else 0

@@ -82,12 +82,17 @@ def test_the_verdict_of_an_aim(gpu) -> None:
 def test_the_worker_is_started_again(gpu, tmp_path, status) -> None:
     script = tmp_path / "worker.py"
     script.write_text(
-        "import sys\nwith open(sys.argv[1], 'a') as f: f.write('{}\\n')\n"
-        f"sys.exit(0 if len(open(sys.argv[1]).read()) > 8 else {status})"
+        "import sys\nrows = sys.argv[-1]\nwith open(rows, 'a') as f: f.write('{}\\n')\n"
+        f"sys.exit(0 if len(open(rows).read()) > 8 else {status})"
     )
     rows = tmp_path / "rows"
     assert gpu("run").supervise([sys.executable, str(script)], rows, 60) == 0
     assert len(rows.read_text().splitlines()) == (1 if status == 0 else 3)
+
+
+def test_lists_among_the_options_end_where_the_file_begins(gpu) -> None:
+    options = gpu("worker").parse(["--groups", "gemm", "conv", "--budget", "5", "--", "rows"])
+    assert options.groups == ["gemm", "conv"] and str(options.rows) == "rows"
 
 
 def test_a_silent_worker_is_ended(gpu, tmp_path) -> None:
