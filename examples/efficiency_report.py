@@ -170,13 +170,20 @@ def plot(rows, path):
     figure.savefig(path, dpi=100)
 
 
+def with_bases(names):
+    """The techniques, what they are compared with and what that is, in the order of the table."""
+    needed = {"baseline", *names}
+    while missing := {TECHNIQUES[name].base for name in needed} - needed:
+        needed |= missing
+    return [name for name in TECHNIQUES if name in needed]
+
+
 def report(args):
     names = args.names or list(TECHNIQUES)
     unknown = [name for name in names if name not in TECHNIQUES]
     if unknown:
         raise SystemExit(f"no technique {unknown[0]!r}; there are: {', '.join(TECHNIQUES)}")
-    needed = {"baseline", *names, *(TECHNIQUES[name].base for name in names)}
-    names = [name for name in TECHNIQUES if name in needed]
+    names = with_bases(names)
     rounds = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, args.rounds + 1):

@@ -57,6 +57,15 @@ def test_a_short_run(report: ModuleType, tmp_path: Path) -> None:
     assert run("nothing").returncode and "no technique 'nothing'" in run("nothing").stderr
 
 
+def test_what_is_compared_with_comes_along(report: ModuleType) -> None:
+    assert report.with_bases(["sideways, LoRA"]) == [
+        "baseline",
+        "sideways, from scratch",
+        "sideways, fine-tuned",
+        "sideways, LoRA",
+    ]
+
+
 def test_every_technique_runs(
     report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
