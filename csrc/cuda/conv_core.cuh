@@ -8,6 +8,14 @@
 //   to weight  out[k, tap]         = sum over pixels of g         g[k, pixel] x[pixel, tap]
 //
 // Groups are the batch of the product.
+//
+// What it costs by mma.sync on an H200 (reckoned, not measured): a stage of 64 x 128 x 32 elements
+// of 16 bits is 0.5 MFLOP, 206 cycles of a multiprocessor's matrix units at 62 % of 4096 FLOP a
+// cycle. The 12 KiB it gathers are no limit, but finding them is: about 2000 instructions a warp
+// and stage (as compiled for 9.0a), 4000 cycles for eight warps on four schedulers, 24 loads among
+// them. So the limit is the arithmetic of addresses, some 5 % of the matrix units' rate; offsets of
+// taps looked up in a table, and those of pixels reckoned once a tile, are what to do next. 80 to
+// 122 registers, 46 KiB: two or three blocks of 256 threads a multiprocessor.
 #pragma once
 
 #include "cuda/gemm_core.cuh"

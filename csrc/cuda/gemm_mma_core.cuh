@@ -3,6 +3,11 @@
 //
 // Elements T are __nv_bfloat16, __half, or float, which is rounded to TF32. Everything is counted
 // in chunks of 16 bytes: a step of mma.sync is two chunks deep whatever the type.
+//
+// What it costs on an H200 (reckoned, not measured), for tiles of 128 x 128 of 16-bit elements: a
+// stage is 32 deep, 1 MFLOP, 413 cycles of a multiprocessor's matrix units at the 62 % of 4096 FLOP
+// a cycle that mma.sync reaches there. It brings 16 KiB from L2 (40 bytes a cycle) and reads, a
+// warp having 64 x 32 of the tile, 48 KiB of shared memory: 384 cycles at 128 bytes a cycle.
 #pragma once
 
 #include "cuda/gemm_core.cuh"

@@ -18,10 +18,11 @@
 //   - A stage is 64 deep: 2 * 128 * 256 * 64 = 4.2 MFLOP, 1024 cycles of a multiprocessor's matrix
 //     units (4096 a cycle: 990 TFLOP/s on 132 at 1.83 GHz). The products read 2 * 4 * (64 + 256) *
 //     32 bytes = 80 KiB of shared memory, 640 cycles at 128 bytes a cycle: not the limit.
-//   - Its operands are 48 KiB from L2, 48 bytes a cycle for each multiprocessor, and m n k / 64 *
-//     (1 / 128 + 1 / 256) * 64 elements in all: at 4096^3, 1.6 GB, of which global memory sees the
-//     100 MB of A, B and C once if L2 keeps a band. 137 GFLOP take 0.14 ms at the peak rate, 100 MB
-//     0.02 ms at 4.8 TB/s: matrix-bound by a factor of six.
+//   - Its operands are 48 KiB from L2, 48 bytes a cycle for each multiprocessor, and in all m n k
+//     (1 / 128 + 1 / 256) elements: at 4096^3, 1.6 GB, of which global memory sees the 100 MB of A,
+//     B and C once if L2 keeps a band. 137 GFLOP take 0.14 ms at the peak rate, 100 MB 0.02 ms at
+//     4.8 TB/s: matrix-bound by a factor of six, if L2 keeps up (11 TB/s at that rate; copies to
+//     two blocks at once, in clusters, would halve that).
 //   - 128 x 128: 512 cycles a stage, 32 KiB, 64 bytes a cycle from L2. It is for products with too
 //     few tiles of 128 x 256 to give every multiprocessor one.
 //   - One block a multiprocessor: 168 registers a thread at the start, then 232 for the consumers
