@@ -22,11 +22,14 @@ struct Range {
 // `columns` for several columns (the second statistics kReduceTile after the first), and joins the
 // statistics of two ranges, of na and nb values, with `merge`.
 
-template <class Fold, class T>
+// kMany: short runs are worth the code that takes several at once.
+template <class Fold, class T, bool kMany = false>
 struct Plain {
   static constexpr int kStats = 1;
   static void run(double* s, const Range<T>& r) {
-    if (r.pieces > kTogether / 4 && r.rows < kShort) return run_short(s, r);
+    if constexpr (kMany) {
+      if (r.pieces > kTogether / 4 && r.rows < kShort) return run_short(s, r);
+    }
     s[0] = r.pieces ? fold_run<Fold>(r.x, r.rows) : Fold::kStart;
     for (int64_t i = 1; i < r.pieces; ++i) {
       s[0] = join_one<Fold>(s[0], fold_run<Fold>(Range<T>::piece(r, i), r.rows));
@@ -71,7 +74,7 @@ struct Plain {
     constexpr int lanes = Vec<typename Fold::Acc>::lanes;
     for (int k = 0; k < kTogether; k += lanes) fold_tiny<Fold>(s + k, x + k * step, step, n);
   }
-  static constexpr int kTogether = Vec<T>::lanes;
+  static constexpr int kTogether = kMany ? Vec<T>::lanes : 1;
   static constexpr int64_t kShort = kBlockVectors * Vec<T>::lanes;  // values
   static void together(double* s, const T* const* runs, int64_t n) {
     constexpr int step = Vec<typename Fold::Acc>::lanes;
@@ -405,12 +408,12 @@ template <class T>
 void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, const Finish& f,
             double* work) {
   static constexpr Functions<T> kinds[] = {
-      functions_of<Plain<SumFold<T>, T>, T>(),
-      functions_of<Plain<MaxFold<T>, T>, T>(),
-      functions_of<Plain<MinFold<T>, T>, T>(),
-      functions_of<Plain<ProdFold<T>, T>, T>(),
+      functions_of<Plain<SumFold<T>, T, true>, T>(),
+      functions_of<Plain<MaxFold<T>, T, true>, T>(),
+      functions_of<Plain<MinFold<T>, T, true>, T>(),
+      functions_of<Plain<ProdFold<T>, T, true>, T>(),
       functions_of<Plain<AbsSumFold<T>, T>, T>(),
-      functions_of<Plain<SquareFold<T>, T>, T>(),
+      functions_of<Plain<SquareFold<T>, T, true>, T>(),
       functions_of<Plain<AbsMaxFold<T>, T>, T>(),
       functions_of<Plain<AbsMinFold<T>, T>, T>(),
       functions_of<Plain<NonzeroFold<T>, T>, T>(),
