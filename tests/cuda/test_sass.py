@@ -19,8 +19,8 @@ RULES = [
     (r"\dmma_kernelIf", "80|90a?", {"HMMA.1688.F32.TF32": 16}),
     ("simt_kernel.*SimtTileILi128ELi128ELi8.*MatrixOperandIf", ".*", {"FFMA": 512, "LDS.128": 16}),
     ("cast_kernelI6__halff", ".*", {"LDG.E.128": 2, "STG.E.128": 1}),
-    ("forward_kernelI6__half", "80|90a?", {"HMMA.16816.F32": 8, "LDSM": 4}),
-    ("backward_kernelI13__nv_bfloat16", "80|90a?", {"HMMA.16816.F32.BF16": 8, "LDSM": 4}),
+    (r"\d\dforward_kernelI6__half", "80|90a?", {"HMMA.16816.F32": 8, "LDSM": 4}),
+    (r"\d\dbackward_kernelI13__nv_bfloat16", "80|90a?", {"HMMA.16816.F32.BF16": 8, "LDSM": 4}),
     (r"\d\dforward_kernelI", "80|90a?", {"LDGSTS": 3}),
     (r"\d\dbackward_kernelI", "80|90a?", {"LDGSTS": 4}),
     (
