@@ -205,6 +205,10 @@ def need_dtype(name: str, argument: str, position: int, value: object) -> None:
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype that both convert to."""
     a, b = type1, type2
+    pair = (type1, type2)
+    known = (*ALL, complex64, complex128)
+    if (complex64 in pair or complex128 in pair) and all(t in known for t in pair):
+        return complex128 if complex128 in pair or float64 in pair else complex64
     need_dtype("promote_types", "type1", 1, a)
     need_dtype("promote_types", "type2", 2, b)
     if a is b:

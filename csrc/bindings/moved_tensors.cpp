@@ -70,11 +70,7 @@ PyObject* fast_flip(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     turned[dims[i]] = true;
   }
   Maps maps(PyArray_ITEMSIZE(x));
-  for (int d = 0; d < PyArray_NDIM(x); ++d) {
-    const int64_t extent = PyArray_DIM(x, d);
-    maps.dimension(extent);
-    maps.add(extent, turned[d] ? extent - 1 : 0, turned[d] ? -1 : 1);
-  }
+  flip_maps(x, turned, &maps);
   return moved_tensor(x, &maps);
 }
 
@@ -89,17 +85,9 @@ PyObject* fast_roll(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const int ndim = PyArray_NDIM(x);
   if (n < 1 || n != count || !count_from_front(dims, n, ndim)) return new_none();
   int64_t by[NPY_MAXDIMS] = {};
-  for (int i = 0; i < n; ++i) {
-    const int64_t extent = max_of(PyArray_DIM(x, dims[i]), 1);
-    by[dims[i]] = ((by[dims[i]] + shifts[i] % extent) % extent + extent) % extent;
-  }
+  for (int i = 0; i < n; ++i) add_shift(x, shifts[i], dims[i], by);
   Maps maps(PyArray_ITEMSIZE(x));
-  for (int d = 0; d < ndim; ++d) {
-    const int64_t extent = PyArray_DIM(x, d);
-    maps.dimension(extent);
-    maps.add(by[d], extent - by[d], 1);
-    maps.add(extent - by[d], 0, 1);
-  }
+  roll_maps(x, by, &maps);
   return moved_tensor(x, &maps);
 }
 
@@ -110,17 +98,11 @@ PyObject* fast_repeat(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   int64_t times[NPY_MAXDIMS];
   const int n = x ? read_arguments(args[1], times) : -1, lead = x ? n - PyArray_NDIM(x) : -1;
   if (lead < 0 || n >= NPY_MAXDIMS) return new_none();
-  Maps maps(PyArray_ITEMSIZE(x));
   for (int d = 0; d < n; ++d) {
-    const int64_t extent = d < lead ? 1 : PyArray_DIM(x, d - lead);
     if (times[d] < 0 || times[d] > 64) return new_none();
-    maps.dimension(extent);
-    if (extent == 1 && times[d] > 1) {
-      maps.add(times[d], 0, 0);
-      continue;
-    }
-    for (int64_t k = 0; extent && k < times[d]; ++k) maps.add(extent, 0, 1);
   }
+  Maps maps(PyArray_ITEMSIZE(x));
+  repeat_maps(x, n, times, &maps);
   return moved_tensor(x, &maps);
 }
 

@@ -11,7 +11,6 @@
 #include "runtime/memory.h"
 
 namespace mg {
-namespace {}  // namespace
 
 PyArrayObject* readable(PyObject* argument) {
   if (!PyArray_CheckExact(argument)) return nullptr;
@@ -22,15 +21,11 @@ PyArrayObject* readable(PyObject* argument) {
   return fits && plain ? x : nullptr;
 }
 
-namespace {
-
-int64_t table_size(const Movement& m) {
+static int64_t table_size(const Movement& m) {
   int64_t places = 0;
   for (int d = 0; d < m.ndim - 1; ++d) places += m.out[d];
   return places;
 }
-
-}  // namespace
 
 PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill) {
   Movement m;
@@ -53,6 +48,86 @@ PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill) {
   KernelScope scope(0.1 * static_cast<double>(PyArray_NBYTES(y)));
   kernels().movement.move(PyArray_DATA(y), PyArray_DATA(x), m);
   return out;
+}
+
+void flip_maps(PyArrayObject* x, const bool* turned, Maps* maps) {
+  for (int d = 0; d < PyArray_NDIM(x); ++d) {
+    const int64_t extent = PyArray_DIM(x, d);
+    maps->dimension(extent);
+    maps->add(extent, turned[d] ? extent - 1 : 0, turned[d] ? -1 : 1);
+  }
+}
+
+void add_shift(PyArrayObject* x, int64_t shift, int64_t dim, int64_t* by) {
+  const int64_t extent = max_of(PyArray_DIM(x, dim), 1);
+  by[dim] = ((by[dim] + shift % extent) % extent + extent) % extent;
+}
+
+void roll_maps(PyArrayObject* x, const int64_t* by, Maps* maps) {
+  for (int d = 0; d < PyArray_NDIM(x); ++d) {
+    const int64_t extent = PyArray_DIM(x, d);
+    maps->dimension(extent);
+    maps->add(by[d], extent - by[d], 1);
+    maps->add(extent - by[d], 0, 1);
+  }
+}
+
+void repeat_maps(PyArrayObject* x, int n, const int64_t* times, Maps* maps) {
+  const int lead = n - PyArray_NDIM(x);
+  for (int d = 0; d < n; ++d) {
+    const int64_t extent = d < lead ? 1 : PyArray_DIM(x, d - lead);
+    maps->dimension(extent);
+    if (extent == 1 && times[d] > 1) {
+      maps->add(times[d], 0, 0);
+      continue;
+    }
+    for (int64_t k = 0; extent && k < times[d]; ++k) maps->add(extent, 0, 1);
+  }
+}
+
+void each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps) {
+  for (int d = 0; d < ndim; ++d) {
+    if (d != dim) {
+      maps->whole(shape[d]);
+      continue;
+    }
+    maps->dimension(shape[d]);
+    maps->add(shape[d] * times, 0, 1, times);
+  }
+}
+
+bool pad_dimension(int64_t n, int64_t before, int64_t after, int mode, Maps* maps) {
+  maps->dimension(n);
+  const int64_t first = max_of(-before, 0), end = n - max_of(-after, 0);
+  const int64_t left = max_of(before, 0), right = max_of(after, 0), inside = end - first;
+  if (mode == kConstant) {
+    if (inside < 0) return false;
+    maps->add(left, -1, 0);
+    maps->add(inside, first, 1);
+    maps->add(right, -1, 0);
+    return true;
+  }
+  if (left + right == 0 && inside >= 0) {
+    maps->add(inside, first, 1);
+    return true;
+  }
+  if (inside < 1 || n < 1) return false;
+  if (mode == kReflect) {
+    if (left >= n || right >= n) return false;
+    maps->add(left, left, -1);
+    maps->add(inside, first, 1);
+    maps->add(right, n - 2, -1);
+  } else if (mode == kReplicate) {
+    maps->add(left, 0, 0);
+    maps->add(inside, first, 1);
+    maps->add(right, n - 1, 0);
+  } else {  // what is cut off does not come round again
+    if (left > inside || right > inside) return false;
+    maps->add(left, end - left, 1);
+    maps->add(inside, first, 1);
+    maps->add(right, first, 1);
+  }
+  return true;
 }
 
 namespace {
@@ -91,11 +166,7 @@ PyObject* flip(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     turned[dims[i]] = true;
   }
   Maps maps(PyArray_ITEMSIZE(x));
-  for (int d = 0; d < ndim; ++d) {
-    const int64_t extent = PyArray_DIM(x, d);
-    maps.dimension(extent);
-    maps.add(extent, turned[d] ? extent - 1 : 0, turned[d] ? -1 : 1);
-  }
+  flip_maps(x, turned, &maps);
   return ndim ? moved(x, &maps) : new_none();
 }
 
@@ -112,16 +183,10 @@ PyObject* roll(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   int64_t by[NPY_MAXDIMS] = {};
   for (int i = 0; i < n; ++i) {
     if (!need_dim("roll", dims[i], ndim)) return nullptr;
-    const int64_t extent = max_of(PyArray_DIM(x, dims[i]), 1);
-    by[dims[i]] = ((by[dims[i]] + shifts[i] % extent) % extent + extent) % extent;
+    add_shift(x, shifts[i], dims[i], by);
   }
   Maps maps(PyArray_ITEMSIZE(x));
-  for (int d = 0; d < ndim; ++d) {
-    const int64_t extent = PyArray_DIM(x, d);
-    maps.dimension(extent);
-    maps.add(by[d], extent - by[d], 1);
-    maps.add(extent - by[d], 0, 1);
-  }
+  roll_maps(x, by, &maps);
   return ndim ? moved(x, &maps) : new_none();
 }
 
@@ -135,35 +200,13 @@ PyObject* repeat(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   if (n < 0) return nullptr;
   if (lead < 0) return fail(PyExc_ValueError, "repeat: %d numbers for %d", n, PyArray_NDIM(x));
   if (n == 0 || n >= NPY_MAXDIMS) return new_none();
-  Maps maps(PyArray_ITEMSIZE(x));
   for (int d = 0; d < n; ++d) {
-    const int64_t extent = d < lead ? 1 : PyArray_DIM(x, d - lead);
-    maps.dimension(extent);
     if (times[d] < 0) return fail(PyExc_ValueError, "repeat: a negative number");
-    if (extent == 1 && times[d] > 1) {
-      maps.add(times[d], 0, 0);
-      continue;
-    }
-    for (int64_t k = 0; extent && k < times[d]; ++k) maps.add(extent, 0, 1);
   }
+  Maps maps(PyArray_ITEMSIZE(x));
+  repeat_maps(x, n, times, &maps);
   return moved(x, &maps);
 }
-
-}  // namespace
-
-bool each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps) {
-  for (int d = 0; d < ndim; ++d) {
-    if (d != dim) {
-      maps->whole(shape[d]);
-      continue;
-    }
-    maps->dimension(shape[d]);
-    maps->add(shape[d] * times, 0, 1, times);
-  }
-  return true;
-}
-
-namespace {
 
 // repeat_each(x, times, dim): every place of the dimension `times` times in a row.
 PyObject* repeat_each(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -180,44 +223,6 @@ PyObject* repeat_each(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   each_maps(PyArray_NDIM(x), PyArray_DIMS(x), times, dim, &maps);
   return moved(x, &maps);
 }
-
-}  // namespace
-
-bool pad_dimension(int64_t n, int64_t before, int64_t after, int mode, Maps* maps) {
-  maps->dimension(n);
-  const int64_t first = max_of(-before, 0), end = n - max_of(-after, 0);
-  const int64_t left = max_of(before, 0), right = max_of(after, 0), inside = end - first;
-  if (mode == kConstant) {
-    if (inside < 0) return false;
-    maps->add(left, -1, 0);
-    maps->add(inside, first, 1);
-    maps->add(right, -1, 0);
-    return true;
-  }
-  if (left + right == 0 && inside >= 0) {
-    maps->add(inside, first, 1);
-    return true;
-  }
-  if (inside < 1 || n < 1) return false;
-  if (mode == kReflect) {
-    if (left >= n || right >= n) return false;
-    maps->add(left, left, -1);
-    maps->add(inside, first, 1);
-    maps->add(right, n - 2, -1);
-  } else if (mode == kReplicate) {
-    maps->add(left, 0, 0);
-    maps->add(inside, first, 1);
-    maps->add(right, n - 1, 0);
-  } else {  // what is cut off does not come round again
-    if (left > inside || right > inside) return false;
-    maps->add(left, end - left, 1);
-    maps->add(inside, first, 1);
-    maps->add(right, first, 1);
-  }
-  return true;
-}
-
-namespace {
 
 // Reads (before, after, before, after ...) of all dimensions into maps: 1, 0 for NumPy's work, -1.
 int pad_maps(const char* kernel, PyObject* widths, PyObject* mode, int ndim, const npy_intp* shape,

@@ -100,8 +100,13 @@ PyArrayObject* readable(PyObject* argument);
 // Runs the maps over x: a new array, or None where NumPy has to do it.
 PyObject* moved(PyArrayObject* x, Maps* maps, uint64_t fill = 0);
 
-// The maps of repeat_each.
-bool each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps);
+// The maps of each function. `turned`: by dimension; `by`: places, from 0 to the extent, put
+// together by add_shift; `times`: for every dimension, and for new ones before them.
+void flip_maps(PyArrayObject* x, const bool* turned, Maps* maps);
+void add_shift(PyArrayObject* x, int64_t shift, int64_t dim, int64_t* by);
+void roll_maps(PyArrayObject* x, const int64_t* by, Maps* maps);
+void repeat_maps(PyArrayObject* x, int n, const int64_t* times, Maps* maps);
+void each_maps(int ndim, const npy_intp* shape, int64_t times, int64_t dim, Maps* maps);
 
 enum Mode { kConstant, kReflect, kReplicate, kCircular };
 // One padded dimension; widths that are negative cut off. False: NumPy's work.
