@@ -16,7 +16,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = [ROOT / name for name in ("", "minigrad", "csrc", "csrc/cpu", "csrc/cuda", "docs")]
 # What is written by a run or made up, with what is below it.
 ABSENT = (
-    "csrc/cpu/X.cpp", "csrc/cuda/X.cu", "gpu.json", "gpu.md", "old", "script.py", "trace.json", "train.py",
+    "csrc/cpu/X.cpp", "csrc/cuda/X.cu", "gpu.json", "gpu.md", "old", "script.py", "trace.json",
+    "train.py",
 )  # fmt: skip
 _FILE = r"[\w.*<>/-]*\w\.(?:cpp|cu|h|md|py|pyi|toml|txt|cmake|json|png)\b"
 
