@@ -2,7 +2,8 @@
 
 The functions allocate their result; `numpy_conv` says what they compute. Arrays have one dtype and
 two spatial dimensions or three; 16-bit floats are accumulated in float32 and rounded once: bfloat16
-as it is where `csrc/cpu/conv_pairs.cpp` or Winograd's form has it, else converted.
+as it is where `csrc/cpu/conv_pairs.cpp` or Winograd's form has it, else converted. A GPU's kernels
+take both as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Steps = tuple[int, ...]  # one for each spatial dimension
 
 
 def _call(name: str, out: Any, a: Any, b: Any, rest: tuple) -> bool:
-    """Whether the compiled kernel has done it: it need not for bfloat16."""
+    """Whether the compiled kernel has done it: it need not for 16-bit floats."""
     *bias, stride, padding, dilation, groups = rest
     bias = [None if c is None else dense(c) for c in bias]
     run = getattr(_C, f"conv{out.ndim - 2}d{name}")
@@ -30,11 +31,12 @@ def _call(name: str, out: Any, a: Any, b: Any, rest: tuple) -> bool:
 
 def _run(name: str, shape: tuple, a: Any, b: Any, *rest: Any) -> Any:
     dtype = a.dtype
-    if dtype.kind == "V" and dtype.itemsize == 2 and a.size and b.size:
+    half = dtype.itemsize == 2 and dtype.kind in "fV"
+    if half and (dtype.kind == "V" or _C.isa() == "cuda") and a.size and b.size:
         made = _C.empty(shape, dtype)
         if made.size and _call(name, made, a, b, rest):
             return made
-    if dtype.itemsize == 2 and dtype.kind in "fV":
+    if half:
         a, b = widened(a), widened(b)
         rest = tuple([widened(r) if isinstance(r, np.ndarray) else r for r in rest])
     out = _C.empty(shape, a.dtype)

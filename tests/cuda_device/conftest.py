@@ -31,3 +31,11 @@ def second_device(device, request):
     """Leaves out the tests marked `two_devices` where there is only one."""
     if request.node.get_closest_marker("two_devices") and cuda.device_count() < 2:
         pytest.skip("there is one device")
+
+
+@pytest.fixture(autouse=True)
+def compiled_kernels(device, request):
+    """Leaves out the tests marked `compiled_kernels` where CuPy's functions stand for them."""
+    wanted = request.node.get_closest_marker("compiled_kernels")
+    if wanted and cuda_library.library().kernels is None:
+        pytest.skip("the GPU's kernels are not built (see docs/cuda.md)")

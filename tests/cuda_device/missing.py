@@ -16,6 +16,4 @@ MISSING: dict[str, str] = {
     "histogramdd": "value",
     "histogramdd-range": "value",
     "histogramdd-weight": "value",
-    "segment_reduce-prod": "value",
-    "segment_reduce-prod initial": "value",
 }

@@ -225,6 +225,7 @@ def test_why_there_is_no_device(monkeypatch) -> None:
     assert torch.cuda.is_available()
 
 
+@pytest.mark.compiled_kernels
 def test_dropout_in_a_graph_draws_anew_at_each_launch() -> None:
     x = torch.ones(4, 25, device="cuda")
     g = torch.cuda.CUDAGraph()
@@ -250,6 +251,7 @@ def test_dropout_in_a_graph_draws_anew_at_each_launch() -> None:
         torch.rand(3, device="cuda")
 
 
+@pytest.mark.compiled_kernels
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop"])
 def test_capturable_steps_count_in_a_graph(name: str) -> None:
     def made() -> tuple:
@@ -275,6 +277,7 @@ def test_capturable_steps_count_in_a_graph(name: str) -> None:
         assert optimizer.state[w]["step"].item() == count + 2
 
 
+@pytest.mark.compiled_kernels
 def test_numbers_out_of_range_are_told_when_results_are_read() -> None:
     table = torch.ones(5, 3, device="cuda")
     for wrong in (
@@ -291,6 +294,7 @@ def test_numbers_out_of_range_are_told_when_results_are_read() -> None:
     assert nn.functional.cross_entropy(table, ignored, reduction="sum").item() == 0
 
 
+@pytest.mark.compiled_kernels
 def test_graphed_callables_compute_as_the_plain_ones() -> None:
     torch.manual_seed(2)
     plain = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).cuda()

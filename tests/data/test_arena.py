@@ -6,28 +6,14 @@ import multiprocessing
 import pickle
 from typing import Any
 
-import numpy as np
 import pytest
+from child_processes import Images
 
 import minigrad as mg
 from minigrad.utils import data
 from minigrad.utils.data import arena, worker
 
 pytestmark = pytest.mark.skipif(not arena.available(), reason="no files without a name here")
-
-
-class Images(data.Dataset):
-    """Sample i is filled with i; what travels with it is of several kinds."""
-
-    def __init__(self, count: int = 24, size: int = 3000) -> None:
-        self.count, self.size = count, size
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, i: int) -> dict:
-        half = mg.full((self.size,), i, dtype=mg.bfloat16)
-        return {"x": np.full(self.size, i, np.float32), "half": half, "name": str(i), "y": i}
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
