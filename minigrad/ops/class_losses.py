@@ -324,8 +324,6 @@ def nll_loss(
     loss = apply(Pick, (rows,), classes, valid, factor, reduction)
     if reduction != "none":
         return named("NllLoss2DBackward0", loss) if x.ndim > 2 else loss
-    if x.ndim == 2:
-        return loss
     loss = reshape(loss, () if x.ndim == 1 else t.shape)
-    names = {1: "NllLossBackward0", 4: "NllLoss2DBackward0"}
+    names = {1: "NllLossBackward0", 2: "NllLossBackward0", 4: "NllLoss2DBackward0"}
     return named(names[x.ndim], loss) if x.ndim in names else loss
