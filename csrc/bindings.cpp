@@ -148,6 +148,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_blend(m.ptr());
   mg::bind_cast(m.ptr());
   mg::bind_conv(m.ptr());
+  mg::bind_conv_record(m.ptr());
   mg::bind_copy(m.ptr());
   mg::bind_creation(m.ptr());
   mg::bind_data(m.ptr());

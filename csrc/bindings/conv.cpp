@@ -1,8 +1,7 @@
 // _C.conv2d, conv2d_input and conv2d_weight, conv3d, ...: convolution in float32, float64 and,
 // where the kernels have it, bfloat16, and its gradients.
-#include "kernels/conv.h"
+#include "bindings/conv.h"
 
-#include "bindings/array.h"
 #include "bindings/families.h"
 #include "kernels.h"
 #include "runtime/memory.h"
@@ -80,15 +79,13 @@ double nanoseconds(const ConvShape& s) {
          static_cast<double>(s.c / s.groups * s.t * s.r * s.s);
 }
 
-enum class Which { kForward, kInput, kWeight };
-
 // Python's True; False where bfloat16 is to be converted to float32, which is not done here.
 template <class T>
-PyObject* run(const char* kernel, const ConvOf<T>& k, Which which, const Array& out, const Array& a,
-              const Array& b, const Array& bias, const ConvShape& s) {
-  const auto workspace = which == Which::kForward ? k.forward.workspace
-                         : which == Which::kInput ? k.to_input.workspace
-                                                  : k.to_weight.workspace;
+PyObject* run(const char* kernel, const ConvOf<T>& k, ConvResult which, const Array& out,
+              const Array& a, const Array& b, const Array& bias, const ConvShape& s) {
+  const auto workspace = which == ConvResult::kForward ? k.forward.workspace
+                         : which == ConvResult::kInput ? k.to_input.workspace
+                                                       : k.to_weight.workspace;
   const int64_t bytes = workspace(s);
   if (bytes < 0) Py_RETURN_FALSE;
   Workspace scratch(static_cast<size_t>(bytes));
@@ -99,33 +96,20 @@ PyObject* run(const char* kernel, const ConvOf<T>& k, Which which, const Array& 
   }
   {
     KernelScope scope(nanoseconds(s));
-    if (which == Which::kWeight) {
+    if (which == ConvResult::kWeight) {
       k.to_weight.run(out.as<T>(), a.as<T>(), b.as<T>(), s, scratch.data());
     } else {
-      (which == Which::kForward ? k.forward : k.to_input)
+      (which == ConvResult::kForward ? k.forward : k.to_input)
           .run(out.as<T>(), a.as<T>(), b.as<T>(), bias.as<T>(), s, scratch.data());
     }
   }
   Py_RETURN_TRUE;
 }
 
-PyObject* run_any(const char* kernel, Which which, const Array& out, const Array& a, const Array& b,
-                  const Array& bias, const ConvShape& s) {
-  const ConvKernels& k = kernels().conv;
-  switch (out.dtype) {
-    case DType::kFloat32:
-      return run<float>(kernel, k.f32, which, out, a, b, bias, s);
-    case DType::kFloat64:
-      return run<double>(kernel, k.f64, which, out, a, b, bias, s);
-    default:
-      return run<bfloat16>(kernel, k.bf16, which, out, a, b, bias, s);
-  }
-}
-
 // kForward: out, x, w, bias; kInput: out, g, w, bias; kWeight: out, x, g; then the steps.
 template <int N>
-PyObject* convolve(const char* kernel, Which which, PyObject* const* args, Py_ssize_t nargs) {
-  const bool weight = which == Which::kWeight, input = which == Which::kInput;
+PyObject* convolve(const char* kernel, ConvResult which, PyObject* const* args, Py_ssize_t nargs) {
+  const bool weight = which == ConvResult::kWeight, input = which == ConvResult::kInput;
   const int arrays = weight ? 3 : 4;
   Array out, a, b, bias = {};
   ConvShape s;
@@ -143,26 +127,26 @@ PyObject* convolve(const char* kernel, Which which, PyObject* const* args, Py_ss
       !check_bias(kernel, bias, out)) {
     return nullptr;
   }
-  return run_any(kernel, which, out, a, b, bias, s);
+  return run_convolution(kernel, which, out, a, b, bias, s);
 }
 
 PyObject* conv2d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<2>("conv2d", Which::kForward, args, nargs);
+  return convolve<2>("conv2d", ConvResult::kForward, args, nargs);
 }
 PyObject* conv2d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<2>("conv2d_input", Which::kInput, args, nargs);
+  return convolve<2>("conv2d_input", ConvResult::kInput, args, nargs);
 }
 PyObject* conv2d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<2>("conv2d_weight", Which::kWeight, args, nargs);
+  return convolve<2>("conv2d_weight", ConvResult::kWeight, args, nargs);
 }
 PyObject* conv3d(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<3>("conv3d", Which::kForward, args, nargs);
+  return convolve<3>("conv3d", ConvResult::kForward, args, nargs);
 }
 PyObject* conv3d_input(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<3>("conv3d_input", Which::kInput, args, nargs);
+  return convolve<3>("conv3d_input", ConvResult::kInput, args, nargs);
 }
 PyObject* conv3d_weight(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return convolve<3>("conv3d_weight", Which::kWeight, args, nargs);
+  return convolve<3>("conv3d_weight", ConvResult::kWeight, args, nargs);
 }
 
 PyMethodDef kFunctions[] = {
@@ -176,6 +160,19 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+PyObject* run_convolution(const char* kernel, ConvResult which, const Array& out, const Array& a,
+                          const Array& b, const Array& bias, const ConvShape& s) {
+  const ConvKernels& k = kernels().conv;
+  switch (out.dtype) {
+    case DType::kFloat32:
+      return run<float>(kernel, k.f32, which, out, a, b, bias, s);
+    case DType::kFloat64:
+      return run<double>(kernel, k.f64, which, out, a, b, bias, s);
+    default:
+      return run<bfloat16>(kernel, k.bf16, which, out, a, b, bias, s);
+  }
+}
 
 void bind_conv(PyObject* module) { add_functions(module, kFunctions); }
 

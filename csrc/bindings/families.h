@@ -11,6 +11,7 @@ void bind_attributes(PyObject* module);
 void bind_blend(PyObject* module);
 void bind_cast(PyObject* module);
 void bind_conv(PyObject* module);
+void bind_conv_record(PyObject* module);
 void bind_copy(PyObject* module);
 void bind_creation(PyObject* module);
 void bind_data(PyObject* module);

@@ -63,6 +63,10 @@ PyObject* new_tensor(PyObject* array, PyObject* fn);
 // A node of class `cls` that has saved nothing yet; takes the reference to `next`. TypeError if
 // `cls` is no class of nodes.
 PyObject* new_node(PyObject* cls, PyObject* next);
+// The node of a product of x and y, the first two of `next`, whose arrays are saved each if the
+// other needs it. Takes the reference to `next`.
+PyObject* product_node(PyObject* cls, PyObject* next, PyObject* x, PyObject* y,
+                       PyObject* const* arrays);
 // The record of writes of a variable, made on first use. Borrowed.
 PyObject* cell_of(PyObject* variable);
 // The same for a variable that is saved: RuntimeError for inference tensors.

@@ -13,30 +13,6 @@ PyObject* shape_of(PyObject* array) {
   return PyArray_IntTupleFromIntp(PyArray_NDIM(a), PyArray_DIMS(a));
 }
 
-// The node of a product of x and y, whose arrays are saved each if the other needs it. Takes
-// `next`.
-PyObject* product_node(PyObject* cls, PyObject* next, PyObject* x, PyObject* y,
-                       PyObject* const* arrays) {
-  PyObject* node = new_node(cls, next);
-  if (!node) return nullptr;
-  const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
-  const bool keep_y = PyTuple_GET_ITEM(next, 0) != Py_None;
-  PyObject* cell_x = keep_x ? saved_cell(x) : nullptr;
-  PyObject* cell_y = keep_y ? saved_cell(y) : nullptr;
-  replace(node, g.saved,
-          PyTuple_Pack(2, keep_x ? arrays[0] : Py_None, keep_y ? arrays[1] : Py_None));
-  replace(node, g.cells,
-          cell_x && cell_y ? PyTuple_Pack(2, cell_x, cell_y)
-          : cell_x         ? PyTuple_Pack(1, cell_x)
-          : cell_y         ? PyTuple_Pack(1, cell_y)
-                           : PyTuple_New(0));
-  if (!slot(node, g.saved) || !slot(node, g.cells) || (keep_x && !cell_x) || (keep_y && !cell_y)) {
-    Py_DECREF(node);
-    return nullptr;
-  }
-  return node;
-}
-
 bool is_matrix(PyObject* variable) {
   PyObject* array = slot(variable, g.array);
   return PyArray_CheckExact(array) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) == 2;
@@ -210,6 +186,28 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+PyObject* product_node(PyObject* cls, PyObject* next, PyObject* x, PyObject* y,
+                       PyObject* const* arrays) {
+  PyObject* node = new_node(cls, next);
+  if (!node) return nullptr;
+  const bool keep_x = PyTuple_GET_ITEM(next, 1) != Py_None;
+  const bool keep_y = PyTuple_GET_ITEM(next, 0) != Py_None;
+  PyObject* cell_x = keep_x ? saved_cell(x) : nullptr;
+  PyObject* cell_y = keep_y ? saved_cell(y) : nullptr;
+  replace(node, g.saved,
+          PyTuple_Pack(2, keep_x ? arrays[0] : Py_None, keep_y ? arrays[1] : Py_None));
+  replace(node, g.cells,
+          cell_x && cell_y ? PyTuple_Pack(2, cell_x, cell_y)
+          : cell_x         ? PyTuple_Pack(1, cell_x)
+          : cell_y         ? PyTuple_Pack(1, cell_y)
+                           : PyTuple_New(0));
+  if (!slot(node, g.saved) || !slot(node, g.cells) || (keep_x && !cell_x) || (keep_y && !cell_y)) {
+    Py_DECREF(node);
+    return nullptr;
+  }
+  return node;
+}
 
 void bind_products(PyObject* module) { add_functions(module, kFunctions); }
 

@@ -57,6 +57,12 @@ def _convolution(function: Callable, args: tuple, kwargs: dict) -> Any:
     named = dict(zip(("input", "weight", "bias"), args), **kwargs)
     bias = named.pop("bias", None)
     x, weight = named.pop("input"), named.pop("weight")
+    for role, other in (("weight", weight), ("bias", bias)):
+        if isinstance(other, Tensor) and other.dtype != x.dtype:
+            raise RuntimeError(
+                f"Input type ({x.dtype.name}) and {role} type ({other.dtype.name}) should be the "
+                "same"
+            )
     result = product(lambda a, b: function(a, b, None, *args[3:], **named), (x, weight), {})
     if bias is None:
         return result

@@ -16,7 +16,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node
 from ..dtypes import type_name
-from ..kernels import cpu
+from ..kernels import cpu, fast
 from ._nn import public
 from ._shape import array_arg
 from .reduce import sum
@@ -67,6 +67,9 @@ class Convolution(Node):
 
     def forward(self, x: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
+        made = fast.convolve(0, x, w, bias, geometry)
+        if made is not None:
+            return made
         x, w = x.reshape(geometry.x), w.reshape(geometry.w)
         return cpu.conv(x, w, bias, geometry.g, *geometry.steps).reshape(geometry.g_shape)
 
@@ -93,6 +96,9 @@ class ConvolutionInput(Node):
 
     def forward(self, g: Any, w: Any, bias: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
+        made = fast.convolve(1, g, w, bias, geometry)
+        if made is not None:
+            return made
         g, w = g.reshape(geometry.g), w.reshape(geometry.w)
         return cpu.conv_input(g, w, bias, geometry.x, *geometry.steps).reshape(geometry.x_shape)
 
@@ -119,6 +125,9 @@ class ConvolutionWeight(Node):
 
     def forward(self, x: Any, g: Any, geometry: Geometry) -> Any:
         self.geometry = geometry
+        made = fast.convolve(2, x, g, None, geometry)
+        if made is not None:
+            return made
         x, g = x.reshape(geometry.x), g.reshape(geometry.g)
         return cpu.conv_weight(x, g, geometry.w, *geometry.steps).reshape(geometry.w_shape)
 
@@ -327,6 +336,11 @@ def _conv(n: int) -> Callable:
         dilation: Any = 1,
         groups: int = 1,
     ) -> Any:
+        t = fast.fast_conv(
+            Convolution, Geometry, n, input, weight, bias, stride, padding, dilation, groups
+        )
+        if t is not None:
+            return t
         x, w = array_arg(name, input), array_arg(name, weight, 2, "weight")
         b = None if bias is None else array_arg(name, bias, 3, "bias")
         geometry = convolution_geometry(n, x, w, b, stride, padding, dilation, groups)
@@ -387,6 +401,10 @@ def _conv_transpose(n: int) -> Callable:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Any:
+        given = stride, padding, dilation, groups, output_padding
+        t = fast.fast_conv(ConvolutionInput, Geometry, n, input, weight, bias, *given)
+        if t is not None:
+            return t
         x, w = array_arg(name, input), array_arg(name, weight, 2, "weight")
         b = None if bias is None else array_arg(name, bias, 3, "bias")
         steps = _sizes(name, "stride", stride, n)
