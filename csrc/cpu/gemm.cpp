@@ -3,6 +3,7 @@
 #include "kernels/gemm.h"
 
 #include "cpu/gemm_batch.h"
+#include "cpu/gemm_columns.h"
 #include "cpu/gemm_core.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_vector.h"
@@ -16,16 +17,19 @@ extern const GemmKernels kGemm;
 namespace mg::MG_ISA {
 namespace {
 
-enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kPanels, kBlocked };
+enum class Path { kEmpty, kDot, kNarrow, kSpread, kDirect, kPanels, kColumns, kBlocked };
 
 // Up to here packing costs more than it saves: a B that stays in the L2 while rows of A pass, or
 // few rows of A.
-constexpr int64_t kDirectB = 160 << 10;  // elements of B
-constexpr int64_t kDirectM = 96;
+constexpr int64_t kDirectB = 160 << 10;              // elements of B
+constexpr int64_t kDirectM = 32, kMostDirectM = 96;  // for all of kNearB, for half of it
 constexpr int64_t kNearB = 1 << 20;  // beyond, strips of a row-major B come too slowly from memory
-// Up to here A is read in place while each task packs its own panels of B: no thread waits for
-// another. A transposed A has each step of k on another page.
+// Up to here each task packs its own columns of B: no thread waits for another. A is read in place
+// (kPanels) or packed first (kColumns): a transposed one has each step of k on another page, rows
+// of B from beyond the L2 want wide strips, and packing a few rows costs little.
 constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of A
+// Beyond so many rows the panels of A leave the L2.
+constexpr int64_t kColumnsM = 256, kMostColumnsM = 512, kTurnedM = 1024;
 constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
 constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
 constexpr int64_t kDirectDepth = 1024;    // of k in one chain of sums; a panel of B stays in the L2
@@ -55,13 +59,17 @@ Path path_of(const GemmArgs& g) {
     return Path::kSpread;
   }
   const bool near = g.k * g.n <= kNearB;
-  if (g.b_cs == 1 && near && (g.k * g.n <= kDirectB || g.m <= kDirectM)) return Path::kDirect;
-  if ((near || g.b_cs != 1) && g.m * g.k <= (g.a_cs == 1   ? kPanelsA
-                                             : g.a_rs == 1 ? kPanelsTurnedA
-                                                           : 0)) {
-    return Path::kPanels;
+  const bool turned = g.a_cs != 1;
+  const bool in_place = g.m * g.k <= (!turned ? kPanelsA : g.a_rs == 1 ? kPanelsTurnedA : 0);
+  const int64_t direct_b = turned && !in_place ? kDirectB / 2 : kDirectB;
+  if (g.b_cs == 1 && near &&
+      (g.k * g.n <= direct_b || g.m <= kDirectM ||
+       (g.m <= kMostDirectM && g.k * g.n <= kNearB / 2))) {
+    return Path::kDirect;
   }
-  return Path::kBlocked;
+  const int64_t columns_m = near && in_place ? kColumnsM : turned ? kTurnedM : kMostColumnsM;
+  if (g.b_cs == 1 && g.m * g.k <= kPanelsA && g.m <= columns_m) return Path::kColumns;
+  return in_place && (near || g.b_cs != 1) ? Path::kPanels : Path::kBlocked;
 }
 
 // Whether the products of a batch are written past the caches: rows of whole cache lines, so many
@@ -258,6 +266,9 @@ void plain_product(const GemmArgs& g, T* c, const T* a, const T* b, void* worksp
       return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs, false);
     case Path::kPanels:
       return direct_product(p, a, g.a_rs, g.a_cs, b, g.b_rs, g.b_cs, true);
+    case Path::kColumns:
+      return columns_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs},
+                                 MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
     case Path::kBlocked:
       return blocked_product<Tr>(p, MatrixA<Tr, T>{a, g.a_rs, g.a_cs},
                                  MatrixB<Tr, T>{b, g.b_rs, g.b_cs});
@@ -340,6 +351,8 @@ int64_t plain_workspace(const GemmArgs& g) {
       return spread_bytes<T>(g);
     case Path::kPanels:
       return direct_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
+    case Path::kColumns:
+      return columns_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
     case Path::kBlocked:
       return core_workspace<typename TraitsOf<T>::type>(g.m, g.n, g.k);
     default:

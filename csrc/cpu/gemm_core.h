@@ -167,6 +167,8 @@ struct Tile {
   const HalfResult* half;  // where the last chunk goes, or nullptr
   uint16_t* half_out;
   const uint16_t* half_bias;
+  const char* ahead;  // packed form only: a line every ahead_step bytes is fetched at each step
+  int64_t ahead_step;
 };
 
 template <class Tr, int kVecs>
@@ -240,6 +242,7 @@ static void micro(const Tile<Tr>& t) {
   const int64_t b_step = kDirect ? t.b_step : Tr::kNR;
   const Packed* MG_RESTRICT a = t.a;
   const Packed* MG_RESTRICT b = t.b;
+  const char* ahead = t.ahead;
   V acc[kRows][kVecs] = {};
   if (!kDirect) {  // C is needed at the end
 #pragma GCC unroll 16
@@ -263,6 +266,10 @@ static void micro(const Tile<Tr>& t) {
     }
     a += a_step;
     b += b_step;
+    if (!kDirect) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += t.ahead_step;
+    }
   }
   if (kVecs == 2 && kRows == (kDirect ? kDirectRows : Tr::kMR) && t.plain && t.tail == L) {
     typename Tr::Out* c = t.c;  // most tiles of most products
@@ -418,6 +425,7 @@ static void blocked_product(const Product<typename Tr::Out>& p, const PackA& pac
               t.bias = last && p.bias ? p.bias + j : nullptr;
               for (int64_t ir = m0; ir < m1; ++ir) {
                 t.a = a_panels + ir * MR * steps;
+                t.ahead = reinterpret_cast<const char*>(t.a);
                 t.c = p.c + (i0 + ir * MR) * p.c_rs + j;
                 if (t.half) {
                   t.half_out = t.half->out + (i0 + ir * MR) * t.half->rs + j;

@@ -84,6 +84,24 @@ MG_INLINE void pack_panel(Packed* MG_RESTRICT dst, const T* src, int64_t line, i
   }
 }
 
+// Rows of a matrix into `panels` panels of kWide columns, a whole row at a time: memory is read in
+// longer runs than panel by panel.
+template <int kWide, class T, class Packed>
+MG_INLINE void pack_rows(Packed* MG_RESTRICT dst, const T* src, int64_t step, int64_t panels,
+                         int64_t depth) {
+  constexpr int L = Vec<Packed>::lanes;
+  const int64_t ahead = max_of(2, 2 * kAhead / max_of(1, panels)) * step;
+  for (int64_t d = 0; d < depth; ++d, src += step, dst += kWide) {
+    for (int64_t p = 0; p < panels; ++p) {
+#pragma GCC unroll 4
+      for (int w = 0; w < kWide; w += L) {
+        __builtin_prefetch(src + ahead + p * kWide + w);
+        store(dst + p * kWide * depth + w, load(src + p * kWide + w));
+      }
+    }
+  }
+}
+
 template <class Tr, class T>
 struct MatrixA {
   const T* data;
@@ -99,6 +117,24 @@ struct MatrixB {
   int64_t rs, cs;
   void operator()(typename Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t nr) const {
     pack_panel<Tr::kNR>(dst, data + k0 * rs + j0 * cs, cs, rs, nr, kc);
+  }
+  // Where an element lies, the cache lines of n columns of a row (0 if they lie apart), the bytes
+  // from row to row.
+  const char* at(int64_t k, int64_t j) const {
+    return reinterpret_cast<const char*>(data + k * rs + j * cs);
+  }
+  int64_t lines(int64_t n) const { return cs == 1 ? ceil_div(n * int64_t{sizeof(T)}, 64) : 0; }
+  int64_t row_bytes() const { return rs * int64_t{sizeof(T)}; }
+  // The same for any number of columns, one panel after the other.
+  void wide(typename Tr::Packed* dst, int64_t k0, int64_t kc, int64_t j0, int64_t n) const {
+    int64_t j = 0;
+    if (cs == 1) {
+      j = n / Tr::kNR * Tr::kNR;
+      pack_rows<Tr::kNR>(dst, data + k0 * rs + j0, rs, n / Tr::kNR, kc);
+    }
+    for (; j < n; j += Tr::kNR) {
+      (*this)(dst + j * kc, k0, kc, j0 + j, min_of(int64_t{Tr::kNR}, n - j));
+    }
   }
 };
 

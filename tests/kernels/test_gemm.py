@@ -19,7 +19,7 @@ EPS = {F32: 2.0**-24, F64: 2.0**-53, F16: 2.0**-11, BF16: 2.0**-8}
 # Around the micro-tile of every instruction set (6 or 14 rows; 8, 16 or 32 columns), the direct
 # path's rows and the chunk of k (256, 512, 1024).
 SIZES = [
-    (40, 70, 2500), (131, 150, 1100),
+    (40, 70, 2500), (131, 150, 1100), (97, 530, 331), (33, 520, 1061),
     (1, 1, 1), (2, 3, 4), (5, 7, 3), (6, 8, 16), (7, 9, 17), (13, 15, 31), (14, 32, 64),
     (15, 33, 65), (1, 40, 50), (40, 1, 50), (29, 65, 513), (14, 32, 257), (71, 97, 130),
     (3, 130, 1025), (130, 2, 300), (57, 200, 30), (1, 600, 70), (601, 1, 70),
@@ -160,6 +160,24 @@ def test_alpha_beta_bias_relu(dtype, size):
         assert np.isnan(base[:, [0, -1, -2]].astype(np.float64)).all()  # nothing outside
 
 
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_columns_of_b_packed_by_each_thread(dtype, num_threads):
+    rng = np.random.default_rng(9)
+    m, n, k = 97, 331, 530
+    a, b, bias = values(rng, (9, m, k), dtype), values(rng, (9, k, n), dtype), values(rng, n, dtype)
+    start = values(rng, (m, n), dtype)
+    out = start.copy()
+    cpu.gemm(out, a[0], b[0], -0.5, 2.0, bias, False)
+    check(out, -0.5 * a[0].astype(np.float64), b[0], 2.0 * start.astype(np.float64) + bias)
+    for threads in (1, 3):  # a batch: each product on one thread
+        num_threads(threads)
+        check(cpu.matmul(a, b), a, b)
+        check(cpu.matmul(laid_out(a, "transposed"), laid_out(b, "inner")), a, b)
+    again = cpu.matmul(a, b)
+    for i in range(9):
+        assert cpu.matmul(a[i], b[i]).tobytes() == again[i].tobytes()
+
+
 @pytest.mark.parametrize("dtype", [F16, BF16], ids=str)
 def test_halves_into_float32(dtype):
     rng = np.random.default_rng(4)
@@ -186,7 +204,8 @@ def test_threads_do_not_matter(dtype, num_threads):
         ((130, 900), (900, 140)), ((9, 70, 80), (9, 80, 60)), ((2, 150, 90), (2, 90, 120)),
         ((1, 1200), (1200, 1100)), ((1500, 900), (900, 1)), ((300, 33), (33, 300)),
         ((900, 300), (300, 7)), ((7, 300), (300, 900)), ((40, 2500), (2500, 170)),
-        ((1, 303), (303, 4501)), ((3, 391), (391, 1500)),
+        ((1, 303), (303, 4501)), ((3, 391), (391, 1500)), ((97, 530), (530, 331)),
+        ((33, 1061), (1061, 520)),
     ]  # fmt: skip
     for sa, sb in cases:
         a, b = values(rng, sa, dtype), values(rng, sb, dtype)
