@@ -6,10 +6,11 @@
 namespace mg::MG_ISA {
 namespace {
 
-// sums[i][..] (+)= sum over steps of from[i][offset[step]] * b[step][..]
+// sums[i][..] (+)= sum over steps of from[i][offset[step]] * b[step][..]; what is read at `ahead`
+// comes to the L2 meanwhile: steps lie too far apart for the hardware to foresee them.
 template <class T, int kVecs>
 void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int64_t steps,
-            const T* MG_RESTRICT b, bool add, T* sums) {
+            const T* MG_RESTRICT b, bool add, T* sums, const T* ahead) {
   using V = typename Vec<T>::type;
   constexpr int L = Vec<T>::lanes;
   V acc[kTile][kVecs] = {};
@@ -33,6 +34,7 @@ void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int64_t ste
 #pragma GCC unroll 2
       for (int v = 0; v < kVecs; ++v) acc[i][v] = fma(x, row[v], acc[i][v]);
     }
+    __builtin_prefetch(ahead + at, 0, 2);
     b += kVecs * L;
   }
 #pragma GCC unroll 16
@@ -44,11 +46,11 @@ void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int64_t ste
 
 template <class T>
 void gather_any(const T* const* from, const int64_t* offset, int64_t steps, const T* b,
-                int64_t width, bool add, T* sums) {
+                int64_t width, bool add, T* sums, const T* ahead) {
   if (width > Vec<T>::lanes) {
-    gather<T, 2>(from, offset, steps, b, add, sums);
+    gather<T, 2>(from, offset, steps, b, add, sums, ahead);
   } else {
-    gather<T, 1>(from, offset, steps, b, add, sums);
+    gather<T, 1>(from, offset, steps, b, add, sums, ahead);
   }
 }
 
@@ -56,11 +58,11 @@ void gather_any(const T* const* from, const int64_t* offset, int64_t steps, cons
 
 void gather_product(const float* const* from, const int64_t* offset, int64_t steps, const float* b,
                     int64_t width, bool add, float* sums) {
-  gather_any(from, offset, steps, b, width, add, sums);
+  gather_any(from, offset, steps, b, width, add, sums, from[0]);
 }
 void gather_product(const double* const* from, const int64_t* offset, int64_t steps,
                     const double* b, int64_t width, bool add, double* sums) {
-  gather_any(from, offset, steps, b, width, add, sums);
+  gather_any(from, offset, steps, b, width, add, sums, from[0]);
 }
 
 void correlate_channels(const Correlation<float>& c) {

@@ -11,10 +11,11 @@ MG_INLINE vf add_pairs(__m512i a, __m512i b, vf c) {
   return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
 }
 
-// sums[i][..] (+)= sum over steps of the pairs at from[i] + offset[step] times b[step][..]
+// sums[i][..] (+)= sum over steps of the pairs at from[i] + offset[step] times b[step][..]; `ahead`
+// as in conv_channels.cpp
 template <class T, int kVecs>
 static void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int64_t steps,
-                   const uint32_t* MG_RESTRICT b, bool add, float* sums) {
+                   const uint32_t* MG_RESTRICT b, bool add, float* sums, const T* ahead) {
   vf acc[kTile][kVecs] = {};
   const T* place[kTile];
   for (int i = 0; i < kTile; ++i) place[i] = from[i];
@@ -27,6 +28,7 @@ static void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int6
   }
   for (int64_t k = 0; k < steps; ++k) {
     const int64_t at = offset[k];
+    __builtin_prefetch(ahead + at, 0, 2);
     __m512i row[kVecs];
 #pragma GCC unroll 2
     for (int v = 0; v < kVecs; ++v) row[v] = _mm512_loadu_si512(b + v * kF);
@@ -47,11 +49,11 @@ static void gather(const T* const* from, const int64_t* MG_RESTRICT offset, int6
 
 template <class T>
 static void gather_pairs(const T* const* from, const int64_t* offset, int64_t steps,
-                         const uint32_t* b, int64_t width, bool add, float* sums) {
+                         const uint32_t* b, int64_t width, bool add, float* sums, const T* ahead) {
   if (width > kF) {
-    gather<T, 2>(from, offset, steps, b, add, sums);
+    gather<T, 2>(from, offset, steps, b, add, sums, ahead);
   } else {
-    gather<T, 1>(from, offset, steps, b, add, sums);
+    gather<T, 1>(from, offset, steps, b, add, sums, ahead);
   }
 }
 

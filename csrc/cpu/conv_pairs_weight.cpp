@@ -94,7 +94,7 @@ void add_images(const ConvShape& s, const WeightPlan& p, const WeightSpace& spac
     const int64_t row = panel * W, width = p.rows - row > kF ? W : kF;
     gather_pairs(from, space.offset + j, min_of(kSegment, length - j),
                  space.g + (group * p.stored + row) * length + j * width, width, !first || j > 0,
-                 space.sums + ((group * p.stored + row) * p.tiles + tile * width) * kTile);
+                 space.sums + ((group * p.stored + row) * p.tiles + tile * width) * kTile, from[0]);
   };
   const int64_t cost = block * panels * kTile * W * length;
   parallel_for(

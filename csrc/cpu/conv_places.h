@@ -98,8 +98,22 @@ MG_INLINE void write_stage(const C& c, Out* out, const Out* bias, const T* stage
   }
 }
 
+// Fetches the lines that a stage is written to, of the channels r0 ... r1: they come while it is
+// computed.
+template <class C, class Out>
+MG_INLINE void await_stage(const C& c, const Out* out, Spot at, int64_t count, int64_t r0,
+                           int64_t r1) {
+  if (c.out_column != 1 || c.out_row != c.width) return;
+  const Out* from = out + at.image * c.out_image + at.y * c.out_row + at.x;
+  for (int64_t r = r0; r < r1; ++r) {
+    for (int64_t i = 0; i < count; i += 64 / int64_t{sizeof(Out)}) {
+      __builtin_prefetch(from + r * c.out_channel + i, 1);
+    }
+  }
+}
+
 // Tasks are a panel of channels by a block of tiles, the panels of a block one after the other.
-// gather is gather_product with these types.
+// gather is gather_product with these types, and the place whose data is needed next.
 template <class T, class C, class Gather>
 static void correlate_places(const C& c, const Gather& gather) {
   constexpr int L = Vec<T>::lanes, W = 2 * L;
@@ -112,7 +126,7 @@ static void correlate_places(const C& c, const Gather& gather) {
   parallel_for(c.groups * blocks * panels, max_of(1, (1 << 20) / cost),
                [&](int64_t begin, int64_t end) {
                  alignas(64) T sums[kTurned<T> * W] = {}, stage[W * kStageRow<T>];
-                 decltype(c.src) from[kTile];
+                 decltype(c.src) from[2][kTile];  // of this tile and of the next
                  for (int64_t task = begin; task < end; ++task) {
                    const int64_t panel = task % panels, group = task / panels / blocks;
                    const int64_t first = task / panels % blocks * block, row = panel * W;
@@ -126,9 +140,15 @@ static void correlate_places(const C& c, const Gather& gather) {
                      const int64_t count = min_of(kStageTiles * kTile, last - place);
                      const Spot start = spot_of(c, place);
                      Spot at = start;
-                     for (int64_t i = 0; i < count; i += kTile) {
-                       find_places(c, src, at, min_of(kTile, count - i), from);
-                       gather(from, c.offset, c.steps, weight, width, false, sums);
+                     find_places(c, src, at, min_of(kTile, count), from[0]);
+                     for (int64_t i = 0, t = 0; i < count; i += kTile, t = 1 - t) {
+                       const int64_t next = min_of(kTile, last - place - i - kTile);
+                       if (next > 0) find_places(c, src, at, next, from[1 - t]);
+                       const int64_t tile = i / kTile;
+                       await_stage(c, out, start, count, rows * tile / kStageTiles,
+                                   rows * (tile + 1) / kStageTiles);
+                       gather(from[t], c.offset, c.steps, weight, width, false, sums,
+                              from[next > 0 ? 1 - t : t][kTile - 1]);
                        turn_tile(stage + i, sums, width);
                      }
                      write_stage(c, out, bias, stage, rows, start, count);

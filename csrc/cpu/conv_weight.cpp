@@ -2,9 +2,18 @@
 // of output channels by a block of (input channel, tap) in registers.
 #include "cpu/conv_core.h"
 #include "cpu/transpose.h"
+#include "kernels/gemm.h"
 
 namespace mg::MG_ISA {
+
+extern const GemmKernels kGemm;
+
 namespace {
+
+template <class T>
+constexpr DType dtype_of() {
+  return sizeof(T) == 4 ? DType::kFloat32 : DType::kFloat64;
+}
 
 #if defined(__AVX512F__)
 constexpr int kDotM = 5, kDotT = 5;
@@ -130,6 +139,43 @@ bool turns_input(const ConvShape& s) {
          rows >= kTile;
 }
 
+// The same where each image is a large enough product of its own: of gemm.cpp, added up.
+constexpr int64_t kProductPlaces = 128, kProductWork = 2 << 20;
+
+MG_INLINE bool is_product(const ConvShape& s) {
+  const int64_t places = s.h * s.w;
+  return s.k >= s.c && s.t * s.r * s.s == 1 && is_flat(s) && is_plain(layout_x(s)) &&
+         places >= kProductPlaces &&
+         times(times(s.k / s.groups, s.c / s.groups), places) >= kProductWork;
+}
+
+MG_INLINE GemmArgs product_of(const ConvShape& s) {
+  GemmArgs a = {};
+  a.m = s.k / s.groups;
+  a.n = s.c / s.groups;
+  a.k = s.h * s.w;
+  a.a_rs = a.b_cs = a.k;
+  a.a_cs = a.b_rs = 1;
+  a.c_rs = a.n;
+  a.alpha = 1;
+  return a;
+}
+
+template <class T>
+void to_weight_by_products(T* w, const T* x, const T* g, const ConvShape& s, void* base) {
+  GemmArgs a = product_of(s);
+  a.workspace = base;
+  for (int64_t n = 0; n < s.n; ++n) {
+    for (int64_t group = 0; group < s.groups; ++group) {
+      a.c = w + group * a.m * a.n;
+      a.a = g + (n * s.groups + group) * a.m * a.k;
+      a.b = x + (n * s.groups + group) * a.n * a.k;
+      a.beta = n > 0;
+      kGemm.run(a, dtype_of<T>(), dtype_of<T>());
+    }
+  }
+}
+
 ConvShape exchanged(const ConvShape& s) {
   ConvShape e = s;
   e.c = s.k;
@@ -152,6 +198,8 @@ ChannelSpace<T> space_of(void* base, const ConvShape& s, const Channels<T>& p) {
   return {space.weight, space.second, space.first, space.offset, space.bytes};
 }
 
+constexpr int64_t kPiece = 64;
+
 // g of some images to panels: [group][panel][image][place][channel of panel].
 template <class T>
 void turn_gradient(T* to, const T* g, const Channels<T>& p, int64_t groups, int64_t images) {
@@ -164,10 +212,19 @@ void turn_gradient(T* to, const T* g, const Channels<T>& p, int64_t groups, int6
           const int64_t count = min_of(W, p.rows - row), width = count > L ? W : L;
           T* panel = to + ((group * p.stored + row) * images + n * width) * places;
           if (count < width) memset(panel, 0, static_cast<size_t>(width * places * item));
-          transpose(
-              reinterpret_cast<char*>(panel), width * item,
-              reinterpret_cast<const char*>(g + ((n * groups + group) * p.rows + row) * places),
-              places * item, places, count, item, false);
+          const T* from = g + ((n * groups + group) * p.rows + row) * places;
+          // In pieces, the next one fetched meanwhile: so many rows at a time are not foreseen.
+          for (int64_t at = 0; at < places; at += kPiece) {
+            const int64_t length = min_of(kPiece, places - at);
+            for (int64_t r = 0; r < count; ++r) {
+              for (int64_t u = 0; u < kPiece; u += 64 / item) {
+                __builtin_prefetch(from + r * places + at + kPiece + u, 0, 2);
+              }
+            }
+            transpose(reinterpret_cast<char*>(panel + at * width), width * item,
+                      reinterpret_cast<const char*>(from + at), places * item, length, count, item,
+                      false);
+          }
         }
       });
 }
@@ -268,6 +325,7 @@ int64_t conv_to_weight_workspace(const ConvShape& s) {
   if constexpr (sizeof(T) == 4) {
     if (winograd_to_weight_pays(s)) return winograd_to_weight_workspace(s);
   }
+  if (is_product(s)) return kGemm.workspace(product_of(s), dtype_of<T>(), dtype_of<T>());
   if (turns_input<T>(s)) {
     const ConvShape e = exchanged(s);
     return space_of<T>(nullptr, e, channels_of<T>(e)).bytes;
@@ -283,6 +341,7 @@ void conv_to_weight(T* w, const T* x, const T* g, const ConvShape& s, void* base
   if constexpr (sizeof(T) == 4) {
     if (winograd_to_weight_pays(s)) return winograd_to_weight(w, x, g, s, base);
   }
+  if (is_product(s) && s.n > 0) return to_weight_by_products(w, x, g, s, base);
   if (turns_input<T>(s) && s.n > 0) {
     const ConvShape e = exchanged(s);
     return to_weight_by_channels(w, g, x, e, channels_of<T>(e), true, base);
