@@ -16,6 +16,7 @@ LOWER: dict[str, tuple[str, ...]] = {
         "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul", "mm",
         "prelu", "scaled_dot_product_attention", "tensordot",
     ),
+    "ops.contractions": ("_plain_product", "_summed_product"),
     "ops.linalg": ("operator_matmul", "operator_rmatmul"),
     "linalg": ("matmul", "vecdot"),
 }  # fmt: skip

@@ -235,12 +235,25 @@ def _pair(a: Any, la: list[int], b: Any, lb: list[int], keep: set[int]) -> tuple
         right = reshape(_ordered(b, lb, batch + columns), (count[0], 1, count[3]))
         product = mul(left, right)
     else:
-        check_same_type(array_of(a), array_of(b), "expected scalar type {0} but found {1}")
-        check_bool(array_of(a), "bmm", array_of(b))
         left = reshape(_ordered(a, la, batch + rows + summed), (count[0], count[1], count[2]))
         right = reshape(_ordered(b, lb, batch + summed + columns), (count[0], count[2], count[3]))
-        product = apply(MatMul, (left, right))
+        product = _summed_product(left, right)
     return reshape(product, tuple([sizes[n] for n in result])), result
+
+
+# What autocast lowers of `einsum` are its products that sum; sums and plain products stay.
+
+
+def _summed_product(a: Any, b: Any) -> Any:
+    """The products of two batches of matrices."""
+    check_same_type(array_of(a), array_of(b), "expected scalar type {0} but found {1}")
+    check_bool(array_of(a), "bmm", array_of(b))
+    return apply(MatMul, (a, b))
+
+
+def _plain_product(a: Any, b: Any, ndim: int) -> Any:
+    """The same where nothing needs a check; None where something does."""
+    return fast.fast_matmul(MatMul, a, b, ndim, ndim)
 
 
 def _ordered(x: Any, labels: list[int], wanted: list[int]) -> Any:
@@ -281,7 +294,7 @@ def _matrix_product(equation: str, a: Any, b: Any) -> Any:
     if a._array.ndim != ndim or b._array.ndim != ndim:
         return None
     a, b = (mt(a) if transposed_a else a), (mt(b) if transposed_b else b)
-    return fast.fast_matmul(MatMul, a, b, ndim, ndim)
+    return _plain_product(a, b, ndim)
 
 
 def einsum(*args: Any) -> Any:

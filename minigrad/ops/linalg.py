@@ -233,13 +233,15 @@ def inner(input: Any, other: Any, *, out: Any = None) -> Any:
         )
     if x.dtype != y.dtype:
         raise RuntimeError("both inputs should have same dtype")
+    rows = reshape(input, (math.prod(x.shape[:-1]), x.shape[-1]))
+    columns = mt(reshape(other, (math.prod(y.shape[:-1]), y.shape[-1])))
     if x.ndim == y.ndim == 1:
         check_bool(x, "dot")
+        result = _product(rows, columns)
     else:
         check_bool(x, "addmm_impl_cpu_", y)
-    rows = reshape(input, (math.prod(x.shape[:-1]), x.shape[-1]))
-    columns = reshape(other, (math.prod(y.shape[:-1]), y.shape[-1]))
-    result = reshape(_product(rows, mt(columns)), (*x.shape[:-1], *y.shape[:-1]))
+        result = mm(rows, columns)  # which autocast lowers
+    result = reshape(result, (*x.shape[:-1], *y.shape[:-1]))
     return result if out is None else write_exact("inner", out, result)
 
 

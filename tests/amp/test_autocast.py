@@ -101,6 +101,35 @@ def test_results_have_pytorchs_types(name, floats):
 
 
 @needs_torch
+@pytest.mark.parametrize("floats", ["float32", "float64"])
+def test_products_inside_einsum_and_inner_are_lowered(floats):
+    calls = [
+        lambda lib, x, v: lib.einsum("ij,jk->ik", x, x),
+        lambda lib, x, v: lib.einsum("bij,bkj->bik", x[None], x[None]),
+        lambda lib, x, v: lib.einsum("ij,kj,lj->ikl", x, x, x),
+        lambda lib, x, v: lib.einsum("ij,ij->ij", x, x),
+        lambda lib, x, v: lib.einsum("ij->i", x),
+        lambda lib, x, v: lib.einsum("i,i->", v, v),
+        lambda lib, x, v: lib.inner(x, x),
+        lambda lib, x, v: lib.inner(x, v),
+        lambda lib, x, v: lib.inner(v, v),
+        lambda lib, x, v: lib.inner(x, v[0]),
+    ]
+    for number, call in enumerate(calls):
+        got = []
+        for lib in (torch, mg):
+            dtype = getattr(lib, floats)
+            x, v = lib.ones(3, 3, dtype=dtype), lib.ones(3, dtype=dtype, requires_grad=True)
+            with lib.autocast("cpu", lib.bfloat16):
+                made = call(lib, x, v)
+            if made.requires_grad:
+                made.sum().backward()
+                assert v.grad.dtype == dtype
+            got.append(dtypes_of(made))
+        assert got[0] == got[1], number
+
+
+@needs_torch
 @pytest.mark.parametrize(
     "make",
     [
