@@ -273,6 +273,20 @@ def test_counters_and_defaultdicts() -> None:
 
 
 @needs_torch
+def test_dtypes_without_tensors_and_schemes_both_ways() -> None:
+    def values(m: Any) -> list:
+        schemes = [m.per_tensor_affine, m.per_channel_symmetric]
+        return [m.quint8, m.qint32, m.float8_e5m2, m.uint16, m.complex64, m.float16, *schemes]
+
+    assert torch.load(ours(values(mg))) == values(torch)
+    assert mg.load(theirs(values(torch))) == values(mg)
+    stream = io.BytesIO()
+    mg.save(values(mg)[:6], stream, format="mg")
+    stream.seek(0)
+    assert mg.load(stream) == values(mg)[:6]
+
+
+@needs_torch
 def test_what_minigrad_does_not_have_is_named() -> None:
     for obj, name in (
         (torch.zeros(2, dtype=torch.complex32), "ComplexHalf|complex32"),

@@ -44,6 +44,14 @@ class _Name:
         raise TypeError(f"{self.module}.{self.name} is PyTorch's")
 
 
+def _is_named(obj: Any) -> bool:
+    """Whether PyTorch writes it as a name: dtypes, and schemes, whose module is above this one."""
+    return isinstance(obj, dtypes.dtype) or (
+        obj.__class__.__name__ == "qscheme" and obj.__class__.__module__.endswith(_QUANTIZED)
+    )
+
+
+_QUANTIZED = "minigrad.quantized.tensor"
 _names: dict[tuple[str, str], _Name] = {}
 
 
@@ -76,7 +84,7 @@ class _Pickler(_Base):
         return obj.id if obj.__class__ is _Bytes else None
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
-        if obj.__class__ is dtypes.dtype:
+        if _is_named(obj):
             obj = _name("torch", obj.name)
         if obj.__class__ is not _Name:
             super().save_global(obj, name)
@@ -89,7 +97,7 @@ class _Pickler(_Base):
 
     def reducer_override(self, obj: Any) -> Any:
         cls = obj.__class__
-        if cls is _Name or cls is dtypes.dtype:
+        if cls is _Name or _is_named(obj):
             return "name"
         if isinstance(obj, Variable):
             return self._tensor(obj)

@@ -41,10 +41,20 @@ def _dtype(name: str) -> dtypes.dtype:
 
 
 _DTYPES = {
-    **{d.name: d for d in map(_dtype, _STORAGES.values())},
+    **{d.name: d for d in (*dtypes.ALL, *dtypes.ABSENT)},
     "half": dtypes.float16, "float": dtypes.float32, "double": dtypes.float64,
     "short": dtypes.int16, "int": dtypes.int32, "long": dtypes.int64,
 }  # fmt: skip
+
+
+_SCHEMES = {
+    f"per_{of}_{around}" for of in ("tensor", "channel") for around in ("affine", "symmetric")
+}  # of quantized tensors
+
+
+def _held(value: Any) -> bool:
+    """Whether a value of a file is a dtype that tensors can have."""
+    return value.__class__ is dtypes.dtype or value in (dtypes.complex64, dtypes.complex128)
 
 
 class StorageKind:
@@ -119,8 +129,8 @@ def _tensor_v3(
     dtype: Any,
     metadata: Any = None,
 ) -> Any:
-    if not isinstance(storage, Memory) or not isinstance(dtype, dtypes.dtype):
-        raise UnpicklingError("a tensor has no storage or no dtype")
+    if not isinstance(storage, Memory) or not _held(dtype):
+        raise UnpicklingError(f"a tensor has no storage, or is of {dtype}, which minigrad has not")
     return _made(storage, dtype, offset, size, stride, requires_grad)
 
 
@@ -141,8 +151,10 @@ def _made(
 
 
 def _meta(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Any:
-    if not isinstance(dtype, dtypes.dtype) or not isinstance(size, tuple):
-        raise UnpicklingError("a tensor without memory has no dtype or no size")
+    if not _held(dtype) or not isinstance(size, tuple):
+        raise UnpicklingError(
+            f"a tensor without memory has no size, or is of {dtype}, which minigrad has not"
+        )
     return empty(_size(size), dtype=dtype, device="meta", requires_grad=requires_grad is True)
 
 
@@ -353,6 +365,8 @@ class TorchNames(Names):
             return StorageKind(name)
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
+        if module == "torch" and name in _SCHEMES:
+            return getattr(importlib.import_module("minigrad.quantized"), name)
         if full in _CODE:
             return class_named(name)
         if full in ("torch.Tensor", "torch._tensor.Tensor"):

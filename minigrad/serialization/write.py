@@ -74,7 +74,7 @@ class _Writer:
         return {tag: items}
 
     def _other(self, value: Any, cls: type, where: str) -> dict:
-        if cls is dtypes.dtype:
+        if isinstance(value, dtypes.dtype):
             return {"dtype": value.name}
         if cls is device:
             return {"device": str(value)}

@@ -118,6 +118,15 @@ def test_a_chain_hands_on_bytes() -> None:
     assert seen == [True] * 8 + [False, False]
 
 
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+def test_whole_models_of_integers_are_saved(mode: str, tmp_path: Any) -> None:
+    x = mg.randn(4, 1, 16, 16)
+    model, _ = compress.quantize(cnn(), x, mode=mode)
+    mg.save(model, tmp_path / "whole.pt")
+    again = mg.load(tmp_path / "whole.pt", weights_only=False)
+    assert repr(again) == repr(model) and (again(x) == model(x)).all()
+
+
 def test_chosen_layers_and_observers() -> None:
     real, x = cnn(), mg.randn(4, 1, 16, 16)
     model, names = compress.quantize(real, x, mode="static", layers=["9", "1*"])
