@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,8 @@ class Tensor(Pointwise, Comparing, Reducing, Arranging, Deferring, Variable):
             dispatch.plain_classes.add(cls)
         elif arms:
             dispatch.arm(Tensor)
+            # A class that nobody can reach any more asks for nothing.
+            weakref.finalize(cls, dispatch.release).atexit = False
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

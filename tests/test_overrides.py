@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from pair import both, torch
 
 import minigrad as mg
+from minigrad import dispatch
 
 
 @both
@@ -214,3 +216,17 @@ def test_values_are_the_same_when_armed() -> None:
         np.testing.assert_allclose(
             getattr(mg, name)(t, *args).numpy(), getattr(torch, name)(u, *args).numpy()
         )
+
+
+def test_a_class_that_is_gone_asks_for_nothing() -> None:
+    gc.collect()
+    before = dispatch._needed
+
+    class Brief(mg.Tensor):
+        pass
+
+    t = mg.ones(2).as_subclass(Brief)
+    assert type(t + 1) is Brief and dispatch._needed == before + 1
+    del t, Brief
+    gc.collect()
+    assert dispatch._needed == before
