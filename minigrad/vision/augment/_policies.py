@@ -14,27 +14,17 @@ from ...creation import full, tensor, zeros
 from ...dtypes import float32, float64
 from ...samplers import _sample_dirichlet
 from ..transforms import InterpolationMode, _tensor
+from ..transforms._tables import (
+    AUG_MIX,
+    FUNCTIONS,
+    LOOKS,
+    RAND_AUGMENT,
+    TRIVIAL_WIDE,
+    Table,
+    pixels,
+)  # fmt: skip
 from . import functional as F
 from ._base import BatchTransform
-
-# The largest magnitude of an operation, and whether its sign is drawn. Moves up to 1 count in parts
-# of the size; Posterize has the bits of the weakest strength and those that the strongest
-# takes away; operations without a magnitude have None.
-_Table = dict[str, tuple[Any, bool]]
-_LOOKS = ("Brightness", "Color", "Contrast", "Sharpness")
-
-
-def _table(shear: float, move: float, turn: float, look: float, bits: tuple) -> _Table:
-    table: _Table = {"ShearX": (shear, True), "ShearY": (shear, True)}
-    table |= {"TranslateX": (move, True), "TranslateY": (move, True), "Rotate": (turn, True)}
-    table |= {name: (look, True) for name in _LOOKS}
-    return table | {"Posterize": (bits, False), "Solarize": (1.0, False),
-                    "AutoContrast": (None, False), "Equalize": (None, False)}  # fmt: skip
-
-
-RAND_AUGMENT: _Table = {"Identity": (None, False), **_table(0.3, 150 / 331, 30.0, 0.9, (8, 4))}
-TRIVIAL_WIDE: _Table = {"Identity": (None, False), **_table(0.99, 32.0, 135.0, 0.99, (8, 6))}
-AUG_MIX: _Table = _table(0.3, 1 / 3, 30.0, 0.9, (4, 4))
 
 
 def magnitudes(name: str, most: Any, strength: Any) -> Any:
@@ -60,18 +50,13 @@ def apply_operations(
     def amount(name: str, value: Any) -> Any:
         return ops.where(of(name), value, 0.0)
 
-    looks = {
-        "Brightness": F.adjust_brightness, "Color": F.adjust_saturation,
-        "Contrast": F.adjust_contrast, "Sharpness": F.adjust_sharpness,
+    arguments = {
+        **{name: (1.0 + magnitude,) for name in LOOKS}, "Posterize": (magnitude.long(),),
+        "Solarize": (magnitude * bound,), "AutoContrast": (), "Equalize": (),
     }  # fmt: skip
-    bits = magnitude.long()
     made = x
-    for name, function in looks.items():
-        made = F.apply_where(made, of(name), function, 1.0 + magnitude)
-    made = F.apply_where(made, of("Posterize"), F.posterize, bits)
-    made = F.apply_where(made, of("Solarize"), F.solarize, magnitude * bound)
-    made = F.apply_where(made, of("AutoContrast"), F.autocontrast)
-    made = F.apply_where(made, of("Equalize"), F.equalize)
+    for name, given in arguments.items():
+        made = F.apply_where(made, of(name), getattr(F, FUNCTIONS[name]), *given)
 
     degrees = magnitude.atan().rad2deg()
     whole = magnitude.trunc()
@@ -94,7 +79,7 @@ def apply_operations(
 class _Policy(BatchTransform):
     """Draws from a table; `interpolation` and `fill` as in `RandomAffine` (None: black)."""
 
-    table: _Table
+    table: Table
 
     def __init__(self, interpolation: Any, fill: Any, generator: Any):
         super().__init__(generator=generator)
@@ -107,9 +92,7 @@ class _Policy(BatchTransform):
         sign = ops.where(self.chance(n, 0.5), -1.0, 1.0).to(float64)
         magnitude = zeros(n, dtype=float64)
         for i, (name, (most, signed)) in enumerate(self.table.items()):
-            value = magnitudes(name, most, strength)
-            if name.startswith("Translate") and most <= 1:
-                value = value * (width if name.endswith("X") else height)
+            value = magnitudes(name, pixels(name, most, height, width), strength)
             magnitude = ops.where(which == i, value * sign if signed else value, magnitude)
         if active is not None:
             which = ops.where(active, which, -1)
@@ -208,7 +191,7 @@ class AugMix(_Policy):
             )
         self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
         self.alpha, self.all_ops = alpha, all_ops
-        self.table = {k: v for k, v in AUG_MIX.items() if all_ops or k not in _LOOKS}
+        self.table = {k: v for k, v in AUG_MIX.items() if all_ops or k not in LOOKS}
 
     def shares(self, n: int, width: int) -> Any:
         """(n, width) from a Dirichlet distribution."""

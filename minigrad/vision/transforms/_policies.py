@@ -18,11 +18,11 @@ from ...samplers import _sample_dirichlet
 from . import functional as F
 from ._draws import below
 from ._random import fill_for
+from ._tables import AUG_MIX, FUNCTIONS, LOOKS, RAND_AUGMENT, TRIVIAL_WIDE, Table, pixels
 from .functional import InterpolationMode
 
 # The magnitudes that an operation may have (None: it has none), and whether their sign is drawn.
 _Space = dict[str, tuple[Any, bool]]
-_LOOKS = ("Brightness", "Color", "Contrast", "Sharpness")
 
 
 class AutoAugmentPolicy(enum.Enum):
@@ -92,24 +92,17 @@ def _read(text: str) -> list[tuple]:
 
 def _apply(img: Any, name: str, magnitude: float, interpolation: Any, fill: Any) -> Any:
     """One operation. Shears keep the corner, turns the middle."""
-    values: dict[str, Callable] = {
-        "Brightness": F.adjust_brightness, "Color": F.adjust_saturation,
-        "Contrast": F.adjust_contrast, "Sharpness": F.adjust_sharpness,
-    }  # fmt: skip
-    if name in values:
-        return values[name](img, 1.0 + magnitude)
-    plain: dict[str, Callable] = {
-        "AutoContrast": F.autocontrast, "Equalize": F.equalize, "Invert": F.invert,
-        "Identity": lambda image: image,
-    }  # fmt: skip
-    if name in plain:
-        return plain[name](img)
-    if name == "Posterize":
-        return F.posterize(img, int(magnitude))
-    if name == "Solarize":
-        return F.solarize(img, magnitude)
-    if name == "Rotate":
-        return F.rotate(img, magnitude, interpolation=interpolation, fill=fill)
+    if name == "Identity":
+        return img
+    if name in FUNCTIONS:
+        function = getattr(F, FUNCTIONS[name])
+        if name in LOOKS:
+            return function(img, 1.0 + magnitude)
+        if name in ("AutoContrast", "Equalize", "Invert"):
+            return function(img)
+        if name == "Rotate":
+            return function(img, magnitude, interpolation=interpolation, fill=fill)
+        return function(img, int(magnitude) if name == "Posterize" else magnitude)
     along = int(name.endswith("Y"))
     shear, move, center = [0.0, 0.0], [0, 0], None
     if name.startswith("Shear"):
@@ -119,24 +112,23 @@ def _apply(img: Any, name: str, magnitude: float, interpolation: Any, fill: Any)
     return F.affine(img, 0.0, move, 1.0, shear, interpolation, fill, center)
 
 
-def _geometry(bins: int, shear: float, moves: tuple[float, float], turn: float) -> _Space:
-    """Shears, moves by pixels (x, y) and turns by degrees, up to these."""
-    most = {"ShearX": shear, "ShearY": shear, "TranslateX": moves[0], "TranslateY": moves[1]}
-    most["Rotate"] = turn
-    return {name: (linspace(0.0, value, bins), True) for name, value in most.items()}
+def _row(name: str, most: Any, bins: int) -> Any:
+    """The magnitudes of `bins` strengths from none to `most`, as torchvision rounds them."""
+    if most is None:
+        return None
+    if name == "Posterize":
+        bits, taken = most
+        return bits - (arange(bins) / ((bins - 1) / taken)).round().int()
+    return linspace(255.0, 0.0, bins) if name == "Solarize" else linspace(0.0, most, bins)
 
 
-def _looks(bins: int, most: float) -> _Space:
-    return {name: (linspace(0.0, most, bins), True) for name in _LOOKS}
-
-
-def _levels(bins: int, bits: int, taken: int) -> _Space:
-    """Posterize keeps `bits`, at the strongest magnitude `taken` fewer."""
-    kept = bits - (arange(bins) / ((bins - 1) / taken)).round().int()
+def _space(table: Table, bins: int, img: Any) -> _Space:
+    """The magnitudes for an image of this size."""
+    _, height, width = F.get_dimensions(img)
     return {
-        "Posterize": (kept, False), "Solarize": (linspace(255.0, 0.0, bins), False),
-        "AutoContrast": (None, False), "Equalize": (None, False),
-    }  # fmt: skip
+        name: (_row(name, pixels(name, most, height, width), bins), signed)
+        for name, (most, signed) in table.items()
+    }
 
 
 class _Policy(Module):
@@ -184,11 +176,8 @@ class AutoAugment(_Policy):
 
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
-        _, height, width = F.get_dimensions(img)
         which, chances, signs = self.get_params(len(self.policies))
-        moves = (150.0 / 331.0 * width, 150.0 / 331.0 * height)
-        space = _geometry(10, 0.3, moves, 30.0) | _looks(10, 0.9) | _levels(10, 8, 4)
-        space["Invert"] = (None, False)
+        space = _space(RAND_AUGMENT, 10, img) | {"Invert": (None, False)}
         for i, (name, probability, magnitude) in enumerate(self.policies[which]):
             if chances[i] > probability:
                 continue
@@ -221,11 +210,7 @@ class RandAugment(_Policy):
 
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
-        _, height, width = F.get_dimensions(img)
-        bins = self.num_magnitude_bins
-        moves = (150.0 / 331.0 * width, 150.0 / 331.0 * height)
-        space: _Space = {"Identity": (None, False), **_geometry(bins, 0.3, moves, 30.0)}
-        space |= _looks(bins, 0.9) | _levels(bins, 8, 4)
+        space = _space(RAND_AUGMENT, self.num_magnitude_bins, img)
         for _ in range(self.num_ops):
             img = self._draw(img, space, lambda row: row[self.magnitude], fill)
         return img
@@ -246,9 +231,7 @@ class TrivialAugmentWide(_Policy):
         self.num_magnitude_bins = num_magnitude_bins
 
     def forward(self, img: Any) -> Any:
-        bins = self.num_magnitude_bins
-        space: _Space = {"Identity": (None, False), **_geometry(bins, 0.99, (32.0, 32.0), 135.0)}
-        space |= _looks(bins, 0.99) | _levels(bins, 8, 6)
+        space = _space(TRIVIAL_WIDE, self.num_magnitude_bins, img)
         return self._draw(img, space, lambda row: row[below(len(row))], fill_for(img, self.fill))
 
 
@@ -284,10 +267,9 @@ class AugMix(_Policy):
     def forward(self, orig_img: Any) -> Any:
         fill = fill_for(orig_img, self.fill)
         img = orig_img if isinstance(orig_img, Variable) else F.pil_to_tensor(orig_img)
-        _, height, width = F.get_dimensions(img)
-        space = _geometry(10, 0.3, (width / 3.0, height / 3.0), 30.0) | _levels(10, 4, 4)
-        if self.all_ops:
-            space |= _looks(10, 0.9)
+        space = _space(AUG_MIX, 10, img)
+        if not self.all_ops:
+            space = {name: row for name, row in space.items() if name not in LOOKS}
         batch = img.reshape((-1, *img.shape[-3:]))
         sizes = (len(batch), 1, 1, 1)
         own = self._shares(len(batch), 2)
