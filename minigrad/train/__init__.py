@@ -22,6 +22,7 @@ from .loggers import (
     plot_history,
     write_history,
 )
+from .master_weights import MasterWeights
 from .metrics import accuracy, top_k_accuracy
 from .penalties import L1Penalty, L2Penalty, decoupled_l1, decoupled_weight_decay
 from .randomness import loader_generators, random_state, set_random_state
@@ -53,6 +54,7 @@ __all__ = [
     "L2Penalty",
     "LRFinder",
     "LogTo",
+    "MasterWeights",
     "ModelCheckpoint",
     "OptunaPruning",
     "PlotHistory",
