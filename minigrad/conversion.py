@@ -35,6 +35,7 @@ from .deferred import deferred
 from .dispatch import LogicalArray
 from .dtypes import type_name
 from .kernels import fast
+from .kernels.dlpack import exported
 from .ops import unbind
 from .ops._format import order_of, suggested
 from .ops._operands import To, to_dtype, to_place
@@ -337,7 +338,7 @@ def dlpack(self: Any, **options: Any) -> Any:
     """A DLPack capsule over the memory. BufferError if the tensor requires grad."""
     if self._fn is not None:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    return self._array.__dlpack__(**options)
+    return exported(self._array, self._array.dtype, **options)
 
 
 def dlpack_device(self: Any) -> tuple:

@@ -270,6 +270,13 @@ def test_numpy() -> None:
             use()
     assert g.numpy(force=True).tolist() == [1]
     assert np.from_dlpack(x).tolist() == [1, 2] and torch.from_dlpack(x).tolist() == [1, 2]
+    half = x.bfloat16()
+    theirs = torch.from_dlpack(half)
+    back = mg.from_dlpack(theirs), mg.from_dlpack(torch.utils.dlpack.to_dlpack(theirs))
+    assert theirs.dtype == torch.bfloat16 and theirs.data_ptr() == half.data_ptr()
+    for y in back:
+        y[0] = y[0] + 4
+    assert half.tolist() == theirs.tolist() == [9, 2] and back[1].dtype is mg.bfloat16
     with pytest.raises(BufferError, match="require gradient"):
         torch.from_dlpack(g)
 

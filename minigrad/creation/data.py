@@ -12,6 +12,7 @@ from ..autograd import variable as _v
 from ..autograd.record import alias
 from ..autograd.variable import Variable, set_requires_grad
 from ..backend import adopted, as_device, as_place, device_of, on_gpu, without_memory
+from ..kernels.dlpack import Incoming, exported
 from ..kernels.fast import fast_from_numpy, fast_tensor
 from ..ops._operands import to_dtype, to_place
 from ..ops._shape import need_tensor
@@ -405,16 +406,20 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     if ext_tensor.__dlpack_device__()[0] == _DLPACK_CUDA:
         t = _v.wrap(adopted(ext_tensor))
         return to_place(t.clone() if copy else t, where if device is not None else t.device)
-    array = np.from_dlpack(ext_tensor)
+    given = Incoming(ext_tensor)
+    array = np.from_dlpack(given)
     if not array.flags.writeable and isinstance(ext_tensor, _Capsule):
         # Capsules of the first version do not say whether one may write; PyTorch does.
         array = np.asarray(_Writable(array))
+    if given.bfloat16:
+        array = array.view(dtypes.bfloat16.numpy)
     return finish(_checked(array.copy() if copy else array), device=device)
 
 
 def to_dlpack(tensor: Any) -> Any:
     """A DLPack capsule over the memory of a tensor."""
-    return need_tensor("to_dlpack", tensor)._array.__dlpack__()
+    array = need_tensor("to_dlpack", tensor)._array
+    return exported(array, array.dtype)
 
 
 def scalar_tensor(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.abc
+import importlib.machinery
 import sys
 import threading
 from collections.abc import Callable
@@ -27,20 +29,23 @@ from .cuda_numpy import seeing
 
 forms = Forms(cuda_compiled.table)
 
+_OWN = __package__ + "."
+_ROOT = __package__.partition(".")[0] + "."
 # Kernel modules whose functions operations call.
 _EXCHANGED = (
-    "bessel", "cpu", "distance", "factor", "gamma_integrals", "indexing", "normal", "places",
-    "recurrent", "reduction", "sampling", "sorting", "sparse",
+    "bessel", "cpu", "distance", "factor", "gamma_integrals", "indexing", "normal", "orthogonal",
+    "places", "recurrent", "reduction", "sampling", "sorting", "sparse",
 )  # fmt: skip
 # Files of functions for the table that stands in `_C`'s place; later ones replace earlier ones'.
 _FAMILIES = (
     "elementwise", "reduction", "products", "optimizers", "norm", "network", "plain",
-    "convolution", "pool", "index",
+    "convolution", "factor", "pool", "index",
 )  # fmt: skip
 # Kernels that read some of their arguments (lengths of sequences) on the CPU.
 _TAKE_NUMPY = ("recurrent", "recurrent_backward")
 _lock = threading.Lock()
 _awake = False
+_exchanged: dict[int, tuple[Any, Any]] = {}  # by a function's id: it, and what takes its place
 
 
 def __getattr__(name: str) -> Any:
@@ -59,49 +64,77 @@ def wake() -> None:
         cuda_memory.start()
         for family in _FAMILIES:
             importlib.import_module(f"{__package__}.cuda_{family}")
-        exchanged: dict[int, tuple[Any, Any]] = {}
         for name in _EXCHANGED:
-            _exchange(name, exchanged)
-        _rebind(exchanged)
+            module = importlib.import_module(f"{__package__}.{name}")
+            _exchange(vars(module), vars(forms.module(name)))
+        seen: set[type] = set()
+        for name, module in list(sys.modules.items()):
+            _rebind(name, module, seen)
+        sys.meta_path.insert(0, _Late())
         _awake = True
 
 
-def _exchange(name: str, exchanged: dict[int, tuple[Any, Any]]) -> None:
-    """Notes, for each function of a module, what takes its place."""
-    module = importlib.import_module(f"{__package__}.{name}")
-    theirs = vars(forms.module(name))
-    for key, function in list(vars(module).items()):
-        if key.startswith("_") or not callable(function) or isinstance(function, type):
+def _exchange(here: dict[str, Any], there: dict[str, Any]) -> None:
+    """Notes, for each function of a module or of a table in it, what takes its place."""
+    for key, function in list(here.items()):
+        other = there.get(key)
+        if key.startswith("_") or isinstance(function, type) or other is function:
             continue
-        other = theirs.get(key)
-        if other is not None and other is not function and id(function) not in exchanged:
-            exchanged[id(function)] = (function, _choosing(function, other))
+        if type(function) is dict and type(other) is dict:
+            _exchange(function, other)
+        elif callable(function) and other is not None and id(function) not in _exchanged:
+            _exchanged[id(function)] = (function, _choosing(function, other))
 
 
-def _rebind(exchanged: dict[int, tuple[Any, Any]]) -> None:
-    """Puts the choosing functions wherever the plain ones are bound: in modules and classes."""
-    root = __package__.partition(".")[0] + "."
-    own = __package__ + "."
-    for name, module in list(sys.modules.items()):
-        if not name.startswith(root) or name.startswith(own) and name[len(own) :] not in _EXCHANGED:
-            continue
-        if vars(module).get("np") is np and not name.startswith(own):
-            vars(module)["np"] = seeing
-        for key, value in list(vars(module).items()):
-            found = exchanged.get(id(value))
-            if found is not None:
-                setattr(module, key, found[1])
-            elif type(value) is type and value.__module__ == name:
-                _rebind_in_class(value, exchanged)
+def _rebind(name: str, module: Any, seen: set[type]) -> None:
+    """Puts the choosing functions where a module binds the plain ones, and where classes do."""
+    if not name.startswith(_ROOT):
+        return
+    if name.startswith(_OWN):
+        if name[len(_OWN) :] not in _EXCHANGED:
+            return
+    elif vars(module).get("np") is np:
+        vars(module)["np"] = seeing
+    for key, value in list(vars(module).items()):
+        found = _exchanged.get(id(value))
+        if found is not None:
+            setattr(module, key, found[1])
+        elif type(value) is type and value.__module__.startswith(_ROOT):
+            _rebind_in_class(value, seen)
 
 
-def _rebind_in_class(cls: type, exchanged: dict[int, tuple[Any, Any]]) -> None:
-    """The same for the kernel that a class of nodes names."""
+def _rebind_in_class(cls: type, seen: set[type]) -> None:
+    """The same for the kernels that a class of nodes and those made from it name."""
+    if cls in seen:
+        return
+    seen.add(cls)
     for key, value in list(vars(cls).items()):
         if isinstance(value, staticmethod):
-            found = exchanged.get(id(value.__func__))
+            found = _exchanged.get(id(value.__func__))
             if found is not None:
                 setattr(cls, key, staticmethod(found[1]))
+    subclasses: list[type] = type.__subclasses__(cls)
+    for sub in subclasses:
+        _rebind_in_class(sub, seen)
+
+
+class _Late(importlib.abc.MetaPathFinder):
+    """Does the same for the modules of this package that are imported later on."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        """The module's own spec, with a loader that rebinds."""
+        if not name.startswith(_ROOT) or name.startswith(_OWN):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
+            spec.loader.__class__ = _Loader
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def exec_module(self, module: Any) -> None:
+        super().exec_module(module)
+        _rebind(module.__name__, module, set())
 
 
 def _choosing(here: Callable, there: Callable) -> Callable:

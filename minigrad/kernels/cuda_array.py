@@ -20,6 +20,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from .. import dtypes
 from ..backend import device
 from .cuda_library import library
+from .dlpack import exported
 
 BFLOAT16 = dtypes.bfloat16.numpy
 F32 = np.dtype(np.float32)
@@ -276,9 +277,7 @@ class CudaArray(NDArrayOperatorsMixin):
         return self.store.__cuda_array_interface__
 
     def __dlpack__(self, **options: Any) -> Any:
-        if self.dtype is BFLOAT16:
-            raise BufferError("bfloat16 on a GPU cannot be exported; needed: another dtype")
-        return self.store.__dlpack__(**options)
+        return exported(self.store, self.dtype, **options)
 
     def __dlpack_device__(self) -> tuple:
         return self.store.__dlpack_device__()

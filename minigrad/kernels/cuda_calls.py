@@ -5,6 +5,8 @@ Importing it gives `CudaArray` NumPy's protocols and the methods that stand for 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from typing import Any
 
 import numpy as np
@@ -125,6 +127,8 @@ def ufunc_call(ufunc: Any, method: str, inputs: tuple, out: Any, options: dict) 
         return out[0]
     call = _Call()
     if method == "at":
+        if inputs[0].dtype is BFLOAT16:
+            return _written(ufunc.at, *inputs)
         target = call.argument(inputs[0])
         values = [call.argument(v) for v in inputs[2:]]
         if not hasattr(getattr(cupy, name), "at"):
@@ -174,11 +178,19 @@ def by_name(function: Any, args: tuple, kwargs: dict) -> Any:
     out = kwargs.pop("out", None)
     given = [call.argument(v) for v in args]
     named = {k: call.argument(v) for k, v in kwargs.items()}
-    result = call.result(target(*given, **named))
+    with _told(home):
+        result = call.result(target(*given, **named))
     if out is None:
         return result
     out[...] = result
     return out
+
+
+def _told(home: str) -> Any:
+    """A context in which CuPy's factorizations raise where they fail, as NumPy's."""
+    if home != "numpy.linalg":
+        return contextlib.nullcontext()
+    return importlib.import_module("cupyx").errstate(linalg="raise")
 
 
 def missing(name: str) -> NotImplementedError:
@@ -220,6 +232,28 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
         dst[...] = src
         return
     dst[...] = function_call(np.where, (where, src, dst), {}).astype(dst.dtype, copy=False)
+
+
+def _written(function: Any, target: Any, *args: Any) -> None:
+    """A function that writes into its first argument; bfloat16 is written in float32 and back."""
+    wide = target.astype(F32)
+    function(wide, *args)
+    target[...] = wide
+
+
+def _writing(function: Any) -> Any:
+    """CuPy's function of that name, which writes into its first argument."""
+
+    def form(target: Any, *args: Any, **kwargs: Any) -> None:
+        def run(to: Any, *rest: Any) -> None:
+            by_name(function, (to, *rest), kwargs)
+
+        if target.dtype is BFLOAT16:
+            _written(run, target, *args)
+        else:
+            run(target, *args)
+
+    return form
 
 
 def _like(value: Any) -> Any:
@@ -285,6 +319,7 @@ def _extreme(name: str, pair: Any) -> Any:
     return form
 
 
+_WRITE = (np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask)
 FORMS: dict[str, Any] = {
     "amax": _extreme("max", np.maximum),
     "amin": _extreme("min", np.minimum),
@@ -302,6 +337,7 @@ FORMS: dict[str, Any] = {
     "size": lambda x, axis=None: x.size if axis is None else x.shape[axis],
     "shares_memory": lambda a, b, max_work=None: overlaps(a, b),
     "may_share_memory": lambda a, b, max_work=None: overlaps(a, b),
+    **{f.__name__: _writing(f) for f in _WRITE},
 }
 
 

@@ -60,7 +60,7 @@ def combine(x: Any, dim: int, index: Any, values: Any, op: int) -> Any:
     The values are sorted by their places and multiplied in pairs, fours, ...: no atomic operation
     multiplies, and one place may have any number of values.
     """
-    if op or x.dtype.kind not in "fViu":
+    if op or x.dtype.kind not in "fViub":
         return None
     if x.dtype.kind in "fV" and x.itemsize == 2:
         wide, given = x.astype(np.float32), values.astype(np.float32)

@@ -13,6 +13,7 @@ from . import cuda
 from .cuda_array import BFLOAT16, CudaArray, empty, of_numpy, place_of
 from .cuda_library import library
 from .cuda_numpy import numpy as numpy
+from .dlpack import Incoming
 
 # Copies that may still run: (event, what must stay in memory until then).
 _running: deque[tuple[Any, Any]] = deque()
@@ -66,7 +67,9 @@ def adopted(data: Any) -> CudaArray:
     cupy = library().cupy
     if hasattr(data, "__cuda_array_interface__"):
         return CudaArray(cupy.asarray(data))
-    return CudaArray(cupy.from_dlpack(data))
+    given = Incoming(data)
+    store = cupy.from_dlpack(given)
+    return CudaArray(store, BFLOAT16 if given.bfloat16 else None)
 
 
 def _sent(array: np.ndarray, where: device, non_blocking: bool) -> CudaArray:

@@ -34,8 +34,7 @@ def _states(targets: Any, lengths: Any, blank: int) -> tuple[Any, Any, Any]:
 def _emissions(log_probs: Any, labels: Any, exists: Any) -> Any:
     """The log-probability of each state's label: (T, N, W)."""
     found = np.take_along_axis(log_probs, labels[None], 2)
-    found[:, ~exists] = -np.inf
-    return found
+    return np.where(exists, found, -np.inf).astype(found.dtype, copy=False)
 
 
 def _total(stay: Any, one: Any, two: Any) -> Any:
@@ -98,17 +97,17 @@ def ctc_grad(
     beta = np.full((steps, n, width + 2), -np.inf, log_probs.dtype)
     jump = np.full((n, width), -np.inf, log_probs.dtype)
     jump[:, :-2] = skip[:, 2:]
+    behind = 2 * target_lengths[:, None] - np.arange(width)
+    last = (behind == 0) | (behind == 1)  # a sample may end with its last label or the blank
     for t in reversed(range(steps)):
-        ended = np.flatnonzero(input_lengths - 1 == t)
         if t + 1 < steps:
             after = beta[t + 1]
             found = _total(after[:, :-2], after[:, 1:-1], after[:, 2:] + jump)
             np.add(found, emit[t], out=beta[t, :, :-2])
-        for last in (2 * target_lengths[ended], 2 * target_lengths[ended] - 1):
-            there = ended[last >= 0], last[last >= 0]
-            beta[t, there[0], there[1]] = emit[t, there[0], there[1]]
+        ended = (input_lengths == t + 1)[:, None] & last
+        beta[t, :, :-2] = np.where(ended, emit[t], beta[t, :, :-2])
     emitted = np.exp(alpha + beta[:, :, :-2] + loss[:, None] - emit)
-    emitted[:, ~exists] = 0
+    emitted = np.where(exists, emitted, 0).astype(emitted.dtype, copy=False)
     result = np.exp(log_probs)
     result[:, :, blank] -= emitted[:, :, ::2].sum(2)
     rows = np.arange(steps * n).reshape(steps, n, 1) * classes
@@ -116,6 +115,6 @@ def ctc_grad(
     counted = np.bincount(flat, emitted[:, :, 1::2].reshape(-1), minlength=result.size)
     result -= counted.reshape(result.shape).astype(result.dtype)
     result *= grad[:, None]
-    result[:, np.isinf(loss) & (grad == 0)] = 0  # not 0 times infinity
-    result[np.arange(steps)[:, None] >= input_lengths] = 0
-    return result
+    ended = np.arange(steps)[:, None] >= input_lengths
+    none = ended | (np.isinf(loss) & (grad == 0))  # not 0 times infinity
+    return np.where(none[:, :, None], 0, result).astype(result.dtype, copy=False)

@@ -25,8 +25,10 @@ def philox(seed: int, offset: int, blocks: int) -> Any:
     return out
 
 
-def _rounds(out: Any, seed: int, counter: int) -> None:
-    index = np.arange(len(out), dtype=np.uint64) + np.uint64(counter & 0xFFFFFFFFFFFFFFFF)
+def _rounds(out: Any, seed: int, counter: Any) -> None:
+    whole = counter.__class__ is int  # else it stands on a device
+    first = np.uint64(counter & 0xFFFFFFFFFFFFFFFF) if whole else counter.astype(np.uint64)
+    index = np.arange(len(out), dtype=np.uint64) + first
     c0, c1 = index & _LOW, index >> _32
     c2 = np.zeros_like(index)
     c3 = np.zeros_like(index)

@@ -89,4 +89,5 @@ def written(name: str, out: Any, results: Any) -> Any:
 
 def identity_like(x: Any, n: int | None = None) -> Any:
     """The identity matrix in the type of an array (or tensor)."""
-    return np.eye(array_of(x).shape[-1] if n is None else n, dtype=array_of(x).dtype)
+    array = array_of(x)
+    return np.eye(array.shape[-1] if n is None else n, dtype=array.dtype, like=array)

@@ -31,7 +31,7 @@ def _basis(A: Any, q: int, niter: int, M: Any) -> Any:
         return matmul(a, x) if m is None else sub(matmul(a, x), matmul(m, x))
 
     turned, turned_mean = mt(A), None if M is None else mt(M)
-    start = randn(shape_of(A)[-1], q, dtype=A.dtype)
+    start = randn(shape_of(A)[-1], q, dtype=A.dtype, device=A.device)
     basis = qr(times(A, M, start))[0]
     for _ in range(niter):
         basis = qr(times(turned, turned_mean, basis))[0]

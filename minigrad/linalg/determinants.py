@@ -56,8 +56,8 @@ def _cofactors(x: Any) -> Any:
     u, s, vt = apply(Svd, (x,))
     n = shape_of(x)[-1]
     rows = reshape(s, (*shape_of(s)[:-1], 1, n))
-    ones = constant(s, np.ones((), array_of(s).dtype))
-    others = prod(where(constant(s, np.eye(n, dtype=bool)), ones, rows), -1)
+    ones = constant(s, np.ones((), array_of(s).dtype, like=array_of(s)))
+    others = prod(where(constant(s, np.eye(n, dtype=bool, like=array_of(s))), ones, rows), -1)
     signs = np.linalg.det(array_of(u)) * np.linalg.det(array_of(vt))
     core = mul(others, constant(s, np.asarray(np.sign(signs), array_of(s).dtype)[..., None]))
     return matmul(mul(u, reshape(core, (*shape_of(core)[:-1], 1, n))), vt)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import return_types
 from ..autograd import variable as _v
+from ..backend import need_cpu
 from ..ops._lapack import each_matrix
 from ..ops._matrices import check_tensors
 from ..ops._shape import array_of
@@ -29,6 +30,7 @@ def _factor(name: str, A: Any) -> tuple:
     x = matrix(name, A, square=True)
     if isinstance(A, _v.Variable) and A.requires_grad:
         raise NotImplementedError("the derivative for 'linalg_ldl_factor_ex' is not implemented.")
+    need_cpu(name.removeprefix("torch."), x)
     run = _lapack("sytrf", x.dtype)
     matrices = each_matrix(x)
     packed, pivots = np.tril(matrices), np.zeros(matrices.shape[:-1], np.int32)
@@ -73,6 +75,7 @@ def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False, out: Any
     name = "torch.linalg.ldl_solve"
     x, p, b = check_tensors(name, LD=LD, pivots=pivots, B=B)
     check_square(name, matrix(name, LD, "LD"), "LD")
+    need_cpu(name.removeprefix("torch."), x, p, b)
     check_matrix(name, b, "B")
     if b.shape[-2] != x.shape[-1]:
         raise RuntimeError(

@@ -86,7 +86,7 @@ def _corner(x: Any, m: int, n: int) -> Any:
 def _matrix_of(pivots: Any, m: int, dtype: Any) -> Any:
     """The matrices P (..., m, m) with A = P L U, from pivots."""
     order = _lapack.permutation(array_of(pivots), m)
-    result = np.zeros((*order.shape, m), dtype)
+    result = np.zeros((*order.shape, m), dtype, like=order)
     np.put_along_axis(result, order[..., None, :], 1, -2)
     return result
 
@@ -132,11 +132,11 @@ def _unpacked(factors: Any, pivots: Any, data: bool = True, permutation: bool = 
     x = array_of(factors)
     m, n = x.shape[-2:]
     k = min(m, n)
-    p, lower, upper = (_v.wrap(np.zeros(0, x.dtype)) for _ in range(3))
+    p, lower, upper = (_v.wrap(np.zeros(0, x.dtype, like=x)) for _ in range(3))
     if permutation:
         p = constant(factors, _matrix_of(pivots, m, x.dtype))
     if data:
-        eye = constant(factors, np.eye(m, k, dtype=x.dtype))
+        eye = constant(factors, np.eye(m, k, dtype=x.dtype, like=x))
         lower = add(tril(narrow(factors, -1, 0, k), -1), eye)
         upper = triu(narrow(factors, -2, 0, k))
     return p, lower, upper

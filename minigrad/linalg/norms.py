@@ -186,7 +186,7 @@ def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
     if p is None or p in (2, -2):
         values = singular_values(A)
         if not shape_of(values)[-1]:
-            zeros = np.zeros(x.shape[:-2], x.dtype)
+            zeros = np.zeros(x.shape[:-2], x.dtype, like=x)
             return written(name, out, _v.wrap(zeros))
         first, last = values[..., 0], values[..., -1]
         return written(name, out, div(last, first) if p == -2 else div(first, last))
@@ -198,7 +198,7 @@ def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
     if not isinstance(p, str) and abs(_number(name, p)) not in _ORDERS:
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     if not x.size:
-        return written(name, out, _v.wrap(np.zeros(x.shape[:-2], x.dtype)))
+        return written(name, out, _v.wrap(np.zeros(x.shape[:-2], x.dtype, like=x)))
     inverse, info = inv_ex(A)
     result = mul(matrix_norm(A, p), matrix_norm(inverse, p))
     if array_of(info).any():
@@ -221,7 +221,7 @@ def matrix_rank(
             raise TypeError(f"{name}(): argument 'hermitian' must be bool")
         atol, rtol = tol, 0.0
     if not x.size:
-        return written(name, out, _v.wrap(np.zeros(x.shape[:-2], np.int64)))
+        return written(name, out, _v.wrap(np.zeros(x.shape[:-2], np.int64, like=x)))
     values = np.sort(np.abs(_eigh(x, "L")[0]))[..., ::-1] if hermitian else _svdvals(x)
     limit = limit_of(x, atol, rtol)(values)
     rank = np.asarray((values > limit[..., None]).sum(-1), np.int64)

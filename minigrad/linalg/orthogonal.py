@@ -71,7 +71,10 @@ class QR(Node):
         if m >= n:
             return total
         if tail is None:
-            tail = constant(total, np.zeros((*self.shape[:-1], n - m), array_of(total).dtype))
+            tail = constant(
+                total,
+                np.zeros((*self.shape[:-1], n - m), array_of(total).dtype, like=array_of(total)),
+            )
         return cat([total, tail], -1)
 
     def name(self) -> str:
@@ -95,7 +98,7 @@ class OnlyR(Node):
 def _qr(A: Any, mode: str) -> tuple:
     x = matrix("linalg.qr", A)
     if mode == "r":
-        return _v.wrap(np.zeros(0, x.dtype)), apply(OnlyR, (A,))
+        return _v.wrap(np.zeros(0, x.dtype, like=x)), apply(OnlyR, (A,))
     return apply(QR, (A,), mode)
 
 
@@ -144,7 +147,7 @@ def _reflect(A: Any, tau: Any, target: Any, transpose: bool) -> Any:
     m = shape_of(A)[-2]
     k = shape_of(tau)[-1]
     vectors = tril(narrow(A, -1, 0, k), -1)
-    vectors = add(vectors, constant(A, np.eye(m, k, dtype=array_of(A).dtype)))
+    vectors = add(vectors, constant(A, np.eye(m, k, dtype=array_of(A).dtype, like=array_of(A))))
     for i in range(k) if transpose else reversed(range(k)):
         v = narrow(vectors, -1, i, 1)
         factor = reshape(narrow(tau, -1, i, 1), (*shape_of(tau)[:-1], 1, 1))
@@ -186,7 +189,7 @@ def householder_product(A: Any, tau: Any, *, out: Any = None) -> Any:
     if not t.ndim:
         raise RuntimeError(f"{name}: tau must have at least 1 dimension")
     _check_reflections(name, a, t)
-    start = constant(A, np.eye(*a.shape[-2:], dtype=a.dtype))
+    start = constant(A, np.eye(*a.shape[-2:], dtype=a.dtype, like=a))
     result = _reflect(A, tau, expand(start, a.shape), False)
     if not t.shape[-1]:  # still a result of A
         result = where(constant(A, np.zeros((), bool)), A, result)

@@ -47,7 +47,7 @@ def _exponential(x: Any) -> Any:
     squarings = np.ceil(np.log2(np.maximum(norm / _LIMIT, 1))).astype(np.int64)
     x = np.ldexp(x, -squarings[..., None, None]).astype(x.dtype)
     square = x @ x
-    one = np.eye(x.shape[-1], dtype=x.dtype)
+    one = np.eye(x.shape[-1], dtype=x.dtype, like=x)
     power = np.broadcast_to(one, x.shape)
     even, odd = _PADE[0] * power, _PADE[1] * power
     for k in range(2, len(_PADE), 2):
@@ -186,5 +186,5 @@ def vander(x: Any, *, N: int | None = None) -> Any:
         raise RuntimeError("N must be greater than 1.")
     wide = np.dtype(np.int64) if array.dtype.kind in "iu" else array.dtype
     column = unsqueeze(converted("vander", x, wide), -1)
-    ones = constant(column, np.ones((*array.shape, 1), wide))
+    ones = constant(column, np.ones((*array.shape, 1), wide, like=array))
     return cat([ones, cumprod(expand(column, (*array.shape, n - 1)), -1)], -1)

@@ -75,7 +75,7 @@ def torch_svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: An
     else:
         s = singular_values(input)
         m, n = x.shape[-2:]
-        u, v = (constant(s, np.zeros((*x.shape[:-2], d, d), x.dtype)) for d in (m, n))
+        u, v = (constant(s, np.zeros((*x.shape[:-2], d, d), x.dtype, like=x)) for d in (m, n))
     return written("svd", out, return_types.svd((u, s, v)))
 
 

@@ -32,7 +32,7 @@ def largest_pairs(
     b_norm = 1.0 if b is None else np.linalg.norm(b)
     values, mix = _ritz(x, a, b, largest, n)
     x = x @ mix
-    step = np.zeros((len(x), 0), x.dtype)
+    step = np.zeros((len(x), 0), x.dtype, like=x)
     for _ in range(niter if niter >= 0 else 1000):
         residual = a @ x - (x if b is None else b @ x) * values
         size = np.linalg.norm(residual, axis=0)

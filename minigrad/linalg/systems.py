@@ -84,8 +84,8 @@ class Solve(Node):
     def forward(self, a: Any, b: Any) -> tuple:
         self.shapes = a.shape, b.shape
         if not a.size or not b.size:
-            empty = np.zeros((*batch_shape(a, b), *b.shape[-2:]), b.dtype)
-            return empty, np.zeros(a.shape[:-2], np.int32)
+            empty = np.zeros((*batch_shape(a, b), *b.shape[-2:]), b.dtype, like=b)
+            return empty, np.zeros(a.shape[:-2], np.int32, like=a)
         return _lapack.solve(a, b)
 
     def backward(self, grads: Any) -> Any:
@@ -160,7 +160,7 @@ class Pinv(Node):
 
     def forward(self, x: Any, cut: Any, symmetric: bool = False) -> Any:
         if not x.size:
-            return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+            return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, like=x)
         if symmetric:
             s, u = _lapack.eigh(x, "L")
             kept = np.abs(s) > cut(np.abs(s))[..., None]
@@ -191,13 +191,13 @@ class Pinv(Node):
 def limit_of(x: Any, atol: Any, rtol: Any) -> Any:
     """A function from singular values (..., k) to the limit (...) up to which they count as 0."""
     given = [None if v is None else np.asarray(array_of(v), np.float64) for v in (atol, rtol)]
-    least = np.zeros(()) if given[0] is None else given[0]
+    least = np.zeros((), like=x) if given[0] is None else given[0]
     relative = given[1]
     if relative is None:
         relative = np.where(least > 0, 0.0, np.finfo(x.dtype).eps * max(x.shape[-2:]))
 
     def cut(s: Any) -> Any:
-        top = s.max(-1) if s.shape[-1] else np.zeros(s.shape[:-1], s.dtype)
+        top = s.max(-1) if s.shape[-1] else np.zeros(s.shape[:-1], s.dtype, like=s)
         return np.maximum(least, relative * top)
 
     return cut
@@ -280,8 +280,8 @@ def lstsq(
         residuals = narrow(reshape(solution, (array_of(solution).size,)), 0, 0, 0)
     if vector:
         solution = reshape(solution, shape_of(solution)[:-1])
-    ranks = np.zeros(0, np.int64) if driver == "gels" else np.array(rank, np.int64)
-    shown = np.zeros(0, a.dtype) if driver in ("gels", "gelsy") else values
+    ranks = np.zeros(0, np.int64, like=a) if driver == "gels" else np.array(rank, np.int64)
+    shown = np.zeros(0, a.dtype, like=a) if driver in ("gels", "gelsy") else values
     results = (solution, residuals, _v.wrap(ranks), _v.wrap(shown))
     return written("linalg.lstsq", out, return_types.linalg_lstsq(results))
 

@@ -43,7 +43,7 @@ class SolveTriangular(Node):
         self.upper, self.unit = upper, unit
         self.shapes = a.shape, b.shape
         if not b.size or not a.size:
-            return np.zeros((*batch_shape(a, b), *b.shape[-2:]), b.dtype)
+            return np.zeros((*batch_shape(a, b), *b.shape[-2:]), b.dtype, like=b)
         return _lapack.solve_triangular(a, b, upper, unit)
 
     def backward(self, grad: Any) -> Any:
@@ -216,7 +216,7 @@ class CholeskySolve(Node):
     def forward(self, b: Any, factor: Any, upper: bool) -> Any:
         self.upper, self.shapes = upper, (b.shape, factor.shape)
         if not b.size or not factor.size:
-            return np.zeros((*batch_shape(factor, b), *b.shape[-2:]), b.dtype)
+            return np.zeros((*batch_shape(factor, b), *b.shape[-2:]), b.dtype, like=b)
         lower = mt(factor) if upper else factor
         half = _lapack.solve_triangular(lower, b, False)
         return _lapack.solve_triangular(mt(lower), half, True)

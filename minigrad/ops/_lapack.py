@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import on_gpu
 from ..kernels import cpu, factor
 
 SINGULAR = (
@@ -48,22 +49,22 @@ def each_matrix(x: Any) -> Any:
 def inv(x: Any) -> tuple:
     """The inverses and the infos; a singular matrix gives NaN."""
     try:
-        return np.linalg.inv(x), np.zeros(x.shape[:-2], np.int32)
+        return np.linalg.inv(x), np.zeros(x.shape[:-2], np.int32, like=x)
     except np.linalg.LinAlgError:
         info = lu_factor(x)[2]
         good = (info == 0)[..., None, None]
-        safe = np.where(good, x, np.eye(x.shape[-1], dtype=x.dtype))
+        safe = np.where(good, x, np.eye(x.shape[-1], dtype=x.dtype, like=x))
         return np.where(good, np.linalg.inv(safe), x.dtype.type(np.nan)), info
 
 
 def solve(a: Any, b: Any) -> tuple:
     """x with a @ x = b for matrices b (..., n, k), batches broadcast, and the infos of `a`."""
     try:
-        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
+        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32, like=a)
     except np.linalg.LinAlgError:
         info = lu_factor(a)[2]
         good = (info == 0)[..., None, None]
-        safe = np.where(good, a, np.eye(a.shape[-1], dtype=a.dtype))
+        safe = np.where(good, a, np.eye(a.shape[-1], dtype=a.dtype, like=a))
         return np.where(good, np.linalg.solve(safe, b), a.dtype.type(np.nan)), info
 
 
@@ -74,7 +75,7 @@ def solve_triangular(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
     zero on the diagonal gives infinities.
     """
     n = a.shape[-1]
-    if n <= (_FEW_SIDES_LEAF if b.shape[-1] <= _FEW_SIDES else _LEAF):
+    if n <= (_FEW_SIDES_LEAF if b.shape[-1] <= _FEW_SIDES else _LEAF) or on_gpu(a):
         return factor.solve_triangular(a, b, upper, unit)
     if a.ndim == b.ndim == 2:
         x = b.copy()
@@ -123,7 +124,7 @@ def lu_factor(x: Any, pivot: bool = True) -> tuple:
     m, n = x.shape[-2:]
     k = min(m, n)
     lead = x.shape[:-2]
-    if k <= _ONE_PIECE:
+    if k <= _ONE_PIECE or on_gpu(x):
         a, pivots, info = factor.lu_factor(each_matrix(x), pivot)
         return a.reshape(x.shape), pivots.reshape(*lead, k), info.reshape(lead)
     a = np.array(each_matrix(x), order="C")
@@ -148,7 +149,7 @@ def lu_factor(x: Any, pivot: bool = True) -> tuple:
 def permutation(pivots: Any, m: int) -> Any:
     """The rows' order (..., m) after the exchanges `pivots` (..., k), which count from 1."""
     flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
-    if len(flat) <= 8:  # exchanges in a list cost a tenth of NumPy's
+    if len(flat) <= 8 and not on_gpu(flat):  # exchanges in a list cost a tenth of NumPy's
         order = np.empty((len(flat), m), np.int64)
         for row, exchanges in zip(order, flat.tolist(), strict=True):
             places = list(range(m))
@@ -156,11 +157,13 @@ def permutation(pivots: Any, m: int) -> Any:
                 places[i], places[p - 1] = places[p - 1], places[i]
             row[:] = places
         return order.reshape(*pivots.shape[:-1], m)
-    order = np.tile(np.arange(m), (len(flat), 1))
-    each = np.arange(len(flat))
+    order = np.tile(np.arange(m, like=flat), (len(flat), 1))
+    each = np.arange(len(flat), like=flat)
     for i in range(flat.shape[1]):
         p = flat[:, i] - 1
-        order[each, p], order[:, i] = order[:, i], order[each, p]
+        rows = order[each, p]
+        order[each, p] = order[:, i]
+        order[:, i] = rows
     return order.reshape(*pivots.shape[:-1], m)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
-from ..backend import need_cpu
+from ..backend import CPU, move, on_gpu
 from ..kernels import cpu
 from ._nn import REDUCTIONS, need_tensor, reduced, torch_name
 from .arith import div
@@ -26,7 +26,7 @@ class CtcLoss(Node):
     fresh = True
 
     def forward(self, log_probs: Any, targets: Any, lengths: tuple, blank: int) -> Any:
-        need_cpu("ctc_loss", log_probs, targets)
+        lengths = tuple([_beside(log_probs, n) for n in lengths])
         self.lengths, self.blank = lengths, blank
         loss, self.kept = cpu.ctc_loss(log_probs, targets, *lengths, blank)
         return loss
@@ -51,8 +51,11 @@ class CtcLossBackward(Node):
 
 
 def _lengths(name: str, value: Any, batch: int) -> Any:
-    """Lengths as an array (N,), from a tensor or numbers. RuntimeError for another count."""
-    array = value._array if isinstance(value, Variable) else np.asarray(value)
+    """Lengths as an array (N,) of the CPU, where they are read, from a tensor or numbers.
+
+    RuntimeError for another count.
+    """
+    array = move(value._array, CPU) if isinstance(value, Variable) else np.asarray(value)
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"{name} must be integral")
     array = np.atleast_1d(array).astype(np.int64)
@@ -61,9 +64,13 @@ def _lengths(name: str, value: Any, batch: int) -> Any:
     return array
 
 
+def _beside(x: Any, numbers: Any) -> Any:
+    """The CPU's numbers where x lies."""
+    return move(numbers, x.place) if on_gpu(x) else numbers
+
+
 def _padded(targets: Any, lengths: Any, batch: int) -> Any:
     """Targets as (N, S), from that or from one sample after the other."""
-    need_cpu("ctc_loss", targets, lengths)
     longest = int(lengths.max(initial=0))
     if targets.ndim == 1:
         if targets.size != lengths.sum():
@@ -71,9 +78,9 @@ def _padded(targets: Any, lengths: Any, batch: int) -> Any:
                 f"Expected targets to have size {lengths.sum()}, the sum of the target lengths, "
                 f"but got {targets.size}"
             )
-        padded = np.zeros((batch, longest), np.int64)
-        padded[np.arange(longest) < lengths[:, None]] = targets
-        return padded
+        places = np.cumsum(lengths)[:, None] - lengths[:, None] + np.arange(longest)
+        places[np.arange(longest) >= lengths[:, None]] = 0
+        return targets[_beside(targets, places)] if targets.size else targets.reshape(batch, 0)
     if targets.ndim != 2 or targets.shape[0] != batch or targets.shape[1] < longest:
         raise RuntimeError(
             f"Expected tensor to have size at least {longest} at dimension 1, but got size "
@@ -137,16 +144,16 @@ def ctc_loss(
     lengths = _lengths("target_lengths", target_lengths, batch)
     _check(x, t, inputs, lengths, blank)
     padded = _padded(t, lengths, batch)
-    used = padded[np.arange(padded.shape[1]) < lengths[:, None]]
+    used = padded[_beside(padded, np.arange(padded.shape[1]) < lengths[:, None])]
     if used.size and (used.min() < 0 or used.max() >= x.shape[2]):
         raise RuntimeError(f"targets: expected classes from 0 to {x.shape[2] - 1}")
     loss = apply(CtcLoss, (log_probs,), padded, (inputs, lengths), blank)
     if zero_infinity:
         infinite = np.isposinf(loss._array)
         if infinite.any():
-            loss = where(_v.wrap(infinite), _v.wrap(np.zeros((), x.dtype)), loss)
+            loss = where(_v.wrap(infinite), _v.wrap(np.zeros((), x.dtype, like=x)), loss)
     if reduction == "mean":
-        loss = div(loss, _v.wrap(np.maximum(lengths, 1).astype(x.dtype)))
+        loss = div(loss, _v.wrap(_beside(x, np.maximum(lengths, 1).astype(x.dtype))))
     if single and reduction == "none":
         return reshape(loss, ())
     return reduced(loss, reduction)

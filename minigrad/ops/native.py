@@ -92,7 +92,7 @@ def native_batch_norm(
     x = array_arg("native_batch_norm", input)
     y = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     dims = tuple([d for d in range(x.ndim) if d != 1])
-    statistics: tuple[Any, Any] = _v.wrap(np.empty(0)), _v.wrap(np.empty(0))
+    statistics: tuple[Any, Any] = _v.wrap(np.empty(0, like=x)), _v.wrap(np.empty(0, like=x))
     if training:
         statistics = _statistics(_outside(input), dims, eps, False)
     first, second = _typed(statistics, input, running_mean, weight)

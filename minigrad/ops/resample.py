@@ -73,12 +73,14 @@ def _resampled_bytes(x: Any, plan: tuple) -> Any:
 
     The weights are scaled so that the largest one fits 16 bits, as Pillow and PyTorch have it.
     """
+    where = device_of(x)
     for axis, step, _ in sorted(plan, reverse=True, key=lambda step: step[0]):
         largest, bits = step.weight.max(), 0
         while bits < 22 and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
             bits += 1
         whole = np.trunc(step.weight * (1 << bits) + np.copysign(0.5, step.weight))
-        wide = cpu.resample(x.astype(np.int32), axis, step.index, whole.astype(np.int32))
+        index, weight = move(step.index, where), move(whole.astype(np.int32), where)
+        wide = cpu.resample(x.astype(np.int32), axis, index, weight)
         x = np.clip((wide + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
     return x
 

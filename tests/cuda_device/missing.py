@@ -4,10 +4,6 @@
 """
 
 MISSING: dict[str, str] = {
-    "ctc_loss-joined": "value",
-    "ctc_loss-mean": "value",
-    "ctc_loss-none": "value",
-    "ctc_loss-values": "value",
     "fake_quantize_per_tensor_affine-float32": "value",
     "histogram": "value",
     "histogram-edges": "value",

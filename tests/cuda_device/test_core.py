@@ -13,6 +13,8 @@ from minigrad import nn
 from minigrad.kernels import cuda_library
 from minigrad.kernels.cuda_array import CudaArray
 
+from . import emulated_cupy
+
 two_devices = pytest.mark.two_devices
 MIXED = "Expected all tensors to be on the same device, but found at least two devices"
 
@@ -362,6 +364,7 @@ def test_float32_is_rounded_to_tf32_only_where_it_is_allowed() -> None:
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_in_16_bits(dtype, causal) -> None:
     found = []
+    emulated_cupy.LAUNCHED.clear()
     for where in ("cpu", "cuda"):
         q, k, v = (values(s, 2, 3, 20, 16).to(dtype).to(where).requires_grad_() for s in range(3))
         out = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -370,3 +373,5 @@ def test_attention_in_16_bits(dtype, causal) -> None:
         found.append([t.float().cpu() for t in (out.detach(), q.grad, k.grad, v.grad)])
     for here, there in zip(*found, strict=True):
         assert torch.allclose(here, there, atol=0.05 if dtype is torch.bfloat16 else 0.01)
+    if not emulated_cupy.REAL and cuda_library.library().kernels is not None:
+        assert {"attention", "attention_backward"} <= emulated_cupy.LAUNCHED
