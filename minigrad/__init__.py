@@ -117,10 +117,10 @@ _LAZY = frozenset(
     {
         "__config__", "__future__", "_dynamo", "_inductor", "accelerator", "amp", "ao", "backends",
         "compiler", "compress", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub",
-        "jit", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides", "pipelining",
-        "profiler", "runner", "secure", "serialization", "signal", "sparse", "special", "storage",
-        "testing", "torch_version", "train", "transfer", "types", "utils", "version", "vision",
-        "xpu",
+        "jit", "library", "linalg", "monitor", "mps", "multiprocessing", "onnx", "overrides",
+        "pipelining", "profiler", "runner", "secure", "serialization", "signal", "sparse",
+        "special", "storage", "testing", "torch_version", "train", "transfer", "types", "utils",
+        "version", "vision", "xpu",
     }
 )  # fmt: skip
 

@@ -247,10 +247,15 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 
 class finfo:
-    """Limits of a floating-point dtype: bits, eps, max, min, tiny, smallest_normal, resolution."""
+    """Limits of a floating-point dtype: bits, eps, max, min, tiny, smallest_normal, resolution.
+
+    Of a complex dtype, those of its parts.
+    """
 
     def __init__(self, type: dtype | None = None):
         d = _default if type is None else type
+        if d.is_complex:
+            d = {"complex32": float16, "complex64": float32, "complex128": float64}[d.name]
         if not d.is_floating_point:
             raise TypeError(
                 f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "

@@ -80,6 +80,55 @@ def is_scripting() -> bool:
 is_tracing = is_scripting
 
 
+class ScriptFunction:
+    """What scripted functions are in PyTorch: none is, here."""
+
+
+class TracerWarning(Warning):
+    """What tracing warns of in PyTorch."""
+
+
+def enable_onednn_fusion(enabled: bool) -> None:
+    """An option of a compiler that is not there: nothing."""
+
+
+def onednn_fusion_enabled() -> bool:
+    """False."""
+    return False
+
+
+def set_fusion_strategy(strategy: list) -> list:
+    """An option of a compiler that is not there; what it was: nothing."""
+    return []
+
+
+class _Done:
+    """A task that `fork` ran."""
+
+    def __init__(self, value: Any):
+        self._value = value
+
+    def wait(self) -> Any:
+        """The result."""
+        return self._value
+
+    value = wait
+
+    def done(self) -> bool:
+        """True."""
+        return True
+
+
+def fork(func: Any, *args: Any, **kwargs: Any) -> _Done:
+    """Runs a function, at once; `wait` gives its result."""
+    return _Done(func(*args, **kwargs))
+
+
+def wait(future: Any) -> Any:
+    """The result of what `fork` ran."""
+    return future.wait()
+
+
 class Attribute:
     """A value with its type, which scripting would read."""
 

@@ -1,18 +1,21 @@
-"""`assert_close`: compares nests of tensors, arrays and numbers, with PyTorch's tolerances."""
+"""`assert_close` compares nests of tensors, with PyTorch's tolerances; `make_tensor` makes one."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import deferred, dtypes
 from .autograd.variable import Variable
+from .creation import empty
 from .dispatch import LogicalArray
+from .random import randint
 from .size import Size
 
-__all__ = ["assert_close"]
+__all__ = ["assert_close", "make_tensor"]
 
 # (rtol, atol) by dtype; integers and bool must be equal.
 _TOLERANCES = {
@@ -248,3 +251,79 @@ def _sorted(keys: list) -> list:
         return sorted(keys)
     except TypeError:
         return keys
+
+
+def make_tensor(
+    *shape: Any,
+    dtype: dtypes.dtype,
+    device: Any,
+    low: float | None = None,
+    high: float | None = None,
+    requires_grad: bool = False,
+    noncontiguous: bool = False,
+    exclude_zero: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """Random numbers from `low` (-9) up to `high` (9 for floats, 10 for integers), as PyTorch's.
+
+    Bounds beyond the dtype's are moved to them. `exclude_zero` puts 1, or the smallest normal
+    float, where a 0 was drawn. ValueError for bounds that leave no number.
+    """
+    if len(shape) == 1 and isinstance(shape[0], Sequence):
+        shape = tuple(shape[0])
+    if noncontiguous and memory_format is not None:
+        raise ValueError(
+            "The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got "
+            f"{noncontiguous=} and {memory_format=}"
+        )
+    real = dtype.is_floating_point or dtype.is_complex
+    if requires_grad and not real:
+        raise ValueError(
+            "`requires_grad=True` is not supported for boolean and integral dtypes, but got "
+            f"{dtype=}"
+        )
+    noncontiguous = noncontiguous and math.prod(shape) > 1
+    if noncontiguous:
+        shape = (*shape[:-1], 2 * shape[-1])
+    first, last = _interval(dtype, real, low, high)
+    if real:
+        part = getattr(dtypes, dtypes.finfo(dtype).dtype)
+        result = empty((*shape, 2) if dtype.is_complex else shape, dtype=part, device=device)
+        halves = 1 if last - first < dtypes.finfo(dtype).max else 2  # the width must be finite
+        result.uniform_(first / halves, last / halves).mul_(halves)
+        if dtype.is_complex:
+            result = deferred.resolve("view_as_complex")(result)
+    else:
+        result = randint(math.ceil(first), math.ceil(last), shape, dtype=dtype, device=device)
+    if noncontiguous:
+        result = result[..., 1::2]
+    elif memory_format is not None:
+        result = result.clone(memory_format=memory_format)
+    if exclude_zero:
+        result[result == 0] = dtypes.finfo(dtype).tiny if real else 1
+    return result.requires_grad_(requires_grad) if real else result
+
+
+def _interval(dtype: Any, real: bool, low: Any, high: Any) -> tuple[float, float]:
+    """The bounds of `make_tensor`'s numbers. ValueError for an empty interval."""
+    least: float
+    most: float
+    if dtype is dtypes.bool_:
+        default, least, most = (0, 2), 0, 2
+    elif real:
+        default, least, most = (-9, 9), dtypes.finfo(dtype).min, dtypes.finfo(dtype).max
+    else:
+        limits = dtypes.iinfo(dtype)
+        default, least = (-9, 10), limits.min
+        most = limits.max + (dtype is not dtypes.int64)
+    low, high = (d if v is None else v for v, d in zip((low, high), default, strict=True))
+    if math.isnan(low) or math.isnan(high):
+        raise ValueError(f"`low` and `high` cannot be NaN, but got {low=} and {high=}")
+    if low > high or low == high and not real:
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    if high < least or low >= most:
+        raise ValueError(
+            f"The value interval specified by `low` and `high` is [{low}, {high}), but {dtype} "
+            f"only supports [{least}, {most})"
+        )
+    return min(max(low, least), most), min(max(high, least), most)

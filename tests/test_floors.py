@@ -29,6 +29,7 @@ FLOORS = [
     ("_dynamo", 7),
     ("_inductor", 7),
     ("jit", 7),
+    ("library", 7),
     ("profiler", 7),
     ("distributions", 7),
     ("func", 7),

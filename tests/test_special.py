@@ -211,3 +211,15 @@ def test_names_in_torch_and_methods() -> None:
     assert y.i0_() is y and y.tolist() == special.i0(x).tolist()
     degrees = mg.arange(4).double()
     assert special.legendre_polynomial_p(x[0], degrees).tolist() == [1, 0.5, -0.125, -0.4375]
+
+
+def test_gradients_beside_numbers_and_near_zero():
+    torch = pytest.importorskip("torch")
+    for lib in (mg, torch):
+        x = lib.tensor([0.0, 1.0, -2.0], requires_grad=True)
+        lib.special.xlog1py(x, 3.5).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), np.full(3, np.log1p(3.5)), rtol=1e-6)
+        for name in ("i1", "i1e"):
+            y = lib.tensor([0.0, 1e-45, 1e-30], requires_grad=True)
+            getattr(lib.special, name)(y).sum().backward()
+            np.testing.assert_allclose(y.grad.numpy(), np.full(3, 0.5), rtol=1e-6)

@@ -77,3 +77,35 @@ def test_stride() -> None:
     assert_close(a, mg.zeros(2, 2, dtype=mg.float64))
     with pytest.raises(AssertionError, match=r"'stride\(\)' do not match: \(1, 2\) != \(2, 1\)"):
         assert_close(a, mg.zeros(2, 2, dtype=mg.float64), check_stride=True)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float16", "bfloat16", "int64", "uint8", "bool", "complex64"]
+)
+def test_made_tensors_are_pytorchs(dtype):
+    torch = pytest.importorskip("torch")
+    before = mg.random.match_torch(True)
+    inf, nan = float("inf"), float("nan")
+    options = [
+        {}, {"low": 0, "high": 1}, {"low": -2.5, "high": 3.7, "exclude_zero": True},
+        {"noncontiguous": True}, {"requires_grad": True}, {"low": 3, "high": 2}, {"low": nan},
+        {"low": -inf, "high": inf}, {"low": 300, "high": 400},
+    ]  # fmt: skip
+    try:
+        for kwargs in options:
+            for shape in ((3, 4), (), (0, 2), ([5],)):
+                found = []
+                for lib in (mg, torch):
+                    lib.manual_seed(0)
+                    try:
+                        t = lib.testing.make_tensor(
+                            *shape, dtype=getattr(lib, dtype), device="cpu", **kwargs
+                        )
+                    except Exception as error:
+                        found.append(type(error).__name__)
+                    else:
+                        values = t.detach().tolist()
+                        found.append((list(t.shape), t.stride(), t.requires_grad, str(values)))
+                assert found[0] == found[1], (kwargs, shape)
+    finally:
+        mg.random.match_torch(before)

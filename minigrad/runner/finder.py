@@ -6,6 +6,7 @@ classes compare, and pickles of either name load.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -17,14 +18,15 @@ from typing import Any
 
 from .. import random, torch_version
 from ..serialization import files
-from .names import MODULES, NOT_TORCH, ROOTS, SPREAD
+from .names import MODULES, NOT_TORCH, PRIVATE, ROOTS, SPREAD
 
 WHERE = "docs/coverage.md lists what is"
 
 # What `import minigrad` has loaded, so that a program reaches it without an import of its own.
 _LOADED = (
-    "torch.autograd", "torch.nn.functional", "torch.nn.init", "torch.nn.utils",
-    "torch.optim.lr_scheduler",
+    "torch._C", "torch.autograd", "torch.nn.functional", "torch.nn.init", "torch.nn.utils",
+    "torch.optim.lr_scheduler", "torch.optim.optimizer",
+    *(f"torch.nn.modules.{file}" for file in sorted(SPREAD["torch.nn.modules"][1])),
 )  # fmt: skip
 
 
@@ -90,7 +92,8 @@ class TorchFinder(importlib.abc.MetaPathFinder):
                 f"No module named {fullname!r}: it is not in minigrad; {WHERE}", name=fullname
             )
         explain(module, fullname)
-        package = hasattr(module, "__path__")
+        below = f"{fullname}."  # a package of PyTorch's may be a file of ours
+        package = hasattr(module, "__path__") or any(name.startswith(below) for name in MODULES)
         return importlib.machinery.ModuleSpec(fullname, _Given(module), is_package=package)
 
 
@@ -112,6 +115,7 @@ def explain(module: ModuleType, torch_name: str) -> None:
         return
     _explained[id(module)] = module
     own = module.__dict__.get("__getattr__")
+    private = PRIVATE.get(module.__name__, {})
     package = SPREAD.get(torch_name.rpartition(".")[0], (None,))[0]
     if package == module.__name__:
         package = None
@@ -131,12 +135,26 @@ def explain(module: ModuleType, torch_name: str) -> None:
             other = sys.modules[package].__dict__
             if name in other:
                 return other[name]
+        if name in private:
+            value = _named(private[name], f"{torch_name}.{name}")
+            setattr(module, name, value)
+            return value
         message = f"module {torch_name!r} has no attribute {name!r}"
         if not name.startswith("__"):
             message += f": {torch_name}.{name} is not in minigrad; {WHERE}"
         raise AttributeError(message, name=name, obj=module)
 
     module.__getattr__ = __getattr__  # type: ignore[method-assign]
+
+
+def _named(target: str, torch_name: str) -> Any:
+    """What "module:name" of the table of private names means."""
+    source, _, name = target.partition(":")
+    module = importlib.import_module(source)
+    if name:
+        return getattr(module, name)
+    explain(module, torch_name)
+    return module
 
 
 class _Install:
@@ -171,7 +189,8 @@ def install_as_torch() -> None:
     files.default_format = "pt"
     random.match_torch(True)
     for name in _LOADED:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # _C, where it is not built
+            importlib.import_module(name)
     _install_in_spawned_processes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ..kernels import bessel
@@ -62,8 +63,9 @@ def _define(name: str, slope: Callable | None, what: str) -> Callable:
 
 
 def _at_zero(x: Any, value: float, formula: Callable) -> Any:
-    """formula(x), but `value` at 0, where the formula divides by 0."""
-    zero = array_of(x) == 0
+    """formula(x), but `value` where x is so small that the formula divides by 0, and for NaN."""
+    array = array_of(x)
+    zero = ~(abs(array) > ml_dtypes.finfo(array.dtype).eps)
     safe = where(constant(x, zero), constant(x, np.ones((), array_of(x).dtype)), x)
     fixed = constant(x, np.asarray(value, array_of(x).dtype))
     return where(constant(x, zero), fixed, formula(safe))

@@ -74,6 +74,14 @@ def igammac(input: Any, other: Any, *, out: Any = None) -> Any:
 gammainc, gammaincc = igamma, igammac
 
 
+def _log1p(y: Any) -> Any:
+    """log(1 + y) of a tensor, an array or a number."""
+    if isinstance(y, (int, float)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.log1p(y))
+    return log1p(y)
+
+
 class Xlog1py(_Pair):
     """input log(1 + other)."""
 
@@ -89,7 +97,7 @@ class Xlog1py(_Pair):
         dx = None
         if f:
             undefined = logical_and(eq(x, 0), le(np.asarray(array_of(y)), -1))
-            dx = where(undefined, 0, mul(grad, log1p(y)))
+            dx = where(undefined, 0, mul(grad, _log1p(y)))
         return self.fit(dx, g and div(mul(grad, x), add(y, 1.0)))
 
 

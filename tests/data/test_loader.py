@@ -149,3 +149,32 @@ def test_pinning_is_accepted_with_a_warning() -> None:
     loader = data.DataLoader(Squares(2), pin_memory=True)
     with pytest.warns(UserWarning, match="no accelerator is found"):
         assert len(list(loader)) == 2
+
+
+def test_loaders_that_never_end_as_programs_make_them():
+    class Repeated:
+        def __init__(self, sampler):
+            self.sampler = sampler
+
+        def __iter__(self):
+            while True:
+                yield from self.sampler
+
+    class Endless(data.DataLoader):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self._DataLoader__initialized = False  # PyTorch's name, which guards the samplers
+            self.batch_sampler = Repeated(self.batch_sampler)
+            self._DataLoader__initialized = True
+            self.iterator = super().__iter__()
+
+        def __iter__(self):
+            for _ in range(2):
+                yield next(self.iterator)
+
+    loader = Endless(list(range(5)), 4)
+    assert [[b.tolist() for b in loader] for _ in range(2)] == [[[0, 1, 2, 3], [4]]] * 2
+    with pytest.raises(ValueError, match="batch_sampler attribute should not be set after Endless"):
+        loader.batch_sampler = None
+    assert isinstance(loader.iterator, data.dataloader._BaseDataLoaderIter)
+    assert type(loader.iterator).__name__ == "_SingleProcessDataLoaderIter"

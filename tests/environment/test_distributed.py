@@ -6,6 +6,8 @@ import pytest
 
 import minigrad as mg
 import minigrad.distributed as dist
+import minigrad.distributed.nn as dist_nn
+from minigrad.optim.redundancy import ZeroRedundancyOptimizer
 
 
 @pytest.fixture
@@ -113,3 +115,29 @@ def test_spawned_processes(tmp_path):
     assert mg.multiprocessing.cpu_count() >= 1
     with pytest.raises(ValueError, match="sharing"):
         mg.multiprocessing.set_sharing_strategy("none")
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW"])
+def test_an_optimizer_that_shares_out_its_state(world, name):
+    found = []
+    for shared in (True, False):
+        weights = [mg.nn.Parameter(mg.arange(4.0)), mg.nn.Parameter(mg.ones(2))]
+        cls = getattr(mg.optim, name)
+        if shared:
+            optimizer = ZeroRedundancyOptimizer(weights[:1], cls, lr=0.1, weight_decay=0.01)
+        else:
+            optimizer = cls(weights[:1], lr=0.1, weight_decay=0.01)
+        optimizer.add_param_group({"params": weights[1:], "lr": 0.2})
+        scheduler = mg.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        for _ in range(3):
+            optimizer.zero_grad()
+            sum((w * w).sum() for w in weights).backward()
+            optimizer.step()
+            scheduler.step()
+        state = optimizer.state_dict()
+        optimizer.load_state_dict(state)
+        found.append(([w.tolist() for w in weights], str(state), optimizer.param_groups[1]["lr"]))
+    assert found[0] == found[1]
+    x = mg.ones(2, requires_grad=True)
+    (dist_nn.all_reduce(x) + dist_nn.all_gather(x)[0]).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]

@@ -17,7 +17,7 @@ ROOT = str(Path(minigrad.__file__).parent.parent)
 
 PROGRAM = """
 import importlib.util, pickle, sys
-import minigrad
+import minigrad, minigrad.runner.names
 minigrad.install_as_torch()
 minigrad.install_as_torch()  # twice does no harm
 import torch
@@ -58,7 +58,7 @@ for module, name in ((torch, "nothing"), (nn, "Nothing"), (F, "nothing"), (torch
     else:
         raise AssertionError(name)
     assert not hasattr(module, "__nothing__")
-for name in ("torch.nothing", "torch.kernels", "torch.nn.modules.nothing", "torch._C"):
+for name in ("torch.nothing", "torch.kernels", "torch.nn.modules.nothing"):
     try:
         __import__(name)
     except ModuleNotFoundError as error:
@@ -67,6 +67,8 @@ for name in ("torch.nothing", "torch.kernels", "torch.nn.modules.nothing", "torc
         raise AssertionError(name)
 for name in ("torch.nothing", "torch.nn.modules.nothing"):
     assert importlib.util.find_spec(name) is None
+for name in minigrad.runner.names.MODULES:
+    importlib.import_module(name)
 assert importlib.util.find_spec("torch.nn").name == "minigrad.nn"
 assert torch.functional is torch and torch.windows is torch.signal.windows
 try:

@@ -1,4 +1,5 @@
 """`utils.benchmark`: timing statements."""
 
+from .compare import Compare as Compare
 from .timer import Measurement as Measurement
 from .timer import Timer as Timer

@@ -20,12 +20,28 @@ class Measurement:
     """The times of several runs of `number_per_run` calls each; seconds for one call."""
 
     def __init__(
-        self, number_per_run: int, raw_times: list[float], description: str, num_threads: int
+        self,
+        number_per_run: int,
+        raw_times: list[float],
+        num_threads: int,
+        stmt: str,
+        label: str | None = None,
+        sub_label: str | None = None,
+        description: str | None = None,
     ):
         self.number_per_run = number_per_run
         self.raw_times = raw_times
-        self.description = description
         self.num_threads = num_threads
+        self.label = label or stmt
+        self.sub_label = sub_label
+        self.description = description or ""
+        names = [text for text in (label, sub_label, description) if text]
+        self.title = ": ".join(names) if names else stmt
+
+    @property
+    def as_row_name(self) -> str:
+        """What a row of a table is called."""
+        return self.sub_label or self.label
 
     @property
     def times(self) -> list[float]:
@@ -52,7 +68,7 @@ class Measurement:
 
     def __repr__(self) -> str:
         return (
-            f"{self.description}\n  Median: {_time(self.median)}, IQR: {_time(self.iqr)}\n"
+            f"{self.title}\n  Median: {_time(self.median)}, IQR: {_time(self.iqr)}\n"
             f"  {len(self.times)} measurements, {self.number_per_run} runs per measurement, "
             f"{self.num_threads} thread{'s' if self.num_threads > 1 else ''}"
         )
@@ -75,8 +91,7 @@ class Timer:
         num_threads: int = 1,
         language: Any = "python",
     ):
-        names = [text for text in (label, sub_label, description) if text]
-        self.name = ": ".join(names) if names else str(stmt)
+        self.names = (str(stmt), label, sub_label, description)
         self.num_threads = num_threads
         self.timer = timeit.Timer(stmt, setup, timer, globals)
 
@@ -92,7 +107,7 @@ class Timer:
             times = [self.timer.timeit(number) for _ in range(runs)]
         finally:
             set_num_threads(before)
-        return Measurement(number, times, self.name, self.num_threads)
+        return Measurement(number, times, self.num_threads, *self.names)
 
     def blocked_autorange(self, callback: Any = None, min_run_time: float = 0.2) -> Measurement:
         """Runs long enough to be measured, for at least `min_run_time` seconds in all."""

@@ -12,7 +12,7 @@ from ...autograd.variable import Variable
 from ...kernels.cuda_library import library
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, Subset, TensorDataset
-from .processes import ToldLength, WorkerIterator
+from .processes import ToldLength, _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -53,7 +53,7 @@ class DataLoader(Generic[T_co]):
     prefetch_factor: int | None
     _iterator: Any = None
     _told: int | None = None  # the length of a stream, once the user asked for the loader's
-    _fixed = False
+    __initialized = False  # PyTorch's name: programs reset it to change a loader
 
     def __init__(
         self,
@@ -121,11 +121,11 @@ class DataLoader(Generic[T_co]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
-        self._fixed = True
+        self.__initialized = True
         self.check_worker_number_rationality()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self._fixed and name in (
+        if self.__initialized and name in (
             "batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers",
         ):  # fmt: skip
             raise ValueError(
@@ -162,6 +162,10 @@ class DataLoader(Generic[T_co]):
         self._context = context
 
     @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
     def _index_sampler(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
@@ -181,11 +185,11 @@ class DataLoader(Generic[T_co]):
         if self.num_workers == 0:
             if self.timeout:
                 raise AssertionError("DataLoader: without workers timeout must be 0")
-            return _LocalIterator(self)
+            return _SingleProcessDataLoaderIter(self)
         if not self.persistent_workers:
-            return WorkerIterator(self)
+            return _MultiProcessingDataLoaderIter(self)
         if self._iterator is None:
-            self._iterator = WorkerIterator(self)
+            self._iterator = _MultiProcessingDataLoaderIter(self)
         else:
             self._iterator.restart()
         return self._iterator
@@ -263,7 +267,7 @@ def pinned(batch: Any) -> Any:
     return batch
 
 
-class _LocalIterator:
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     """One pass over a loader without workers."""
 
     def __init__(self, loader: DataLoader):
@@ -275,17 +279,11 @@ class _LocalIterator:
             loader.dataset, loader.collate_fn, loader.batch_sampler is not None, loader.drop_last
         )
 
-    def __iter__(self) -> _LocalIterator:
-        return self
-
     def __next__(self) -> Any:
         batch = self._fetch(next(self._indices))
         if self._length.told is not None:
             self._length.count()
         return batch
-
-    def __len__(self) -> int:
-        return len(self._index_sampler)
 
 
 def _whole_batches(loader: DataLoader) -> Iterator | None:

@@ -51,7 +51,19 @@ class ToldLength:
             )
 
 
-class WorkerIterator:
+class _BaseDataLoaderIter:
+    """One pass over a loader. The names of these classes are PyTorch's: programs look for them."""
+
+    _index_sampler: Any
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._index_sampler)
+
+
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """One pass over a loader with workers (several passes if they are persistent).
 
     Tasks are numbered and go to the workers in turn; every task is answered exactly once. Results
@@ -168,12 +180,6 @@ class WorkerIterator:
                     raise RuntimeError(
                         f"DataLoader timed out after {self._timeout} seconds"
                     ) from None
-
-    def __iter__(self) -> WorkerIterator:
-        return self
-
-    def __len__(self) -> int:
-        return len(self._index_sampler)
 
     def __next__(self) -> Any:
         while self._pending or self._arrived:
