@@ -126,8 +126,6 @@ def test_bad_arguments():
         optim.Adam([p], betas=(mg.tensor(0.5), mg.tensor(0.5)), foreach=True)
     with pytest.raises(ValueError, match="Nesterov"):
         optim.SGD([p], nesterov=True)
-    with pytest.raises(NotImplementedError, match="differentiable"):
-        optim.SGD([p], differentiable=True)
     with pytest.warns(UserWarning, match="duplicate parameters"):
         optim.SGD([p, p])
 

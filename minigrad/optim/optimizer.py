@@ -19,6 +19,7 @@ from ..autograd.variable import Leaf, Variable, next_seq, retains_grad
 from ..backend import device_of, move, on_gpu
 from ..dispatch import LogicalArray
 from ..tensor import Tensor
+from . import differentiable
 from ._hooks import Hooked, with_hooks
 from ._hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
 from ._hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
@@ -116,11 +117,6 @@ class Optimizer(Hooked):
     _watched_step: Any = None  # a `step` of the instance's own, as the last scheduler found it
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
-        if defaults.get("differentiable"):
-            raise NotImplementedError(
-                f"{self.__class__.__name__}: differentiable=True is not supported; needed: False, "
-                "or an update written with tensor operations"
-            )
         self.defaults = defaults
         self._make_hooks()
         if isinstance(params, Variable):
@@ -188,7 +184,10 @@ class Optimizer(Hooked):
             finally:
                 modes.set_recording(before)
         for group in self.param_groups:
-            self._step_group(group)
+            if group.get("differentiable"):
+                differentiable.step_group(self, group)
+            else:
+                self._step_group(group)
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
@@ -287,6 +286,8 @@ class Optimizer(Hooked):
             param_group["param_names"] = names
         for p in tensors:
             self._check_param(p)
+            if not (p.is_leaf or retains_grad(p) or self.defaults.get("differentiable")):
+                raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(
@@ -304,8 +305,6 @@ class Optimizer(Hooked):
                 f"optimizer can only optimize Tensors, but one of the params is "
                 f"{p.__class__.__name__}"
             )
-        if not p.is_leaf and not retains_grad(p):
-            raise ValueError("can't optimize a non-leaf Tensor")
 
     def _check_group(self, group: dict[str, Any], tensors: list) -> None:
         if len(tensors) != len(set(tensors)):
