@@ -28,6 +28,7 @@ void bind_graph(PyObject* module);
 void bind_grid_sample(PyObject* module);
 void bind_in_place(PyObject* module);
 void bind_index(PyObject* module);
+void bind_index_numbers(PyObject* module);
 void bind_index_record(PyObject* module);
 void bind_int8(PyObject* module);
 void bind_loss(PyObject* module);

@@ -158,8 +158,9 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
 }
 
 int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObject* values,
-                 bool wrap) {
-  if (!PyArray_ISWRITEABLE(x) || !same_type(x, values)) return 0;
+                 bool wrap, int how) {
+  AddType type = AddType::kCount;
+  if (!PyArray_ISWRITEABLE(x) || !same_type(x, values) || (how && !add_type(x, &type))) return 0;
   IndexPlan plan;
   if (!plan_places(x, dim, index, Form::kRows, &plan) || !other_of(values, Form::kRows, &plan)) {
     return PyErr_Occurred() ? -1 : 0;
@@ -170,7 +171,8 @@ int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObj
   }
   if (overlap(x, values) || overlap(x, plan.index)) return 0;
   if (!merge_places(&plan) || !in_range(plan, wrap)) return 0;
-  run_put(x, plan, values, 0, AddType::kCount);
+  plan.places.skip = -1;
+  run_put(x, plan, values, how, type);
   return 1;
 }
 
@@ -360,6 +362,7 @@ PyMethodDef kFunctions[] = {
 
 void bind_index(PyObject* module) {
   add_functions(module, kFunctions);
+  bind_index_numbers(module);
   bind_index_record(module);
 }
 

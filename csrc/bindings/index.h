@@ -25,9 +25,9 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
                      PyArrayObject* index, PyArrayObject* values, Form form, bool wrap, int how,
                      int64_t skip);
 
-// The same for writing to x itself: 1 done, 0 nullptr's meaning above, -1 error.
+// The same for writing to x itself (whole places): 1 done, 0 nullptr's meaning above, -1 error.
 int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObject* values,
-                 bool wrap);
+                 bool wrap, int how = 0);
 
 // C-contiguous arrays of one type side by side along dimension `dim`, or (`stack`) a new one.
 PyObject* join_arrays(PyArrayObject* const* arrays, Py_ssize_t count, int64_t dim, bool stack);

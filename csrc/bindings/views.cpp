@@ -9,8 +9,10 @@ namespace mg {
 namespace {
 
 struct Names {
-  PyObject *shape, *dims, *variant;
+  PyObject *shape, *dims, *variant, *where;
 } n;
+
+constexpr npy_intp kFarthest = 1LL << 40;  // of a diagonal's offset
 
 }  // namespace
 
@@ -268,6 +270,54 @@ PyObject* fast_expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return finish_view(args[0], args[1], x, d, tuple_of(d.shape, d.ndim), nullptr);
 }
 
+// The diagonal of dimensions a != b, as the last dimension.
+void read_diagonal(PyArrayObject* x, npy_intp offset, int a, int b, Dims* d) {
+  const npy_intp skip = offset < 0 ? -offset : offset;
+  const npy_intp rows = PyArray_DIM(x, a) - (offset < 0 ? skip : 0);
+  const npy_intp columns = PyArray_DIM(x, b) - (offset < 0 ? 0 : skip);
+  const npy_intp n = rows < columns ? rows : columns;
+  d->data = static_cast<char*>(PyArray_DATA(x));
+  if (n > 0) d->data += skip * PyArray_STRIDE(x, offset < 0 ? a : b);
+  for (int i = 0; i < PyArray_NDIM(x); ++i) {
+    if (i != a && i != b) d->add(PyArray_DIM(x, i), PyArray_STRIDE(x, i));
+  }
+  d->add(n > 0 ? n : 0, PyArray_STRIDE(x, a) + PyArray_STRIDE(x, b));
+}
+
+// The dimensions of a diagonal from the arguments offset, dim1, dim2; false for others.
+bool diagonal_dims(PyObject* const* args, PyArrayObject* x, npy_intp* where, Dims* d) {
+  int a, b;
+  const int ndim = PyArray_NDIM(x);
+  if (ndim < 2 || ndim >= kMaxDims || !plain_int(args[0], where) || *where < -kFarthest ||
+      *where > kFarthest || !plain_dim(args[1], ndim, &a) || !plain_dim(args[2], ndim, &b) ||
+      a == b) {
+    return false;
+  }
+  where[1] = a, where[2] = b;
+  read_diagonal(x, *where, a, b, d);
+  return true;
+}
+
+// diagonal(x, offset, dim1, dim2): a view of an array; None for what is no plain one.
+PyObject* diagonal(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("diagonal", nargs, 4)) return nullptr;
+  PyArrayObject* x = reinterpret_cast<PyArrayObject*>(args[0]);
+  npy_intp where[3];
+  Dims d;
+  if (!PyArray_CheckExact(args[0]) || !diagonal_dims(args + 1, x, where, &d)) return new_none();
+  return view_array(x, d);
+}
+
+// fast_diagonal(cls, input, offset, dim1, dim2)
+PyObject* fast_diagonal(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  if (!check_count("fast_diagonal", nargs, 5)) return nullptr;
+  PyArrayObject* x = plain_array(args[1]);
+  npy_intp where[3];
+  Dims d;
+  if (!x || !diagonal_dims(args + 2, x, where, &d)) return new_none();
+  return finish_view(args[0], args[1], x, d, tuple_of(where, 3), n.where);
+}
+
 // expand(x, shape): x seen with a shape that it broadcasts to; the repeated dimensions have stride
 // 0.
 PyObject* expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
@@ -297,6 +347,8 @@ PyObject* expand(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 }
 
 PyMethodDef kFunctions[] = {
+    MG_FAST(diagonal, "diagonal(x, offset, dim1, dim2): a view of an array, or None"),
+    MG_FAST(fast_diagonal, "fast_diagonal(cls, input, offset, dim1, dim2): the same, recorded"),
     MG_FAST(expand, "expand(x, shape): a view that repeats dimensions of size 1"),
     MG_FAST(fast_expand, "fast_expand(cls, input, sizes): the same, recorded"),
     MG_FAST(fast_flatten, "fast_flatten(cls, input, start_dim, end_dim): dimensions merged"),
@@ -315,7 +367,8 @@ void bind_views(PyObject* module) {
   const struct {
     PyObject** name;
     const char* text;
-  } names[] = {{&n.shape, "shape"}, {&n.dims, "dims"}, {&n.variant, "variant"}};
+  } names[] = {
+      {&n.shape, "shape"}, {&n.dims, "dims"}, {&n.variant, "variant"}, {&n.where, "where"}};
   for (const auto& each : names) *each.name = PyUnicode_InternFromString(each.text);
 }
 

@@ -27,6 +27,7 @@ __all__ = [
 fast_take = _C.fast_take
 fast_gather = _C.fast_gather
 fast_put = _C.fast_put
+fast_put_at = _C.fast_put_at  # (input, indices, values, add): whether it was written in place
 fast_scatter = _C.fast_scatter
 fast_embedding = _C.fast_embedding
 fast_join = _C.fast_join
@@ -34,6 +35,9 @@ fast_join = _C.fast_join
 # Where NumPy has to look: they return None for types they do not take and misfits.
 take_rows = _C.take  # (x, dim, index, wrap): x[:, index]
 put_rows = _C.put  # (x or shape, dim, index, values, False, wrap, add): a copy of x, or zeros
+# (shape, indices): the numbers among all places of a shape that index arrays of these name, with
+# what they broadcast to; None for arrays that it does not take, and where one is out of range.
+numbers = _C.numbers
 all_between = _C.all_between  # (index, low, count): whether all numbers are in [low, count)
 write_rows = _C.write_rows  # (x, dim, index, values): x[:, index] = values; whether it was done
 

@@ -72,16 +72,11 @@ def take(x: Any, indices: Any, positions: tuple[int, ...]) -> Any:
 def _numbers(shape: tuple, indices: Any, positions: tuple[int, ...]) -> Any:
     """The numbers, among all places of the first dimensions, that index arrays of these name.
 
-    None for other dimensions, for index arrays that differ in shape or are not all in range, and
-    where a number counts from the end.
+    None for other dimensions, and for index arrays that do not fit or are not all in range.
     """
-    first: Any = indices[0]
-    linear: Any = None
-    for d, i in enumerate(indices):
-        if positions[d] != d or i.shape != first.shape or not places.all_between(i, 0, shape[d]):
-            return None
-        linear = i if linear is None else linear * shape[d] + i
-    return linear
+    if positions[-1] != len(positions) - 1:
+        return None
+    return places.numbers(shape, indices)
 
 
 def _merged(x: Any, count: int) -> Any:
@@ -140,6 +135,14 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
         added = cpu.put_rows(given, positions[0], indices[0], values, False, True, True)
         if added is not None:
             return added
+    elif x is None or x.flags.c_contiguous:
+        linear = _numbers(shape, indices, positions)
+        if linear is not None:
+            n = len(positions)
+            given = (math.prod(shape[:n]), *shape[n:]) if x is None else _merged(x, n)
+            added = cpu.put_rows(given, 0, linear, values, False, False, True)
+            if added is not None:
+                return added.reshape(shape)
     sizes = [shape[p] for p in positions]
     rest = [d for d in range(len(shape)) if d not in positions]
     order = (*positions, *rest)
@@ -147,7 +150,7 @@ def accumulate(x: Any, shape: tuple, values: Any, indices: Any, positions: tuple
     many = np.broadcast_shapes(*[i.shape for i in indices])
     at, m = _front(positions), len(many)
     rows = np.moveaxis(values, range(at, at + m), range(m)).reshape(-1, k if k else 1)
-    linear: Any = None
+    linear = None
     for i, size in zip(indices, sizes):
         if not places.all_between(i, 0, size):
             # Nothing to add: nothing to check.

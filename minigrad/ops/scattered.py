@@ -60,7 +60,7 @@ class DiagonalScatter(Node):
             zero = np.zeros((), array_of(grad).dtype)
             kept = apply(DiagonalScatter, (grad, zero), self.where)
         if self.next[1] is not None:
-            part = apply_view(Diagonal, grad, *self.where)
+            part = apply_view(Diagonal, grad, self.where)
         return kept, part
 
 

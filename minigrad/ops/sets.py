@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..dtypes import type_name
-from ..kernels import places, sorting
+from ..kernels import sorting
 from ..kernels.cpu import widened
 from ._reduction import check_flag, constant, finish, is_float
 from ._shape import array_arg, array_of, normalize_dim, whole
@@ -139,10 +139,16 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
         raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if x.ndim != 1 or (not places.all_between(x, 0, 1 << 62) and x.size and x.min() < 0):
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    few = "bincount only supports 1-d non-negative integral inputs."
+    if x.ndim != 1:
+        raise RuntimeError(few)
     if weights is None:
-        return constant(input, np.bincount(x, minlength=minlength).astype(np.int64))
+        try:
+            return constant(input, np.bincount(x, minlength=minlength).astype(np.int64, copy=False))
+        except ValueError:  # a negative number
+            raise RuntimeError(few) from None
+    if x.size and x.min() < 0:
+        raise RuntimeError(few)
     w = array_arg("bincount", weights, 2, "weights")
     if w.shape != x.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")

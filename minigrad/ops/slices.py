@@ -126,6 +126,9 @@ def select(input: Any, dim: Any = None, index: Any = None, *, axis: int | None =
 
 
 def _diagonal_view(x: Any, offset: int, dim1: int, dim2: int) -> Any:
+    seen = fast.diagonal(x, offset, dim1, dim2)
+    if seen is not None:
+        return seen
     rows, columns = x.shape[dim1], x.shape[dim2]
     n = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     start: list = [_FULL] * x.ndim
@@ -146,7 +149,7 @@ class Diagonal(Node):
     fresh = True
     views_input = True
 
-    def forward(self, x: Any, *where: int) -> Any:
+    def forward(self, x: Any, where: tuple[int, int, int]) -> Any:
         self.shape = x.shape
         self.where = where
         return _diagonal_view(x, *where)
@@ -167,7 +170,7 @@ class OnDiagonal(Node):
 
     def backward(self, grad: Any) -> Any:
         """The diagonal of grad."""
-        return apply_view(Diagonal, grad, *self.where)
+        return apply_view(Diagonal, grad, self.where)
 
     def name(self) -> str:
         return "DiagEmbedBackward0"
@@ -175,11 +178,14 @@ class OnDiagonal(Node):
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal over `dim1` and `dim2`, as the last dimension. Shares memory."""
+    seen = fast.fast_diagonal(Diagonal, input, offset, dim1, dim2)
+    if seen is not None:
+        return seen
     ndim = array_arg("diagonal", input).ndim
     a, b = normalize_dim(dim1, ndim), normalize_dim(dim2, ndim)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return apply_view(Diagonal, input, operator.index(offset), a, b)
+    return apply_view(Diagonal, input, (operator.index(offset), a, b))
 
 
 class Unfold(Node):

@@ -277,6 +277,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     that do not fit, leaves that require grad, and (with index arrays) values of another dtype.
     """
     values = as_values(input, value)
+    if places.fast_put_at(input, index, values, False):
+        return
     if isinstance(index, Variable) and _fill_masked(input, index._array, values):
         return
     if index.__class__ is bool:
@@ -306,18 +308,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 
 def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     """In-place form of `index_put`; plain writes outside the graph without a copy of the tensor."""
-    if (
-        accumulate is False
-        and indices.__class__ in (tuple, list)
-        and 0 < len(indices) <= input._array.ndim
-        and input._array.__class__ is np.ndarray
-        and all([i.__class__ is input.__class__ and i._array.dtype == np.int64 for i in indices])
-        and values.__class__ is input.__class__
-        and values._array.dtype == input._array.dtype
-        and input._fn is None
-        and values._fn is None
-    ):
-        setitem(input, tuple(indices), values)
+    if accumulate.__class__ is bool and places.fast_put_at(input, indices, values, accumulate):
         return input
     return write(input, index_put, (indices, values, accumulate))
 
