@@ -151,6 +151,7 @@ PYBIND11_MODULE(_C, m) {
   mg::bind_conv_record(m.ptr());
   mg::bind_copy(m.ptr());
   mg::bind_creation(m.ptr());
+  mg::bind_ctc(m.ptr());
   mg::bind_data(m.ptr());
   mg::bind_distance(m.ptr());
   mg::bind_draw(m.ptr());

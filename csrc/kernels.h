@@ -15,6 +15,7 @@
 #include "kernels/attention.h"
 #include "kernels/cast.h"
 #include "kernels/conv.h"
+#include "kernels/ctc.h"
 #include "kernels/distance.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
@@ -44,6 +45,7 @@ struct KernelTable {
   BatchNormKernels batch_norm;
   CastKernels cast;
   ConvKernels conv;
+  CtcKernels ctc;
   DistanceKernels distance;
   DropoutKernels dropout;
   ElementwiseKernels elementwise;

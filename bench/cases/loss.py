@@ -88,6 +88,21 @@ def weighted(name, shape, size, mode):
 
 
 WEIGHTED = ("nll_loss", "nll_loss weight", "bce_with_logits weight", "bce_with_logits pos_weight")
+
+
+def aligned(steps, n, count, labels, size, mode):
+    """Connectionist temporal classification."""
+
+    def of(t):
+        f = t.nn.functional
+        x = f.log_softmax(tensor(t, steps, n, count), 2).detach().requires_grad_()
+        y = t.from_numpy(np.random.default_rng(1).integers(1, count, (n, labels)))
+        lengths = t.full((n,), steps), t.full((n,), labels)
+        return run(t, lambda x: f.ctc_loss(x, y, *lengths), x, mode)
+
+    return Case(f"ctc_loss {mode} T{steps} N{n} C{count} S{labels}", of, size=size)
+
+
 NAMES = (
     "mse_loss",
     "l1_loss",
@@ -121,6 +136,11 @@ CASES = [
         weighted(name, shape, size, mode)
         for name in WEIGHTED
         for shape, size in (((64, 10), "small"), ((1024, 1024), "medium"))
+        for mode in MODES
+    ),
+    *(
+        aligned(*shape, mode)
+        for shape in ((32, 1, 10, 5, "small"), (100, 16, 30, 20, "medium"))
         for mode in MODES
     ),
 ]

@@ -14,6 +14,7 @@ void bind_conv(PyObject* module);
 void bind_conv_record(PyObject* module);
 void bind_copy(PyObject* module);
 void bind_creation(PyObject* module);
+void bind_ctc(PyObject* module);
 void bind_data(PyObject* module);
 void bind_distance(PyObject* module);
 void bind_draw(PyObject* module);

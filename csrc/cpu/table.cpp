@@ -40,6 +40,7 @@ extern const AttentionKernels kAttention;
 extern const BatchNormKernels kBatchNorm;
 extern const CastKernels kCast;
 extern const ConvKernels kConv;
+extern const CtcKernels kCtc;
 extern const DistanceKernels kDistance;
 extern const DropoutKernels kDropout;
 extern const ElementwiseKernels kElementwise;
@@ -65,10 +66,10 @@ extern const SparseKernels kSparse;
 // Members in the order of KernelTable.
 const KernelTable& table() {
   static const KernelTable kTable = {
-      kAttention, kBatchNorm, kCast,       kConv,     kDistance, kDropout,  kElementwise,
-      kFactor,    kGemm,      kGridSample, kIndex,    kInt8,     kLoss,     kMovement,
-      kOptim,     kPatches,   kPool,       kQuantize, kReduce,   kResample, kRnn,
-      kRowNorm,   kSoftmax,   kSort,       kSparse,
+      kAttention,   kBatchNorm, kCast,    kConv,       kCtc,      kDistance, kDropout,
+      kElementwise, kFactor,    kGemm,    kGridSample, kIndex,    kInt8,     kLoss,
+      kMovement,    kOptim,     kPatches, kPool,       kQuantize, kReduce,   kResample,
+      kRnn,         kRowNorm,   kSoftmax, kSort,       kSparse,
   };
   return kTable;
 }

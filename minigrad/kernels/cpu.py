@@ -31,6 +31,7 @@ from .reduction import (  # noqa: F401
 
 # isort: split
 # The compiled ones among the kernels above take their NumPy forms' place.
+from .ctc import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .maps import copy

@@ -27,15 +27,15 @@ _SAME = frozenset((
 _MAY_DECLINE = frozenset((
     "all_between", "arg_extremum", "argsort", "attention", "attention_backward", "batch_norm",
     "batch_norm_backward", "binary", "combine", "compare", "cross_entropy",
-    "cross_entropy_backward", "extremum", "fast_cumsum", "fast_embedding", "fast_gather",
-    "fast_join", "fast_put", "fast_put_at", "fast_scatter", "fast_take", "flip", "gather",
-    "group_norm", "group_norm_backward", "join", "layer_norm", "layer_norm_backward",
-    "lerp_tensors", "linear", "log_softmax", "log_softmax_backward", "matmul", "nll", "numbers",
-    "pad", "pad_backward", "pair_loss", "pair_loss_backward", "philox_dropout", "put", "record",
-    "recurrent", "recurrent_backward", "reduce", "repeat", "repeat_each", "repeat_each_backward",
-    "rms_norm", "rms_norm_backward", "roll", "scale_tensors", "scan", "search", "select", "softmax",
-    "softmax_backward", "sort", "take", "tensor_norms", "triangle", "unary", "var_mean", "where",
-    "write_rows",
+    "cross_entropy_backward", "ctc_fits", "ctc_grad", "ctc_loss", "extremum", "fast_cumsum",
+    "fast_embedding", "fast_gather", "fast_join", "fast_put", "fast_put_at", "fast_scatter",
+    "fast_take", "flip", "gather", "group_norm", "group_norm_backward", "join", "layer_norm",
+    "layer_norm_backward", "lerp_tensors", "linear", "log_softmax", "log_softmax_backward",
+    "matmul", "nll", "numbers", "pad", "pad_backward", "pair_loss", "pair_loss_backward",
+    "philox_dropout", "put", "record", "recurrent", "recurrent_backward", "reduce", "repeat",
+    "repeat_each", "repeat_each_backward", "rms_norm", "rms_norm_backward", "roll", "scale_tensors",
+    "scan", "search", "select", "softmax", "softmax_backward", "sort", "take", "tensor_norms",
+    "triangle", "unary", "var_mean", "where", "write_rows",
 ))  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from ..autograd import variable as _v
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..backend import CPU, move, on_gpu
-from ..kernels import cpu
+from ..kernels import cpu, ctc
 from ._nn import REDUCTIONS, need_tensor, reduced, torch_name
 from .arith import div
 from .compare import where
@@ -58,7 +58,7 @@ def _lengths(name: str, value: Any, batch: int) -> Any:
     array = move(value._array, CPU) if isinstance(value, Variable) else np.asarray(value)
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"{name} must be integral")
-    array = np.atleast_1d(array).astype(np.int64)
+    array = np.atleast_1d(array).astype(np.int64, copy=False)
     if array.shape != (batch,):
         raise RuntimeError(f"{name} must be of size batch_size")
     return array
@@ -142,11 +142,13 @@ def ctc_loss(
     batch = x.shape[1]
     inputs = _lengths("input_lengths", input_lengths, batch)
     lengths = _lengths("target_lengths", target_lengths, batch)
-    _check(x, t, inputs, lengths, blank)
-    padded = _padded(t, lengths, batch)
-    used = padded[_beside(padded, np.arange(padded.shape[1]) < lengths[:, None])]
-    if used.size and (used.min() < 0 or used.max() >= x.shape[2]):
-        raise RuntimeError(f"targets: expected classes from 0 to {x.shape[2] - 1}")
+    padded = t
+    if not ctc.fits(x, t, inputs, lengths, blank):
+        _check(x, t, inputs, lengths, blank)
+        padded = _padded(t, lengths, batch)
+        used = padded[_beside(padded, np.arange(padded.shape[1]) < lengths[:, None])]
+        if used.size and (used.min() < 0 or used.max() >= x.shape[2]):
+            raise RuntimeError(f"targets: expected classes from 0 to {x.shape[2] - 1}")
     loss = apply(CtcLoss, (log_probs,), padded, (inputs, lengths), blank)
     if zero_infinity:
         infinite = np.isposinf(loss._array)
