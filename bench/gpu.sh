@@ -27,8 +27,33 @@ print(f"{cupy.cuda.Device(0).compute_capability}-real")
 PY
 }
 
+# What stages on the device need, and a line for each thing that is not here.
+ready() {
+  $python - <<'PY'
+import importlib.util
+import sys
+
+missing = [
+    f"{name} (python -m pip install {package})"
+    for name, package in (("cupy", "cupy-cuda13x"), ("pytest", "pytest"))
+    if importlib.util.find_spec(name) is None
+]
+if importlib.util.find_spec("cupy") is not None:
+    try:
+        import cupy
+
+        cupy.cuda.Device(0).compute_capability
+    except Exception as error:  # of the driver, of libraries
+        missing.append(f"a GPU with its driver: {type(error).__name__}: {error}")
+for line in missing:
+    print("bench/gpu.sh: this machine lacks", line, file=sys.stderr)
+sys.exit(3 if missing else 0)
+PY
+}
+
 build() {
   local started=$SECONDS status=0 chip
+  [ -n "${MINIGRAD_CUDA_ARCHITECTURES:-}" ] || ready || return 3
   chip=${MINIGRAD_CUDA_ARCHITECTURES:-$(architecture)} || return 1
   echo "== build for $chip"
   rm -rf "$site"
@@ -75,6 +100,10 @@ summary() {
 
 stage=${1:-all}
 [ $# -gt 0 ] && shift
+case $stage in
+build | report) ;; # with MINIGRAD_CUDA_ARCHITECTURES it builds without a GPU
+test | bench | all) ready || exit 3 ;;
+esac
 case $stage in
 build) build ;;
 test) tests ;;

@@ -33,10 +33,12 @@ RULES = [
 ]
 # Kernels that may use local memory, how many accesses at most, and for what.
 LOCAL = [
-    ("simt_kernel", 60, "strides of the batch, looked up once before the work"),
+    ("simt_kernel", 84, "strides of the batch, looked up once before the work"),
     ("map_kernel.*ApplyRare", 20, "CUDA's own functions: sine and cosine of large numbers"),
     ("cross_entropy(_backward|_columns)?_kernel", 2, "one value more than its registers"),
-    ("row_norm_backward_kernelId", 4, "float64: two values more than its registers"),
+    ("cross_entropy(_backward)?_kernelId", 10, "float64 on 9.0: values more than its registers"),
+    ("row_norm_backward_kernelId", 8, "float64: two values more than its registers, 9.0: four"),
+    ("softmax_kernelIdLi1ELb0", 18, "float64 on 9.0: values more than its registers"),
     ("backward_kernelIf.*AttentionTileIfLi64EEELb1", 3, "8.0: a value more than 128 registers"),
 ]
 

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,3 +111,16 @@ def test_a_silent_worker_is_ended(gpu, tmp_path) -> None:
     script = tmp_path / "worker.py"
     script.write_text("import time; time.sleep(60)")
     assert gpu("run").supervise([sys.executable, str(script)], tmp_path / "rows", 2, 0.5) != 0
+
+
+@pytest.mark.parametrize("stage", ["build", "test", "bench", "all"])
+def test_the_script_says_what_a_machine_without_a_gpu_lacks(stage, tmp_path) -> None:
+    if emulated_cupy.REAL:
+        pytest.skip("there is a GPU")
+    names = "PATH", "HOME"
+    env = {name: os.environ[name] for name in names} | {"GPU_OUT": str(tmp_path)}
+    command = ["bash", str(ROOT / "bench" / "gpu.sh"), stage]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 3, done
+    assert "bench/gpu.sh: this machine lacks" in done.stderr
+    assert "Traceback" not in done.stderr and not any(tmp_path.iterdir())
