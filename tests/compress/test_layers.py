@@ -222,10 +222,20 @@ class Twice(nn.Module):
         return self.norm(y) + y
 
 
-@pytest.mark.parametrize("name, count", [("resnet18", 20), ("mobilenet_v2", 52), ("vgg11_bn", 8)])
-def test_batch_norms_are_fused(name: str, count: int) -> None:
+def plain_layers() -> Any:
+    """Convolutions that have biases, as VGG's."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Flatten(), nn.Linear(6 * 225, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make, count", [(zoo.resnet18, 20), (zoo.mobilenet_v2, 52), (plain_layers, 2)]
+)
+def test_batch_norms_are_fused(make: Any, count: int) -> None:
     mg.manual_seed(0)
-    model = settled(getattr(zoo, name)(num_classes=3))
+    model = settled(make())
     x = mg.randn(2, 3, 32, 32, dtype=D)
     fused, pairs = compress.fuse_conv_bn(model, x)
     assert len(pairs) == count

@@ -15,6 +15,7 @@ import minigrad as mg
 from minigrad import compress, nn
 from minigrad.nn.utils import prune
 from minigrad.vision import models as zoo
+from minigrad.vision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 sys.path.insert(0, str(Path(__file__).parent))
 from models import (
@@ -38,9 +39,13 @@ NETWORKS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "densenet": (PreActivated, (2, 3, 6, 6)),
     "unet": (UNet, (2, 1, 8, 8)),
     "gated": (Gated, (3, 6)),
-    "resnet18": (lambda: zoo.resnet18(num_classes=7), (1, 3, 32, 32)),
-    "resnet50": (lambda: zoo.resnet50(num_classes=7), (1, 3, 32, 32)),
-    "mobilenet": (lambda: zoo.mobilenet_v2(num_classes=7), (1, 3, 32, 32)),
+    # The zoo's blocks and couplings, at a depth and a width that take a second.
+    "resnet": (lambda: ResNet(BasicBlock, [1, 2, 1, 1], num_classes=7), (1, 3, 32, 32)),
+    "bottlenecks": (
+        lambda: ResNet(Bottleneck, [2, 1, 1, 1], num_classes=7, width_per_group=16),
+        (1, 3, 32, 32),
+    ),
+    "mobilenet": (lambda: zoo.mobilenet_v2(num_classes=7, width_mult=0.5), (1, 3, 32, 32)),
     "squeezenet": (lambda: zoo.squeezenet1_1(num_classes=7), (1, 3, 48, 48)),
 }
 
