@@ -5,14 +5,29 @@
 namespace mg {
 namespace {
 
+// Weights of the hidden state of more bytes do not stay in the L2 from step to step: as panels of
+// columns, one behind the other, they come from beyond it as fast as they can.
+constexpr int64_t kNearWeights = 512 << 10;
+
+template <class T>
+void to_panels(T* out, const T* w, int64_t rows, int64_t columns) {
+  for (int64_t j = 0; j < columns; j += kPanel) {
+    for (int64_t i = 0; i < rows; ++i, out += kPanel) {
+      memcpy(out, w + i * columns + j, kPanel * sizeof(T));
+    }
+  }
+}
+
 template <class T>
 struct Backward {
   const RnnSequence<T>& s;
   Shape<T> shape;
   T *dgates, *dinner;   // (rows, gates); (rows, width), with a projection
   T *bias, *projected;  // of a group: (gates); (group, hidden)
+  T* panels;            // the weights of the hidden state, if in_panels
   char* space;
   int64_t bytes;
+  bool in_panels;
 
   Product<T> to_hidden(int64_t row, int64_t first, int64_t rows) const {
     Product<T> p = {s.dh + first * s.width,
@@ -27,6 +42,11 @@ struct Backward {
                     s.width,
                     shape.own};
     p.beta = s.mode == RnnMode::kGru;
+    if (in_panels) {
+      p.b = panels;
+      p.b_rs = p.n = kPanel;
+      p.panels = s.width / kPanel;
+    }
     return p;
   }
   Product<T> to_inputs(int64_t row, int64_t rows) const {
@@ -180,16 +200,19 @@ template <class T>
 bool rnn_backward(const RnnSequence<T>& s) {
   const Shape<T> shape(s);
   const int64_t groups = ceil_div(s.batch, shape.group);
-  Backward<T> b = {s, shape, nullptr, nullptr, nullptr, nullptr, nullptr, 0};
+  Backward<T> b = {s, shape, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, false};
+  b.in_panels = s.steps >= kBesideSteps && s.width % kPanel == 0 &&
+                shape.own * s.width * int64_t{sizeof(T)} > kNearWeights;
   for (int64_t m = 1; m <= shape.group; ++m) {
     b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_hidden(0, 0, m)));
     if (s.inner) b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_inner(0, m)));
     if (s.dx) b.bytes = max_of(b.bytes, Products<T>::bytes(b.to_inputs(0, m)));
   }
-  const int64_t sizes[4] = {s.rows * shape.gates, s.inner ? s.rows * s.width : 0,
-                            groups * shape.gates, s.inner ? groups * shape.group * s.hidden : 0};
-  const int64_t own =
-      Products<T>::round_up((sizes[0] + sizes[1] + sizes[2] + sizes[3]) * int64_t{sizeof(T)});
+  const int64_t sizes[5] = {s.rows * shape.gates, s.inner ? s.rows * s.width : 0,
+                            groups * shape.gates, s.inner ? groups * shape.group * s.hidden : 0,
+                            b.in_panels ? shape.own * s.width : 0};
+  const int64_t own = Products<T>::round_up((sizes[0] + sizes[1] + sizes[2] + sizes[3] + sizes[4]) *
+                                            int64_t{sizeof(T)});
   Workspace space(static_cast<size_t>(own + groups * b.bytes));
   if (space.failed()) return false;
   b.dgates = static_cast<T*>(space.data());
@@ -197,6 +220,10 @@ bool rnn_backward(const RnnSequence<T>& s) {
   b.bias = b.dinner + sizes[1];
   b.projected = b.bias + sizes[2];
   b.space = static_cast<char*>(space.data()) + own;
+  if (b.in_panels) {
+    b.panels = b.projected + sizes[3];
+    to_panels(b.panels, s.w_hh, shape.own, s.width);
+  }
   parallel_for(s.batch, shape.group, [&](int64_t begin, int64_t end) {
     const int64_t q = begin / shape.group;
     Backward<T> mine = b;

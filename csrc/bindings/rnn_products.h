@@ -13,6 +13,9 @@ constexpr int64_t kPanel = 32;                   // columns of the weights that 
 constexpr int64_t kPanelsFrom = 1 << 14;         // elements of weights that do not stay in the L1
 constexpr int64_t kWorthThreads = 1 << 21;       // multiply-adds of all steps: some 40 us
 constexpr int64_t kGroup = 16, kSmallGroup = 8;  // rows of a group
+// Weights of more bytes come from beyond the L2 at each step: for more rows at a time if there are
+// as many.
+constexpr int64_t kFarWeights = 2 << 20;
 // Up to here the weights of inputs and hidden state stay in the L2 side by side: a step projects
 // its own inputs then, whose gates are still in the L1 when the hidden state's part is added.
 constexpr int64_t kBesideBytes = 768 << 10, kBesideSteps = 4;
@@ -156,6 +159,9 @@ struct Shape {
     group = !large || s.batch < 2 * kSmallGroup ? s.batch
             : s.batch < 2 * kGroup              ? kSmallGroup
                                                 : kGroup;
+    if (group == kGroup && own * s.width * int64_t{sizeof(T)} > kFarWeights) {
+      group = max_of(kGroup, min_of(2 * kGroup, (s.batch / 2 + 7) / 8 * 8));
+    }
     const int64_t weights = gates * (s.inputs + s.width) * int64_t{sizeof(T)};
     beside = large && s.mode != RnnMode::kGru && s.batch >= kSmallGroup &&
              s.steps >= kBesideSteps && weights <= kBesideBytes;

@@ -110,6 +110,19 @@ def test_same_bits_for_any_number_of_threads(
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("mode", [LSTM, GRU])
+def test_weights_beyond_the_caches(mode: int, num_threads: Any, isa: str) -> None:
+    size = (4, 40, 8, 384, 0) if mode == LSTM else (4, 34, 8, 448, 0)
+    check(mode, size, False, True, True, np.float32)
+    sizes, operands, grads = sample(mode, size, True, True, False, np.float32)
+    found = []
+    for threads in (1, 3):
+        num_threads(threads)
+        found.append(both(_C, mode, True, sizes, operands, grads))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_gradients_that_nobody_wants_or_gives(mode: int) -> None:
     sizes, operands, grads = sample(mode, (4, 6, 5, 9, 0), True, True, True, np.float64)
