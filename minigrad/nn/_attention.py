@@ -309,7 +309,7 @@ def _weighted(q: Any, k: Any, v: Any, mask: Any, dropout: float) -> tuple[Any, A
     """Attention that keeps its weights: (output, weights)."""
     scores = (q * math.sqrt(1.0 / q.shape[-1])) @ k.transpose(-2, -1)
     if mask is not None:
-        scores = scores + mask
+        scores = scores + mask.to(scores.dtype)  # autocast may have lowered the products
     weights = ops.softmax(scores, -1)
     if dropout > 0.0:
         weights = ops.dropout(weights, p=dropout)

@@ -130,6 +130,18 @@ def test_products_inside_einsum_and_inner_are_lowered(floats):
 
 
 @needs_torch
+@pytest.mark.parametrize("average", [True, False])
+def test_weights_of_masked_attention_have_pytorchs_type(average):
+    got = []
+    for lib in (torch, mg):
+        x, mask = lib.ones(2, 5, 8), lib.zeros(5, 5)
+        layer = lib.nn.MultiheadAttention(8, 2, batch_first=True)
+        with lib.autocast("cpu"):
+            got.append(dtypes_of(layer(x, x, x, attn_mask=mask, average_attn_weights=average)))
+    assert got[0] == got[1]
+
+
+@needs_torch
 @pytest.mark.parametrize(
     "make",
     [
