@@ -29,6 +29,7 @@ constexpr int64_t kNearB = 1 << 20;  // beyond, strips of a row-major B come too
 // of B from beyond the L2 want wide strips, and packing a few rows costs little.
 constexpr int64_t kPanelsA = 1 << 20, kPanelsTurnedA = 1 << 18;  // elements of A
 // Beyond so many rows the panels of A leave the L2.
+constexpr int64_t kTurnedNear = 12 << 10, kTurnedN = 192;  // elements of A, columns of B
 constexpr int64_t kColumnsM = 256, kMostColumnsM = 512, kTurnedM = 1024;
 constexpr int64_t kSmallWork = 1 << 18;   // multiply-adds: about 64 x 64 x 64
 constexpr int64_t kDirectTask = 1 << 18;  // multiply-adds of a task: about 5 us
@@ -61,6 +62,11 @@ Path path_of(const GemmArgs& g) {
   const bool near = g.k * g.n <= kNearB;
   const bool turned = g.a_cs != 1;
   const bool in_place = g.m * g.k <= (!turned ? kPanelsA : g.a_rs == 1 ? kPanelsTurnedA : 0);
+  // Few rows at a time use little of the lines of a transposed A, over and over.
+  if (turned && kDirectRows < 8 && g.b_cs == 1 && g.n >= kTurnedN && g.m <= kTurnedM &&
+      g.m * g.k > kTurnedNear && g.m * g.k <= kPanelsA) {
+    return Path::kColumns;
+  }
   const int64_t direct_b = turned && !in_place ? kDirectB / 2 : kDirectB;
   if (g.b_cs == 1 && near &&
       (g.k * g.n <= direct_b || g.m <= kDirectM ||

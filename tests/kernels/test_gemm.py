@@ -169,6 +169,8 @@ def test_columns_of_b_packed_by_each_thread(dtype, num_threads):
     out = start.copy()
     cpu.gemm(out, a[0], b[0], -0.5, 2.0, bias, False)
     check(out, -0.5 * a[0].astype(np.float64), b[0], 2.0 * start.astype(np.float64) + bias)
+    few = values(rng, (50, 250), dtype)  # transposed, of a size that is packed by narrow vectors
+    check(cpu.matmul(laid_out(few, "transposed"), b[0][:250, :200]), few, b[0][:250, :200])
     for threads in (1, 3):  # a batch: each product on one thread
         num_threads(threads)
         check(cpu.matmul(a, b), a, b)
