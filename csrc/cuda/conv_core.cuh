@@ -11,11 +11,12 @@
 //
 // What it costs by mma.sync on an H200 (reckoned, not measured): a stage of 64 x 128 x 32 elements
 // of 16 bits is 0.5 MFLOP, 206 cycles of a multiprocessor's matrix units at 62 % of 4096 FLOP a
-// cycle. The 12 KiB it gathers are no limit, but finding them is: about 2000 instructions a warp
-// and stage (as compiled for 9.0a), 4000 cycles for eight warps on four schedulers, 24 loads among
-// them. So the limit is the arithmetic of addresses, some 5 % of the matrix units' rate; offsets of
-// taps looked up in a table, and those of pixels reckoned once a tile, are what to do next. 80 to
-// 122 registers, 46 KiB: two or three blocks of 256 threads a multiprocessor.
+// cycle. The 12 KiB it gathers are no limit, but finding them is: forward about 1100 instructions a
+// warp and stage (as compiled for 9.0a; the gradient to the weight 1300), 2200 cycles for eight
+// warps on four schedulers, 24 loads among them: some 9 % of the matrix units' rate. A thread's
+// pixel (or tap) is split once a tile, what runs along k once a chunk and then counted on; the 32
+// taps of a stage in a table in shared memory, made a stage ahead, are what to do next. 80 to 120
+// registers, 46 KiB: two or three blocks of 256 threads a multiprocessor.
 #pragma once
 
 #include "cuda/gemm_core.cuh"
@@ -48,18 +49,44 @@ struct FastDivide {
 
 // A number written as (outer, depth, row, column) of an array whose last three sizes these are.
 struct FastPlaces {
+  struct Number {
+    int outer, place[3];
+  };
   FastDivide volume, plane, row;
+  int size[3];
 
   FastPlaces() = default;
   FastPlaces(int64_t depths, int64_t rows, int64_t columns)
-      : volume(depths * rows * columns), plane(rows * columns), row(columns) {}
-  MG_DEVICE int split(int n, int (&place)[3]) const {
+      : volume(depths * rows * columns),
+        plane(rows * columns),
+        row(columns),
+        size{static_cast<int>(depths), static_cast<int>(rows), static_cast<int>(columns)} {}
+  MG_DEVICE Number split(int n) const {
+    Number result;
     int rest;
-    const int outer = volume.split(n, &rest);
-    place[0] = plane.split(rest, &rest);
-    place[1] = row.split(rest, &place[2]);
-    return outer;
+    result.outer = volume.split(n, &rest);
+    result.place[0] = plane.split(rest, &rest);
+    result.place[1] = row.split(rest, &result.place[2]);
+    return result;
   }
+  // The number that follows, without a division.
+  MG_DEVICE void next(Number* n) const {
+    int carry = 1;
+#pragma unroll
+    for (int i = 2; i >= 0; --i) {
+      const int to = n->place[i] + carry;
+      carry = to == size[i];
+      n->place[i] = carry ? 0 : to;
+    }
+    n->outer += carry;
+  }
+};
+
+// A pixel of one image, or a tap: what it adds to a place along each dimension of the other image,
+// and to the offset of its element.
+struct Place {
+  int64_t offset;
+  int at[3];
 };
 
 // The element of the image that a tap at a pixel reads. kBackwards: from an image of g for a pixel
@@ -70,6 +97,8 @@ struct Patches {
   int channels;       // of the whole image
   int of_group;       // of a group: those that the taps run over
   int size[3];        // of the image that is read
+  int volume;         // their product
+  bool linear;        // the sum of two offsets is one: not where strides divide
   FastPlaces pixels;  // of the other image
   FastPlaces taps;
   int stride[3], pad[3], dilation[3];
@@ -78,33 +107,64 @@ struct Patches {
 
   MG_DEVICE void at(const Patches& given, int64_t group) {
     *this = given;
-    data += group * of_group * size[0] * static_cast<int64_t>(size[1]) * size[2];
+    data += group * of_group * volume;
   }
-  // nullptr where it would lie beside the image.
-  MG_DEVICE const T* find(int pixel, int tap) const {
-    int place[3], offset[3];
-    const int image = pixels.split(pixel, place), channel = taps.split(tap, offset);
-    int64_t index = static_cast<int64_t>(image) * channels + channel;
+  MG_DEVICE Place pixel(const FastPlaces::Number& n) const {
+    Place p;
 #pragma unroll
     for (int i = 0; i < 3; ++i) {
-      int to;
-      if constexpr (kBackwards) {
-        to = place[i] + pad[i] - offset[i] * dilation[i];
-        if (to < 0) return nullptr;
-        int rest;
-        to = by_stride[i].split(to, &rest);
-        if (rest) return nullptr;
-      } else {
-        to = place[i] * stride[i] - pad[i] + offset[i] * dilation[i];
-      }
-      if (to < 0 || to >= size[i]) return nullptr;
-      index = index * size[i] + to;
+      p.at[i] = kBackwards ? n.place[i] + pad[i] : n.place[i] * stride[i] - pad[i];
     }
-    return data + index;
+    p.offset = offset_of(static_cast<int64_t>(n.outer) * channels, p.at);
+    return p;
   }
-  MG_DEVICE T read(int pixel, int tap) const {
-    const T* found = find(pixel, tap);
+  MG_DEVICE Place tap(const FastPlaces::Number& n) const {
+    Place p;
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+      p.at[i] = kBackwards ? -n.place[i] * dilation[i] : n.place[i] * dilation[i];
+    }
+    p.offset = offset_of(n.outer, p.at);
+    return p;
+  }
+  // One with which nothing is found.
+  MG_DEVICE static Place nowhere() { return {0, {0, 0, -(1 << 30)}}; }
+  // nullptr where it would lie beside the image.
+  MG_DEVICE const T* find(const Place& pixel, const Place& tap) const {
+    int to[3];
+#pragma unroll
+    for (int i = 0; i < 3; ++i) to[i] = pixel.at[i] + tap.at[i];
+    int64_t offset = pixel.offset + tap.offset;
+    if constexpr (kBackwards) {
+      if (!linear) {
+#pragma unroll
+        for (int i = 0; i < 3; ++i) {
+          if (to[i] < 0) return nullptr;
+          int rest;
+          to[i] = by_stride[i].split(to[i], &rest);
+          if (rest) return nullptr;
+        }
+        offset += (to[0] * size[1] + to[1]) * size[2] + to[2];
+      }
+    }
+    bool inside = true;
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+      inside = inside && static_cast<uint32_t>(to[i]) < static_cast<uint32_t>(size[i]);
+    }
+    return inside ? data + offset : nullptr;
+  }
+  MG_DEVICE const T* find(int pixel_number, int tap_number) const {
+    return find(pixel(pixels.split(pixel_number)), tap(taps.split(tap_number)));
+  }
+  MG_DEVICE T read(int pixel_number, int tap_number) const {
+    const T* found = find(pixel_number, tap_number);
     return found ? *found : T();
+  }
+
+ private:
+  MG_DEVICE int64_t offset_of(int64_t outer, const int (&to)[3]) const {
+    return outer * volume + (linear ? (to[0] * size[1] + to[1]) * size[2] + to[2] : 0);
   }
 };
 
@@ -119,7 +179,17 @@ MG_DEVICE typename Operand::Element element_of(const Operand& x, int o, int k, i
 template <class T, bool kBackwards>
 struct PixelOperand : Patches<T, kBackwards> {
   using Element = T;
+  using Anchor = Place;
+  using Cursor = FastPlaces::Number;
   static constexpr bool kLanesAlongK = false;
+  MG_DEVICE Anchor anchor(int o) const {
+    return o < this->pixel_count ? this->pixel(this->pixels.split(o)) : this->nowhere();
+  }
+  MG_DEVICE Cursor cursor(int k) const { return this->taps.split(k); }
+  MG_DEVICE void next(Cursor* c) const { this->taps.next(c); }
+  MG_DEVICE const T* look(const Anchor& a, const Cursor& c) const {
+    return Patches<T, kBackwards>::find(a, this->tap(c));
+  }
   MG_DEVICE const T* find(int o, int k, int depth) const {
     return o < this->pixel_count && k < depth ? Patches<T, kBackwards>::find(o, k) : nullptr;
   }
@@ -128,7 +198,17 @@ struct PixelOperand : Patches<T, kBackwards> {
 template <class T>
 struct TapOperand : Patches<T, false> {
   using Element = T;
+  using Anchor = Place;
+  using Cursor = FastPlaces::Number;
   static constexpr bool kLanesAlongK = true;
+  MG_DEVICE Anchor anchor(int o) const {
+    return o < this->tap_count ? this->tap(this->taps.split(o)) : this->nowhere();
+  }
+  MG_DEVICE Cursor cursor(int k) const { return this->pixels.split(k); }
+  MG_DEVICE void next(Cursor* c) const { this->pixels.next(c); }
+  MG_DEVICE const T* look(const Anchor& a, const Cursor& c) const {
+    return Patches<T, false>::find(this->pixel(c), a);
+  }
   MG_DEVICE const T* find(int o, int k, int depth) const {
     return o < this->tap_count && k < depth ? Patches<T, false>::find(k, o) : nullptr;
   }
@@ -139,6 +219,10 @@ struct TapOperand : Patches<T, false> {
 template <class T>
 struct BlockedOperand {
   using Element = T;
+  using Anchor = const T*;
+  struct Cursor {
+    int outer, rest;
+  };
   static constexpr bool kLanesAlongK = true;
   const T* data;
   int64_t row, block, group;  // strides
@@ -148,6 +232,20 @@ struct BlockedOperand {
   MG_DEVICE void at(const BlockedOperand& given, int64_t index) {
     *this = given;
     data += index * group;
+  }
+  MG_DEVICE Anchor anchor(int o) const { return o < extent ? data + o * row : nullptr; }
+  MG_DEVICE Cursor cursor(int k) const {
+    Cursor c;
+    c.outer = inner.split(k, &c.rest);
+    return c;
+  }
+  MG_DEVICE void next(Cursor* c) const {
+    const bool carry = ++c->rest == static_cast<int>(inner.divisor);
+    c->rest = carry ? 0 : c->rest;
+    c->outer += carry;
+  }
+  MG_DEVICE const T* look(const Anchor& a, const Cursor& c) const {
+    return a ? a + (c.outer * block + c.rest) : nullptr;
   }
   MG_DEVICE const T* find(int o, int k, int depth) const {
     if (o >= extent || k >= depth) return nullptr;
@@ -227,25 +325,41 @@ struct Filler {
   static constexpr int kItems = kExtent * kRowChunks / kThreads;
   static_assert(kAlongK, "gathered operands lie along k in shared memory");
   static_assert(kItems * kThreads == kExtent * kRowChunks, "every thread has as many chunks");
+  // A thread's rows (columns) are the same in every stage: what is known of them is kept.
+  static constexpr int kAnchors = Operand::kLanesAlongK ? kItems : 1;
+  static_assert(Operand::kLanesAlongK || kThreads % kExtent == 0, "one column for each thread");
+  typename Operand::Anchor anchors[kAnchors];
   Pack<T, kChunk> held[sizeof(T) == 2 ? kItems : 1];
+
+  MG_DEVICE void begin(const Operand& x, int first) {
+#pragma unroll
+    for (int i = 0; i < kAnchors; ++i) {
+      int o, k;
+      place(i, &o, &k);
+      anchors[i] = x.anchor(first + o);
+    }
+  }
 
   MG_DEVICE static void place(int item, int* o, int* k) {
     const int i = threadIdx.x + item * kThreads;
     *o = Operand::kLanesAlongK ? i / kRowChunks : i % kExtent;
     *k = (Operand::kLanesAlongK ? i % kRowChunks : i / kExtent) * kChunk;
   }
-  MG_DEVICE void fetch(const Operand& x, T* stage, int first, int k0, int depth) {
+  MG_DEVICE void fetch(const Operand& x, T* stage, int, int k0, int depth) {
 #pragma unroll
     for (int i = 0; i < kItems; ++i) {
       int o, k;
       place(i, &o, &k);
+      typename Operand::Cursor cursor = x.cursor(k0 + k);
 #pragma unroll
       for (int j = 0; j < kChunk; ++j) {
+        const bool exists = k0 + k + j < depth;
+        const T* found = exists ? x.look(anchors[kAnchors == 1 ? 0 : i], cursor) : nullptr;
+        x.next(&cursor);
         if constexpr (sizeof(T) == 4) {
-          const T* found = x.find(first + o, k0 + k + j, depth);
           async_copy<4>(Stage::at(stage, o, k) + j, found ? found : x.data, found ? 4 : 0);
         } else {
-          held[i].v[j] = element_of(x, first + o, k0 + k + j, depth);
+          held[i].v[j] = found ? *found : T();
         }
       }
     }
@@ -291,6 +405,8 @@ void fill_patches(const ConvShape& s, const void* image, Patches<T, kBackwards>*
     p->dilation[i] = static_cast<int>(dilation[i]);
     p->by_stride[i] = FastDivide(stride[i]);
   }
+  p->volume = p->size[0] * p->size[1] * p->size[2];
+  p->linear = !kBackwards || (stride[0] == 1 && stride[1] == 1 && stride[2] == 1);
   const int64_t* other = kBackwards ? x_size : g_size;
   p->pixels = FastPlaces(other[0], other[1], other[2]);
   p->taps = FastPlaces(s.t, s.r, s.s);

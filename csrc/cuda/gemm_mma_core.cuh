@@ -78,13 +78,15 @@ struct StageOf {
   }
 };
 
-// Fills a stage of an operand from (first, k0) on; what lies outside becomes 0. fetch comes before
-// the products of the stage at hand, put, for what fetch could not copy asynchronously, after them.
+// Fills a stage of an operand from (first, k0) on; what lies outside becomes 0. begin comes before
+// the first stage, fetch before the products of the stage at hand, put, for what fetch could not
+// copy asynchronously, after them.
 template <class Operand, class Stage, bool kAlongK, int kExtent, int kThreads>
 struct Filler;
 
 template <class T, class Stage, bool kAlongK, int kExtent, int kThreads>
 struct Filler<MatrixOperand<T>, Stage, kAlongK, kExtent, kThreads> {
+  MG_DEVICE void begin(const MatrixOperand<T>&, int) const {}
   MG_DEVICE void put(T*) const {}
   MG_DEVICE static void fetch(const MatrixOperand<T>& x, T* stage, int first, int k0, int depth) {
     constexpr int kChunk = Stage::kChunk, kDepth = Stage::kDepth;
@@ -179,6 +181,8 @@ MG_DEVICE void mma_block(const A& a_all, const B& b_all, const Output& out_all, 
     float sum[kDown][kAcross][4] = {};
     FillA fill_a;
     FillB fill_b;
+    fill_a.begin(a, row);
+    fill_b.begin(b, column);
     // One loop for the way in too, so that filling is compiled once.
 #pragma unroll 1
     for (int step = 1 - kStages; step < steps; ++step) {

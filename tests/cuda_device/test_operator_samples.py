@@ -66,6 +66,7 @@ def test_as_on_the_cpu(op: Any) -> None:
             try:
                 given = [convert(v, True) for v in (sample.input, *sample.args)]
                 options = convert({k: v for k, v in sample.kwargs.items() if k != "device"}, True)
+                mg.manual_seed(1)
                 here = f(*given, **options)
                 slopes = gradients(here, [given, list(options.values())])
             except Exception:  # what the CPU does not take is its own tests' matter
@@ -77,6 +78,7 @@ def test_as_on_the_cpu(op: Any) -> None:
                 with pytest.raises(NotImplementedError, match="no GPU form yet"):
                     f(*copies, **named)
                 continue
+            mg.manual_seed(1)
             there = f(*copies, **named)
             compare(there, here)
             compare(gradients(there, [copies, list(named.values())]), slopes)
