@@ -18,7 +18,7 @@ from typing import Any
 from ..autograd.variable import Variable
 from ..exchange import code_of
 from ..kernels.cpu import _C
-from ..ops import CATALOGUE
+from ..ops import CATALOGUE, add, div, eq, ge, gt, le, lt, mul, ne, neg, sub
 from ..ops.recurrent import recurrent
 from .costs import Cost
 
@@ -47,6 +47,10 @@ class Call:
         self.flops: int | None = None
         self.bytes: int | None = None
         self.end = self.start = 0
+
+
+# The functions of operators that are compiled: + - * / and the comparisons.
+_OPERATORS: Any = (add, sub, mul, div, neg, lt, le, eq, ne, gt, ge)
 
 
 def _names() -> dict[Any, str]:
@@ -84,12 +88,21 @@ class Recorder:
         self.local = threading.local()
 
     def start(self) -> None:
+        # Compiled operators (x * y) make way for functions with other code than their own: an equal
+        # copy of it is a frame that can be seen.
+        self.own = [(f, f.__code__) for f in _OPERATORS]
+        self.seen = [code.replace() for _, code in self.own]
+        for f, copy in zip(_OPERATORS, self.seen, strict=True):
+            f.__code__ = copy
         threading.setprofile(self.see)
         sys.setprofile(self.see)
 
     def stop(self) -> None:
         sys.setprofile(None)
         threading.setprofile(None)
+        for (f, code), copy in zip(self.own, self.seen, strict=True):
+            if f.__code__ is copy:  # or something stands before it by now
+                f.__code__ = code
         for call, _ in getattr(self.local, "stack", []):
             call.end = call.end or _now()
 
