@@ -45,20 +45,41 @@ struct Run {
   int64_t n, step;  // elements
 };
 
+// Puts a kept dimension without a step among `count` dimensions, in the order of the kept ones and
+// never innermost. False if there is no such place.
+bool insert_repeated(const Axes& axes, int i, int* order, int count) {
+  int at = 0;
+  for (int k = 0; k < count; ++k) {
+    if (!axes.reduced[order[k]] && order[k] < i) at = k + 1;
+  }
+  if (at == count) return false;
+  for (int k = count; k > at; --k) order[k] = order[k - 1];
+  order[at] = i;
+  return true;
+}
+
 // The runs from the outermost to the innermost in memory; their number, or -1.
-int runs_of(PyArrayObject* x, const Axes& axes, Run* runs) {
+int runs_of(PyArrayObject* x, const Axes& axes, Run* runs, int64_t* repeats) {
   int order[NPY_MAXDIMS], count = 0;
   const npy_intp item = PyArray_ITEMSIZE(x);
   const bool dense = PyArray_IS_C_CONTIGUOUS(x);  // the strides of no elements mean nothing
   for (int i = 0; i < PyArray_NDIM(x); ++i) {
     if (PyArray_DIM(x, i) == 1) continue;
     const npy_intp stride = PyArray_STRIDE(x, i);
+    if (!dense && stride == 0 && repeats) {
+      if (axes.reduced[i]) *repeats *= PyArray_DIM(x, i);
+      continue;
+    }
     if (!dense && (stride <= 0 || stride % item)) return -1;
     int at = count++;
     for (; !dense && at > 0 && PyArray_STRIDE(x, order[at - 1]) < stride; --at) {
       order[at] = order[at - 1];
     }
     order[at] = i;
+  }
+  for (int i = 0; repeats && !dense && i < PyArray_NDIM(x); ++i) {
+    if (axes.reduced[i] || PyArray_STRIDE(x, i) || PyArray_DIM(x, i) == 1) continue;
+    if (!insert_repeated(axes, i, order, count++)) return -1;
   }
   int last = -1, kept = -1;
   for (int k = 0; k < count; ++k) {
@@ -85,9 +106,9 @@ int runs_of(PyArrayObject* x, const Axes& axes, Run* runs) {
 
 }  // namespace
 
-bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups) {
+bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups, int64_t* repeats) {
   Run runs[NPY_MAXDIMS];
-  int count = runs_of(x, axes, runs);
+  int count = runs_of(x, axes, runs, repeats);
   if (count < 0 || (count > 0 && runs[count - 1].step != 1 && PyArray_SIZE(x) > 0)) return false;
   Groups g = {1, 1, 1, 1, 1, 0, 0, 0, 1};
   if (count > 0 && !runs[count - 1].reduced) g.c = runs[--count].n;

@@ -19,8 +19,9 @@ bool read_axis(PyObject* dim, PyArrayObject* x, int* axis);
 
 // (a, r1, b, r2, c) of an array; false if its layout does not fit: more than two separate runs are
 // reduced, the elements of the innermost one do not lie side by side, or the dimensions that are
-// kept lie in another order.
-bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups);
+// kept lie in another order. Where `repeats` is given, dimensions without a step (of expanded
+// tensors) are taken: reduced ones are left out, and *repeats is multiplied by their sizes.
+bool group_axes(PyArrayObject* x, const Axes& axes, Groups* groups, int64_t* repeats = nullptr);
 
 // The result's dimensions; returns their number.
 int kept_dims(PyArrayObject* x, const Axes& axes, bool keepdims, npy_intp* shape);

@@ -53,10 +53,13 @@ ReduceOp op_of(Kind kind) {
   return ops[static_cast<int>(kind)];
 }
 
-bool needs_elements(Kind kind) {
+bool is_extremum(Kind kind) {
   return kind == Kind::kMax || kind == Kind::kMin || kind == Kind::kNormInf ||
          kind == Kind::kNormLeast;
 }
+
+// Whether values that repeat along a reduced dimension are taken once, and their sum times.
+bool takes_repeats(Kind kind) { return kind != Kind::kProd && kind != Kind::kLogSumExp; }
 
 Finish finish_of(Kind kind, int64_t count, double number) {
   const double size = static_cast<double>(count);
@@ -75,15 +78,18 @@ PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, doub
                      PyObject** mean) {
   Groups groups;
   PyArrayObject* x = in->x;
-  if (needs_elements(kind) && axes.count == 0) return new_none();
-  if (!group_axes(x, axes, &groups)) {
+  int64_t repeats = 1;
+  if (is_extremum(kind) && axes.count == 0) return new_none();
+  if (!group_axes(x, axes, &groups, takes_repeats(kind) ? &repeats : nullptr)) {
+    repeats = 1;
     if (PyArray_IS_C_CONTIGUOUS(x) || !(x = in_order(in)) || !group_axes(x, axes, &groups)) {
       return PyErr_Occurred() ? nullptr : new_none();
     }
   }
   npy_intp shape[NPY_MAXDIMS];
   const int ndim = kept_dims(x, axes, keepdims, shape);
-  const Finish finish = finish_of(kind, axes.count, number);
+  Finish finish = finish_of(kind, axes.count, number);
+  if (!is_extremum(kind)) finish.scale *= static_cast<double>(repeats);
   Workspace work(static_cast<size_t>(reduce_workspace(groups)) * sizeof(double));
   if (work.failed()) return PyErr_NoMemory();
   PyObject* out = finish.out == Finish::Out::kSame    ? new_like(x, ndim, shape)
@@ -103,6 +109,9 @@ PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, doub
     kernels().reduce.f32.reduce(op_of(kind), result, static_cast<float*>(means),
                                 static_cast<const float*>(PyArray_DATA(x)), groups, finish,
                                 scratch);
+  } else if (PyArray_TYPE(x) != NPY_DOUBLE) {
+    kernels().reduce.reduce_halves(op_of(kind), result, means, PyArray_DATA(x),
+                                   dtype_of(PyArray_DESCR(x)), groups, finish, scratch);
   } else {
     kernels().reduce.f64.reduce(op_of(kind), result, static_cast<double*>(means),
                                 static_cast<const double*>(PyArray_DATA(x)), groups, finish,
@@ -162,7 +171,9 @@ PyObject* run_integers(Kind kind, PyObject* given, PyObject* dim, bool keepdims)
     Py_DECREF(counts);
   }
   PyObject* dense = nullptr;
-  if (!group_axes(x, axes, &groups)) {
+  int64_t repeats = 1;
+  if (!group_axes(x, axes, &groups, kind == Kind::kProd ? nullptr : &repeats)) {
+    repeats = 1;
     if (PyArray_IS_C_CONTIGUOUS(x) || !(dense = dense_copy(x)) ||
         !group_axes(array_of(dense), axes, &groups)) {
       Py_XDECREF(dense);
@@ -183,6 +194,11 @@ PyObject* run_integers(Kind kind, PyObject* given, PyObject* dim, bool keepdims)
     KernelScope scope(kReduceEach * static_cast<double>(PyArray_SIZE(x)));
     kernels().reduce.integers(op_of(kind), result, PyArray_DATA(x), type, groups,
                               static_cast<int64_t*>(work.data()));
+    for (npy_intp i = 0; kind == Kind::kSum && repeats > 1 && i < PyArray_SIZE(array_of(out));
+         ++i) {
+      uint64_t* sum = static_cast<uint64_t*>(result) + i;
+      *sum *= static_cast<uint64_t>(repeats);
+    }
   }
   return variable ? new_tensor(out, Py_None) : out;
 }
@@ -226,7 +242,7 @@ PyObject* reduce(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   const bool keepdims = args[4] == Py_True;
   Axes axes;
   Input in;
-  if (!read_input(args[2], &in)) {
+  if (!read_input(args[2], &in, true)) {
     if (kind == Kind::kSum || kind == Kind::kProd || kind == Kind::kMax || kind == Kind::kMin) {
       return run_integers(kind, args[2], args[3], keepdims);
     }

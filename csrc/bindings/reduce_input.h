@@ -29,7 +29,13 @@ static inline PyObject* new_typed(int type, int ndim, const npy_intp* shape) {
   return new_array(PyArray_DescrFromType(type), ndim, shape);
 }
 
-// An input: a tensor or an array, of floats; false for others. `dense` may own a copy in C order.
+static inline bool is_half(PyArrayObject* x) {
+  const DType type = dtype_of(PyArray_DESCR(x));
+  return type == DType::kFloat16 || type == DType::kBFloat16;
+}
+
+// An input: a tensor or an array, of floats; false for others. `halves`: tensors of 16-bit floats
+// too. `dense` may own a copy in C order.
 struct Input {
   PyObject* given;
   PyArrayObject* x;
@@ -38,14 +44,17 @@ struct Input {
   PyObject* dense = nullptr;
   ~Input() { Py_XDECREF(dense); }
 };
-static inline bool read_input(PyObject* given, Input* in) {
+static inline bool read_input(PyObject* given, Input* in, bool halves = false) {
   in->given = given;
   in->variable = g.tensor && is_variable(given);
   PyObject* array = in->variable ? slot(given, g.array) : given;
   if (!PyArray_CheckExact(array)) return false;
   in->x = array_of(array);
   const int type = PyArray_TYPE(in->x);
-  if ((type != NPY_FLOAT && type != NPY_DOUBLE) || !PyArray_ISBEHAVED_RO(in->x)) return false;
+  if (type != NPY_FLOAT && type != NPY_DOUBLE && !(halves && in->variable && is_half(in->x))) {
+    return false;
+  }
+  if (!PyArray_ISBEHAVED_RO(in->x)) return false;
   in->fn = in->variable ? slot(given, g.fn) : Py_None;
   in->tracked = t_recording && in->fn != Py_None;
   return !(in->tracked && g_anomaly);

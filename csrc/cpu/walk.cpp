@@ -8,6 +8,7 @@
 #include "runs.h"
 #include "runtime/threads.h"
 #include "transpose.h"
+#include "widen.h"
 
 namespace mg::MG_ISA {
 namespace {
@@ -144,20 +145,6 @@ void in_blocks(const Plan& plan, int64_t begin, int64_t end) {
     plan.row(plan.out + begin * plan.out_item, from, unit, count, plan.params, false);
     begin += count;
   }
-}
-
-template <class T>
-void widen_row(float* out, const T* in, int64_t n) {
-  int64_t i = 0;
-  for (; i + kF <= n; i += kF) store(out + i, load(in + i));
-  if (i < n) store_partial(out + i, load_partial(in + i, n - i), n - i);
-}
-
-template <class T>
-void narrow_row(T* out, const float* in, int64_t n) {
-  int64_t i = 0;
-  for (; i + kF <= n; i += kF) store(out + i, load(in + i));
-  if (i < n) store_partial(out + i, load_partial(in + i, n - i), n - i);
 }
 
 // The same for a 16-bit type T: blocks are widened to float32, and the result is rounded once.

@@ -101,6 +101,9 @@ struct ReduceOf {
 struct ReduceKernels {
   ReduceOf<float> f32;
   ReduceOf<double> f64;
+  // Of float16 and bfloat16, computed as of float32 and rounded once.
+  void (*reduce_halves)(ReduceOp op, void* out, void* out_mean, const void* x, DType type,
+                        const Groups& groups, const Finish& finish, double* work);
   // kSum and kProd of bool, uint8, int32 or int64 into int64, kMax and kMin into x's type. `work`:
   // reduce_workspace(groups) numbers.
   void (*integers)(ReduceOp op, void* out, const void* x, DType type, const Groups& groups,
