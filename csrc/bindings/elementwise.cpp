@@ -307,7 +307,27 @@ PyObject* where(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return run_call(call, kernels().elementwise.where, false, nullptr);
 }
 
+// weighted_logits(slope, x, t, weight): the binary cross-entropy of logits whose positive targets
+// have weights, or its slope; a new array, or None.
+PyObject* weighted_logits(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
+  bool slope;
+  if (!check_count("weighted_logits", nargs, 4) ||
+      !read_bool("weighted_logits", "slope", args[0], &slope)) {
+    return nullptr;
+  }
+  Operand operands[3];
+  for (int k = 0; k < 3; ++k) {
+    if (!PyArray_CheckExact(args[k + 1])) return new_none();
+    operands[k].array = args[k + 1];
+    operands[k].number = 0;
+  }
+  Call call;
+  if (!plan_call(&call, operands, 3, 0)) return new_none();
+  return run_call(call, kernels().elementwise.logits[slope], false, nullptr);
+}
+
 PyMethodDef kFunctions[] = {
+    MG_FAST(weighted_logits, "weighted_logits(slope, x, t, weight): a new array, or None"),
     MG_FAST(fast_compare, "fast_compare(op, input, other): a tensor of bools, or None"),
     MG_FAST(unary, "unary(op, x, *numbers): a new array, or None"),
     MG_FAST(binary, "binary(op, x, y, *numbers): a new array, or None"),

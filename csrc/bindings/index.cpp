@@ -19,11 +19,15 @@ const int64_t* index_data(const IndexPlan& plan) {
 
 double work_of(const Places& places) { return kEach * static_cast<double>(places.size); }
 
-// Whether the numbers are in range. An index that names nothing is left to NumPy.
-bool in_range(IndexPlan& plan, bool wrap) {
+// Tells the range of the numbers, which the kernels check; here, where many elements share a
+// number. False: one is wrong, or the index names nothing, which is left to NumPy.
+bool tell_range(IndexPlan& plan, bool wrap) {
   Places& p = plan.places;
-  p.wrap = wrap;
-  return p.size > 0 && kernels().index.valid(index_data(plan), p, wrap ? -p.count : 0);
+  p.low = wrap ? -p.count : 0;
+  int64_t numbers = 1;
+  for (int d = 0; d < p.ndim; ++d) numbers *= p.index[d] ? p.shape[d] : 1;
+  p.checked = 4 * numbers <= p.size;
+  return p.size > 0 && (!p.checked || kernels().index.valid(index_data(plan), p));
 }
 
 bool add_type(PyArrayObject* x, AddType* type) {
@@ -89,19 +93,18 @@ bool overlap(PyArrayObject* a, PyArrayObject* b) {
   return low[0] < high[1] && low[1] < high[0];
 }
 
-void run_put(PyArrayObject* out, const IndexPlan& plan, PyArrayObject* values, int how,
+bool run_put(PyArrayObject* out, const IndexPlan& plan, PyArrayObject* values, int how,
              AddType type) {
   const IndexKernels& k = kernels().index;
   KernelScope scope(work_of(plan.places));
   if (how > 1) {
-    k.combine(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type,
-              static_cast<CombineOp>(how - 2), plan.places);
-  } else if (how == 1) {
-    k.add(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type, plan.places);
-  } else {
-    k.put(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), PyArray_ITEMSIZE(out),
-          plan.places);
+    return k.combine(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type,
+                     static_cast<CombineOp>(how - 2), plan.places);
   }
+  return how == 1
+             ? k.add(PyArray_DATA(out), PyArray_DATA(values), index_data(plan), type, plan.places)
+             : k.put(PyArray_DATA(out), PyArray_DATA(values), index_data(plan),
+                     PyArray_ITEMSIZE(out), plan.places);
 }
 
 }  // namespace
@@ -110,15 +113,20 @@ PyObject* take_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, Form 
   IndexPlan plan;
   if (!plan_places(x, dim, index, form, &plan)) return nullptr;
   dense_other(&plan);
-  if (!merge_places(&plan) || !in_range(plan, wrap)) return nullptr;
+  if (!merge_places(&plan) || !tell_range(plan, wrap)) return nullptr;
   PyArray_Descr* descr = PyArray_DESCR(x);
   Py_INCREF(descr);
   PyObject* out = new_array(descr, plan.ndim, plan.shape);
   if (!out) return nullptr;
   Keep keep(KernelScope::unlocks(work_of(plan.places)), {reinterpret_cast<PyObject*>(x)});
-  KernelScope scope(work_of(plan.places));
-  kernels().index.take(PyArray_DATA(reinterpret_cast<PyArrayObject*>(out)), PyArray_DATA(x),
-                       index_data(plan), PyArray_ITEMSIZE(x), plan.places);
+  bool good;
+  {
+    KernelScope scope(work_of(plan.places));
+    good =
+        kernels().index.take(PyArray_DATA(reinterpret_cast<PyArrayObject*>(out)), PyArray_DATA(x),
+                             index_data(plan), PyArray_ITEMSIZE(x), plan.places);
+  }
+  if (!good) Py_CLEAR(out);
   return out;
 }
 
@@ -141,7 +149,7 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
   PyArrayObject* out = reinterpret_cast<PyArrayObject*>(result);
   IndexPlan plan;
   bool good = plan_places(out, dim, index, form, &plan) && other_of(values, form, &plan) &&
-              merge_places(&plan) && in_range(plan, wrap);
+              merge_places(&plan) && tell_range(plan, wrap);
   plan.places.skip = skip;
   good = good && (skip < 0 || plan.places.index[plan.places.ndim - 1] == 0);
   if (!good) {
@@ -149,11 +157,7 @@ PyObject* put_places(PyArrayObject* x, int ndim, const npy_intp* shape, int64_t 
     return nullptr;
   }
   Keep keep(true, {reinterpret_cast<PyObject*>(x), reinterpret_cast<PyObject*>(values)});
-  if (!fill(out, x)) {
-    Py_DECREF(result);
-    return nullptr;
-  }
-  run_put(out, plan, values, how, type);
+  if (!fill(out, x) || !run_put(out, plan, values, how, type)) Py_CLEAR(result);
   return result;
 }
 
@@ -170,8 +174,10 @@ int write_places(PyArrayObject* x, int64_t dim, PyArrayObject* index, PyArrayObj
     if (PyArray_STRIDE(x, d) == 0 && PyArray_DIM(x, d) > 1) return 0;
   }
   if (overlap(x, values) || overlap(x, plan.index)) return 0;
-  if (!merge_places(&plan) || !in_range(plan, wrap)) return 0;
-  plan.places.skip = -1;
+  if (!merge_places(&plan) || !tell_range(plan, wrap)) return 0;
+  Places& p = plan.places;
+  if (!(p.checked = kernels().index.valid(index_data(plan), p))) return 0;
+  p.skip = -1;
   run_put(x, plan, values, how, type);
   return 1;
 }
@@ -319,13 +325,14 @@ PyObject* all_between(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   p.size = p.shape[0] = PyArray_SIZE(index);
   p.index[0] = 1;
   p.count = count;
+  p.low = low;
   for (int d = 0; !dense && d < p.ndim; ++d) {
     p.shape[d] = PyArray_DIM(index, d);
     p.index[d] = PyArray_STRIDE(index, d) / PyArray_ITEMSIZE(index);
   }
   if (p.size == 0) return PyBool_FromLong(1);
   return PyBool_FromLong(
-      kernels().index.valid(static_cast<const int64_t*>(PyArray_DATA(index)), p, low));
+      kernels().index.valid(static_cast<const int64_t*>(PyArray_DATA(index)), p));
 }
 
 // join(arrays, dim, stack): a tuple of arrays

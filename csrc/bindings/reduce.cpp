@@ -120,8 +120,8 @@ PyObject* run_reduce(Kind kind, Input* in, const Axes& axes, bool keepdims, doub
   return out;
 }
 
-// The same for any, all and count_nonzero of bools and bytes, over one run of dimensions.
-PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims) {
+// The same for any, all and count_nonzero of integers and bools, over one run of dimensions.
+PyObject* run_count(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims) {
   Groups groups;
   if (!group_axes(x, axes, &groups) || groups.r1 != 1 || (groups.b != 1 && groups.a != 1)) {
     return new_none();
@@ -132,9 +132,9 @@ PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims
   if (!counts) return nullptr;
   int64_t* count = data_of<int64_t>(counts);
   {
-    KernelScope scope(0.05 * static_cast<double>(PyArray_SIZE(x)));
-    kernels().reduce.count_bytes(count, static_cast<const uint8_t*>(PyArray_DATA(x)),
-                                 groups.a * groups.b, groups.r2, groups.c);
+    KernelScope scope(0.05 * static_cast<double>(PyArray_NBYTES(x)));
+    kernels().reduce.count_nonzero(count, PyArray_DATA(x), PyArray_ITEMSIZE(x), groups.a * groups.b,
+                                   groups.r2, groups.c);
   }
   if (kind == Kind::kCountNonzero) return counts;
   PyObject* out = new_typed(NPY_BOOL, ndim, shape);
@@ -146,6 +146,22 @@ PyObject* run_bytes(Kind kind, PyArrayObject* x, const Axes& axes, bool keepdims
   }
   Py_DECREF(counts);
   return out;
+}
+
+// Whether run_count takes the type; any and all of bytes give bytes and are left to Python.
+bool is_counted(Kind kind, PyArrayObject* x) {
+  switch (dtype_of(PyArray_DESCR(x))) {
+    case DType::kBool:
+    case DType::kInt8:
+    case DType::kInt16:
+    case DType::kInt32:
+    case DType::kInt64:
+      return true;
+    case DType::kUInt8:
+      return kind == Kind::kCountNonzero;
+    default:
+      return false;
+  }
 }
 
 // Sums, products and extrema of integers and bools, or None. A raw array's type must be the sum's.
@@ -166,7 +182,7 @@ PyObject* run_integers(Kind kind, PyObject* given, PyObject* dim, bool keepdims)
   if (!read_axes(dim, x, &axes) || (!adds && axes.count == 0)) return new_none();
   if (kind == Kind::kSum && type == DType::kBool && PyArray_ISCARRAY_RO(x)) {  // counted faster
     Keep keep(true, {array});
-    PyObject* counts = run_bytes(Kind::kCountNonzero, x, axes, keepdims);
+    PyObject* counts = run_count(Kind::kCountNonzero, x, axes, keepdims);
     if (!counts || counts != Py_None) return counts ? new_tensor(counts, Py_None) : nullptr;
     Py_DECREF(counts);
   }
@@ -248,12 +264,12 @@ PyObject* reduce(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
     }
     if (kind < Kind::kCountNonzero || kind > Kind::kAll || !g.tensor) return new_none();
     PyObject* array = in.variable ? slot(in.given, g.array) : in.given;
-    if (!PyArray_CheckExact(array) || PyArray_TYPE(array_of(array)) != NPY_BOOL ||
+    if (!PyArray_CheckExact(array) || !is_counted(kind, array_of(array)) ||
         !PyArray_ISCARRAY_RO(array_of(array)) || !read_axes(args[3], array_of(array), &axes)) {
       return new_none();
     }
     Keep keep(true, {array});
-    PyObject* out = run_bytes(kind, array_of(array), axes, keepdims);
+    PyObject* out = run_count(kind, array_of(array), axes, keepdims);
     return out && out != Py_None && in.variable ? new_tensor(out, Py_None) : out;
   }
   if (!read_axes(args[3], in.x, &axes)) return new_none();

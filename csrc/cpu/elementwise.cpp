@@ -3,6 +3,7 @@
 
 #include "rows.h"
 #include "vmath_double.h"
+#include "vmath_more.h"
 #include "walk.h"
 
 namespace mg::MG_ISA {
@@ -46,12 +47,15 @@ MG_TERNARY(Addcmul, a, b, c, a + p.at[0] * b * c)
 MG_TERNARY(Addcdiv, a, b, c, a + p.at[0] * b / c)
 // From the nearer end, so that the weights 0 and 1 are exact.
 MG_TERNARY(Lerp, a, b, c, abs(c) < lanes_of<V>(0.5) ? a + c * (b - a) : b - (b - a) * (1 - c))
+MG_TERNARY(Logits, x, t, w, (1 - t) * x + softplus(-x) * (t * (w - 1) + 1))
+MG_TERNARY(LogitsSlope, x, t, w, sigmoid(x) * (t * (w - 1) + 1) - w * t)
 #undef MG_TERNARY
 #undef MG_ROWS
 #define MG_ROWS(Op) {ternary_row<Op, float>, ternary_row<Op, double>}
 
 // In the order of TernaryOp.
 const Row kTernary[][kFloatTypes] = {MG_ROWS(Addcmul), MG_ROWS(Addcdiv), MG_ROWS(Lerp)};
+const Row kLogits[][kFloatTypes] = {MG_ROWS(Logits), MG_ROWS(LogitsSlope)};
 
 }  // namespace
 
@@ -59,7 +63,7 @@ extern const Row kBinary[][kFloatTypes];
 extern const Row kUnary[][kFloatTypes];
 
 extern const ElementwiseKernels kElementwise = {
-    walk_run, walk_copy, kBinary, kUnary, kCompare, kWhere, kTernary,
+    walk_run, walk_copy, kBinary, kUnary, kCompare, kWhere, kTernary, kLogits,
 };
 
 }  // namespace mg::MG_ISA

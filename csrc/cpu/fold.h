@@ -33,6 +33,12 @@ struct From<double, float> {
   }
 };
 
+// Asks for memory further on: the processor's own foresight ends with a page of 4 KB.
+template <class T>
+MG_INLINE void fetch_ahead(const T* p) {
+  __builtin_prefetch(reinterpret_cast<const char*>(p) + 2048);
+}
+
 // The first n lanes; `fill` in the others.
 MG_INLINE vf first_of(vf v, int64_t n, vf fill) {
   vi lane;
@@ -43,6 +49,20 @@ MG_INLINE vd first_of(vd v, int64_t n, vd fill) {
   vl lane;
   for (int i = 0; i < kD; ++i) lane[i] = i;
   return lane < n ? v : fill;
+}
+
+// Of vectors of 8-byte lanes: lane i of the result is lane i - k of v; of `fill` below k.
+template <int k, class V>
+MG_INLINE V raised(V v, V fill) {
+#if defined(__AVX512F__)
+  return (V)_mm512_alignr_epi64((__m512i)v, (__m512i)fill, 8 - k);
+#elif defined(__AVX2__)
+  return __builtin_shuffle(fill, v, k == 1 ? vl{0, 4, 5, 6} : vl{0, 1, 4, 5});
+#else
+  vl lane;
+  for (int i = 0; i < kD; ++i) lane[i] = i < k ? i : kD + i - k;
+  return __builtin_shuffle(fill, v, lane);
+#endif
 }
 
 // Whether NaN was among the values shown: one comparison for two vectors.
@@ -173,51 +193,36 @@ MG_INLINE vd join_wide(vd total, vf v) {
   return Fold::join(total, __builtin_convertvector(part[1], vd));
 }
 
-// A block of kBlockVectors of a fold with join_quick; false if it holds a NaN.
+// Extrema need no wider accumulators: a run is joined in one go, and looked through for NaN.
 template <class Fold, class T>
-MG_INLINE bool fold_quickly(const T* x, vd* total) {
+double fold_extremum(const T* x, int64_t n) {
   using V = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  V best[4];
+  const V start = V{} + static_cast<T>(Fold::kStart);
+  V best[4] = {start, start, start, start};
   NanSeen seen = {};
-  for (int k = 0; k < 4; ++k) best[k] = V{} + static_cast<T>(Fold::kStart);
+  int64_t i = 0;
 #pragma GCC unroll 1  // as in fold_run
-  for (int64_t j = 0; j < kBlockVectors; j += 4) {
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
     V v[4];
-    for (int k = 0; k < 4; ++k) v[k] = load(x + (j + k) * lanes);
+    for (int k = 0; k < 4; ++k) {
+      fetch_ahead(x + i + k * lanes);
+      v[k] = load(x + i + k * lanes);
+    }
     for (int k = 0; k < 4; ++k) best[k] = Fold::join_quick(best[k], Fold::map(v[k]));
     note_nan(&seen, v[0], v[1]);
     note_nan(&seen, v[2], v[3]);
   }
-  if (MG_UNLIKELY(any_nan(seen))) return false;
-  *total = join_wide<Fold>(*total, Fold::join_quick(Fold::join_quick(best[0], best[1]),
-                                                    Fold::join_quick(best[2], best[3])));
-  return true;
-}
-
-// A run shorter than such a block, but not than a vector; false if it holds a NaN.
-template <class Fold, class T>
-MG_INLINE bool fold_short(const T* x, int64_t n, double* result) {
-  using V = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes;
-  const V last = load(x + n - lanes);  // perhaps a second time
-  V even = Fold::map(last), odd = even;
-  NanSeen seen = {};
-  note_nan(&seen, last, last);
-  int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const V a = load(x + i), b = load(x + i + lanes);
-    even = Fold::join_quick(even, Fold::map(a));
-    odd = Fold::join_quick(odd, Fold::map(b));
-    note_nan(&seen, a, b);
+  for (; i < n; i += lanes) {
+    const int64_t at = min_of(i, n - lanes);  // the last vector perhaps a second time
+    const V v = n < lanes ? load_partial(x, n) : load(x + at);
+    best[1] =
+        Fold::join_quick(best[1], n < lanes ? first_of(Fold::map(v), n, start) : Fold::map(v));
+    note_nan(&seen, v, v);
   }
-  if (i + lanes <= n) {
-    const V a = load(x + i);
-    even = Fold::join_quick(even, Fold::map(a));
-    note_nan(&seen, a, a);
-  }
-  *result = join_lanes_quick<Fold>(Fold::join_quick(even, odd));
-  return !any_nan(seen);
+  if (MG_UNLIKELY(any_nan(seen))) return __builtin_nan("");
+  return join_lanes_quick<Fold>(
+      Fold::join_quick(Fold::join_quick(best[0], best[1]), Fold::join_quick(best[2], best[3])));
 }
 
 // Whether no lane has left the range of normal numbers, zero included.
@@ -256,10 +261,7 @@ double fold_run(const T* x, int64_t n) {
   using In = From<A, T>;
   constexpr int lanes = Vec<A>::lanes;
   constexpr int64_t block = kBlockVectors * lanes;
-  if constexpr (Fold::kQuick) {
-    double quick;
-    if (n >= lanes && n < block && MG_LIKELY(fold_short<Fold>(x, n, &quick))) return quick;
-  }
+  if constexpr (Fold::kQuick) return fold_extremum<Fold>(x, n);
   const V start = V{} + static_cast<A>(Fold::kStart);
   vd total = vd{} + Fold::kStart;
   int64_t i = 0;
@@ -268,13 +270,11 @@ double fold_run(const T* x, int64_t n) {
       while (i + 2 * block <= n && multiply_quickly(x + i, &total)) i += 2 * block;
       if (i + block > n) break;
     }
-    if constexpr (Fold::kQuick) {
-      if (MG_LIKELY(fold_quickly<Fold>(x + i, &total))) continue;
-    }
     V a = start, b = start, c = start, d = start;  // four chains hide the latency of the joins
     // Unrolled, the compiler would group the loads by chain, and memory likes them in order.
 #pragma GCC unroll 1
     for (int64_t j = i; j < i + block; j += 4 * lanes) {
+      for (int k = 0; k < 4; ++k) fetch_ahead(x + j + k * lanes);
       a = Fold::join(a, Fold::map(In::at(x + j)));
       b = Fold::join(b, Fold::map(In::at(x + j + lanes)));
       c = Fold::join(c, Fold::map(In::at(x + j + 2 * lanes)));

@@ -66,25 +66,48 @@ MG_INLINE void in_chunks(const Places& p, bool ordered, Body body) {
   parallel_for(n, grain, [&](int64_t begin, int64_t end) { body(split, begin, end); });
 }
 
-bool valid(const int64_t* index, const Places& places, int64_t low) {
+// Whether n numbers, `by` apart, are in range. Not inlined: it would stand in every kernel.
+__attribute__((noinline)) bool in_range(const int64_t* i, int64_t by, int64_t n, const Places& p) {
+  const uint64_t range = static_cast<uint64_t>(p.count - p.low);
+  const int64_t low = p.low;
+  uint64_t bad = 0;
+  if (by == 1) {
+    for (int64_t j = 0; j < n; ++j) bad |= static_cast<uint64_t>(i[j] - low) >= range;
+    return bad == 0;
+  }
+  for (int64_t j = 0; j < (by ? n : 1); ++j) bad |= static_cast<uint64_t>(i[j * by] - low) >= range;
+  return bad == 0;
+}
+
+bool valid(const int64_t* index, const Places& places) {
   Places p = places;  // each number once: not where it serves several elements
   for (int d = 0; d < p.ndim; ++d) {
     if (p.index[d] == 0) p.shape[d] = 1;
   }
-  const int64_t stride = p.index[p.ndim - 1];
-  const uint64_t range = static_cast<uint64_t>(p.count - low);
-  bool bad = false;
+  const int64_t by = p.index[p.ndim - 1];
+  bool good = true;
   each_line(p, 0, 0, p.shape[0], [&](int64_t, int64_t at, int64_t, int64_t n) {
-    const int64_t* i = index + at;
-    if (stride == 1) {
-      uint64_t any = 0;
-      for (int64_t j = 0; j < n; ++j) any |= static_cast<uint64_t>(i[j] - low) >= range;
-      bad |= any != 0;
-    } else {
-      for (int64_t j = 0; j < n; ++j) bad |= static_cast<uint64_t>(i[j * stride] - low) >= range;
-    }
+    good &= in_range(index + at, by, n, p);
   });
-  return !bad;
+  return good;
+}
+
+// Calls line(table, index, other, n) for all lines, over the threads, but for those whose index is
+// out of range; false if there is one.
+template <class Line>
+MG_INLINE bool each_checked(const int64_t* index, const Places& p, bool ordered, Line line) {
+  const int64_t by = p.index[p.ndim - 1];
+  bool good = true;
+  in_chunks(p, ordered, [&](int split, int64_t begin, int64_t end) {
+    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
+      if (MG_LIKELY(p.checked || in_range(index + at, by, n, p))) {
+        line(t, index + at, o, n);
+      } else {
+        __atomic_store_n(&good, false, __ATOMIC_RELAXED);
+      }
+    });
+  });
+  return good;
 }
 
 // A short row is copied element by element: calling memcpy costs more.
@@ -104,63 +127,57 @@ MG_INLINE bool one_number(const int64_t* i, int64_t by, int64_t n) {
 }
 
 template <class T>
-void take_as(void* out, const void* in, const int64_t* index, const Places& p) {
+bool take_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t from = p.table[inner], by = p.index[inner], to = p.other[inner];
   const int64_t step = p.step, count = p.count;
-  in_chunks(p, false, [&](int split, int64_t begin, int64_t end) {
-    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
-      const T* MG_RESTRICT x = static_cast<const T*>(in) + t;
-      const int64_t* i = index + at;
-      T* MG_RESTRICT y = static_cast<T*>(out) + o;
-      if (one_number(i, by, n)) {
-        x += wrapped(*i, count) * step;
-        if (from == 1 && to == 1) {
-          copy_run(y, x, n);
-        } else {
-          for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
-        }
-      } else if (by == 1 && to == 1 && from == 0 && step == 1 && !p.wrap) {
-        for (int64_t j = 0; j < n; ++j) y[j] = x[i[j]];  // picked from one row
-      } else if (by == 1 && to == 1) {
-        for (int64_t j = 0; j < n; ++j) y[j] = x[j * from + wrapped(i[j], count) * step];
+  return each_checked(index, p, false, [&](int64_t t, const int64_t* i, int64_t o, int64_t n) {
+    const T* MG_RESTRICT x = static_cast<const T*>(in) + t;
+    T* MG_RESTRICT y = static_cast<T*>(out) + o;
+    if (one_number(i, by, n)) {
+      x += wrapped(*i, count) * step;
+      if (from == 1 && to == 1) {
+        copy_run(y, x, n);
       } else {
-        for (int64_t j = 0; j < n; ++j) {
-          y[j * to] = x[j * from + wrapped(i[j * by], count) * step];
-        }
+        for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
       }
-    });
+    } else if (by == 1 && to == 1 && from == 0 && step == 1 && p.low == 0) {
+      for (int64_t j = 0; j < n; ++j) y[j] = x[i[j]];  // picked from one row
+    } else if (by == 1 && to == 1) {
+      for (int64_t j = 0; j < n; ++j) y[j] = x[j * from + wrapped(i[j], count) * step];
+    } else {
+      for (int64_t j = 0; j < n; ++j) {
+        y[j * to] = x[j * from + wrapped(i[j * by], count) * step];
+      }
+    }
   });
 }
 
 template <class T>
-void put_as(void* out, const void* in, const int64_t* index, const Places& p) {
+bool put_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
   const int64_t step = p.step, count = p.count;
-  in_chunks(p, true, [&](int split, int64_t begin, int64_t end) {
-    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
-      const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
-      const int64_t* i = index + at;
-      T* MG_RESTRICT y = static_cast<T*>(out) + t;
-      if (one_number(i, by, n)) {
-        y += wrapped(*i, count) * step;
-        if (from == 1 && to == 1) {
-          copy_run(y, x, n);
-        } else if (from == 0 && to == 1) {
-          const T value = *x;
-          for (int64_t j = 0; j < n; ++j) y[j] = value;
-        } else {
-          for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
-        }
-      } else if (by == 1 && to == 0 && from == 1 && step == 1 && !p.wrap) {
-        for (int64_t j = 0; j < n; ++j) y[i[j]] = x[j];
+  return each_checked(index, p, true, [&](int64_t t, const int64_t* i, int64_t o, int64_t n) {
+    const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
+    T* MG_RESTRICT y = static_cast<T*>(out) + t;
+    if (one_number(i, by, n)) {
+      y += wrapped(*i, count) * step;
+      if (from == 1 && to == 1) {
+        copy_run(y, x, n);
+      } else if (from == 0 && to == 1) {
+        const T value = *x;
+        for (int64_t j = 0; j < n; ++j) y[j] = value;
       } else {
-        for (int64_t j = 0; j < n; ++j) {
-          y[j * to + wrapped(i[j * by], count) * step] = x[j * from];
-        }
+        for (int64_t j = 0; j < n; ++j) y[j * to] = x[j * from];
       }
-    });
+    } else if (by == 1 && to == 0 && from == 1 && step == 1 && p.low == 0) {
+      for (int64_t j = 0; j < n; ++j) y[i[j]] = x[j];
+    } else {
+      for (int64_t j = 0; j < n; ++j) {
+        y[j * to + wrapped(i[j * by], count) * step] = x[j * from];
+      }
+    }
   });
 }
 
@@ -193,72 +210,69 @@ struct Smallest {
 };
 
 template <class T, class Op = Sum>
-void add_as(void* out, const void* in, const int64_t* index, const Places& p) {
+bool add_as(void* out, const void* in, const int64_t* index, const Places& p) {
   const int inner = p.ndim - 1;
   const int64_t to = p.table[inner], by = p.index[inner], from = p.other[inner];
   const int64_t step = p.step, count = p.count, skip = p.skip;
-  in_chunks(p, true, [&](int split, int64_t begin, int64_t end) {
-    each_line(p, split, begin, end, [&](int64_t t, int64_t at, int64_t o, int64_t n) {
-      const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
-      const int64_t* i = index + at;
-      T* MG_RESTRICT y = static_cast<T*>(out) + t;
-      if (one_number(i, by, n)) {
-        const int64_t place = wrapped(*i, count);
-        if (place == skip) return;
-        y += place * step;
-        if (from == 1 && to == 1) {
-          for (int64_t j = 0; j < n; ++j) y[j] = Op::of(y[j], x[j]);
-        } else {
-          for (int64_t j = 0; j < n; ++j) y[j * to] = Op::of(y[j * to], x[j * from]);
-        }
-      } else if (by == 1 && to == 0 && from == 1 && step == 1 && !p.wrap) {
-        for (int64_t j = 0; j < n; ++j) y[i[j]] = Op::of(y[i[j]], x[j]);
+  return each_checked(index, p, true, [&](int64_t t, const int64_t* i, int64_t o, int64_t n) {
+    const T* MG_RESTRICT x = static_cast<const T*>(in) + o;
+    T* MG_RESTRICT y = static_cast<T*>(out) + t;
+    if (one_number(i, by, n)) {
+      const int64_t place = wrapped(*i, count);
+      if (place == skip) return;
+      y += place * step;
+      if (from == 1 && to == 1) {
+        for (int64_t j = 0; j < n; ++j) y[j] = Op::of(y[j], x[j]);
       } else {
-        for (int64_t j = 0; j < n; ++j) {
-          T* place = y + j * to + wrapped(i[j * by], count) * step;
-          *place = Op::of(*place, x[j * from]);
-        }
+        for (int64_t j = 0; j < n; ++j) y[j * to] = Op::of(y[j * to], x[j * from]);
       }
-    });
+    } else if (by == 1 && to == 0 && from == 1 && step == 1 && p.low == 0) {
+      for (int64_t j = 0; j < n; ++j) y[i[j]] = Op::of(y[i[j]], x[j]);
+    } else {
+      for (int64_t j = 0; j < n; ++j) {
+        T* place = y + j * to + wrapped(i[j * by], count) * step;
+        *place = Op::of(*place, x[j * from]);
+      }
+    }
   });
 }
 
-void take(void* other, const void* table, const int64_t* index, int64_t item, const Places& p) {
-  if (p.size == 0) return;
+bool take(void* other, const void* table, const int64_t* index, int64_t item, const Places& p) {
+  if (p.size == 0) return true;
   const auto run = item == 1   ? take_as<uint8_t>
                    : item == 2 ? take_as<uint16_t>
                    : item == 4 ? take_as<uint32_t>
                                : take_as<uint64_t>;
-  run(other, table, index, p);
+  return run(other, table, index, p);
 }
 
-void put(void* table, const void* other, const int64_t* index, int64_t item, const Places& p) {
-  if (p.size == 0) return;
+bool put(void* table, const void* other, const int64_t* index, int64_t item, const Places& p) {
+  if (p.size == 0) return true;
   const auto run = item == 1   ? put_as<uint8_t>
                    : item == 2 ? put_as<uint16_t>
                    : item == 4 ? put_as<uint32_t>
                                : put_as<uint64_t>;
-  run(table, other, index, p);
+  return run(table, other, index, p);
 }
 
-void add(void* table, const void* other, const int64_t* index, AddType type, const Places& p) {
-  if (p.size == 0) return;
-  using Add = void (*)(void*, const void*, const int64_t*, const Places&);
+bool add(void* table, const void* other, const int64_t* index, AddType type, const Places& p) {
+  if (p.size == 0) return true;
+  using Add = bool (*)(void*, const void*, const int64_t*, const Places&);
   static constexpr Add kAdd[] = {add_as<uint8_t>,  add_as<uint16_t>, add_as<uint32_t>,
                                  add_as<uint64_t>, add_as<float>,    add_as<double>};
-  kAdd[static_cast<int>(type)](table, other, index, p);
+  return kAdd[static_cast<int>(type)](table, other, index, p);
 }
 
-void combine(void* table, const void* other, const int64_t* index, AddType type, CombineOp op,
+bool combine(void* table, const void* other, const int64_t* index, AddType type, CombineOp op,
              const Places& p) {
-  if (p.size == 0) return;
-  using Run = void (*)(void*, const void*, const int64_t*, const Places&);
+  if (p.size == 0) return true;
+  using Run = bool (*)(void*, const void*, const int64_t*, const Places&);
   static constexpr Run kRun[][3] = {
       {add_as<int64_t, Product>, add_as<float, Product>, add_as<double, Product>},
       {add_as<int64_t, Largest>, add_as<float, Largest>, add_as<double, Largest>},
       {add_as<int64_t, Smallest>, add_as<float, Smallest>, add_as<double, Smallest>}};
   const int column = type == AddType::kFloat32 ? 1 : type == AddType::kFloat64 ? 2 : 0;
-  kRun[static_cast<int>(op)][column](table, other, index, p);
+  return kRun[static_cast<int>(op)][column](table, other, index, p);
 }
 
 // The processor's own fill writes whole cache lines without reading them: twice as fast as stores

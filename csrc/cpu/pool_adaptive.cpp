@@ -2,6 +2,8 @@
 // vectors, which is then cut into the parts of its columns; one part in all is one long row.
 #include "pool_adaptive.h"
 
+#include "fold_many.h"
+
 namespace mg::MG_ISA {
 namespace {
 
@@ -36,16 +38,22 @@ MG_INLINE float fold(vf v) {
 MG_INLINE double fold(vd v) { return hsum(v); }
 
 template <class T>
-MG_INLINE T sum_of(const T* x, int64_t n) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  if (n < 8) {
-    T sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
-    return sum;
+MG_INLINE void put_part(T* to, V<T> v, int64_t n) {
+  if (n == Vec<T>::lanes) {
+    store(to, v);
+  } else {
+    store_partial(to, v, n);
   }
+}
+
+// The sums of every so many'th value.
+template <class T>
+MG_INLINE V<T> vector_sum(const T* x, int64_t n) {
+  constexpr int64_t lanes = Vec<T>::lanes;
   V<T> s0 = {}, s1 = {}, s2 = {}, s3 = {};
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int k = 0; k < 4; ++k) fetch_ahead(x + i + k * lanes);
     s0 += load(x + i);
     s1 += load(x + i + lanes);
     s2 += load(x + i + 2 * lanes);
@@ -53,7 +61,17 @@ MG_INLINE T sum_of(const T* x, int64_t n) {
   }
   for (; i + lanes <= n; i += lanes) s0 += load(x + i);
   if (i < n) s1 += load_partial(x + i, n - i);
-  return fold((s0 + s1) + (s2 + s3));
+  return (s0 + s1) + (s2 + s3);
+}
+
+template <class T>
+MG_INLINE T sum_of(const T* x, int64_t n) {
+  if (n < 8) {
+    T sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += x[i];
+    return sum;
+  }
+  return fold(vector_sum(x, n));
 }
 
 // to[i] = the sum of x[r * w + i] over r < rows, i < n <= kPiece.
@@ -71,9 +89,30 @@ MG_INLINE void add_rows(T* to, const T* x, int64_t rows, int64_t w, int64_t n) {
   }
 }
 
+// Planes of n values, one part each: as many at once as a vector has lanes, so that their sums are
+// joined lane by lane.
+template <class T>
+void average_whole(T* out, const T* x, int64_t planes, int64_t n) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  const V<T> share = set1(1 / static_cast<T>(n));
+  parallel_for(
+      ceil_div(planes, lanes), ceil_div(kGrain, lanes * n), [=](int64_t begin, int64_t end) {
+        for (int64_t first = begin * lanes; first < min_of(end * lanes, planes); first += lanes) {
+          const int64_t count = min_of(lanes, planes - first);
+          V<T> sums[lanes];
+          for (int64_t k = 0; k < lanes; ++k) {
+            sums[k] = vector_sum(x + (first + min_of(k, count - 1)) * n, n);
+          }
+          join_all_lanes<SumFold<T>, lanes / 2, 0>(sums);
+          put_part(out + first, sums[0] * share, count);
+        }
+      });
+}
+
 template <class T>
 void average(T* out, const T* x, const PoolShape& given) {
   const PoolShape s = flattened(given);
+  if (s.h == 1 && s.p == 1 && s.q == 1 && s.w > 0) return average_whole(out, x, s.planes, s.w);
   parallel_for(s.planes, grain_of(s), [&](int64_t begin, int64_t end) {
     T sums[kPiece + Vec<T>::lanes];
     for (int64_t i = begin; i < end; ++i) {

@@ -12,23 +12,31 @@ namespace {
 constexpr int64_t kTask = 1 << 15;       // values that are worth a task
 constexpr int64_t kWideBlock = 1 << 12;  // 16-bit values widened at a time
 constexpr int64_t kWideColumns = 256;    // of them in a row
-constexpr int64_t kTiny = 8;             // values of a run that is read lane by lane
-template <class T>
-constexpr int64_t kShort = kBlockVectors * Vec<T>::lanes;  // runs taken together are shorter
 
-// Values of 16 bits: floats from them and back, `at` elements on.
+// Values of 16 bits: floats from them and back, `at` elements on; their sums, which are common
+// enough to be widened in registers, as fold_run and fold_columns have them.
 struct Wide {
   void (*widen)(float* out, const void* in, int64_t at, int64_t n);
   void (*narrow)(void* out, int64_t at, const float* in, int64_t n);
+  double (*sum)(const void* in, int64_t at, int64_t n);
+  void (*sum_columns)(double* total, const void* in, int64_t at, int64_t n, int64_t stride,
+                      int64_t columns);
 };
 template <class H>
 constexpr Wide wide_of() {
-  return {[](float* out, const void* in, int64_t at, int64_t n) {
-            widen_row(out, static_cast<const H*>(in) + at, n);
-          },
-          [](void* out, int64_t at, const float* in, int64_t n) {
-            narrow_row(static_cast<H*>(out) + at, in, n);
-          }};
+  return {
+      [](float* out, const void* in, int64_t at, int64_t n) {
+        widen_row(out, static_cast<const H*>(in) + at, n);
+      },
+      [](void* out, int64_t at, const float* in, int64_t n) {
+        narrow_row(static_cast<H*>(out) + at, in, n);
+      },
+      [](const void* in, int64_t at, int64_t n) {
+        return fold_run<SumFold<float>>(static_cast<const H*>(in) + at, n);
+      },
+      [](double* total, const void* in, int64_t at, int64_t n, int64_t stride, int64_t columns) {
+        fold_columns<SumFold<float>>(total, static_cast<const H*>(in) + at, n, stride, columns);
+      }};
 }
 
 // A reduction: what it makes of what. T is float where `wide` is there and x has 16-bit values.
@@ -40,6 +48,7 @@ struct Job {
   const Wide* wide;
   const Groups& g;
   Finish finish;
+  bool sums;  // kSum
 };
 
 // ---- results ----
@@ -104,9 +113,9 @@ void reduce_rows(const Job<T>& job, int64_t first, const T* x, const Groups& g, 
     }
     return here;
   };
-  double s[together > kMostStats ? together : kMostStats];
   if (fold.together && job.kind.stats == 1) {
     for (; g.b == 1 && g.r2 <= kTiny && end - row >= together; row += together) {
+      double s[together];
       fold.tiny(s, line, g.step_a, g.r2);
       put_all(job, first + row - begin, s, 1, together);
       line += together * g.step_a;
@@ -115,14 +124,24 @@ void reduce_rows(const Job<T>& job, int64_t first, const T* x, const Groups& g, 
       const int64_t count = min_of(together, end - row);
       const T* runs[together];
       for (int64_t k = 0; k < together; ++k) runs[k] = k < count ? next() : runs[k - 1];
+      double s[together];
       fold.together(s, runs, g.r2);
       put_all(job, first + row - begin, s, 1, count);
       row += count;
     }
   }
-  for (; row < end; ++row) {
-    job.kind.run(fold, s, {next(), 1, 0, g.r2, 1, 1});
-    put_all(job, first + row - begin, s, 1, 1);
+  constexpr int64_t batch = 32;  // results written at a time
+  double s[kMostStats * batch];
+  while (row < end) {
+    const int64_t count = min_of(batch, end - row);
+    for (int64_t k = 0; k < count; ++k) {
+      double one[kMostStats] = {};
+      job.kind.run(fold, one, {next(), 1, 0, g.r2, 1, 1});
+      s[k] = one[0];
+      s[batch + k] = one[1];
+    }
+    put_all(job, first + row - begin, s, batch, count);
+    row += count;
   }
 }
 
@@ -132,6 +151,18 @@ void reduce_rows(const Job<T>& job, int64_t first, const T* x, const Groups& g, 
 // ones kReduceTile behind the first.
 void widen_range(const Job<float>& job, double* s, int64_t at, const Range<float>& r, bool run) {
   const Kind<float>& kind = job.kind;
+  if (job.sums) {
+    for (int64_t j = 0; j < r.columns; ++j) s[j] = 0;
+    for (int64_t i = 0; i < r.pieces; ++i) {
+      const int64_t from = at + i * r.step;
+      if (run) {
+        s[0] += job.wide->sum(job.x, from, r.rows);
+      } else {
+        job.wide->sum_columns(s, job.x, from, r.rows, r.stride, r.columns);
+      }
+    }
+    return;
+  }
   const int64_t gap = run ? 1 : kReduceTile;
   alignas(64) float buffer[kWideBlock];
   double other[kMostStats * kReduceTile];
@@ -167,7 +198,7 @@ void widen_range(const Job<float>& job, double* s, int64_t at, const Range<float
 void widen_rows(const Job<float>& job, int64_t begin, int64_t end) {
   const Groups& g = job.g;
   const auto place = [&g](int64_t row) { return row / g.b * g.step_a + row % g.b * g.step_b; };
-  if (g.r2 > kWideBlock / 4) {
+  if (g.r2 > (job.sums ? kShort<float> / 4 : kWideBlock / 4)) {
     for (int64_t row = begin; row < end; ++row) {
       double s[kMostStats];
       widen_range(job, s, place(row), {nullptr, 1, 0, g.r2, 1, 1}, true);
@@ -251,75 +282,11 @@ void reduce_as(const Job<T>& job, double* work) {
   }
 }
 
-// ---- folds ----
-
-template <class F, class T>
-void tiny(double* s, const T* x, int64_t step, int64_t n) {
-  constexpr int lanes = Vec<typename F::Acc>::lanes;
-  for (int k = 0; k < Vec<T>::lanes; k += lanes) fold_tiny<F>(s + k, x + k * step, step, n);
-}
-
-template <class F, class T>
-void together(double* s, const T* const* runs, int64_t n) {
-  constexpr int step = Vec<typename F::Acc>::lanes;
-  if constexpr (F::kProduct) {  // more values than that are seldom in the range of floats
-    if (n <= 128 && fold_together<F, T>(s, runs, n)) return;
-  }
-  for (int k = 0; k < Vec<T>::lanes; k += step) {
-    if (fold_together<F, typename F::Acc>(s + k, runs + k, n)) continue;
-    for (int i = k; i < k + step; ++i) s[i] = fold_run<F>(runs[i], n);
-  }
-}
-
-// kMany: short runs are worth the code that takes several at once.
-template <class F, class T, bool kMany = false>
-constexpr Fold<T> fold_of() {
-  Fold<T> fold = {F::kStart, join_one<F>, fold_run<F, T>, fold_columns<F, T>, nullptr, nullptr};
-  if constexpr (kMany) {
-    fold.tiny = tiny<F, T>;
-    fold.together = together<F, T>;
-  }
-  return fold;
-}
-
-template <class T>
-void merge_folds(const Fold<T>& fold, double* s, int64_t, double, const double* other, int64_t,
-                 double, int64_t count) {
-  for (int64_t j = 0; j < count; ++j) s[j] = fold.join(s[j], other[j]);
-}
-
-template <class T>
-Kind<T> kind_of(ReduceOp op) {
-  static constexpr Fold<T> folds[] = {
-      fold_of<SumFold<T>, T, true>(),
-      fold_of<MaxFold<T>, T, true>(),
-      fold_of<MinFold<T>, T, true>(),
-      fold_of<ProdFold<T>, T, true>(),
-      fold_of<AbsSumFold<T>, T>(),
-      fold_of<SquareFold<T>, T, true>(),
-      fold_of<AbsMaxFold<T>, T>(),
-      fold_of<AbsMinFold<T>, T>(),
-      fold_of<NonzeroFold<T>, T>(),
-      {},
-      {},
-      fold_of<NanSumFold<T>, T>(),
-  };
-  if (op == ReduceOp::kVar) return spread_kind(folds[static_cast<int>(ReduceOp::kSum)]);
-  if (op == ReduceOp::kLogSumExp) return exp_sum_kind(folds[static_cast<int>(ReduceOp::kMax)]);
-  return {1,
-          0,
-          fold_range<T>,
-          fold_range_columns<T>,
-          merge_folds,
-          nullptr,
-          folds[static_cast<int>(op)]};
-}
-
 template <class T>
 void reduce(ReduceOp op, void* out, T* out_mean, const T* x, const Groups& g, const Finish& f,
             double* work) {
   const Kind<T> kind = kind_of<T>(op);
-  reduce_as<T>({kind, out, out_mean, x, nullptr, g, f}, work);
+  reduce_as<T>({kind, out, out_mean, x, nullptr, g, f, false}, work);
 }
 
 void reduce_halves(ReduceOp op, void* out, void* out_mean, const void* x, DType type,
@@ -327,64 +294,10 @@ void reduce_halves(ReduceOp op, void* out, void* out_mean, const void* x, DType 
   static constexpr Wide wides[] = {wide_of<half>(), wide_of<bfloat16>()};
   const Kind<float> kind = kind_of<float>(op);
   const Wide* wide = &wides[type == DType::kBFloat16];
-  reduce_as<float>({kind, out, out_mean, x, wide, g, f}, work);
-}
-
-// Narrow rows without gaps are seen as wide ones, whose columns are joined afterwards.
-template <class T>
-void narrow_columns(const Fold<T>& fold, double* s, const T* x, int64_t n, int64_t columns) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  double total[2 * lanes * lanes];
-  const int64_t wide = lanes * columns, rows = n / lanes;
-  for (int64_t j = 0; j < wide; ++j) total[j] = fold.start;
-  fold.columns(total, x, rows, wide, wide);
-  fold.columns(s, x + rows * wide, n - rows * lanes, columns, columns);
-  for (int64_t j = 0, k = 0; j < wide; ++j, k = k + 1 < columns ? k + 1 : 0) {
-    s[k] = fold.join(s[k], total[j]);
-  }
+  reduce_as<float>({kind, out, out_mean, x, wide, g, f, op == ReduceOp::kSum}, work);
 }
 
 }  // namespace
-
-template <class T>
-void fold_range(const Fold<T>& fold, double* s, const Range<T>& r) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  if (!fold.together || r.pieces <= lanes / 4 || r.rows >= kShort<T>) {
-    s[0] = r.pieces ? fold.run(r.x, r.rows) : fold.start;
-    for (int64_t i = 1; i < r.pieces; ++i) {
-      s[0] = fold.join(s[0], fold.run(Range<T>::piece(r, i), r.rows));
-    }
-    return;
-  }
-  const T* runs[lanes];
-  double part[lanes];
-  s[0] = fold.start;
-  for (int64_t i = 0; i < r.pieces; i += lanes) {
-    const int64_t count = min_of(lanes, r.pieces - i);
-    for (int64_t k = 0; k < lanes; ++k) runs[k] = Range<T>::piece(r, i + min_of(k, count - 1));
-    fold.together(part, runs, r.rows);
-    for (int64_t k = 0; k < count; ++k) s[0] = fold.join(s[0], part[k]);
-  }
-}
-
-template <class T>
-void fold_range_columns(const Fold<T>& fold, double* s, const Range<T>& r) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  for (int64_t j = 0; j < r.columns; ++j) s[j] = fold.start;
-  const bool narrow = r.columns < 2 * lanes && r.stride == r.columns && r.rows >= 4 * lanes;
-  for (int64_t i = 0; i < r.pieces; ++i) {
-    const T* x = Range<T>::piece(r, i);
-    if (narrow) {
-      narrow_columns(fold, s, x, r.rows, r.columns);
-    } else {
-      fold.columns(s, x, r.rows, r.stride, r.columns);
-    }
-  }
-}
-template void fold_range(const Fold<float>&, double*, const Range<float>&);
-template void fold_range(const Fold<double>&, double*, const Range<double>&);
-template void fold_range_columns(const Fold<float>&, double*, const Range<float>&);
-template void fold_range_columns(const Fold<double>&, double*, const Range<double>&);
 
 template <class T>
 void arg_extremum(bool smallest, T* values, int64_t* indices, const T* x, int64_t outer, int64_t n,
@@ -404,7 +317,8 @@ void scan_integers(bool product, bool reverse, int64_t* out, const int64_t* x, i
                    int64_t n, int64_t inner);
 void record(bool smallest, void* values, int64_t* indices, const void* x, DType type, int64_t outer,
             int64_t n, int64_t inner);
-void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner);
+void count_nonzero(int64_t* out, const void* x, int64_t item, int64_t outer, int64_t n,
+                   int64_t inner);
 
 extern const ReduceKernels kReduce = {{reduce<float>, arg_extremum<float>, scan<float>},
                                       {reduce<double>, arg_extremum<double>, scan<double>},
@@ -412,6 +326,6 @@ extern const ReduceKernels kReduce = {{reduce<float>, arg_extremum<float>, scan<
                                       reduce_integers,
                                       scan_integers,
                                       record,
-                                      count_bytes};
+                                      count_nonzero};
 
 }  // namespace mg::MG_ISA

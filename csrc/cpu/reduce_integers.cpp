@@ -58,6 +58,7 @@ MG_INLINE V join_vectors(const T* x, int64_t n, T start) {
   V a = V{} + start, b = a, c = a, d = a;  // four chains hide the latency of the joins
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int k = 0; k < 4; ++k) fetch_ahead(x + i + k * lanes);
     a = Op::join_quick(a, load_as<V>(x + i));
     b = Op::join_quick(b, load_as<V>(x + i + lanes));
     c = Op::join_quick(c, load_as<V>(x + i + 2 * lanes));
@@ -158,18 +159,6 @@ void put(void* out, int64_t item, int64_t first, const int64_t* s, int64_t count
   }
 }
 
-// Lane i of the result is lane i - k of v; `fill` below k.
-template <int k>
-MG_INLINE vl raised(vl v, vl fill) {
-#if defined(__AVX512F__)
-  return (vl)_mm512_alignr_epi64((__m512i)v, (__m512i)fill, 8 - k);
-#else
-  vl r = fill;
-  for (int i = k; i < kD; ++i) r[i] = v[i - k];
-  return r;
-#endif
-}
-
 // Whole vectors of a running total: prefixes of each, and only their last lanes make a chain.
 template <class Op>
 int64_t scan_vectors(int64_t* out, const int64_t* x, int64_t n, int64_t* carry) {
@@ -178,6 +167,7 @@ int64_t scan_vectors(int64_t* out, const int64_t* x, int64_t n, int64_t* carry) 
   for (int i = 0; i < kD; ++i) last[i] = kD - 1;
   int64_t i = 0;
   for (; i + kD <= n; i += kD) {
+    fetch_ahead(x + i);
     vl v = load_as<vl>(x + i);
     v = Op::join_quick(v, raised<1>(v, unit));
     if (kD > 2) v = Op::join_quick(v, raised<2>(v, unit));
@@ -262,6 +252,30 @@ void record_as(bool smallest, void* values, int64_t* indices, const void* x, int
     }
   });
 }
+
+// How many of a run are not 0; whether those of a row are, added to bytes.
+template <class T, class Count>
+int64_t count_run(const void* from, int64_t n) {
+  const T* x = static_cast<const T*>(from);
+  int64_t total = 0;
+  for (int64_t i = 0; i < n;) {
+    const int64_t stop = min_of(n, i + 4096);
+    Count block = 0;
+    for (; i < stop; ++i) block += x[i] != 0;
+    total += static_cast<int64_t>(block);
+  }
+  return total;
+}
+template <class T>
+void count_row(uint8_t* MG_RESTRICT counts, const void* from, int64_t n) {
+  const T* x = static_cast<const T*>(from);
+  for (int64_t j = 0; j < n; ++j) counts[j] += x[j] != 0;
+}
+constexpr int64_t (*kCountRun[])(const void*, int64_t) = {
+    count_run<uint8_t, uint32_t>, count_run<uint16_t, uint32_t>, count_run<uint32_t, uint32_t>,
+    count_run<uint64_t, uint64_t>};
+constexpr void (*kCountRow[])(uint8_t*, const void*, int64_t) = {
+    count_row<uint8_t>, count_row<uint16_t>, count_row<uint32_t>, count_row<uint64_t>};
 
 }  // namespace
 
@@ -351,20 +365,15 @@ void record(bool smallest, void* values, int64_t* indices, const void* x, DType 
   run(smallest, values, indices, x, outer, n, inner);
 }
 
-void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner) {
+void count_nonzero(int64_t* out, const void* x, int64_t item, int64_t outer, int64_t n,
+                   int64_t inner) {
   const int64_t work = n * inner;
-  parallel_for(outer, work < kTask ? kTask / (work + 1) + 1 : 1, [=](int64_t begin, int64_t end) {
+  const int width = item == 8 ? 3 : item == 4 ? 2 : item == 2 ? 1 : 0;
+  parallel_for(outer, grain_of(work), [=](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
-      const uint8_t* p = x + o * n * inner;
+      const char* p = static_cast<const char*>(x) + o * work * item;
       if (inner == 1) {
-        int64_t total = 0;
-        for (int64_t i = 0; i < n;) {
-          const int64_t stop = min_of(n, i + 4096);
-          uint32_t block = 0;
-          for (; i < stop; ++i) block += p[i] != 0;
-          total += block;
-        }
-        out[o] = total;
+        out[o] = kCountRun[width](p, n);
         continue;
       }
       // Tiles of columns are counted in bytes, 255 rows at most.
@@ -376,10 +385,7 @@ void count_bytes(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64
         for (int64_t i = 0; i < n;) {
           const int64_t stop = min_of(n, i + 255);
           memset(block, 0, sizeof block);
-          for (; i < stop; ++i) {
-            const uint8_t* line = p + i * inner + first;
-            for (int64_t j = 0; j < columns; ++j) block[j] += line[j] != 0;
-          }
+          for (; i < stop; ++i) kCountRow[width](block, p + (i * inner + first) * item, columns);
           for (int64_t j = 0; j < columns; ++j) to[j] += block[j];
         }
       }

@@ -3,8 +3,7 @@
 // work calls them by pointer.
 #pragma once
 
-#include "kernels/reduce.h"
-#include "simd.h"
+#include "fold.h"
 
 namespace mg::MG_ISA {
 
@@ -46,6 +45,12 @@ struct Kind {
 };
 
 constexpr int kMostStats = 2;
+constexpr int64_t kTiny = 8;  // values of a run that is read lane by lane
+template <class T>
+constexpr int64_t kShort = kBlockVectors * Vec<T>::lanes;  // runs taken together are shorter
+
+template <class T>
+Kind<T> kind_of(ReduceOp op);
 
 // A fold over all of a range, and over its columns.
 template <class T>

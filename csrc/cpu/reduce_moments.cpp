@@ -1,6 +1,5 @@
 // Variances and log-sum-exps: reductions with two statistics for every output, of floats in double.
 // Every value is read from memory once.
-#include "fold.h"
 #include "reduce_kinds.h"
 
 namespace mg::MG_ISA {

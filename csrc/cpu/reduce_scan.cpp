@@ -88,18 +88,6 @@ MG_INLINE vd join(vd a, vd b) {
   return kProduct ? a * b : a + b;
 }
 
-// Lane i of the result is lane i - k of v; `fill` below k.
-template <int k>
-MG_INLINE vd raised(vd v, vd fill) {
-#if defined(__AVX512F__)
-  return (vd)_mm512_alignr_epi64((__m512i)v, (__m512i)fill, 8 - k);
-#else
-  vd r = fill;
-  for (int i = k; i < kD; ++i) r[i] = v[i - k];
-  return r;
-#endif
-}
-
 template <bool kProduct, class T>
 void scan_row(T* out, const T* x, int64_t n) {
   const vd unit = vd{} + (kProduct ? 1.0 : 0.0);

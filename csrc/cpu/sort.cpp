@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 13;  // elements in a task
 constexpr int kDigitBits = 11;
-constexpr int64_t kNear = 12;  // pairs that are sorted by insertion
+constexpr int64_t kNear = 12;      // pairs that are sorted by insertion
+constexpr int64_t kByBits = 2048;  // rows up to here are narrowed bit by bit
 
 // ---- the first k ----
 
@@ -134,6 +135,44 @@ int64_t select_place(const K* key, int64_t n, K differ, int64_t rank, int32_t* p
   return all ? i : place[i];
 }
 
+// The same of short rows of 32-bit keys: a bit at a time, by counting the keys below a bound, whole
+// vectors of them. `padded` keys may be written, a multiple of kStep.
+int64_t select_by_bits(uint32_t* given, int64_t n, int64_t padded, uint32_t differ, int64_t rank) {
+  int32_t* key = reinterpret_cast<int32_t*>(given);  // in an order of signed numbers
+  for (int64_t i = 0; i < padded; ++i) key[i] = i < n ? key[i] ^ kSign : INT32_MAX;
+  const auto hits = [key](int64_t i, uint32_t low, uint32_t high) {
+    const vi v = load(key + i), least = set1(static_cast<int32_t>(low) ^ kSign);
+    return lane_bits((v >= least) & (v <= (static_cast<int32_t>(high) ^ kSign)));
+  };
+  uint32_t low = 0, span = 2u << (31 - __builtin_clz(differ));  // the key is in [low, low + span)
+  int64_t below = 0, within = n;  // how many keys are less than these (span 0: all are)
+  while (span != 1 && within - below > 1) {
+    span = span ? span / 2 : 1u << 31;
+    const uint32_t middle = low + span;
+    int64_t count = 0;
+    for (int64_t i = 0; i < padded; i += kF) {
+      count +=
+          __builtin_popcount(lane_bits(load(key + i) < (static_cast<int32_t>(middle) ^ kSign)));
+    }
+    if (count <= rank) {
+      low = middle;
+      below = count;
+    } else {
+      within = count;
+    }
+  }
+  rank -= below;
+  for (int64_t i = 0;; i += kF) {
+    unsigned here = hits(i, low, low + (span - 1));
+    const int64_t count = __builtin_popcount(here);
+    if (rank < count) {
+      for (; rank > 0; --rank) here &= here - 1;
+      return i + __builtin_ctz(here);
+    }
+    rank -= count;
+  }
+}
+
 template <class K>
 int64_t place_of(K* key, int64_t n, int64_t padded, const Extent<K>& e, bool is_float, Rank which,
                  int64_t rank, int32_t* place) {
@@ -146,6 +185,9 @@ int64_t place_of(K* key, int64_t n, int64_t padded, const Extent<K>& e, bool is_
   }
   padded &= -kStep;
   for (int64_t i = 0; i < padded; ++i) key[i] -= e.least;
+  if constexpr (sizeof(K) == 4) {
+    if (e.differ && n > kFew && n <= kByBits) return select_by_bits(key, n, padded, e.differ, rank);
+  }
   return select_place(key, n, e.differ, rank, place);
 }
 

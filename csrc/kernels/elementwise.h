@@ -148,6 +148,9 @@ struct ElementwiseKernels {
   const Row (*compare)[kFloatTypes];  // [CompareOp], bool result
   const Row* where;                   // (bool mask, a, b)
   const Row (*ternary)[kFloatTypes];  // [TernaryOp]
+  // (x, t, p) for logits x, targets t and weights p of the positive ones: the binary cross-entropy,
+  // and its slope for x.
+  const Row (*logits)[kFloatTypes];
 };
 
 }  // namespace mg

@@ -114,8 +114,9 @@ struct ReduceKernels {
   // Running extrema with the places of the latest ones.
   void (*record)(bool smallest, void* values, int64_t* indices, const void* x, DType type,
                  int64_t outer, int64_t n, int64_t inner);
-  // The number of bytes that are not 0, over (outer, n, inner).
-  void (*count_bytes)(int64_t* out, const uint8_t* x, int64_t outer, int64_t n, int64_t inner);
+  // How many integers (or bools) of `item` bytes are not 0, over (outer, n, inner).
+  void (*count_nonzero)(int64_t* out, const void* x, int64_t item, int64_t outer, int64_t n,
+                        int64_t inner);
 };
 
 }  // namespace mg

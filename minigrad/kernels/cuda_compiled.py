@@ -35,7 +35,7 @@ _MAY_DECLINE = frozenset((
     "philox_dropout", "put", "record", "recurrent", "recurrent_backward", "reduce", "repeat",
     "repeat_each", "repeat_each_backward", "rms_norm", "rms_norm_backward", "roll", "scale_tensors",
     "scan", "search", "select", "softmax", "softmax_backward", "sort", "take", "tensor_norms",
-    "triangle", "unary", "var_mean", "where", "write_rows",
+    "triangle", "unary", "var_mean", "weighted_logits", "where", "write_rows",
 ))  # fmt: skip
 
 

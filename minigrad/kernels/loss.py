@@ -47,16 +47,20 @@ _m: Any = maps  # its functions are made at import
 
 def _logits(x: Any, t: Any, w: Any, pos: Any) -> Any:
     """(1 - t) x + (1 + (pos - 1) t) log(1 + e^-x), times w."""
-    loss = _m.softplus(_m.neg(x), 1.0, math.inf)
-    loss = _m.mul(loss, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
-    loss = _m.add(loss, _m.mul(_m.sub(1.0, t), x))
+    loss = _C.weighted_logits(False, x, t, pos)
+    if loss is None:
+        loss = _m.softplus(_m.neg(x), 1.0, math.inf)
+        loss = _m.mul(loss, _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+        loss = _m.add(loss, _m.mul(_m.sub(1.0, t), x))
     return loss if w is None else _m.mul(loss, w)
 
 
 def _logits_slope(x: Any, t: Any, w: Any, pos: Any) -> Any:
     """(1 + (pos - 1) t) sigmoid(x) - pos t, times w."""
-    slope = _m.mul(_m.sigmoid(x), _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
-    slope = _m.sub(slope, _m.mul(pos, t))
+    slope = _C.weighted_logits(True, x, t, pos)
+    if slope is None:
+        slope = _m.mul(_m.sigmoid(x), _m.add(_m.mul(t, _m.sub(pos, 1.0)), 1.0))
+        slope = _m.sub(slope, _m.mul(pos, t))
     return slope if w is None else _m.mul(slope, w)
 
 
@@ -96,7 +100,10 @@ def pair_loss(name: str, terms: tuple, x: Any, t: Any) -> Any:
         if loss is not None:
             loss = _reduced(_m.mul(loss, *weights), reduction) if weights else loss
             return rounded(loss, x.dtype)
-    values = _form(name, params, x, t)(x, t, *params)
+    form = _form(name, params, x, t)
+    values = form(x, t, *params)
+    if form is _logits:
+        return _reduced(values, reduction)
     return numpy_loss.reduce_loss(values, reduction, x.dtype)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "put_rows",
     "scatter",
     "take_rows",
+    "try_combine",
 ]
 
 fast_take = _C.fast_take
@@ -78,6 +79,16 @@ def combine(x: Any, dim: int, index: Any, values: Any, reduce: str) -> Any:
     """A copy of `x` with values combined as `scatter` adds them; None for other types than floats
     and int64, and where NumPy has to look."""
     return _C.combine(x, dim, index, values, _COMBINED.index(reduce))
+
+
+def try_combine(x: Any, dim: int, index: Any, values: Any, reduce: str) -> Any:
+    """The same, also for "sum" and "mean" (its sum), of an index that nobody has checked; None also
+    where one of its numbers is out of range."""
+    if reduce in _COMBINED:
+        return combine(x, dim, index, values, reduce)
+    if x.dtype.kind not in "fi":
+        return None
+    return _C.put(x, dim, index, values, True, False, True)
 
 
 def embedding(weight: Any, ids: Any) -> Any:

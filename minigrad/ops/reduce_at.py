@@ -90,6 +90,11 @@ def _combine(function: Any, out: Any, index: Any, values: Any, dim: int, numbers
 
 def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
     half = x.dtype.kind in "fV" and x.dtype.itemsize == 2
+    if include_self and not half:
+        out = cpu.try_combine(x, dim, index, src, reduce)
+        if out is not None:
+            return _divided(out, index, dim, include_self) if reduce == "mean" else out
+    check_bounds(index, dim, size_at(x, dim))
     wide, values = (x.astype(np.float32), src.astype(np.float32)) if half else (x, src)
     start = _start(wide, index, dim, reduce, include_self)
     if reduce in _LEAST:
@@ -105,10 +110,15 @@ def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self
         out = start.copy() if start is wide else start
         np.add.at(out, grid(index, dim), values)
     if reduce == "mean":
-        count = _counts(out, index, dim, include_self)
-        with np.errstate(all="ignore"):
-            out = cpu.div(out, count) if out.dtype.kind == "f" else out // count
+        out = _divided(out, index, dim, include_self)
     return rounded(out, x.dtype)
+
+
+def _divided(out: Any, index: Any, dim: int, include_self: bool) -> Any:
+    """Sums over the numbers of their values; integers are rounded down."""
+    count = _counts(out, index, dim, include_self)
+    with np.errstate(all="ignore"):
+        return cpu.div(out, count) if out.dtype.kind == "f" else out // count
 
 
 def _counts(x: Any, index: Any, dim: int, include_self: bool) -> Any:
@@ -128,11 +138,11 @@ def _counts(x: Any, index: Any, dim: int, include_self: bool) -> Any:
     ):  # an expanded index: the same counts everywhere
         index = index[tuple([slice(None) if d == dim else slice(1) for d in range(index.ndim)])]
         shape = tuple([n if d == dim else 1 for d, n in enumerate(shape)])
-    count = cpu.scatter(shape, dim, index, np.ones((), kind, like=index), True)
+    one = np.ones((), kind, like=index)
     if include_self:
-        count += 1
+        count = cpu.scatter(np.broadcast_to(one, shape), dim, index, one, True)
     else:
-        count = np.maximum(count, 1)
+        count = np.maximum(cpu.scatter(shape, dim, index, one, True), 1)
     return count.astype(x.dtype, copy=False) if x.dtype.itemsize > 2 else count
 
 
@@ -235,7 +245,6 @@ def scatter_reduce(
         )
     d = along("scatter", input, dim, index)
     values = source_for("scatter", input, index, src, d)
-    check_bounds(array_of(index), d, size_at(input, d))
     if reduce == "mean" and x.dtype == np.bool_:
         raise NotImplementedError(
             "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'"
