@@ -33,12 +33,6 @@ struct From<double, float> {
   }
 };
 
-// Asks for memory further on: the processor's own foresight ends with a page of 4 KB.
-template <class T>
-MG_INLINE void fetch_ahead(const T* p) {
-  __builtin_prefetch(reinterpret_cast<const char*>(p) + 2048);
-}
-
 // The first n lanes; `fill` in the others.
 MG_INLINE vf first_of(vf v, int64_t n, vf fill) {
   vi lane;
@@ -205,10 +199,7 @@ double fold_extremum(const T* x, int64_t n) {
 #pragma GCC unroll 1  // as in fold_run
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     V v[4];
-    for (int k = 0; k < 4; ++k) {
-      fetch_ahead(x + i + k * lanes);
-      v[k] = load(x + i + k * lanes);
-    }
+    for (int k = 0; k < 4; ++k) v[k] = load(x + i + k * lanes);
     for (int k = 0; k < 4; ++k) best[k] = Fold::join_quick(best[k], Fold::map(v[k]));
     note_nan(&seen, v[0], v[1]);
     note_nan(&seen, v[2], v[3]);
@@ -274,7 +265,6 @@ double fold_run(const T* x, int64_t n) {
     // Unrolled, the compiler would group the loads by chain, and memory likes them in order.
 #pragma GCC unroll 1
     for (int64_t j = i; j < i + block; j += 4 * lanes) {
-      for (int k = 0; k < 4; ++k) fetch_ahead(x + j + k * lanes);
       a = Fold::join(a, Fold::map(In::at(x + j)));
       b = Fold::join(b, Fold::map(In::at(x + j + lanes)));
       c = Fold::join(c, Fold::map(In::at(x + j + 2 * lanes)));

@@ -53,7 +53,6 @@ MG_INLINE V<T> vector_sum(const T* x, int64_t n) {
   V<T> s0 = {}, s1 = {}, s2 = {}, s3 = {};
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    for (int k = 0; k < 4; ++k) fetch_ahead(x + i + k * lanes);
     s0 += load(x + i);
     s1 += load(x + i + lanes);
     s2 += load(x + i + 2 * lanes);

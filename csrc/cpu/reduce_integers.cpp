@@ -58,7 +58,6 @@ MG_INLINE V join_vectors(const T* x, int64_t n, T start) {
   V a = V{} + start, b = a, c = a, d = a;  // four chains hide the latency of the joins
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    for (int k = 0; k < 4; ++k) fetch_ahead(x + i + k * lanes);
     a = Op::join_quick(a, load_as<V>(x + i));
     b = Op::join_quick(b, load_as<V>(x + i + lanes));
     c = Op::join_quick(c, load_as<V>(x + i + 2 * lanes));
@@ -167,7 +166,6 @@ int64_t scan_vectors(int64_t* out, const int64_t* x, int64_t n, int64_t* carry) 
   for (int i = 0; i < kD; ++i) last[i] = kD - 1;
   int64_t i = 0;
   for (; i + kD <= n; i += kD) {
-    fetch_ahead(x + i);
     vl v = load_as<vl>(x + i);
     v = Op::join_quick(v, raised<1>(v, unit));
     if (kD > 2) v = Op::join_quick(v, raised<2>(v, unit));

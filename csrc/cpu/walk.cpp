@@ -6,7 +6,7 @@
 
 #include "runtime/threads.h"
 #include "transpose.h"
-#include "walk_bits.h"
+#include "walk_halves.h"
 #include "walk_plan.h"
 #include "widen.h"
 
@@ -24,15 +24,18 @@ constexpr int64_t kShortRow = 16;  // rows this short are cheaper to gather
 
 void in_rows(const Plan& plan, int64_t begin, int64_t end) {
   const Walk& w = *plan.walk;
-  const int64_t inner = w.shape[w.ndim - 1];
+  const int last = w.ndim - 1;
   Position p = seek(plan, begin);
-  while (begin < end) {
-    const int64_t n = min_of(inner - p.index[w.ndim - 1], end - begin);
-    plan.row(plan.out + begin * plan.out_item, reinterpret_cast<const void* const*>(p.at),
-             plan.unit, n, plan.params, plan.stream);
-    advance(plan, &p, n);
-    begin += n;
-  }
+  each_plane(plan, &p, end - begin, [&](int64_t done, int64_t rows, int64_t n) {
+    char* out = plan.out + (begin + done) * plan.out_item;
+    const char* at[kWalkOperands];
+    for (int k = 0; k < w.operands; ++k) at[k] = p.at[k];
+    for (int64_t r = 0; r < rows; ++r, out += n * plan.out_item) {
+      plan.row(out, reinterpret_cast<const void* const*>(at), plan.unit, n, plan.params,
+               plan.stream);
+      for (int k = 0; k < w.operands; ++k) at[k] += last > 0 ? plan.step[k][last - 1] : 0;
+    }
+  });
   if (plan.stream) stream_fence();
 }
 
@@ -294,13 +297,14 @@ void walk_run(Row row, FloatType type, void* out, const void* const* in, const i
               const Walk& w, const double* params) {
   if (w.size == 0 || one_row(row, type, out, in, w, params)) return;
   const bool halves = type == FloatType::kFloat16 || type == FloatType::kBFloat16;
-  const Row bits = halves && !w.number[0] ? row_of_bits(row, type) : nullptr;
-  const Plan plan = make_plan(bits ? bits : row, out, in, item, w, params);
+  const double is_float[] = {w.number[0] ? 1.0 : 0, w.operands > 1 && w.number[1] ? 1.0 : 0};
+  const Row direct = halves ? direct_row(row, type, is_float) : nullptr;
+  const Plan plan = make_plan(direct ? direct : row, out, in, item, w, direct ? is_float : params);
   Tiles tiles;
-  if (!bits && type == FloatType::kFloat16) {
+  if (!direct && type == FloatType::kFloat16) {
     parallel_for(w.size, grain_of(w.size),
                  [&](int64_t begin, int64_t end) { in_wide_blocks<half>(plan, begin, end); });
-  } else if (!bits && halves) {
+  } else if (!direct && halves) {
     parallel_for(w.size, grain_of(w.size),
                  [&](int64_t begin, int64_t end) { in_wide_blocks<bfloat16>(plan, begin, end); });
   } else if (direct_rows(w)) {

@@ -94,7 +94,7 @@ def sum(
     axes = all_or(dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted("sum", input, dtype, out)
-    elif x.dtype.kind not in "fV":
+    elif x.dtype.kind not in "fV" and x.dtype != _INT64:
         input = to_dtype(input, _INT64)
     result = apply(Sum, (input,), axes, keepdim)
     return result if out is None else write_out("sum", out, result)

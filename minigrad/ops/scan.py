@@ -104,7 +104,7 @@ def _running(name: str, cls: type[Node], input: Any, dim: Any, dtype: Any, out: 
     d = one_dim(name, dim, x.ndim)
     if dtype is not None or out is not None:
         input = converted(name, input, dtype, out)
-    elif not is_float(x):
+    elif not is_float(x) and x.dtype != _INT64:
         input = to_dtype(input, _INT64)
     if array_of(input).dtype.kind == "b":
         raise unsupported(f"{name}_out_cpu", array_of(input))

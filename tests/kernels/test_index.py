@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad.kernels import cpu, indexing, numpy_embedding
 from minigrad.kernels.cpu import _C
 
@@ -159,3 +160,21 @@ def test_bitwise_the_same_for_any_number_of_threads(num_threads):
         )
     for one, two in zip(*results):
         assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("reduce", ["sum", "prod", "mean", "amax", "amin"])
+@pytest.mark.parametrize("bad", [-1, 9])
+def test_numbers_out_of_range(reduce: str, bad: int) -> None:
+    x, s = mg.ones(5, 9), mg.ones(5, 9)
+    index = mg.zeros(5, 9, dtype=mg.int64)
+    index[4, 8] = bad
+    for include_self in (True, False):
+        with pytest.raises(RuntimeError, match=f"index {bad} is out of bounds for dimension 1"):
+            x.scatter_reduce(1, index, s, reduce, include_self=include_self)
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        x.gather(1, index)
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        x.scatter_add(1, index, s)
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        x.scatter(1, index, s)
+    assert mg.equal(x, mg.ones(5, 9))

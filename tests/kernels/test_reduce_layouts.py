@@ -137,3 +137,17 @@ def test_expanded(shape: tuple, to: tuple, dtype: Any) -> None:
                 err_msg=f"{name} {d}",
             )  # fmt: skip
     assert compiled(x, "sum", 0).shape == whole.sum(0).shape
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64])
+@pytest.mark.parametrize("shape", [(1,), (5000,), (7, 33), (33, 7), (300, 5), (4, 300, 1100)])
+def test_counts_of_integers(isa: str, shape: tuple, dtype: Any) -> None:
+    values = np.random.default_rng(0).integers(-1, 2, shape).astype(dtype)
+    x = mg.from_numpy(values)
+    for dim in (None, *range(len(shape))):
+        np.testing.assert_array_equal(
+            mg.count_nonzero(x, dim).numpy(), np.count_nonzero(values, axis=dim)
+        )
+        if dim is not None:
+            np.testing.assert_array_equal(x.any(dim).numpy(), (values != 0).any(dim))
+            np.testing.assert_array_equal(x.all(dim).numpy(), (values != 0).all(dim))
