@@ -93,7 +93,8 @@ def _reduce_at(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self
     if include_self and not half:
         out = cpu.try_combine(x, dim, index, src, reduce)
         if out is not None:
-            return _divided(out, index, dim, include_self) if reduce == "mean" else out
+            out = _divided(out, index, dim, include_self) if reduce == "mean" else out
+            return rounded(out, x.dtype)
     check_bounds(index, dim, size_at(x, dim))
     wide, values = (x.astype(np.float32), src.astype(np.float32)) if half else (x, src)
     start = _start(wide, index, dim, reduce, include_self)
