@@ -193,6 +193,24 @@ def layouts():
             None,
             lambda *shape: whole(*shape) > 0,
         )
+    for name in ("sum", "amax"):
+        for dim in (0, 1):
+            yield Case(
+                f"{name} of float16 dim {dim} 1000x777",
+                lambda t, f=name, d=dim: (lambda x: lambda: getattr(t, f)(x, d))(
+                    tensor(t, *matrix).to(t.float16)
+                ),
+                tolerance=1e-2,
+            )
+    for dim in (0, 1):
+        yield Case(
+            f"sum of expanded dim {dim} 1000x777",
+            lambda t, d=dim: (lambda x: lambda: x.sum(d))(tensor(t, 1000, 1).expand(*matrix)),
+            tolerance=1e-3,
+        )
+    yield along(
+        "count_nonzero of int64", matrix, "medium", lambda t, x: t.count_nonzero(x), None, whole
+    )
     yield along("cummax", matrix, "medium", lambda t, x: t.cummax(x, 1)[0])
 
 
