@@ -229,6 +229,14 @@ MG_INLINE vd min(vd a, vd b) { return a < b ? a : b; }
 MG_INLINE vd max(vd a, vd b) { return a > b ? a : b; }
 
 MG_INLINE vf abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
+MG_INLINE vf copysign(vf a, vf b) {
+  const vi sign = set1(INT32_MIN);
+  return (vf)(((vi)a & ~sign) | ((vi)b & sign));
+}
+MG_INLINE vd copysign(vd a, vd b) {
+  const vl sign = vl{} + INT64_MIN;
+  return (vd)(((vl)a & ~sign) | ((vl)b & sign));
+}
 
 MG_INLINE vf sqrt(vf a) {
 #if defined(__AVX512F__)

@@ -32,6 +32,7 @@ MG_BINARY(EluBackward, grad, x,
           x <= V{} ? grad * (exp(x * p.at[2]) * (p.at[0] * p.at[1] * p.at[2])) : grad * p.at[1])
 MG_BINARY(ClampBackward, grad, x, x >= p.at[0] ? (x <= p.at[1] ? grad : V{}) : V{})
 MG_BINARY(HardtanhBackward, grad, x, x > p.at[0] ? (x < p.at[1] ? grad : V{}) : V{})
+MG_BINARY(OutsideBackward, grad, x, x >= p.at[0] ? (x <= p.at[1] ? V{} : grad) : grad)
 MG_BINARY(LogSigmoidBackward, grad, x, grad* sigmoid(-x))
 MG_BINARY(HardsigmoidBackward, grad, x, x > V{} - 3 ? (x < V{} + 3 ? grad / 6 : V{}) : V{})
 MG_BINARY(HardswishBackward, grad, x,
@@ -41,6 +42,7 @@ MG_BINARY(HardswishBackward, grad, x,
 MG_BINARY(AddScaled, a, b, fma(b, p.at[0], a))
 MG_BINARY(Fmod, a, b, fmod(a, b))
 MG_BINARY(Hypot, a, b, hypot(a, b))
+MG_BINARY(Copysign, a, b, copysign(a, b))
 MG_BINARY(Prelu, a, b, a > V{} ? a : a * b)
 // From the nearer end, so that a weight of 1 gives b itself.
 MG_BINARY(Lerp, a, b,
@@ -185,6 +187,8 @@ extern const Row kBinary[][kFloatTypes] = {
     MG_ROWS(Logaddexp),
     MG_ROWS(Prelu),
     MG_ROWS(Lerp),
+    MG_ROWS(Copysign),
+    MG_ROWS(OutsideBackward),
 };
 
 }  // namespace mg::MG_ISA

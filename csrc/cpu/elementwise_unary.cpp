@@ -54,6 +54,8 @@ MG_UNARY(NanToNum, x != x ? p.at[0]
                                  ? p.at[1]
                                  : (x == lanes_of<V>(-__builtin_inf()) ? p.at[2] : x)))
 MG_UNARY(Threshold, x <= p.at[0] ? p.at[1] : x)
+MG_UNARY(Softshrink, x > p.at[0] ? x - p.at[0] : x < -p.at[0] ? x + p.at[0] : x * V{})
+MG_UNARY(Hardshrink, x >= -p.at[0] ? (x <= p.at[0] ? V{} : x) : x)
 MG_UNARY(Erfc, erfc(x))
 MG_UNARY(Erfinv, erfinv(x))
 MG_UNARY(Lgamma, lgamma(x))
@@ -89,18 +91,18 @@ struct Softplus {
 
 // In the order of UnaryOp.
 extern const Row kUnary[][kFloatTypes] = {
-    MG_ROWS(Copy),       MG_ROWS(Neg),       MG_ROWS(Relu),      MG_ROWS(Exp),
-    MG_ROWS(Log),        MG_ROWS(Sqrt),      MG_ROWS(Tanh),      MG_ROWS(Sigmoid),
-    MG_ROWS(Reciprocal), MG_ROWS(Abs),       MG_ROWS(Square),    MG_ROWS(Rsqrt),
-    MG_ROWS(Sign),       MG_ROWS(Floor),     MG_ROWS(Ceil),      MG_ROWS(Round),
-    MG_ROWS(Trunc),      MG_ROWS(Erf),       MG_ROWS(Sin),       MG_ROWS(Cos),
-    MG_ROWS(Exp2),       MG_ROWS(Expm1),     MG_ROWS(Log1p),     MG_ROWS(Log2),
-    MG_ROWS(Log10),      MG_ROWS(Gelu),      MG_ROWS(GeluTanh),  MG_ROWS(Silu),
-    MG_ROWS(LogSigmoid), MG_ROWS(Mish),      MG_ROWS(Hardswish), MG_ROWS(Hardsigmoid),
-    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),       MG_ROWS(Softplus),  MG_ROWS(Clamp),
-    MG_ROWS(Cube),       MG_ROWS(Threshold), MG_ROWS(Erfc),      MG_ROWS(Erfinv),
-    MG_ROWS(Lgamma),     MG_ROWS(Digamma),   MG_ROWS(Ndtri),     MG_ROWS(Frac),
-    MG_ROWS(NanToNum),
+    MG_ROWS(Copy),       MG_ROWS(Neg),        MG_ROWS(Relu),       MG_ROWS(Exp),
+    MG_ROWS(Log),        MG_ROWS(Sqrt),       MG_ROWS(Tanh),       MG_ROWS(Sigmoid),
+    MG_ROWS(Reciprocal), MG_ROWS(Abs),        MG_ROWS(Square),     MG_ROWS(Rsqrt),
+    MG_ROWS(Sign),       MG_ROWS(Floor),      MG_ROWS(Ceil),       MG_ROWS(Round),
+    MG_ROWS(Trunc),      MG_ROWS(Erf),        MG_ROWS(Sin),        MG_ROWS(Cos),
+    MG_ROWS(Exp2),       MG_ROWS(Expm1),      MG_ROWS(Log1p),      MG_ROWS(Log2),
+    MG_ROWS(Log10),      MG_ROWS(Gelu),       MG_ROWS(GeluTanh),   MG_ROWS(Silu),
+    MG_ROWS(LogSigmoid), MG_ROWS(Mish),       MG_ROWS(Hardswish),  MG_ROWS(Hardsigmoid),
+    MG_ROWS(LeakyRelu),  MG_ROWS(Elu),        MG_ROWS(Softplus),   MG_ROWS(Clamp),
+    MG_ROWS(Cube),       MG_ROWS(Threshold),  MG_ROWS(Erfc),       MG_ROWS(Erfinv),
+    MG_ROWS(Lgamma),     MG_ROWS(Digamma),    MG_ROWS(Ndtri),      MG_ROWS(Frac),
+    MG_ROWS(NanToNum),   MG_ROWS(Softshrink), MG_ROWS(Hardshrink),
 };
 
 }  // namespace mg::MG_ISA

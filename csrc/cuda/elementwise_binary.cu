@@ -32,6 +32,7 @@ MG_BINARY(EluBackward, grad, x,
                     : grad * V(p.at[1]))
 MG_BINARY(ClampBackward, grad, x, x >= V(p.at[0]) ? (x <= V(p.at[1]) ? grad : V(0)) : V(0))
 MG_BINARY(HardtanhBackward, grad, x, x > V(p.at[0]) ? (x < V(p.at[1]) ? grad : V(0)) : V(0))
+MG_BINARY(OutsideBackward, grad, x, x >= V(p.at[0]) ? (x <= V(p.at[1]) ? V(0) : grad) : grad)
 MG_BINARY(LogSigmoidBackward, grad, x, grad* sigmoid(-x))
 MG_BINARY(HardsigmoidBackward, grad, x, x > V(-3) ? (x < V(3) ? grad / V(6) : V(0)) : V(0))
 MG_BINARY(HardswishBackward, grad, x,
@@ -41,6 +42,7 @@ MG_BINARY(HardswishBackward, grad, x,
 MG_BINARY(AddScaled, a, b, fma(b, V(p.at[0]), a))
 MG_BINARY(Fmod, a, b, fmod(a, b))
 MG_BINARY(Hypot, a, b, hypot(a, b))
+MG_BINARY(Copysign, a, b, copysign(a, b))
 MG_BINARY(Prelu, a, b, a > V(0) ? a : a * b)
 // From the nearer end, so that a weight of 1 gives b itself.
 MG_BINARY(Lerp, a, b,
@@ -132,13 +134,13 @@ MG_DEVICE void apply_all(const V (&v)[2][N], V (&r)[N], const Params& p) {
 #define MG_COMMON(X) \
   X(Add) X(Sub) X(Mul) X(Div) X(Maximum) X(Minimum) X(ReluBackward) X(TanhBackward) \
   X(SigmoidBackward) X(SqrtBackward) X(GeluBackward) X(GeluTanhBackward) X(SiluBackward) \
-  X(AbsBackward) X(LeakyReluBackward) X(ClampBackward) X(HardtanhBackward) \
+  X(AbsBackward) X(LeakyReluBackward) X(ClampBackward) X(HardtanhBackward) X(OutsideBackward) \
   X(HardswishBackward) X(HardsigmoidBackward) X(AddScaled) X(Prelu) X(Lerp)
 // clang-format on
 // clang-format off
 #define MG_RARE(X) \
   X(Pow) X(EluBackward) X(SoftplusBackward) X(LogSigmoidBackward) X(MishBackward) X(Fmod) \
-  X(Remainder) X(DivFloor) X(Hypot) X(Logaddexp)
+  X(Remainder) X(DivFloor) X(Hypot) X(Logaddexp) X(Copysign)
 // clang-format on
 
 struct ApplyCommon {

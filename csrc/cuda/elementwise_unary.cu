@@ -47,6 +47,9 @@ MG_UNARY(LeakyRelu, x > V(0) ? x : x * V(p.at[0]))
 MG_UNARY(Elu, x <= V(0) ? expm1(x * V(p.at[2])) * V(p.at[0]) * V(p.at[1]) : x * V(p.at[1]))
 MG_UNARY(Clamp, clip(x, V(p.at[0]), V(p.at[1])))
 MG_UNARY(Cube, (x * x) * x)
+MG_UNARY(Softshrink,
+         x > V(p.at[0]) ? x - V(p.at[0]) : (x < -V(p.at[0]) ? x + V(p.at[0]) : x * V(0)))
+MG_UNARY(Hardshrink, x >= -V(p.at[0]) ? (x <= V(p.at[0]) ? V(0) : x) : x)
 MG_UNARY(Threshold, x <= V(p.at[0]) ? V(p.at[1]) : x)
 MG_UNARY(Erfc, erfc(x))
 MG_UNARY(Erfinv, erfinv(x))
@@ -93,7 +96,8 @@ MG_DEVICE void apply_all(const V (&x)[N], V (&r)[N], const Params& p) {
 #define MG_COMMON(X) \
   X(Neg) X(Relu) X(Exp) X(Log) X(Sqrt) X(Tanh) X(Sigmoid) X(Reciprocal) X(Abs) X(Square) \
   X(Rsqrt) X(Sign) X(Floor) X(Ceil) X(Round) X(Trunc) X(Gelu) X(GeluTanh) X(Silu) X(Hardswish) \
-  X(Hardsigmoid) X(LeakyRelu) X(Clamp) X(Cube) X(Threshold) X(Frac) X(NanToNum)
+  X(Hardsigmoid) X(LeakyRelu) X(Clamp) X(Cube) X(Threshold) X(Frac) X(NanToNum) \
+  X(Softshrink) X(Hardshrink)
 // clang-format on
 // The others, in a kernel of their own: their registers would leave the first less occupancy.
 // clang-format off

@@ -67,6 +67,8 @@ enum class BinaryOp {
   kLogaddexp,
   kPrelu,  // a, or a * b where a is not positive
   kLerp,   // a + number * (b - a)
+  kCopysign,
+  kOutsideBackward,  // (grad, input), low, high: grad but where low <= input <= high
   kCount
 };
 enum class UnaryOp {
@@ -113,8 +115,10 @@ enum class UnaryOp {
   kLgamma,
   kDigamma,
   kNdtri,
-  kFrac,      // x - trunc(x)
-  kNanToNum,  // what NaN, infinity and -infinity become
+  kFrac,        // x - trunc(x)
+  kNanToNum,    // what NaN, infinity and -infinity become
+  kSoftshrink,  // limit: moved towards 0 by it
+  kHardshrink,  // limit: 0 within it
   kCount
 };
 enum class TernaryOp {

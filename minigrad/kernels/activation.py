@@ -12,11 +12,11 @@ from .special import erf
 
 __all__ = [
     "abs_backward", "clamp_backward", "elu", "elu_backward", "gelu", "gelu_backward", "gelu_tanh",
-    "gelu_tanh_backward", "hardsigmoid", "hardsigmoid_backward", "hardswish", "hardswish_backward",
-    "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "logsigmoid", "logsigmoid_backward",
-    "mish", "mish_backward", "relu", "relu_backward", "sigmoid_backward", "silu", "silu_backward",
-    "prelu", "softplus", "softplus_backward", "softshrink", "sqrt_backward", "tanh_backward",
-    "threshold",
+    "gelu_tanh_backward", "hardshrink", "hardsigmoid", "hardsigmoid_backward", "hardswish",
+    "hardswish_backward", "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "logsigmoid",
+    "logsigmoid_backward", "mish", "mish_backward", "outside_backward", "prelu", "relu",
+    "relu_backward", "sigmoid_backward", "silu", "silu_backward", "softplus", "softplus_backward",
+    "softshrink", "sqrt_backward", "tanh_backward", "threshold",
 ]  # fmt: skip
 
 _ROOT_HALF = math.sqrt(0.5)
@@ -115,6 +115,11 @@ def clamp_backward(grad: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 @wide
+def outside_backward(grad: Any, x: Any, low: float, high: float) -> Any:
+    """grad but where low <= x <= high, there 0."""
+    return np.where((x >= x.dtype.type(low)) & (x <= x.dtype.type(high)), grad.dtype.type(0), grad)
+
+
 def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
     """grad where low < x < high, else 0."""
     return np.where((x > low) & (x < high), grad, grad.dtype.type(0))
@@ -302,6 +307,12 @@ def hardsigmoid(x: Any) -> Any:
 
 
 @wide
+def hardshrink(x: Any, lambd: float) -> Any:
+    """x, 0 within [-lambd, lambd]; NaN stays NaN."""
+    limit = x.dtype.type(lambd)
+    return np.where((x >= -limit) & (x <= limit), x.dtype.type(0), x)
+
+
 def softshrink(x: Any, lambd: float) -> Any:
     """x moved towards 0 by lambd, 0 within it; NaN stays NaN."""
     shift = x.dtype.type(lambd)

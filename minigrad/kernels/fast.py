@@ -116,7 +116,7 @@ BINARY = (
     "abs_backward", "leaky_relu_backward", "elu_backward", "softplus_backward", "clamp_backward",
     "hardtanh_backward", "logsigmoid_backward", "mish_backward", "hardswish_backward",
     "hardsigmoid_backward", "add_scaled", "fmod", "remainder", "div_floor", "hypot", "logaddexp",
-    "prelu", "lerp_number",
+    "prelu", "lerp_number", "copysign", "outside_backward",
 )  # fmt: skip
 UNARY = (
     "copy", "neg", "relu", "exp", "log", "sqrt", "tanh", "sigmoid", "reciprocal", "abs", "square",
@@ -124,6 +124,7 @@ UNARY = (
     "log1p", "log2", "log10", "gelu", "gelu_tanh", "silu", "logsigmoid", "mish", "hardswish",
     "hardsigmoid", "leaky_relu", "elu", "softplus", "clamp", "cube", "threshold", "erfc",
     "erfinv", "lgamma", "digamma", "ndtri", "frac", "nan_to_num",
+    "softshrink", "hardshrink",
 )  # fmt: skip
 TERNARY = ("addcmul", "addcdiv", "lerp")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")

@@ -8,23 +8,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import dtypes
-from ..autograd.naming import named
 from ..autograd.record import apply
 from ..autograd.variable import Node, Variable
 from ..kernels import cpu, fast
-from ..kernels._quiet import quiet
 from ._elementwise import Unary, unary, with_numbers
 from ._inplace import write
 from ._operands import number, only_floats, write_out
 from ._shape import array_of, normalize_dim
 from .arith import add, div, mul, neg, sub
-from .compare import gt, logical_or, lt, where
+from .compare import ge, gt, le, logical_and, where
 from .rounding import abs
 from .slices import narrow
 from .special import erf, sigmoid
+from .splits import Cat
 from .trigonometric import tanh
 from .unary import exp
 
@@ -201,15 +198,17 @@ class _Shrink(Node):
     def backward(self, grad: Any) -> Any:
         """grad where |input| > lambd, else 0."""
         x = self.saved[0]
-        return where(logical_or(lt(x, -self.lambd), gt(x, self.lambd)), grad, 0)
+        if not isinstance(grad, Variable):
+            return cpu.outside_backward(grad, x, -self.lambd, self.lambd)
+        return where(logical_and(ge(x, -self.lambd), le(x, self.lambd)), 0, grad)
 
 
 class Softshrink(_Shrink):
     """input moved towards 0 by lambd."""
 
     def forward(self, x: Any, lambd: float) -> Any:
-        self.lambd = lambd
-        return cpu.softshrink(x, lambd)
+        self.lambd = float(x.dtype.type(lambd))
+        return cpu.softshrink(x, self.lambd)
 
 
 def softshrink(input: Any, lambd: float = 0.5, *, out: Any = None) -> Any:
@@ -229,11 +228,9 @@ def softshrink(input: Any, lambd: float = 0.5, *, out: Any = None) -> Any:
 class Hardshrink(_Shrink):
     """input, 0 within [-lambd, lambd]."""
 
-    @quiet
     def forward(self, x: Any, lambd: float) -> Any:
-        self.lambd = lambd
-        limit = x.dtype.type(lambd)
-        return np.where((x >= -limit) & (x <= limit), x.dtype.type(0), x)
+        self.lambd = float(x.dtype.type(lambd))
+        return cpu.hardshrink(x, self.lambd)
 
 
 def hardshrink(input: Any, lambd: float = 0.5, *, out: Any = None) -> Any:
@@ -241,6 +238,27 @@ def hardshrink(input: Any, lambd: float = 0.5, *, out: Any = None) -> Any:
     only_floats("hardshrink", "hardshrink_cpu", input)
     result = apply(Hardshrink, (input,), float(number("hardshrink", "lambd", 2, lambd)))
     return result if out is None else write_out("hardshrink", out, result)
+
+
+class Glu(Node):
+    """a * sigmoid(b) for the halves a, b along a dimension."""
+
+    saves = (0,)
+    fresh = True
+
+    def forward(self, x: Any, dim: int) -> Any:
+        self.dim = dim
+        size = x.shape[dim] // 2
+        return mul(narrow(x, dim, 0, size), sigmoid(narrow(x, dim, size, size)))
+
+    def backward(self, grad: Any) -> Any:
+        """d a = grad * s, d b = grad * a * s * (1 - s) with s = sigmoid(b), side by side."""
+        x = self.saved[0]
+        size = array_of(x).shape[self.dim] // 2
+        gate = sigmoid(narrow(x, self.dim, size, size))
+        d_a = mul(grad, gate)
+        d_b = mul(mul(d_a, narrow(x, self.dim, 0, size)), sub(1, gate))
+        return apply(Cat, (d_a, d_b), self.dim)
 
 
 def glu(input: Any, dim: int = -1) -> Any:
@@ -252,6 +270,4 @@ def glu(input: Any, dim: int = -1) -> Any:
     d = normalize_dim(dim, len(shape))
     if shape[d] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {shape[d]}")
-    size = shape[d] // 2
-    result = mul(narrow(input, d, 0, size), sigmoid(narrow(input, d, size, size)))
-    return named("GluBackward0", result)
+    return apply(Glu, (input,), d)

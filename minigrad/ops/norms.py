@@ -76,8 +76,8 @@ class Norm(Node):
             return mul(restore(grad, self.axes, shape), constant(grad, weight))
         zero = result == 0
         if p == 2:
-            unit = div(x, restore(fill(out, zero, 1), self.axes, shape))
-            return mul(unit, restore(grad, self.axes, shape))
+            ratio = fill(div(grad, fill(out, zero, 1)), zero, 0)
+            return mul(x, restore(ratio, self.axes, shape))
         size = mul(x, constant(x, sign))
         if p < 2:
             # |x|^(p-1) is infinite (or not differentiable) at 0: no gradient goes there.

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..autograd.naming import named
 from ..autograd.variable import Variable
-from ..kernels import cpu
 from ..kernels._quiet import unsupported
 from ._elementwise import Binary, binary, unrecorded
 from ._operands import need_one_tensor, need_tensors, not_a_tensor, operand, result_numpy, zeros_of
@@ -169,8 +168,7 @@ class Copysign(Binary):
         f, g = self.next
         dx = None
         if f:
-            same = cpu.eq(np.signbit(array_of(x)), np.signbit(array_of(y)))
-            dx = where(eq(x, 0), 0, where(same, grad, neg(grad)))
+            dx = mul(grad, where(eq(x, 0), 0, div(binary(Copysign, x, y, None), x)))
         return self.fit(dx, g and zeros_of(grad))
 
 

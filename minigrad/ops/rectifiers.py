@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,10 @@ class Threshold(Node):
 
     def backward(self, grad: Any) -> Any:
         """grad where the input is above the threshold, else 0."""
-        return where(le(self.saved[0], self.threshold), 0, grad)
+        x = self.saved[0]
+        if not isinstance(grad, Variable) and self.threshold.__class__ in (int, float):
+            return cpu.outside_backward(grad, x, -math.inf, float(x.dtype.type(self.threshold)))
+        return where(le(x, self.threshold), 0, grad)
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:

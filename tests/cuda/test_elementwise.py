@@ -18,7 +18,8 @@ NUMBERS = {
     "threshold": (0.25, 2.0), "leaky_relu_backward": (0.1,), "elu_backward": (1.2, 0.9, 1.1),
     "softplus_backward": (1.5, 20.0), "clamp_backward": (-0.5, 0.75),
     "hardtanh_backward": (-0.5, 0.75), "add_scaled": (0.3,), "lerp_number": (0.3,),
-    "nan_to_num": (0.5, 7.0, -7.0),
+    "nan_to_num": (0.5, 7.0, -7.0), "softshrink": (0.5,), "hardshrink": (0.5,),
+    "outside_backward": (-0.5, 0.75),
 }  # fmt: skip
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, 3.0, -3.0, 6.0, 20.5, -45.0]
 

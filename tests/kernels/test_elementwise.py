@@ -331,6 +331,9 @@ PARAMETERS = {
     "threshold": (0.4, -2.0),
     "nan_to_num": (0.5, 7.0, -7.0),
     "lerp_number": (0.3,),
+    "softshrink": (0.5,),
+    "hardshrink": (0.5,),
+    "outside": (-0.5, 0.75),
 }
 NAMES = [
     *(name for name in fast.UNARY if name not in ("copy", "clamp")),
