@@ -240,7 +240,7 @@ class Library:
 
     def define(self, schema: str, alias_analysis: str = "", *, tags: Any = ()) -> str:
         """An operation from a schema, "name(Tensor x) -> Tensor"; its name."""
-        name = schema.partition("(")[0].strip()
+        name = _split(f"{self.ns}::{schema.partition('(')[0].strip()}")[1]  # without an overload
         _register(self.ns, CustomOpDef(self.ns, name))
         return name
 
