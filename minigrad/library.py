@@ -30,6 +30,8 @@ class CustomOpDef:
         self._name, self._qualname = name, f"{namespace}::{name}"
         self._title = f"{namespace}.{name}.default"
         self._kernel = kernel
+        self._signature = kernel and inspect.signature(kernel)
+        self._node_class: type[Function] | None = None  # of calls without keyword-only arguments
         self._recorded = False  # whether the kernel's own operations are recorded
         self._backward: Callable | None = None
         self._setup: Callable | None = None
@@ -70,6 +72,7 @@ class CustomOpDef:
     def _implement(self, fn: Callable, key: str) -> None:
         if key in _CPU:
             self._kernel, self._recorded = fn, key == "CompositeImplicitAutograd"
+            self._signature = inspect.signature(fn)
         elif key not in _ELSEWHERE:
             raise NotImplementedError(
                 f"{self._qualname}: a kernel for {key!r} was given; needed: one of {_CPU[:4]}"
@@ -78,22 +81,26 @@ class CustomOpDef:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The kernel's result. RuntimeError without a kernel."""
         kernel = self._kernel
-        if kernel is None:
+        if kernel is None or self._signature is None:
             raise NotImplementedError(f"{self._qualname}: there is no kernel for the CPU")
         if self._recorded and self._backward is None:
             return kernel(*args, **kwargs)
-        bound = inspect.signature(kernel).bind(*args, **kwargs)
+        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return self._node(kernel, bound.kwargs).apply(*bound.args)
+        if bound.kwargs:
+            return self._node(bound.kwargs).apply(*bound.args)
+        if self._node_class is None:
+            self._node_class = self._node({})
+        return self._node_class.apply(*bound.args)
 
-    def _node(self, kernel: Callable, keywords: dict) -> type[Function]:
+    def _node(self, keywords: dict) -> type[Function]:
         op = self
 
         class Registered(Function):
             @staticmethod
             def forward(*args: Any) -> Any:
                 plain = [_detached(a) for a in args]  # the kernel may ask for their arrays
-                result = kernel(*plain, **keywords)
+                result = op._kernel(*plain, **keywords)  # type: ignore[misc]
                 _check_aliases(op._qualname, plain, result)
                 return result
 
